@@ -1,0 +1,35 @@
+# `make repro` sets everything up and runs the current study; `make test` sets everything up and tests Kith.
+PYTHON ?= python3
+VENV   ?= .venv
+RUN    := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
+
+.PHONY: setup repro test lint study adopt record ui clean
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: requirements.txt requirements-dev.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@
+
+repro: setup            ## run the study in params.yaml, from whatever is already done
+	$(RUN) dvc repro
+	@echo "Results: reports/*/leaderboard.md and report.html. Compare runs: make ui"
+
+test: setup             ## lint, types, unit and pipeline tests
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(RUN) python -m pytest
+
+study: setup            ## choose a study: make study NAME=flickr8k
+	$(RUN) python -m stages.study $(NAME)
+
+record: setup           ## after Snakemake: let DVC know (runs by itself at the end of a run)
+	$(RUN) python -m workflow.record
+
+adopt: setup            ## after DVC: let Snakemake know
+	$(RUN) python -m workflow.adopt
+
+ui: setup               ## compare runs in the browser
+	$(RUN) mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}"

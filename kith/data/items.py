@@ -1,0 +1,116 @@
+"""The item schema: what every source hands over, and the check that it does."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import SupportsIndex
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kith.data import splits
+from kith.data.problems import Problem, Problems
+
+ITEMS = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("label", pa.int64(), nullable=False),
+        pa.field("label_name", pa.string(), nullable=False),
+        pa.field("texts", pa.list_(pa.string()), nullable=False),
+        pa.field("group", pa.string(), nullable=False),
+        pa.field("image_row", pa.int64(), nullable=False),
+    ]
+)
+
+# A label is the node whose `child` is its label_name; `name` is how a node is shown.
+TAXONOMY = pa.schema([pa.field(name, pa.string(), nullable=False) for name in ("parent", "child", "name")])
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What a source hands over: items (ITEMS), taxonomy (TAXONOMY, maybe empty), and the rows it left out.
+
+    `rows` is the row of the source that each item comes from, for messages; None: the item's own row.
+    """
+
+    items: pa.Table
+    taxonomy: pa.Table = field(default_factory=TAXONOMY.empty_table)
+    skipped: tuple[Problem, ...] = ()
+    rows: np.ndarray | None = None
+
+
+def check(dataset: Dataset, pictures: int, problems: Problems, columns: Mapping[str, str] | None = None) -> None:
+    """Add to `problems` every breach of the item contract; `pictures` is how many there are.
+
+    Checked: types, unique and non-empty ids, known splits, labels (at least -1, one name each, and in the
+    taxonomy where there is one), non-empty texts, image rows in range, no group in two of train, val, test.
+    `columns` names the source's column for an item field where it differs.
+    """
+    items = dataset.items
+    if not items.schema.equals(ITEMS):
+        raise TypeError(f"items have schema {items.schema}, expected {ITEMS}")
+    frame = items.drop_columns("texts").to_pandas()
+    rows = np.arange(len(frame)) if dataset.rows is None else dataset.rows
+    nodes = set(pc.unique(dataset.taxonomy["child"]).to_pylist()) | set(dataset.taxonomy["parent"].to_pylist())
+    faults = [_ids(frame, rows), _splits(frame), _groups(frame, rows), _labels(frame), _texts(items["texts"])]
+    if nodes:
+        faults.append(_nodes(frame, nodes))
+    for name, index, message in (fault for found in faults for fault in found):
+        column = (columns or {}).get(name) or name
+        problems.add(Problem(name, int(rows[index]), frame["id"].iat[int(index)], column, message))
+    if len(frame) and not frame["image_row"].between(-1, pictures - 1).all():
+        raise ValueError(f"image_row outside -1…{pictures - 1}")
+
+
+Fault = tuple[str, SupportsIndex, str]
+
+
+def _ids(frame: pd.DataFrame, rows: np.ndarray) -> Iterator[Fault]:
+    for index in np.flatnonzero(frame["id"] == ""):
+        yield "id", index, "is empty; every item needs an id"
+    first = pd.Series(rows).groupby(frame["id"].to_numpy(), sort=False).transform("first").to_numpy()
+    for index in np.flatnonzero(frame["id"].duplicated() & (frame["id"] != "")):
+        yield "id", index, f"already used by row {first[index]}; ids must be unique"
+
+
+def _splits(frame: pd.DataFrame) -> Iterator[Fault]:
+    unknown = frame["split"][~frame["split"].map(splits.known).astype(bool)].drop_duplicates()
+    for index, value in unknown.items():
+        yield "split", int(str(index)), f"unknown split '{value}'; splits are {splits.NAMES}"
+
+
+def _groups(frame: pd.DataFrame, rows: np.ndarray) -> Iterator[Fault]:
+    main = frame.assign(row=rows)[frame["split"].isin(splits.MAIN)]
+    first = main.groupby("group", sort=False)[["split", "row"]].transform("first")
+    apart = main.assign(first=first["split"], since=first["row"])[main["split"] != first["split"]]
+    for item in apart.drop_duplicates("group").itertuples():
+        yield (
+            "group",
+            int(item.Index),
+            f"group '{item.group}' is split apart: here in {item.split}, in row {item.since} in "
+            f"{item.first}; put a group into one split",
+        )
+
+
+def _labels(frame: pd.DataFrame) -> Iterator[Fault]:
+    for index in np.flatnonzero(frame["label"] < -1):
+        yield "label", index, f"is {frame['label'].iat[index]}; labels are 0 or more, -1 where unknown"
+    names = frame.groupby("label", sort=False)["label_name"].transform("first")
+    for index in np.flatnonzero(frame["label_name"] != names):
+        label, name = frame["label"].iat[index], frame["label_name"].iat[index]
+        yield "label", index, f"label {label} has two names, '{names.iat[index]}' and '{name}'"
+
+
+def _nodes(frame: pd.DataFrame, nodes: set[str]) -> Iterator[Fault]:
+    labelled = frame["label_name"][frame["label"] >= 0].drop_duplicates()
+    for index, name in labelled[~labelled.isin(list(nodes))].items():
+        yield "label", int(str(index)), f"'{name}' is not in the taxonomy; add it there, or mend the label"
+
+
+def _texts(texts: pa.ChunkedArray) -> Iterator[Fault]:
+    flat = pc.list_flatten(texts)
+    blank = pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(pc.fill_null(flat, ""))), 0)
+    for index in np.unique(pc.list_parent_indices(texts).filter(blank).to_numpy()):
+        yield "texts", index, "a text is empty"

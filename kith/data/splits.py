@@ -1,0 +1,48 @@
+"""The names of splits, and a random split that keeps groups whole."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from kith.errors import KithError
+
+MAIN = ("train", "val", "test")
+KNOWN = re.compile(r"train|val|test(_[A-Za-z0-9_]+)?")
+NAMES = "train, val, test or test_<name>"
+USUAL = {"dev": "val", "valid": "val", "validation": "val", "eval": "test", "testing": "test", "training": "train"}
+
+
+def known(name: str) -> bool:
+    """Whether `name` is train, val, test or an extra test set test_<name>."""
+    return KNOWN.fullmatch(name) is not None
+
+
+def check_map(names: Mapping[str, str]) -> None:
+    """Raise KithError unless every value of `names` is a split or "ignore"."""
+    for value, name in names.items():
+        if name != "ignore" and not known(name):
+            raise KithError(f"fetch.splits: '{value}' is mapped to '{name}'; splits are {NAMES}, or ignore")
+
+
+def suggestion(value: str) -> str:
+    """What `value` is likely to mean: a split's name, or "ignore" where nothing is likely."""
+    return USUAL.get(value.strip().lower(), "ignore")
+
+
+def random_split(groups: Sequence[str], val: float, test: float, seed: int) -> np.ndarray:
+    """(n,) array of "train", "val" and "test" for items of the given groups; a group falls into one split.
+
+    `val` and `test` are shares of the groups; a share above zero gives at least one group.
+    Raises KithError where no group would be left to train on.
+    """
+    members, names = pd.factorize(np.asarray(groups, dtype=object), sort=True)
+    wanted = [max(1, round(share * len(names))) if share else 0 for share in (val, test)]
+    if sum(wanted) >= len(names):
+        raise KithError(
+            f"{len(names)} groups cannot be split into {wanted[0]} for val, {wanted[1]} for test and "
+            "the rest for train; lower prepare.val and prepare.test, or name a column in fetch.columns.split"
+        )
+    of_group = np.repeat(["val", "test", "train"], [*wanted, len(names) - sum(wanted)])
+    return np.random.default_rng(seed).permutation(of_group)[members]

@@ -1,0 +1,25 @@
+"""What a ranking at random would reach: the level that a figure has to be held against."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+
+def chance_level(right: np.ndarray, n_candidates: int, ks: Sequence[int] = (1, 5, 10, 25)) -> dict[str, float]:
+    """Expected retrieval figures when every order of the candidates is equally likely.
+
+    right (n_queries,) is each query's number of right candidates, 1 … n_candidates. With r right among M, the
+    first right one comes after rank k with probability Π_{i=0}^{k−1} (M − r − i) / (M − i). Returns "R@k"
+    (percent), "median_rank" (of all queries together), "mean_rank" and "mrr".
+    """
+    places = np.arange(n_candidates)
+    later = np.zeros(n_candidates + 1)
+    for count, queries in zip(*np.unique(right, return_counts=True), strict=True):
+        steps = np.maximum(n_candidates - count - places, 0) / (n_candidates - places)
+        later += queries / len(right) * np.concatenate([[1], np.cumprod(steps)])
+    return {
+        **{f"R@{k}": float(100 * (1 - later[min(k, n_candidates)])) for k in ks},
+        "median_rank": float(np.argmax(later <= 0.5 + 1e-12)),
+        "mean_rank": float(later.sum()),
+        "mrr": float((-np.diff(later) / (places + 1)).sum()),
+    }

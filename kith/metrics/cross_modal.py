@@ -1,0 +1,142 @@
+"""Retrieval across modalities: at which rank does a query find its first right candidate?
+
+One order underlies every number. Candidates come by falling cosine similarity; among candidates of exactly
+the same similarity the rule `ties` says how many wrong ones stand before a right one:
+
+    optimistic   none
+    pessimistic  all
+    mean         half of them (ranks may end in .5), the default
+    stable       those with a lower index
+
+The rank of a query is that of its first right candidate in this order: 1 + the wrong candidates before it.
+Right candidates never push one another back. Average precision is the mean over the right candidates, i-th in
+this order, of i / (i + wrong candidates before it); with a single right candidate it is the reciprocal rank.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kith.errors import KithError
+from kith.metrics.relevance import as_relevance
+from kith.metrics.similarity import as_matrix, blocks, similarity_blocks, unit_rows
+
+TIES = ("mean", "optimistic", "pessimistic", "stable")
+
+
+def cross_modal_retrieval(
+    queries: Any,
+    candidates: Any,
+    relevant: Any = None,
+    ties: str = "mean",
+    ks: Sequence[int] = (1, 5, 10, 25),
+) -> dict[str, Any]:
+    """Rank all candidates for each query by cosine similarity.
+
+    queries (n_queries, d) and candidates (n_candidates, d) are arrays or torch tensors, computed in the
+    precision given (float32 or float64; lengths do not matter; a zero row is similar to nothing, 0).
+    `relevant` is what `kith.metrics.relevance.as_relevance` takes: a bool matrix, index arrays, a sparse
+    matrix, None: the diagonal.
+
+    Returns "R@k" for each k (percent of queries with rank ≤ k), "median_rank", "mean_rank", "mrr" (mean
+    reciprocal rank), "map" (mean average precision), and per query, as float64 arrays, "ranks",
+    "reciprocal_ranks" and "average_precision". Raises KithError for a row that is not finite and a query
+    without a right candidate.
+    """
+    _check_ties(ties)
+    queries, candidates = unit_rows(queries, "queries"), unit_rows(candidates, "candidates")
+    relevance = as_relevance(relevant, len(queries), len(candidates))
+    if not len(queries):
+        raise KithError("queries: there are none")
+    measured = [
+        _rank(scores, *relevance.pairs(block), ties) for block, scores in similarity_blocks(queries, candidates)
+    ]
+    ranks, average_precision = (np.concatenate(parts) for parts in zip(*measured, strict=True))
+    return _summary(ranks, average_precision, ks)
+
+
+def ranks_from_similarity(similarity: Any, relevant: Any = None, ties: str = "mean") -> np.ndarray:
+    """(n_queries,) float64 ranks from an (n_queries, n_candidates) matrix, higher is more similar.
+
+    For distances give −D. `relevant` and `ties` as in `cross_modal_retrieval`.
+    """
+    _check_ties(ties)
+    similarity = as_matrix(similarity, "similarity")
+    relevance = as_relevance(relevant, *similarity.shape)
+    bad = np.flatnonzero(np.isnan(similarity).any(axis=1))
+    if len(bad):
+        raise KithError(f"similarity: row {bad[0]} has a NaN ({len(bad)} such rows)")
+    ranks = np.empty(len(similarity))
+    for block in blocks(*similarity.shape):
+        ranks[block], _ = _rank(similarity[block], *relevance.pairs(block), ties)
+    return ranks
+
+
+def _check_ties(ties: str) -> None:
+    if ties not in TIES:
+        raise KithError(f"ties: '{ties}' is not one of {', '.join(TIES)}")
+
+
+def _summary(ranks: np.ndarray, average_precision: np.ndarray, ks: Sequence[int]) -> dict[str, Any]:
+    return {
+        **{f"R@{k}": float(100 * np.mean(ranks <= k)) for k in ks},
+        "median_rank": float(np.median(ranks)),
+        "mean_rank": float(ranks.mean()),
+        "mrr": float((1 / ranks).mean()),
+        "map": float(average_precision.mean()),
+        "ranks": ranks,
+        "reciprocal_ranks": 1 / ranks,
+        "average_precision": average_precision,
+    }
+
+
+def _rank(scores: np.ndarray, rows: np.ndarray, columns: np.ndarray, ties: str) -> tuple[np.ndarray, np.ndarray]:
+    """Rank and average precision of each row of `scores`, given its right (row, column) pairs."""
+    right = scores[rows, columns]
+    order = np.lexsort((columns, -right, rows))
+    rows, columns, right = rows[order], columns[order], right[order]
+    starts = np.flatnonzero(np.diff(rows, prepend=-1))
+    place = np.arange(len(rows)) - np.repeat(starts, np.diff(starts, append=len(rows)))
+    above, tied = _counts(scores, rows, right)
+    # Runs of right candidates of one query with the same similarity.
+    run = np.flatnonzero(np.append(True, (rows[1:] != rows[:-1]) | (right[1:] != right[:-1])))
+    length = np.diff(run, append=len(rows))
+    right_above = np.repeat(place[run], length)
+    wrong_tied = tied - np.repeat(length, length)
+    wrong = above - right_above + _before(scores, rows, columns, wrong_tied, place - right_above, ties)
+    precision = (place + 1) / (place + 1 + wrong)
+    return 1.0 + wrong[starts], np.add.reduceat(precision, starts) / np.diff(starts, append=len(rows))
+
+
+def _counts(scores: np.ndarray, rows: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each (row, value): how many scores of the row are above the value, and how many equal it."""
+    if len(rows) == len(scores):  # one value a row: two comparisons are far cheaper than sorting
+        value = values[:, None]
+        return np.count_nonzero(scores > value, axis=1), np.count_nonzero(scores == value, axis=1)
+    ascending = np.sort(scores, axis=1)
+    bounds = np.searchsorted(rows, np.arange(len(scores) + 1))
+    left, right = np.empty(len(rows), dtype=np.int64), np.empty(len(rows), dtype=np.int64)
+    for row, start, stop in zip(ascending, bounds[:-1], bounds[1:], strict=True):
+        left[start:stop] = np.searchsorted(row, values[start:stop], side="left")
+        right[start:stop] = np.searchsorted(row, values[start:stop], side="right")
+    return scores.shape[1] - right, right - left
+
+
+def _before(
+    scores: np.ndarray,
+    rows: np.ndarray,
+    columns: np.ndarray,
+    wrong_tied: np.ndarray,
+    right_before: np.ndarray,
+    ties: str,
+) -> np.ndarray:
+    """How many wrong candidates of equal score stand before each right one; `right_before`: right ones so."""
+    if ties != "stable":
+        return wrong_tied * {"optimistic": 0.0, "mean": 0.5, "pessimistic": 1.0}[ties]
+    before = np.zeros(len(rows))
+    for pair in np.flatnonzero(wrong_tied):
+        row, column = rows[pair], columns[pair]
+        lower = np.count_nonzero(scores[row, :column] == scores[row, column])
+        before[pair] = lower - right_before[pair]
+    return before

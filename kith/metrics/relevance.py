@@ -1,0 +1,113 @@
+"""Which candidates are right for which query, whatever form it is told in."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kith.errors import KithError
+from kith.metrics.similarity import as_array
+
+
+class Relevance(NamedTuple):
+    """Right candidates of query i: indices[indptr[i]:indptr[i + 1]], ascending, at least one (int64)."""
+
+    indptr: np.ndarray
+    indices: np.ndarray
+
+    @property
+    def counts(self) -> np.ndarray:
+        """(n_queries,) number of right candidates."""
+        return np.diff(self.indptr)
+
+    def pairs(self, block: slice) -> tuple[np.ndarray, np.ndarray]:
+        """Query (counted from the block's first) and candidate of every right pair in a block of queries."""
+        rows = np.repeat(np.arange(block.stop - block.start), self.counts[block])
+        return rows, self.indices[self.indptr[block.start] : self.indptr[block.stop]]
+
+
+def as_relevance(relevant: Any, n_queries: int, n_candidates: int) -> Relevance:
+    """Bring `relevant` into one form.
+
+    Accepts None (the diagonal), an (n_queries, n_candidates) bool matrix, an (n_queries,) int array (one
+    right candidate each), one int array a query (of any lengths), a scipy.sparse matrix (non-zero: right) or
+    a Relevance. Raises KithError for a wrong shape, an index out of range, or a query without a right
+    candidate.
+    """
+    if isinstance(relevant, Relevance):
+        return relevant
+    rows, columns = _pairs(relevant, n_queries, n_candidates)
+    outside = np.flatnonzero((columns < 0) | (columns >= n_candidates))
+    if len(outside):
+        at = f"query {rows[outside[0]]} names candidate {columns[outside[0]]}"
+        raise KithError(f"relevant: {at}, but there are {n_candidates} candidates, counted from 0")
+    pairs = np.unique(rows * n_candidates + columns)
+    counts = np.bincount(pairs // n_candidates, minlength=n_queries)
+    if not counts.all():
+        query = int(np.argmin(counts))
+        raise KithError(f"relevant: query {query} has no right candidate; name one or leave the query out")
+    return Relevance(np.concatenate([[0], np.cumsum(counts)]), pairs % n_candidates)
+
+
+def same_group(query_groups: np.ndarray, candidate_groups: np.ndarray) -> Relevance:
+    """Right are the candidates of the query's group; (n_queries,) and (n_candidates,) comparable labels.
+
+    Raises KithError that names the first query whose group has no candidate.
+    """
+    order = np.argsort(candidate_groups, kind="stable")
+    ordered = candidate_groups[order]
+    first = np.searchsorted(ordered, query_groups, side="left")
+    counts = np.searchsorted(ordered, query_groups, side="right") - first
+    if not counts.all():
+        raise KithError(f"query {int(np.argmin(counts))}: no candidate is of its group; leave the query out")
+    indptr = np.concatenate([[0], np.cumsum(counts)])
+    within = np.arange(indptr[-1]) - np.repeat(indptr[:-1], counts)
+    return Relevance(indptr, order[np.repeat(first, counts) + within])
+
+
+def _pairs(relevant: Any, n_queries: int, n_candidates: int) -> tuple[np.ndarray, np.ndarray]:
+    """(query, candidate) of every right pair, in any order."""
+    if relevant is None:
+        if n_queries != n_candidates:
+            lengths = f"{n_queries} queries, {n_candidates} candidates"
+            raise KithError(f"{lengths}: say with `relevant` which candidates are right for which query")
+        return np.arange(n_queries), np.arange(n_queries)
+    if hasattr(relevant, "tocoo"):
+        _check_shape(relevant.shape, (n_queries, n_candidates))
+        rows, columns = relevant.nonzero()
+        return rows.astype(np.int64), columns.astype(np.int64)
+    if isinstance(relevant, Sequence) and not all(np.ndim(row) == 0 for row in relevant):
+        return _ragged(relevant, n_queries)
+    array = as_array(relevant)
+    if array.dtype == bool:
+        _check_shape(array.shape, (n_queries, n_candidates))
+        rows, columns = np.nonzero(array)
+        return rows, columns
+    if array.dtype == object or array.ndim == 2:
+        if array.shape == (n_queries, n_candidates) and np.isin(array, (0, 1)).all() and n_candidates > 2:
+            raise KithError("relevant: a matrix of 0 and 1 could mean indices; give it as bool")
+        return _ragged(list(array), n_queries)
+    _check_shape(array.shape, (n_queries,))
+    return np.arange(n_queries), _integers(array)
+
+
+def _ragged(rows: Sequence[Any], n_queries: int) -> tuple[np.ndarray, np.ndarray]:
+    _check_shape((len(rows),), (n_queries,))
+    lists = [np.atleast_1d(as_array(row)) for row in rows]
+    if lists and lists[0].dtype == bool:
+        raise KithError("relevant: give the rows of truth values as one bool matrix, not as a list")
+    counts = [len(row) for row in lists]
+    filled = [row for row in lists if len(row)]
+    columns = np.concatenate(filled) if filled else np.empty(0, dtype=np.int64)
+    return np.repeat(np.arange(n_queries), counts), _integers(columns)
+
+
+def _integers(array: np.ndarray) -> np.ndarray:
+    if not np.issubdtype(array.dtype, np.integer):
+        raise KithError(f"relevant: expected truth values or integer indices, not {array.dtype}")
+    return array.astype(np.int64)
+
+
+def _check_shape(given: tuple[int, ...], expected: tuple[int, ...]) -> None:
+    if given != expected:
+        raise KithError(f"relevant: expected the shape {expected}, not {given}")

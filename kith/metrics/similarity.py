@@ -1,0 +1,117 @@
+"""Cosine similarities in blocks, so that no metric needs more memory than a few million numbers."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from kith.errors import KithError
+
+BLOCK = 1 << 22  # similarities held at once
+
+
+def unit_rows(vectors: Any, name: str = "vectors") -> Any:
+    """Rows of length 1; a zero row stays zero, so that its similarity to anything is 0.
+
+    Takes an (n, d) array, a torch tensor on any device or a scipy.sparse matrix (returned as CSR). float32
+    and float64 keep their precision, smaller floats become float32, integers float64. Raises KithError that
+    names the first row with a NaN or an infinity.
+    """
+    if hasattr(vectors, "tocsr"):
+        return _unit_csr(vectors.tocsr(), name)
+    array = as_matrix(vectors, name)
+    bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
+    if len(bad):
+        raise KithError(f"{name}: row {bad[0]} is not finite ({len(bad)} such rows); leave it out or mend it")
+    # A power of two is an exact scale: squares neither overflow nor vanish.
+    exponent = np.frexp(np.abs(array).max(axis=1, keepdims=True, initial=0))[1]
+    array = np.ldexp(array, -exponent)
+    length = np.linalg.norm(array, axis=1, keepdims=True)
+    return array / np.where(length > 0, length, 1)
+
+
+def as_matrix(values: Any, name: str) -> np.ndarray:
+    """The (n, d) float32 or float64 array behind an array or a tensor."""
+    array = as_array(values)
+    if array.ndim != 2:
+        raise KithError(f"{name}: expected an (n, d) matrix, one row a vector, not the shape {array.shape}")
+    if array.dtype not in (np.float32, np.float64):
+        array = array.astype(np.float32 if array.dtype == np.float16 else np.float64)
+    return array
+
+
+def as_array(values: Any) -> np.ndarray:
+    """A NumPy array of an array, a nested list or a torch tensor (torch itself is never imported)."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu()
+        values = values.float() if str(values.dtype) == "torch.bfloat16" else values
+        return values.numpy()
+    return np.asarray(values)
+
+
+def similarity_blocks(queries: Any, candidates: Any) -> Iterator[tuple[slice, np.ndarray]]:
+    """For block after block of queries: its slice and its (queries, candidates) dot products.
+
+    Both are matrices as `unit_rows` returns them. Equal candidates get exactly equal similarities: a BLAS may
+    round equal columns differently by where they stand, so each distinct row is multiplied once.
+    """
+    if queries.shape[1] != candidates.shape[1]:
+        widths = f"{queries.shape[1]} and {candidates.shape[1]}"
+        raise KithError(f"queries and candidates have different dimensions: {widths}")
+    distinct, place = _distinct(candidates)
+    for block in blocks(queries.shape[0], candidates.shape[0]):
+        scores = queries[block] @ distinct.T
+        scores = scores.toarray() if hasattr(scores, "toarray") else scores
+        yield block, scores if place is None else scores[:, place]
+
+
+def blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
+    """Slices of rows that hold about BLOCK numbers each."""
+    step = max(1, BLOCK // max(1, n_columns))
+    for start in range(0, n_rows, step):
+        yield slice(start, min(start + step, n_rows))
+
+
+def top_k(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The k highest of each row, best first, ties by lower column: (n, k) int64 columns and (n, k) scores."""
+    rest = scores.copy()
+    columns = np.empty((len(scores), k), dtype=np.int64)
+    rows = np.arange(len(scores))
+    # k passes of argmax beat a partition for the few places asked for, and settle ties by position.
+    for place in range(k):
+        columns[:, place] = rest.argmax(axis=1)
+        rest[rows, columns[:, place]] = -np.inf
+    return columns, np.take_along_axis(scores, columns, axis=1)
+
+
+def top_candidates(queries: Any, candidates: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """The min(k, n_candidates) most similar candidates of each query, best first, ties by lower index.
+
+    Returns (n_queries, k) int64 indices and the (n_queries, k) cosine similarities.
+    """
+    queries, candidates = unit_rows(queries, "queries"), unit_rows(candidates, "candidates")
+    k = min(k, candidates.shape[0])
+    found = [top_k(scores, k) for _, scores in similarity_blocks(queries, candidates)]
+    return np.concatenate([c for c, _ in found]), np.concatenate([s for _, s in found])
+
+
+def _distinct(rows: Any) -> tuple[Any, np.ndarray | None]:
+    """The distinct rows and where each row stands among them (None: all are distinct, in their order)."""
+    if hasattr(rows, "tocsr"):  # sparse products add up in the order of the query's columns: equal as they are
+        return rows, None
+    seen: dict[bytes, int] = {}
+    place = np.array([seen.setdefault(row.tobytes(), len(seen)) for row in rows + 0], dtype=np.int64)
+    if len(seen) == len(rows):
+        return rows, None
+    return rows[np.unique(place, return_index=True)[1]], place
+
+
+def _unit_csr(matrix: Any, name: str) -> Any:
+    if not np.isfinite(matrix.data).all():
+        row = np.searchsorted(matrix.indptr, np.flatnonzero(~np.isfinite(matrix.data))[0], side="right") - 1
+        raise KithError(f"{name}: row {row} is not finite; leave it out or mend it")
+    length = np.sqrt(np.asarray(matrix.multiply(matrix).sum(axis=1)).ravel())
+    scale = 1 / np.where(length > 0, length, 1)
+    unit = matrix.astype(np.float64 if matrix.dtype != np.float32 else np.float32, copy=True)
+    unit.data *= np.repeat(scale, np.diff(unit.indptr)).astype(unit.dtype)
+    return unit

@@ -1,0 +1,146 @@
+"""How sure is a figure? Cluster bootstrap intervals, paired randomisation tests, Holm's correction.
+
+Queries that belong together (the texts of one item, the items of one group) are not independent: they form a
+cluster and are drawn, or change sides, together. `clusters` gives each value's cluster as an integer from 0.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from kith.errors import KithError
+
+BLOCK = 1 << 22  # numbers held at once
+
+
+@dataclass(frozen=True)
+class Resamples:
+    """The same draws of clusters for any number of statistics, so that these can be combined and compared.
+
+    Each of `resamples` draws takes `n_clusters` clusters with replacement. The draws are made anew from the
+    seed for every statistic, a block at a time, so memory stays bounded.
+    """
+
+    n_clusters: int
+    resamples: int
+    seed: int
+
+    def means(self, values: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+        """Mean of each column of `values` (n,) or (n, m) in every draw: (resamples,) or (resamples, m).
+
+        NaN marks a value that is left out; a draw without any value gives NaN.
+        """
+        table = np.asarray(values, dtype=np.float64).reshape(len(values), -1)
+        sums = self._by_cluster(np.nan_to_num(table, nan=0.0), clusters)
+        counts = self._by_cluster(~np.isnan(table) * 1.0, clusters)
+        with np.errstate(invalid="ignore"):
+            drawn = np.concatenate([(w @ sums) / (w @ counts) for w in self.weights(self.n_clusters)])
+        return drawn[:, 0] if np.ndim(values) == 1 else drawn
+
+    def medians(self, values: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+        """Median of `values` (n,) in every draw: (resamples,) float64; NaN as for `means`."""
+        kept = np.flatnonzero(~np.isnan(values))
+        order = kept[np.argsort(values[kept], kind="stable")]
+        ordered, cluster = np.append(values[order], np.nan), clusters[order]
+        drawn = []
+        for weights in self.weights(len(ordered) + self.n_clusters):
+            below = np.cumsum(weights[:, cluster], axis=1)
+            total = weights @ np.bincount(cluster, minlength=self.n_clusters)
+            middle = np.stack([(total - 1) // 2, total // 2])
+            places = [np.count_nonzero(below <= m[:, None], axis=1) for m in middle]
+            drawn.append((ordered[places[0]] + ordered[places[1]]) / 2)
+        return np.concatenate(drawn)
+
+    def weights(self, width: int) -> Iterator[np.ndarray]:
+        """How often each draw takes each cluster: blocks of rows of a (resamples, n_clusters) matrix."""
+        rng = np.random.default_rng(self.seed)
+        step = max(1, BLOCK // max(1, width))
+        n = self.n_clusters
+        for start in range(0, self.resamples, step):
+            rows = min(step, self.resamples - start)
+            # Drawn row by row from one stream: the block size does not change the draws.
+            taken = rng.integers(0, n, size=(rows, n)) + n * np.arange(rows)[:, None]
+            yield np.bincount(taken.ravel(), minlength=rows * n).reshape(rows, n).astype(np.float64)
+
+    def _by_cluster(self, table: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+        columns = [np.bincount(clusters, weights=column, minlength=self.n_clusters) for column in table.T]
+        return np.stack(columns, axis=1)
+
+
+def percentile_interval(drawn: np.ndarray, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """Percentile interval of resampled statistics (resamples, …): low and high, each of shape (…)."""
+    tail = 50 * (1 - confidence)
+    low, high = np.nanpercentile(drawn, [tail, 100 - tail], axis=0)
+    return low, high
+
+
+def bootstrap_interval(
+    values: np.ndarray,
+    clusters: np.ndarray | None = None,
+    statistic: str = "mean",
+    resamples: int = 1000,
+    confidence: float = 0.95,
+    seed: int = 0,
+) -> tuple[float, float]:
+    """Percentile cluster bootstrap of the mean or the median of values (n,): (low, high).
+
+    clusters (n,) any labels; None: every value on its own. Raises KithError for an unknown statistic, lengths
+    that differ, or no values.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    codes, n = _codes(clusters, len(values))
+    draws = Resamples(n, resamples, seed)
+    if statistic not in ("mean", "median"):
+        raise KithError(f"statistic: '{statistic}' is not one of mean, median")
+    drawn = draws.means(values, codes) if statistic == "mean" else draws.medians(values, codes)
+    low, high = percentile_interval(drawn, confidence)
+    return float(low), float(high)
+
+
+def paired_test(
+    a: np.ndarray,
+    b: np.ndarray,
+    clusters: np.ndarray | None = None,
+    permutations: int = 10_000,
+    seed: int = 0,
+) -> float:
+    """Two-sided randomisation test of paired values a, b (n,): p that their means differ by chance alone.
+
+    If the methods were exchangeable, the sign of each cluster's summed difference would be a coin's. p is
+    (flips at least as extreme as what was seen + 1) / (permutations + 1), never 0. clusters as in
+    `bootstrap_interval`.
+    """
+    difference = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
+    codes, n = _codes(clusters, len(difference))
+    sums = np.bincount(codes, weights=difference, minlength=n)
+    rng = np.random.default_rng(seed)
+    step = max(1, BLOCK // n)
+    # Sums in another order differ in the last bits: what is equal up to rounding counts as equal.
+    seen = abs(sums.sum()) - 1e-12 * np.abs(sums).sum()
+    extreme = 0
+    for start in range(0, permutations, step):
+        signs = rng.integers(0, 2, size=(min(step, permutations - start), n), dtype=np.int8)
+        extreme += int(np.count_nonzero(np.abs(2 * (signs @ sums) - sums.sum()) >= seen))
+    return float((extreme + 1) / (permutations + 1))
+
+
+def holm(p_values: np.ndarray) -> np.ndarray:
+    """Holm's step-down correction for several tests: adjusted p values (n,), in the order given (1979)."""
+    p = np.asarray(p_values, dtype=np.float64)
+    order = np.argsort(p, kind="stable")
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(stepped, 1)
+    return adjusted
+
+
+def _codes(clusters: np.ndarray | None, n: int) -> tuple[np.ndarray, int]:
+    if not n:
+        raise KithError("no values to resample")
+    if clusters is None:
+        return np.arange(n), n
+    if len(clusters) != n:
+        raise KithError(f"{n} values, but {len(clusters)} clusters")
+    labels, codes = np.unique(clusters, return_inverse=True)
+    return codes.ravel(), len(labels)

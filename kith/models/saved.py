@@ -1,0 +1,53 @@
+"""A trained model as one file: weights and everything needed to build it again."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from kith.errors import KithError
+from kith.models.dual_encoder import DualEncoder
+from kith.text import Vocabulary
+
+FORMAT = "kith-model-1"
+
+
+def save(model: DualEncoder, vocabulary: Vocabulary, max_tokens: int, trained: dict[str, Any]) -> bytes:
+    """The content of model.pt; `trained` is what one wants to know later (method, seed, parameters, data).
+
+    The same model gives the same bytes: torch names the archive after the file it writes to, so it is
+    written to memory.
+    """
+    buffer = io.BytesIO()
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    torch.save(
+        {
+            "format": FORMAT,
+            "config": model.config,
+            "vocabulary": vocabulary.words,
+            "max_tokens": max_tokens,
+            "trained": trained,
+            "state": state,
+        },
+        buffer,
+    )
+    return buffer.getvalue()
+
+
+def load(path: Path, device: str | torch.device = "cpu") -> tuple[DualEncoder, Vocabulary, dict[str, Any]]:
+    """The model in eval mode, its vocabulary, and the file's other content (max_tokens, trained).
+
+    Only tensors and plain values are read, so a file from elsewhere cannot run code.
+    """
+    try:
+        content = torch.load(path, map_location=device, weights_only=True)
+    except FileNotFoundError:
+        raise KithError(f"{path}: no such model; train it first") from None
+    except Exception as error:
+        raise KithError(f"{path}: not a Kith model file ({error})") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise KithError(f"{path}: not a Kith model file of format {FORMAT}")
+    model = DualEncoder(content["config"])
+    model.load_state_dict(content.pop("state"))
+    return model.to(device).eval(), Vocabulary(content.pop("vocabulary")), content

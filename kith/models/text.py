@@ -1,0 +1,68 @@
+"""Text towers: padded word numbers (B, L) and lengths (B,) to (B, out_features) vectors."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pack_padded_sequence
+
+from kith.text import Vocabulary
+
+
+class GRUTower(nn.Module):
+    """Word embedding and a GRU; the last state is the text's vector (Thomas & Kovashka, ECCV 2020)."""
+
+    def __init__(self, words: int, embedding: int = 200, hidden: int = 512, dropout: float = 0.0):
+        super().__init__()
+        self.embedding = nn.Embedding(words, embedding, padding_idx=Vocabulary.PAD)
+        self.dropout = nn.Dropout(dropout)
+        self.gru = nn.GRU(embedding, hidden, batch_first=True)
+        self.out_features = hidden
+
+    def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        embedded = self.dropout(self.embedding(tokens))
+        packed = pack_padded_sequence(embedded, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        return self.gru(packed)[1][-1]
+
+
+class BagTower(nn.Module):
+    """Mean of the word embeddings through one hidden layer: word order is not seen."""
+
+    def __init__(self, words: int, embedding: int = 200, hidden: int = 512, dropout: float = 0.0):
+        super().__init__()
+        self.embedding = nn.Embedding(words, embedding, padding_idx=Vocabulary.PAD)
+        self.mix = nn.Sequential(nn.Dropout(dropout), nn.Linear(embedding, hidden), nn.ReLU(inplace=True))
+        self.out_features = hidden
+
+    def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        present = (tokens != Vocabulary.PAD).unsqueeze(2)
+        total = (self.embedding(tokens) * present).sum(dim=1)
+        return self.mix(total / lengths.clamp(min=1).unsqueeze(1))
+
+
+def text_tower(
+    tower: str, words: int, embedding: int = 200, hidden: int = 512, dropout: float = 0.0
+) -> GRUTower | BagTower:
+    """The tower named in a method's parameters."""
+    kind = GRUTower if tower == "gru" else BagTower
+    return kind(words, embedding, hidden, dropout)
+
+
+@torch.no_grad()
+def load_word_vectors(tower: GRUTower | BagTower, vocabulary: Vocabulary, vectors: dict[str, Tensor]) -> int:
+    """Start the embeddings of known words from `vectors` (word → (embedding,)); returns how many were known.
+
+    Raises ValueError if the vectors' length is not that of the tower's embedding.
+    """
+    weight = tower.embedding.weight
+    known = 0
+    for number, word in enumerate(vocabulary.words, start=len(Vocabulary.MARKS)):
+        vector = vectors.get(word)
+        if vector is None:
+            continue
+        if vector.shape != weight[number].shape:
+            raise ValueError(
+                f"word vectors have {vector.numel()} dimensions and the text tower's embedding {weight.shape[1]}: "
+                "make train.text.embedding equal to text.doc2vec.dim"
+            )
+        weight[number] = vector
+        known += 1
+    return known

@@ -1,0 +1,119 @@
+"""The objective of a method: published losses, summed with weights."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from kith import losses
+
+
+@dataclass
+class Batch:
+    """Embeddings of a batch. image, text: (B, d) unit rows; group: (B,) integers.
+
+    neighbors: for each neighbour drawn, (image (B, d), text (B, d)); has_neighbor: (B,) bool.
+    """
+
+    image: Tensor
+    text: Tensor
+    group: Tensor
+    neighbors: list[tuple[Tensor, Tensor]]
+    has_neighbor: Tensor
+
+
+class Objective(nn.Module):
+    """terms: name of a loss → its parameters with `weight`, as `methods.<name>.losses` in params.yaml.
+
+    Called with a Batch, it returns the weighted sum and the value of each term. Learned temperatures are its
+    parameters. Terms that need neighbours see only the items that have one, and are 0 where there is none.
+    """
+
+    def __init__(self, terms: dict[str, dict[str, Any]]):
+        super().__init__()
+        self.terms = terms
+        self.log_scale = nn.ParameterDict()
+        self.bias = nn.ParameterDict()
+        for name, options in terms.items():
+            if "temperature" in options:
+                start = torch.tensor(-math.log(options["temperature"]))
+                self.log_scale[name] = nn.Parameter(start, requires_grad=options["learn_temperature"])
+        if "siglip" in terms:
+            self.bias["siglip"] = nn.Parameter(torch.tensor(-10.0))
+
+    @property
+    def uses_neighbors(self) -> bool:
+        return not {"angular_image", "angular_text"}.isdisjoint(self.terms)
+
+    def forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        values = {name: getattr(self, f"_{name}")(batch, options) for name, options in self.terms.items()}
+        total = torch.stack([self.terms[name]["weight"] * value for name, value in values.items()]).sum()
+        return total, values
+
+    def _scale(self, name: str) -> Tensor:
+        # CLIP bounds the scale at 100, so that the logits cannot run away.
+        return self.log_scale[name].clamp(max=math.log(100)).exp()
+
+    def _info_nce(self, batch: Batch, options: dict[str, Any]) -> Tensor:
+        return losses.info_nce(batch.image, batch.text, self._scale("info_nce"), _twins(batch.group))
+
+    def _siglip(self, batch: Batch, options: dict[str, Any]) -> Tensor:
+        scale, bias = self._scale("siglip"), self.bias["siglip"]
+        return losses.siglip(batch.image, batch.text, scale, bias, _twins(batch.group))
+
+    def _pairwise_hinge(self, batch: Batch, options: dict[str, Any]) -> Tensor:
+        margin, negatives = options["margin"], options["negatives"]
+        return losses.pairwise_hinge(batch.image, batch.text, margin, negatives, _twins(batch.group))
+
+    def _angular_cross(self, batch: Batch, options: dict[str, Any]) -> Tensor:
+        return _angular(batch.image, batch.text, batch.text, batch, options)
+
+    def _angular_symmetric(self, batch: Batch, options: dict[str, Any]) -> Tensor:
+        return _angular(batch.text, batch.image, batch.image, batch, options, own_counts=True)
+
+    def _angular_image(self, batch: Batch, options: dict[str, Any]) -> Tensor:
+        values = [
+            _angular(batch.image, image, batch.image, batch, options, batch.has_neighbor, own_counts=True)
+            for image, _ in batch.neighbors
+        ]
+        return torch.stack(values).mean() if values else batch.image.new_zeros(())
+
+    def _angular_text(self, batch: Batch, options: dict[str, Any]) -> Tensor:
+        values = [
+            _angular(batch.text, text, batch.text, batch, options, batch.has_neighbor) for _, text in batch.neighbors
+        ]
+        return torch.stack(values).mean() if values else batch.text.new_zeros(())
+
+
+def _angular(
+    anchor: Tensor,
+    positive: Tensor,
+    negatives: Tensor,
+    batch: Batch,
+    options: dict[str, Any],
+    anchors: Tensor | None = None,
+    own_counts: bool = False,
+) -> Tensor:
+    """The angular loss with the batch's other items as negatives, for the rows in `anchors`.
+
+    As published, negatives count B times, and in the terms whose negatives are the batch's own pictures
+    (`own_counts`) the anchor's picture is among them.
+    """
+    mask = batch.group[:, None] != batch.group[None, :]
+    repeats = 1
+    if options["as_published"]:
+        repeats = len(anchor)
+        mask = torch.ones_like(mask) if own_counts else mask
+    if anchors is not None:
+        if not anchors.any():
+            return anchor.new_zeros(())
+        anchor, positive, mask = anchor[anchors], positive[anchors], mask[anchors]
+    return losses.angular(anchor, positive, negatives, mask, options["angle"], repeats)
+
+
+def _twins(group: Tensor) -> Tensor:
+    """(B, B) true where two different rows are the same thing: neither a pair nor negatives."""
+    same = group[:, None] == group[None, :]
+    return same.fill_diagonal_(False)

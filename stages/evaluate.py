@@ -1,0 +1,167 @@
+"""Measure retrieval on the held-out splits, each a gallery of its own, with bootstrap intervals."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from kith.errors import KithError
+from kith.metrics import gallery as measures
+from kith.metrics.chance import chance_level
+from kith.metrics.gallery import DIRECTIONS, Gallery, Side
+from kith.metrics.similarity import top_candidates
+from kith.metrics.statistics import Resamples, percentile_interval
+from stages import cli, contract, files, params, tracking
+
+HITS = 5  # best candidates kept of each query
+DECIMALS = 6  # beyond them, the order of additions shows
+BOTH = ("mrr", "R@1", "R@10")  # also reported as the mean of the two directions
+
+
+class Estimate(NamedTuple):
+    """A figure, and what it is in every bootstrap draw."""
+
+    value: float
+    drawn: np.ndarray
+
+
+def main(
+    *,
+    method: str,
+    seed: int,
+    data: Path,
+    text: Path,
+    images: Path,
+    texts: Path,
+    rows: Path,
+    metrics: Path,
+    queries: Path,
+) -> None:
+    """Write the figures of one trained run to --metrics and one row a query to --queries."""
+    options = params.load().evaluate
+    items = contract.items(data)
+    galleries = read(items, contract.semantic_vectors(text), images, texts, rows)
+    splits, tables = {}, []
+    for split, gallery in galleries.items():
+        splits[split], table = measure(gallery, options)
+        table["group"] = items["group"].to_numpy()[table["row"]]
+        tables.append(table.assign(split=split))
+    result = {"method": method, "seed": seed, "splits": splits}
+    columns = ["split", "direction", "row", "text", "group", "rank", "reciprocal_rank", "average_precision"]
+    files.write_parquet(queries, pd.concat(tables, ignore_index=True)[[*columns, "hits", "similarities"]])
+    files.write_json(metrics, result)
+    artifacts, model = [metrics, queries], images.with_name("model.pt")
+    tracking.log_evaluation(method=method, seed=seed, metrics=result, artifacts=artifacts, model=model)
+
+
+def read(items: pd.DataFrame, meaning: Any, images: Path, texts: Path, rows: Path) -> dict[str, Gallery]:
+    """The gallery of every split that is measured: test, the other test sets, val."""
+    names, groups = items["split"].to_numpy(), contract.group_codes(items)
+    if meaning.shape[0] != len(items):
+        raise KithError(f"the text stage placed {meaning.shape[0]} items, there are {len(items)}; run it again")
+    with np.load(rows) as embedded:
+        sides = [
+            _side(path, rows, embedded, name, items, groups)
+            for path, name in ((images, "image_rows"), (texts, "text_rows"))
+        ]
+    found = {split for side in sides for split in names[side.items]}
+    wanted = sorted((s for s in found if s.startswith("test")), key=lambda s: (s != "test", s))
+    wanted += ["val"] if "val" in found else []
+    if not wanted:
+        raise KithError(f"{rows}: holds no item of a test split or of val; see embed.splits in params.yaml")
+    galleries = {}
+    for split in wanted:
+        pictures, written = (side[names[side.items] == split] for side in sides)
+        galleries[split] = gallery = Gallery(pictures, written, meaning)
+        if not len(gallery.sides(DIRECTIONS[0])[0].items):
+            raise KithError(f"{rows}: split '{split}' has no text whose group has a picture; nothing to measure")
+    return galleries
+
+
+def _side(path: Path, rows_path: Path, embedded: Any, name: str, items: pd.DataFrame, groups: np.ndarray) -> Side:
+    vectors, rows = np.load(path), embedded[name]
+    known = np.concatenate([[0], rows, [len(items) - 1]])  # ascending if every row is one of the items'
+    if len(vectors) != len(rows) or (np.diff(known) < 0).any():
+        raise KithError(f"{path} ({len(vectors)} rows) and {rows_path}, {name} do not match; embed again")
+    bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    if len(bad):
+        item = items["id"].iloc[rows[bad[0]]]
+        raise KithError(f"{path}: row {bad[0]} (item '{item}') is not finite; train again, with a lower lr")
+    places = np.arange(len(rows)) - np.searchsorted(rows, rows)
+    return Side(vectors, rows, groups[rows], places)
+
+
+def measure(gallery: Gallery, options: params.Evaluate) -> tuple[dict[str, Any], pd.DataFrame]:
+    """The split's entry of metrics.json, and its rows of queries.parquet (without split and group)."""
+    groups = np.unique(np.concatenate([gallery.images.groups, gallery.texts.groups]))
+    resamples = Resamples(len(groups), options.bootstrap, options.seed)
+    estimates: dict[str, Estimate] = {}
+    chance: dict[str, float] = {}
+    tables = {}
+    for direction in DIRECTIONS:
+        values, levels, tables[direction] = search(gallery, direction, options)
+        clusters = np.searchsorted(groups, gallery.sides(direction)[0].groups)
+        estimates |= {f"{direction}/{name}": e for name, e in estimate(values, clusters, resamples).items()}
+        chance |= {f"{direction}/{name}": level for name, level in levels.items()}
+    for name in BOTH:
+        there, back = (f"{direction}/{name}" for direction in DIRECTIONS)
+        if there in estimates:
+            a, b = estimates[there], estimates[back]
+            estimates[f"mean/{name}"] = Estimate((a.value + b.value) / 2, (a.drawn + b.drawn) / 2)
+            chance[f"mean/{name}"] = (chance[there] + chance[back]) / 2
+    k = options.neighborhood
+    for side, (quality, codes) in measures.neighborhoods(gallery, k).items():
+        values = {f"neighborhood/{side}_{name}@{k}": of_items for name, of_items in quality.items()}
+        estimates |= estimate(values, np.searchsorted(groups, codes), resamples)
+    entry = {
+        "queries": {direction: len(table) for direction, table in tables.items()},
+        "without_meaning": gallery.without_meaning(),
+        "metrics": {name: interval(e, options.confidence) for name, e in estimates.items()},
+        "chance": {name: round(level, DECIMALS) for name, level in chance.items()},
+    }
+    return entry, pd.concat(tables.values(), ignore_index=True)
+
+
+def search(
+    gallery: Gallery, direction: str, options: params.Evaluate
+) -> tuple[dict[str, np.ndarray], dict[str, float], pd.DataFrame]:
+    """One direction: every figure per query, the chance levels, and the table of its queries."""
+    queries, candidates = gallery.sides(direction)
+    found = measures.retrieval(queries, candidates, options.ties, options.ks)
+    ranks = found["ranks"]
+    values = {f"R@{k}": 100.0 * (ranks <= k) for k in options.ks}
+    values |= {"median_rank": ranks, "mean_rank": ranks}
+    values |= {"mrr": found["reciprocal_ranks"], "map": found["average_precision"]}
+    chance = chance_level(found["relevant"], len(candidates.items), options.ks)
+    for name, ways in (("random", measures.random_ways), ("hard", measures.hard_ways)):
+        accuracy = ways(gallery, direction, options.nway)
+        values |= {f"{name}_{n}way": 100 * share for n, share in accuracy.items()}
+        chance |= {f"{name}_{n}way": 100 / n for n in accuracy}
+    best, similarities = top_candidates(queries.vectors, candidates.vectors, HITS)
+    table = pd.DataFrame({"direction": direction, "row": queries.items, "text": queries.places, "rank": ranks})
+    table["reciprocal_rank"], table["average_precision"] = values["mrr"], values["map"]
+    table["hits"], table["similarities"] = list(candidates.items[best]), list(similarities)
+    return values, chance, table
+
+
+def estimate(values: dict[str, np.ndarray], clusters: np.ndarray, resamples: Resamples) -> dict[str, Estimate]:
+    """Every figure over all queries it applies to; those that apply to none are dropped."""
+    values = {name: v for name, v in values.items() if not np.isnan(v).all()}
+    if not values:
+        return {}
+    drawn = dict(zip(values, resamples.means(np.column_stack(list(values.values())), clusters).T, strict=True))
+    estimates = {name: Estimate(float(np.nanmean(v)), drawn[name]) for name, v in values.items()}
+    if "median_rank" in values:
+        ranks = values["median_rank"]
+        estimates["median_rank"] = Estimate(float(np.median(ranks)), resamples.medians(ranks, clusters))
+    return estimates
+
+
+def interval(estimate: Estimate, confidence: float) -> dict[str, float]:
+    low, high = percentile_interval(estimate.drawn, confidence)
+    return {name: round(float(x), DECIMALS) for name, x in (("value", estimate.value), ("low", low), ("high", high))}
+
+
+if __name__ == "__main__":
+    cli.run(main)

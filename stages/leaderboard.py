@@ -1,0 +1,193 @@
+"""The leaderboard as a Markdown document."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kith.errors import KithError
+from stages import params
+
+DIRECTIONS = {"text_to_image": "t→i", "image_to_text": "i→t"}
+MAIN = ("R@1", "R@10", "mrr", "median_rank")
+
+
+def document(
+    settings: params.Params,
+    board: pd.DataFrame,
+    splits: dict[str, dict[str, Any]],
+    dataset: dict[str, Any],
+    quality: dict[str, float],
+) -> str:
+    """The whole page. `splits` is any run's: of it, the numbers of queries and the chance levels are shown."""
+    study = settings.study
+    names = list(dict.fromkeys(board["split"]))
+    boards = {name: board[board["split"] == name] for name in names}
+    first = names[0]
+    sections = [
+        f"# Leaderboard: {study.name}",
+        about(dataset),
+        f"Made by `dvc repro` or `snakemake --cores 2`; seeds: {', '.join(map(str, study.seeds))}.",
+        f"## Split {first}",
+        ranking(boards[first], splits[first], settings),
+        legend(settings, splits[first]),
+        *other_splits({name: boards[name] for name in names[1:]}, splits, settings),
+        *details(boards[first], splits[first]),
+        *expected(settings, board),
+        "## Semantic space",
+        "How well the space of meaning, which neighbours are taken from, keeps together what belongs together.",
+        table(["figure", "value"], [[name, f"{value:.3f}"] for name, value in quality.items()]),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def about(dataset: dict[str, Any]) -> str:
+    """One line on the data set."""
+    shape = "×".join(str(dataset["image"][side]) for side in ("height", "width", "channels"))
+    facts = [
+        ", ".join(f"{n:,} {split}" for split, n in dataset["counts"].items()) + " items",
+        f"{dataset['texts']:,} texts",
+        f"pictures {shape}",
+        f"{dataset['labels']:,} labels",
+        f"licence: {dataset['licence']}",
+    ]
+    return f"Data set **{dataset['name']}**: {'; '.join(facts)}."
+
+
+def ranking(board: pd.DataFrame, split: dict[str, Any], settings: params.Params) -> str:
+    """The methods of one split in their order, and chance."""
+    names = [f"{d}/{name}" for d in DIRECTIONS for name in MAIN if f"{d}/{name}" in board]
+    rows = [
+        [_method(line, settings), _mrr(line), *(_figure(line, name) for name in names), _p(line["p"])]
+        for _, line in board.iterrows()
+    ]
+    rows.append(["chance", *(_number(split["chance"][name], name) for name in ["mean/mrr", *names]), ""])
+    return table(["method", "MRR", *map(_title, names), "p"], rows)
+
+
+def legend(settings: params.Params, split: dict[str, Any]) -> str:
+    """What the columns of the ranking mean."""
+    asked = " and ".join(f"{n:,} {d.replace('_to_', ' → ')}" for d, n in split["queries"].items())
+    notes = [
+        f"Queries: {asked}",
+        "t→i finds pictures by text, i→t texts by picture; R@k in percent",
+        f"MRR is the mean of both directions, with its {100 * settings.evaluate.confidence:g} % bootstrap interval",
+        f"p is Holm-corrected, of a paired randomisation test ({settings.compare.permutations:,} permutations) of "
+        "MRR against the **best**; interval and test take the queries of a group together",
+        f"≈ marks what does not differ from the best at the {settings.compare.significance:g} level",
+    ]
+    if len(settings.study.seeds) > 1:
+        notes.append("± is the standard deviation over seeds; interval and test are of the mean over seeds")
+    return ". ".join(notes) + "."
+
+
+def other_splits(
+    boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]], settings: params.Params
+) -> list[str]:
+    """A narrower table for the splits that do not decide."""
+    if not boards:
+        return []
+    rows = []
+    for split, board in boards.items():
+        names = [f"{d}/R@1" for d in DIRECTIONS if f"{d}/R@1" in board]
+        for _, line in board.iterrows():
+            figures = (_figure(line, name) for name in names)
+            rows.append([split, _method(line, settings), _mrr(line), *figures, _p(line["p"])])
+        chance = splits[split]["chance"]
+        rows.append([split, "chance", *(_number(chance[name], name) for name in ["mean/mrr", *names]), ""])
+    return ["## Other splits", table(["split", "method", "MRR", *map(_title, names), "p"], rows)]
+
+
+def details(board: pd.DataFrame, split: dict[str, Any]) -> list[str]:
+    """N-way accuracy and semantic neighbourhoods, where they were measured."""
+    ways = [name for name in split["metrics"] if name.endswith("way")]
+    near = [name for name in split["metrics"] if name.startswith("neighborhood/")]
+    sections = []
+    if ways:
+        chance = ["chance", *(_number(split["chance"][name], name) for name in ways)]
+        note = (
+            "Percent of queries whose partner comes first among N candidates: drawn at random, or nearest in meaning."
+        )
+        sections += ["## N-way accuracy", note, _plain(board, ways, chance)]
+    if near:
+        left = split["without_meaning"]
+        note = "How far the nearest pictures, and texts, of an item are those nearest in meaning"
+        note += f" ({left:,} items without usable words are left out)." if left else "."
+        sections += ["## Semantic neighbourhoods", note, _plain(board, near)]
+    return sections
+
+
+def expected(settings: params.Params, board: pd.DataFrame) -> list[str]:
+    """Every figure that the study expects, against what was reached."""
+    rows = [
+        [method, key, f"{each.value:g}", f"{each.tolerance:g}", *verdict(board, method, key, each), each.source]
+        for method, figures in settings.expect.items()
+        for key, each in figures.items()
+    ]
+    if not rows:
+        return []
+    head = ["method", "figure", "expected", "tolerance", "reached", "verdict", "source"]
+    return ["## Expected values", table(head, rows)]
+
+
+def verdict(board: pd.DataFrame, method: str, key: str, expected: params.Expected) -> tuple[str, str]:
+    """The value reached, and whether it is equal (in the digits that are expected), within tolerance, or off.
+
+    `key` is "<split>/<figure>". Raises KithError if the leaderboard has no such split or figure.
+    """
+    split, _, name = key.partition("/")
+    lines = board[board["split"] == split]
+    if lines.empty or name not in lines or pd.isna(lines[name]).all():
+        raise KithError(f"params.yaml: expect.{method}.{key}: no such figure; see leaderboard.csv for split/figure")
+    if method not in set(lines["method"]):
+        return "", "not run"
+    value = float(lines.loc[lines["method"] == method, name].iloc[0])
+    digits = -int(Decimal(str(expected.value)).as_tuple().exponent)
+    if round(value, digits) == expected.value:
+        return f"{value:.{digits}f}", "equal"
+    within = abs(value - expected.value) <= expected.tolerance * (1 + 1e-9)
+    return f"{value:.{digits + 1}f}", "within tolerance" if within else "**off**"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    cells = [[cell.replace("|", "\\|") for cell in line] for line in (head, ["---"] * len(head), *rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
+def _plain(board: pd.DataFrame, names: list[str], *more: list[str]) -> str:
+    rows = [[line["method"], *(_figure(line, name) for name in names)] for _, line in board.iterrows()]
+    return table(["method", *map(_title, names)], [*rows, *more])
+
+
+def _method(line: pd.Series, settings: params.Params) -> str:
+    if np.isnan(line["p"]):
+        return f"**{line['method']}**"
+    return f"≈ {line['method']}" if line["p"] > settings.compare.significance else line["method"]
+
+
+def _mrr(line: pd.Series) -> str:
+    return f"{_figure(line, 'mean/mrr')} [{line['low']:.3f}, {line['high']:.3f}]"
+
+
+def _figure(line: pd.Series, name: str) -> str:
+    spread = line.get(f"{name} sd")
+    return _number(line[name], name) + ("" if spread is None else f" ± {_number(spread, name)}")
+
+
+def _number(value: float, name: str) -> str:
+    percent = "R@" in name or name.endswith("way")
+    return f"{value:.1f}" if percent or name.endswith("rank") else f"{value:.3f}"
+
+
+def _p(p: float) -> str:
+    return "" if np.isnan(p) else "< 0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def _title(name: str) -> str:
+    """Column title of a figure: "text_to_image/hard_5way" → "t→i hard 5-way"."""
+    place, figure = name.split("/")
+    figure = figure.replace("way", "-way").replace("_", " ").replace("mrr", "MRR").replace("ndcg", "nDCG")
+    return f"{DIRECTIONS[place]} {figure}" if place in DIRECTIONS else figure

@@ -1,0 +1,380 @@
+"""The typed schema of params.yaml: one place, unknown keys are errors, every error names its key."""
+
+import difflib
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from kith.errors import KithError
+
+PARAMS = Path("params.yaml")
+PRESETS = Path(__file__).with_name("presets.yaml")
+
+Model = TypeVar("Model", bound=BaseModel)
+
+Positive = Annotated[int, Field(gt=0)]
+Count = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]*$")]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Study(Section):
+    """What is run: a name (reports go to reports/<name>), the methods and the seeds."""
+
+    name: Name
+    methods: Annotated[list[Name], Field(min_length=1)]
+    seeds: Annotated[list[Count], Field(min_length=1)] = [0]
+
+
+class Columns(Section):
+    """Column names of the user's table. Images: bytes, or paths relative to `image_root`."""
+
+    id: str | None = None
+    image: str | None = "image"
+    texts: list[str] = ["text"]
+    label: str | None = None
+    split: str | None = None
+    group: str | None = None
+
+
+class Fetch(Section):
+    """Where the data come from: `glyphs` draws them, `table` reads a Parquet, CSV or JSONL file."""
+
+    source: Literal["glyphs", "table"]
+    path: Path
+    columns: Columns = Columns()
+    image_root: Path | None = None
+    splits: dict[str, Name | Literal["ignore"]] = {}
+    taxonomy: Path | None = None
+    licence: str = "not stated"
+
+
+class Image(Section):
+    size: Annotated[int, Field(ge=8, le=2048)] = 128
+    mode: Literal["L", "RGB"] = "RGB"
+    fit: Literal["pad", "crop", "stretch"] = "pad"
+
+
+class Glyphs(Section):
+    """How many characters; null takes all that the fonts can draw."""
+
+    characters: Positive | None = None
+    test: Positive = 1000
+    val: Positive = 500
+
+
+class Prepare(Section):
+    image: Image = Image()
+    glyphs: Glyphs = Glyphs()
+    val: Share = 0.1
+    test: Share = 0.1
+    seed: Count = 0
+    skip: list[Literal["missing_image", "undecodable_image", "empty_text"]] = []
+
+
+class Tokens(Section):
+    sentences: Positive | None = None
+    min_length: Positive = 3
+    stop_words: bool = True
+
+
+class Doc2Vec(Section):
+    algorithm: Literal["dbow", "dm"] = "dbow"
+    train_words: bool = True
+    dim: Positive = 200
+    window: Positive = 10
+    min_count: Positive = 2
+    negative: Positive = 10
+    epochs: Positive = 40
+
+
+class Text(Section):
+    backend: Literal["doc2vec", "tfidf"] = "doc2vec"
+    tokens: Tokens = Tokens()
+    doc2vec: Doc2Vec = Doc2Vec()
+    workers: Positive = 1
+    seed: Count = 0
+
+
+class Neighbors(Section):
+    k: Positive = 50
+    method: Literal["auto", "exact", "hnsw"] = "auto"
+    min_recall: Share = 0.99
+    sample: Positive = 1000
+    seed: Count = 0
+
+
+class ImageTower(Section):
+    tower: Literal["cnn", "resnet"] = "cnn"
+    depth: Literal[10, 18, 34, 50] = 18
+    width: Positive = 32
+    weights: Path | None = None
+
+
+class TextTower(Section):
+    tower: Literal["gru", "bag"] = "gru"
+    embedding: Positive = 200
+    hidden: Positive = 512
+    pretrained_words: bool = False
+    min_count: Positive = 1
+    max_tokens: Positive = 64
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+class Augment(Section):
+    """Applied to training pictures; shift is a share of the side, rotate in degrees, scale a share."""
+
+    flip: bool = False
+    shift: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    rotate: Annotated[float, Field(ge=0, le=180)] = 0.0
+    scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+class Train(Section):
+    """Shared by all methods; a method may override any of it under its own `train` key."""
+
+    epochs: Positive
+    batch_size: Annotated[int, Field(ge=2)] = 128
+    items_per_group: Positive | None = None
+    dim: Positive = 256
+    image: ImageTower = ImageTower()
+    text: TextTower = TextTower()
+    augment: Augment = Augment()
+    optimizer: Literal["adam", "adamw", "sgd"] = "adamw"
+    lr: Annotated[float, Field(gt=0)] = 1e-3
+    weight_decay: NonNegative = 1e-4
+    clip_norm: Annotated[float, Field(gt=0)] | None = None
+    schedule: Literal["constant", "cosine", "plateau"] = "cosine"
+    warmup: Share = 0.05
+    plateau_patience: Positive = 5
+    early_stopping: Positive | None = None
+    select: Literal["mrr", "loss"] = "mrr"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: Positive = 1
+    precision: Literal["auto", "32", "bf16", "16"] = "auto"
+    threads: Positive = 2
+
+
+class Loss(Section):
+    weight: NonNegative = 1.0
+
+
+class Contrastive(Loss):
+    temperature: Annotated[float, Field(gt=0)] = 0.07
+    learn_temperature: bool = True
+
+
+class PairwiseHinge(Loss):
+    margin: NonNegative = 0.2
+    negatives: Literal["all", "hardest"] = "all"
+
+
+class Angular(Loss):
+    angle: Annotated[float, Field(gt=0, lt=90)] = 45.0
+    as_published: bool = False
+
+
+class Losses(Section):
+    """Terms of the objective; those given are summed with their weights."""
+
+    info_nce: Contrastive | None = None
+    siglip: Contrastive | None = None
+    pairwise_hinge: PairwiseHinge | None = None
+    angular_cross: Angular | None = None
+    angular_symmetric: Angular | None = None
+    angular_image: Angular | None = None
+    angular_text: Angular | None = None
+
+    @model_validator(mode="after")
+    def some(self) -> "Losses":
+        if not any(getattr(self, name) for name in type(self).model_fields):
+            raise ValueError(f"name at least one of {', '.join(type(self).model_fields)}")
+        return self
+
+    def terms(self) -> dict[str, dict[str, Any]]:
+        """Name of the loss → its parameters, for those with a weight above zero."""
+        given = self.model_dump(exclude_none=True)
+        return {name: values for name, values in given.items() if values["weight"] > 0}
+
+
+class DrawNeighbors(Section):
+    """For each training item, `count` neighbours are drawn from its `among` nearest in meaning."""
+
+    count: Positive = 1
+    among: Positive = 10
+
+
+class Method(Section):
+    losses: Losses
+    neighbors: DrawNeighbors = DrawNeighbors()
+    train: Train
+
+
+class Embed(Section):
+    batch_size: Positive = 256
+    splits: Annotated[list[Name], Field(min_length=1)] | None = None
+
+
+class Evaluate(Section):
+    ks: Annotated[list[Positive], Field(min_length=1)] = [1, 5, 10, 25]
+    nway: list[Annotated[int, Field(ge=2)]] = [5, 20]
+    neighborhood: Positive = 10
+    ties: Literal["mean", "optimistic", "pessimistic", "stable"] = "mean"
+    bootstrap: Positive = 1000
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    seed: Count = 0
+
+
+class Compare(Section):
+    permutations: Positive = 10000
+    significance: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    seed: Count = 0
+
+
+class Report(Section):
+    queries: Positive = 8
+    tsne: Positive = 500
+    seed: Count = 0
+
+
+class Expected(Section):
+    """A figure that a paper or an earlier run gives: leaderboard column → value, with a tolerance."""
+
+    value: float
+    tolerance: NonNegative = 0.0
+    source: str = ""
+
+
+class Params(Section):
+    study: Study
+    fetch: Fetch
+    prepare: Prepare = Prepare()
+    text: Text = Text()
+    neighbors: Neighbors = Neighbors()
+    train: Train
+    methods: dict[Name, dict[str, Any]]
+    embed: Embed = Embed()
+    evaluate: Evaluate = Evaluate()
+    compare: Compare = Compare()
+    report: Report = Report()
+    expect: dict[Name, dict[str, Expected]] = {}
+
+    def method(self, name: str) -> Method:
+        """The method `name`: its preset, then the study's `train`, then what the study says of the method."""
+        own = dict(self.methods[name])
+        preset = _preset(own.pop("preset", name if name in presets() else None), f"methods.{name}.preset")
+        train = _merge(self.train.model_dump(exclude_unset=True), preset.get("train", {}), own.get("train", {}))
+        # A loss given under another preset's name replaces none: losses are merged term by term.
+        merged = _merge(preset, own) | {"train": train}
+        return _validate(Method, merged, f"methods.{name}")
+
+    @model_validator(mode="after")
+    def methods_exist(self) -> "Params":
+        for name in self.study.methods:
+            if name not in self.methods:
+                known = ", ".join(self.methods) or "none"
+                raise ValueError(f"study.methods names '{name}', which is not under methods (there: {known})")
+        for name in self.expect:
+            if name not in self.methods:
+                raise ValueError(f"expect names '{name}', which is not under methods")
+        return self
+
+
+def presets() -> dict[str, Any]:
+    return yaml.safe_load(PRESETS.read_text(encoding="utf-8"))
+
+
+def load(path: Path = PARAMS) -> Params:
+    """Read and validate the whole of params.yaml, every method included.
+
+    Raises KithError that names the file, the key and, for an unknown key, the nearest known one.
+    """
+    if not path.exists():
+        raise KithError(f"{path}: no such file; choose a study with `python -m stages.study NAME`")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise KithError(f"{path}: not valid YAML: {error}") from None
+    if not isinstance(content, dict):
+        raise KithError(f"{path}: expected sections (study, fetch, train, …) at the top level")
+    return check(content, path)
+
+
+def check(content: dict[str, Any], path: Path = PARAMS) -> Params:
+    """Validate the content of a params file, with `path` for the messages."""
+    try:
+        params = _validate(Params, content, "")
+        for name in params.methods:
+            params.method(name)
+    except KithError as error:
+        raise KithError(f"{path}: {error}") from None
+    return params
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of params.yaml, for editors and for Snakemake's config validation."""
+    return Params.model_json_schema()
+
+
+def _preset(name: str | None, key: str) -> dict[str, Any]:
+    if name is None:
+        return {}
+    if name not in presets():
+        raise KithError(f"{key}: no preset '{name}'{_suggest(name, list(presets()))}")
+    return presets()[name]
+
+
+def _merge(*layers: dict[str, Any]) -> dict[str, Any]:
+    """Later layers win, key by key, into nested mappings."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+            merged[key] = _merge(merged[key], value) if both else value
+    return merged
+
+
+def _validate(model: type[Model], content: dict[str, Any], prefix: str) -> Model:
+    try:
+        return model.model_validate(content)
+    except ValidationError as errors:
+        lines = [_explain(model, error, prefix) for error in errors.errors()]
+    raise KithError("; ".join(lines))
+
+
+def _explain(model: type[BaseModel], error: Any, prefix: str) -> str:
+    key = ".".join(filter(None, [prefix, *map(str, error["loc"])]))
+    if error["type"] == "extra_forbidden":
+        return f"{key}: no such parameter{_suggest(str(error['loc'][-1]), _keys(model, error['loc'][:-1]))}"
+    given = f" (given: {error['input']!r})" if isinstance(error["input"], str | int | float) else ""
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{key}: {message}{given}" if key else message
+
+
+def _keys(model: Any, path: tuple[Any, ...]) -> list[str]:
+    """The names allowed at `path` inside `model`."""
+    for key in path:
+        annotation = model.model_fields[key].annotation if key in getattr(model, "model_fields", {}) else None
+        candidates = [annotation, *getattr(annotation, "__args__", ())]
+        model = next((c for c in candidates if hasattr(c, "model_fields")), None)
+    return list(getattr(model, "model_fields", {}))
+
+
+def _suggest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean '{close[0]}'?" if close else f" (known: {', '.join(known)})"
+
+
+if __name__ == "__main__":
+    import json
+
+    json.dump(schema(), sys.stdout, indent=2)
+    sys.stdout.write("\n")

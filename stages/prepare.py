@@ -1,0 +1,121 @@
+"""Bring any source into the one data contract: items, pictures, taxonomy, and a description of them."""
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from kith.data import items, table
+from kith.data.items import Dataset
+from kith.data.problems import Problems
+from kith.data.rows import Columns
+from kith.data.store import ImageWriter, moments
+from kith.errors import KithError
+from stages import cli, files, params
+from stages.fetch import FONTS, sha256
+
+
+def main(*, raw: Path, out: Path) -> None:
+    """Write items.parquet, images.npy, taxonomy.parquet and dataset.json into a directory."""
+    settings = params.load()
+    source = _source(raw)
+    with files.replacing(out) as folder:
+        folder.mkdir()
+        image = settings.prepare.image
+        with ImageWriter(folder / "images.npy", image.size, image.mode) as pictures:
+            dataset = _build(raw, source, settings, pictures)
+        if not pc.any(pc.equal(dataset.items["split"], "train")).as_py():
+            raise KithError(f"{source['path']}: no item to train on; give some rows the split train")
+        pq.write_table(dataset.items, folder / "items.parquet", compression="zstd")
+        pq.write_table(dataset.taxonomy, folder / "taxonomy.parquet", compression="zstd")
+        files.write_json(folder / "dataset.json", _describe(dataset, source, folder))
+    _tell(dataset, out)
+
+
+def _source(raw: Path) -> dict[str, Any]:
+    path = raw / "source.json"
+    if not path.exists():
+        raise KithError(f"{path}: no such file; run the fetch stage first")
+    return files.read_json(path)
+
+
+def _build(raw: Path, source: dict[str, Any], settings: params.Params, pictures: ImageWriter) -> Dataset:
+    fetch, prepare = settings.fetch, settings.prepare
+    if source["source"] != fetch.source or (fetch.source == "table" and source["path"] != fetch.path.as_posix()):
+        raise KithError(
+            f"{raw / 'source.json'}: is of another source than fetch in {params.PARAMS}; run the fetch stage"
+        )
+    if fetch.source == "glyphs":
+        return _glyphs(raw, prepare, pictures)
+    for path, known in [(fetch.path, source), (fetch.taxonomy, source.get("taxonomy"))]:
+        if path is not None and (known is None or sha256(path) != known["sha256"]):
+            raise KithError(f"{path}: is not what the fetch stage saw; run the fetch stage again")
+    return table.build(
+        fetch.path,
+        Columns(**fetch.columns.model_dump()),
+        pictures,
+        fit=prepare.image.fit,
+        image_root=fetch.image_root,
+        splits=fetch.splits,
+        taxonomy=fetch.taxonomy,
+        val=prepare.val,
+        test=prepare.test,
+        seed=prepare.seed,
+        skip=prepare.skip,
+    )
+
+
+def _glyphs(raw: Path, prepare: params.Prepare, pictures: ImageWriter) -> Dataset:
+    from kith.data import glyphs
+
+    wanted = prepare.glyphs
+    dataset = glyphs.build(
+        raw / FONTS, pictures, sample=wanted.characters, test=wanted.test, val=wanted.val, seed=prepare.seed
+    )
+    problems = Problems("glyphs")
+    items.check(dataset, pictures.count, problems)
+    problems.raise_any()
+    return dataset
+
+
+def _describe(dataset: Dataset, source: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """What dataset.json says; counts are in the order train, val, test, extra test sets."""
+    frame = dataset.items.select(["split", "label", "group", "image_row"]).to_pandas()
+    images = np.load(folder / "images.npy", mmap_mode="r")
+    rows = frame["image_row"][(frame["split"] == "train") & (frame["image_row"] >= 0)].to_numpy()
+    mean, std = moments(images, rows)
+    order = sorted(frame["split"].unique(), key=lambda split: (split != "train", split != "val", split))
+    written = ["items.parquet", "images.npy", "taxonomy.parquet"]
+    return {
+        "name": "glyphs" if source["source"] == "glyphs" else Path(source["path"]).stem,
+        "source": source["source"],
+        "counts": {split: int((frame["split"] == split).sum()) for split in order},
+        "groups": {split: int(frame["group"][frame["split"] == split].nunique()) for split in order},
+        "texts": len(pc.list_flatten(dataset.items["texts"])),
+        "image": dict(zip(("height", "width", "channels"), images.shape[1:], strict=True)),
+        "mean": mean,
+        "std": std,
+        "labels": int(frame["label"][frame["label"] >= 0].nunique()),
+        "licence": source["licence"],
+        "checksums": {name: sha256(folder / name) for name in written},
+        "skipped": [
+            {"row": fault.row, "id": fault.id, "field": fault.field, "problem": f"{fault.kind}: {fault.message}"}
+            for fault in dataset.skipped
+        ],
+    }
+
+
+def _tell(dataset: Dataset, out: Path) -> None:
+    """Say on standard error what was left out."""
+    if dataset.skipped:
+        kinds = Counter(fault.kind for fault in dataset.skipped)
+        parts = ", ".join(f"{number:,} {kind}" for kind, number in sorted(kinds.items()))
+        print(f"prepare: left out, as prepare.skip says: {parts}; listed in {out / 'dataset.json'}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,130 @@
+"""What the report shows of one run: questions with their answers, a map of the space, neighbourhoods."""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from kith import galleries
+from stages import contract
+from stages.params import Report
+
+ITEMS, NEIGHBORS = 5, 3  # of the figure of neighbourhoods
+COLOURED = 6  # labels that the map tells apart
+
+
+def draw(options: Report, split: str, run: Path, data: Path, neighbors: Path) -> dict[str, Figure]:
+    """Galleries and map of `run` on `split`, neighbourhoods of training items; no figure without content."""
+    items, images, space = contract.items(data), contract.images(data), Space(run)
+    queries = pd.read_parquet(run / "queries.parquet").query("split == @split")
+    figures = {}
+    for direction, gallery in GALLERIES.items():
+        asked = queries[queries["direction"] == direction]
+        if len(asked):
+            figures[f"gallery_{direction}"] = gallery(matches(asked, options, items, images, space))
+    places = space.pairs(np.flatnonzero(items["split"] == split))
+    if len(places) >= 2:
+        chosen = np.sort(np.random.default_rng(options.seed).permutation(places)[: options.tsne])
+        labels = broad_labels(items["label_name"].iloc[chosen], pd.read_parquet(data / "taxonomy.parquet"))
+        figures["tsne"] = galleries.tsne(space.image(chosen), space.text(chosen), labels, options.seed)
+    rows = neighborhoods(pd.read_parquet(neighbors / "neighbors.parquet"), items, images, options.seed)
+    return figures | ({"neighbors": galleries.neighbors(rows)} if rows else {})
+
+
+class Space:
+    """The embeddings of a run by item row."""
+
+    def __init__(self, run: Path) -> None:
+        with np.load(run / "embedding_rows.npz") as rows:
+            self.image_rows, self.text_rows = rows["image_rows"], rows["text_rows"]
+        self.images, self.texts = (np.load(run / f"embeddings_{kind}.npy", mmap_mode="r") for kind in ("image", "text"))
+
+    def pairs(self, rows: np.ndarray) -> np.ndarray:
+        """Those of `rows` with both a picture and a text."""
+        return np.intersect1d(np.intersect1d(self.image_rows, self.text_rows), rows)
+
+    def image(self, rows: np.ndarray) -> np.ndarray:
+        return self.images[np.searchsorted(self.image_rows, rows)]
+
+    def text(self, rows: np.ndarray) -> np.ndarray:
+        """The first text of each."""
+        return self.texts[np.searchsorted(self.text_rows, rows)]
+
+    def nearest_texts(self, row: int, found: Iterable[int]) -> list[int]:
+        """Which text of each item in `found` answers the picture of `row`; found again, the next best one."""
+        seen: Counter[int] = Counter()
+        chosen = []
+        for hit in found:
+            own = slice(*np.searchsorted(self.text_rows, [hit, hit + 1]))
+            order = np.argsort(-(self.texts[own] @ self.image(np.array([row]))[0]), kind="stable")
+            chosen.append(int(order[seen[hit]]))
+            seen[hit] += 1
+        return chosen
+
+
+def matches(
+    queries: pd.DataFrame, options: Report, items: pd.DataFrame, images: np.ndarray, space: Space
+) -> list[galleries.Match]:
+    """A drawn half of queries with a right best answer, then a half with a wrong one."""
+    groups, texts, pictures = (items[name].to_numpy() for name in ("group", "texts", "image_row"))
+    first = groups[queries["hits"].str[0].to_numpy(dtype=np.int64)] == queries["group"]
+    found = []
+    for query in queries.iloc[mixed(first.to_numpy(), options.queries, options.seed)].itertuples():
+        if query.direction == "text_to_image":
+            asked, answers = texts[query.row][query.text], [images[pictures[hit]] for hit in query.hits]
+        else:
+            asked, which = images[pictures[query.row]], space.nearest_texts(query.row, query.hits)
+            answers = [texts[hit][i] for hit, i in zip(query.hits, which, strict=True)]
+        found.append(galleries.Match(asked, answers, query.similarities, groups[query.hits] == query.group))
+    return found
+
+
+def mixed(right: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Up to `count` drawn places, half of them right as far as there are; the right ones first."""
+    rng = np.random.default_rng(seed)
+    yes, no = rng.permutation(np.flatnonzero(right)), rng.permutation(np.flatnonzero(~right))
+    wrong = min(len(no), max(count // 2, count - len(yes)))
+    return np.concatenate([yes[: count - wrong], no[:wrong]])
+
+
+def broad_labels(labels: pd.Series, taxonomy: pd.DataFrame) -> pd.Series:
+    """Names that few colours can tell apart: climbs the taxonomy until the commonest cover half of all."""
+    parents = dict(zip(taxonomy["child"], taxonomy["parent"], strict=True))
+    names = dict(zip(taxonomy["child"], taxonomy["name"], strict=True))
+    for _ in range(len(parents)):
+        counts = labels[labels != ""].value_counts()
+        above = labels.map(parents).fillna(labels)
+        if 2 * counts[:COLOURED].sum() >= counts.sum() or above.equals(labels) or above.nunique() == 1:
+            break
+        labels = above
+    shown = {label: names.get(label, label) for label in labels.unique()}
+    shared = Counter(shown.values())
+    for label, name in shown.items():
+        if shared[name] > 1:  # Latin/lowercase and Greek/lowercase
+            shown[label] = f"{names.get(parents.get(label), '')} {name}".strip()
+    return labels.map(shown)
+
+
+def neighborhoods(
+    table: pd.DataFrame, items: pd.DataFrame, images: np.ndarray, seed: int
+) -> list[list[tuple[np.ndarray | None, str, float]]]:
+    """A few drawn items, each followed by its nearest neighbours: picture, text, similarity."""
+    table = table[table["rank"] < NEIGHBORS].sort_values(["row", "rank"])
+    rows = table["row"].unique()
+    drawn = np.random.default_rng(seed).permutation(rows)[:ITEMS]
+
+    def shown(row: int, similarity: float) -> tuple[np.ndarray | None, str, float]:
+        item = items.iloc[row]
+        picture = images[item["image_row"]] if item["image_row"] >= 0 else None
+        return picture, next(iter(item["texts"]), ""), similarity
+
+    near = table.groupby("row")
+    return [
+        [shown(row, 1.0), *(shown(n.neighbor, n.similarity) for n in near.get_group(row).itertuples())] for row in drawn
+    ]
+
+
+GALLERIES = {"text_to_image": galleries.picture_gallery, "image_to_text": galleries.text_gallery}

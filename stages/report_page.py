@@ -1,0 +1,151 @@
+"""The report of a study as one HTML page, with its pictures inside."""
+
+import base64
+import importlib.metadata
+import platform
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+import yaml
+
+from kith import plots
+from stages import leaderboard, params
+
+PACKAGES = ["torch", "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "gensim", "nmslib", "pillow", "matplotlib"]
+BOTH, KEPT = "both directions", "neighbourhoods kept"
+GROUPS = {"seeds": "", "p": BOTH, "mean": BOTH, **plots.DIRECTIONS, "neighborhood": KEPT}
+MAIN = ["mean/mrr", "p"]
+MAIN += [f"{direction}/{name}" for direction in plots.DIRECTIONS for name in ("R@1", "R@10", "mrr", "median_rank")]
+# How the name of a figure begins: what it means, which end is better, decimals.
+FIGURES = {
+    "seeds": ("Trainings with different seeds; figures are their means, ± their standard deviations.", "", 0),
+    "p": ("How often chance makes a difference from the best method as large (paired, Holm-corrected).", "", 3),
+    "mrr": ("Mean reciprocal rank of the first right answer: 1 if it always comes first.", "max", 3),
+    "map": ("Mean average precision over all right answers.", "max", 3),
+    "R@": ("Recall: percentage of queries with a right answer among the k best.", "max", 1),
+    "median_rank": ("Rank of the first right answer that half of the queries reach.", "min", 1),
+    "mean_rank": ("Mean rank of the first right answer.", "min", 1),
+    "random_": ("Percentage of queries whose partner comes before n − 1 others drawn at random.", "max", 1),
+    "hard_": ("Percentage of queries whose partner comes before the n − 1 others nearest in meaning.", "max", 1),
+    "image_recall": ("Share of the nearest in meaning that are among the nearest pictures.", "max", 3),
+    "image_ndcg": ("How near in meaning the nearest pictures are, 1 at best; early places count more.", "max", 3),
+    "text_recall": ("Share of the nearest in meaning that are among the nearest texts.", "max", 3),
+    "text_ndcg": ("How near in meaning the nearest texts are, 1 at best; early places count more.", "max", 3),
+}
+
+
+def render(
+    settings: params.Params,
+    board: pd.DataFrame,
+    measured: dict[str, Any],
+    pictures: dict[str, bytes],
+    dataset: dict[str, Any],
+    quality: dict[str, float],
+) -> str:
+    """The page. `board` has the deciding split first; `measured` is any run's splits, for chance levels."""
+    loader = jinja2.FileSystemLoader(Path(__file__).parent)
+    page = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
+    boards = {name: table(rows, measured[name]) for name, rows in board.groupby("split", sort=False)}
+    return page.get_template("report.html.j2").render(
+        study=settings.study,
+        confidence=f"{100 * settings.evaluate.confidence:g}\N{NO-BREAK SPACE}%",
+        dataset=dataset,
+        quality=quality,
+        best=board.iloc[0],
+        boards=boards,
+        legend=legend(boards[board["split"].iloc[0]]["all"]),
+        expected=expected(settings, board),
+        pictures={name: base64.b64encode(content).decode() for name, content in pictures.items()},
+        methods={name: _yaml(settings.method(name).model_dump(mode="json")) for name in settings.study.methods},
+        versions=versions(),
+    )
+
+
+def table(rows: pd.DataFrame, measured: dict[str, Any]) -> dict[str, Any]:
+    """One split of the leaderboard as the page shows it: methods, and the main and all columns in groups."""
+    hidden = {"split", "method", "low", "high"}
+    names = [name for name in rows if name not in hidden and not name.endswith(" sd")]
+    columns = [column(name, rows, measured.get("chance", {}).get(name)) for name in names]
+    main = [each for each in columns if each["name"] in MAIN]
+    return {"methods": list(rows["method"]), "main": grouped(main), "all": grouped(columns)}
+
+
+def grouped(columns: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Group → its columns, both in the order in which they first appear."""
+    groups: dict[str, list] = {}
+    for each in columns:
+        groups.setdefault(each["group"], []).append(each)
+    return groups
+
+
+def column(name: str, rows: pd.DataFrame, chance: float | None) -> dict[str, Any]:
+    """A figure of all methods, the best marked if there are several, and what chance gives."""
+    head, _, short = name.rpartition("/")
+    known = max((start for start in FIGURES if short.startswith(start)), key=len, default="")
+    meaning, better, decimals = FIGURES.get(known, ("", "", 3))
+    best = rows[name].agg(better) if better and len(rows) > 1 else None
+    cells = [
+        {"value": row[name], "text": number(row[name], decimals), "note": note(name, row, decimals), "best": is_best}
+        for (_, row), is_best in zip(rows.iterrows(), rows[name] == best, strict=True)
+    ]
+    return {
+        "name": name,
+        "group": GROUPS.get(head or name, head),
+        "label": label(short),
+        "meaning": meaning,
+        "cells": cells,
+        "chance": number(chance, decimals),
+    }
+
+
+def label(name: str) -> str:
+    """mrr → MRR, hard_5way → hard 5-way."""
+    for old, new in (("mrr", "MRR"), ("map", "MAP"), ("ndcg", "nDCG"), ("way", "-way"), ("_", " ")):
+        name = name.replace(old, new)
+    return name
+
+
+def note(name: str, row: pd.Series, decimals: int) -> str:
+    """The spread over seeds, and the interval of the deciding figure."""
+    spread = [f"± {row[f'{name} sd']:.{decimals}f}"] if f"{name} sd" in row else []
+    interval = [f"{row['low']:.3f}–{row['high']:.3f}"] if name == "mean/mrr" else []
+    return ", ".join(spread + interval)
+
+
+def number(value: float | None, decimals: int) -> str:
+    """An en dash where there is none; "< 0.001" for what would be rounded to nothing."""
+    if value is None or pd.isna(value):
+        return "–"
+    text = f"{value:.{decimals}f}"
+    return f"< {10**-decimals:g}" if value > 0 and float(text) == 0 else text
+
+
+def legend(groups: dict[str, list[dict[str, Any]]]) -> dict[str, list[str]]:
+    """Meaning → the labels of the columns that have it."""
+    meanings: dict[str, dict[str, None]] = {}
+    for each in (column for columns in groups.values() for column in columns if column["meaning"]):
+        meanings.setdefault(each["meaning"], {})[each["label"]] = None
+    return {meaning: list(labels) for meaning, labels in meanings.items()}
+
+
+def expected(settings: params.Params, board: pd.DataFrame) -> list[list[str]]:
+    """What the study expects: method, figure, expected ± tolerance, reached, verdict, source."""
+    rows = []
+    for method, figures in settings.expect.items():
+        for key, each in figures.items():
+            reached, verdict = leaderboard.verdict(board, method, key, each)
+            wanted = f"{each.value:g} ± {each.tolerance:g}"
+            rows.append([method, key, wanted, reached, verdict.strip("*"), each.source])
+    return rows
+
+
+def versions() -> dict[str, str]:
+    """Python and the packages that shape the results; one that is not installed is left out."""
+    installed = {each.metadata["Name"].lower(): each.version for each in importlib.metadata.distributions()}
+    return {"python": platform.python_version()} | {name: installed[name] for name in PACKAGES if name in installed}
+
+
+def _yaml(content: dict[str, Any]) -> str:
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)

@@ -1,0 +1,106 @@
+"""Place every text in a space of meaning: Doc2Vec or TF-IDF, learned from the training split alone."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from kith import doc2vec, text
+from stages import cli, contract, files, params, tracking
+
+
+def main(*, data: Path, out: Path) -> None:
+    """Write vectors of all items (vectors.npy or .npz), word_vectors.parquet and summary.json into --out."""
+    options = params.load().text
+    items = contract.items(data)
+    documents, document_of = _documents(items, options.tokens)
+    in_train = np.zeros(len(documents), dtype=bool)
+    start = contract.text_start(items)
+    in_train[document_of[np.repeat((items["split"] == "train").to_numpy(), np.diff(start))]] = True
+    with files.replacing(out) as folder:
+        folder.mkdir()
+        if options.backend == "tfidf":
+            vectors = _tfidf(documents, in_train)
+        else:
+            vectors = _doc2vec(documents, in_train, options, folder)
+        of_texts = vectors[document_of]
+        of_items = _item_means(of_texts, start)
+        contract.save_matrix(folder / "vectors", of_items)
+        if len(document_of) > len(items):
+            contract.save_matrix(folder / "text_vectors", of_texts)
+        known = np.asarray(abs(of_items).sum(axis=1)).ravel() > 0
+        summary = {
+            "documents": int(in_train.sum()),
+            "tokens": int(sum(len(documents[i]) for i in np.flatnonzero(in_train))),
+            "dimensions": int(of_items.shape[1]),
+            "items_without_meaning": int((~known).sum()),
+        }
+        files.write_json(folder / "summary.json", summary)
+    print(json.dumps(summary))
+    tracking.log_stage("text", params=options.model_dump(), metrics=summary)
+
+
+def _documents(items: pd.DataFrame, options: params.Tokens) -> tuple[list[list[str]], np.ndarray]:
+    """Distinct tokenised texts, and for every text of the data the number of its document."""
+    texts = pd.Series(contract.all_texts(items), dtype="object")
+    codes, distinct = pd.factorize(texts)
+    stop_words = _stop_words() if options.stop_words else frozenset()
+    tokens = [
+        text.tokenize(t, min_length=options.min_length, stop_words=stop_words, sentences=options.sentences)
+        for t in distinct
+    ]
+    return tokens, codes
+
+
+def _stop_words() -> frozenset[str]:
+    from gensim.parsing.preprocessing import STOPWORDS
+
+    return STOPWORDS
+
+
+def _doc2vec(documents: list[list[str]], in_train: np.ndarray, options: params.Text, folder: Path) -> np.ndarray:
+    """Trained vectors of the training documents, inferred ones of the others; zero where there are no words."""
+    vectors = np.zeros((len(documents), options.doc2vec.dim), dtype=np.float32)
+    filled = np.array([bool(d) for d in documents], dtype=bool)
+    trained, unseen = np.flatnonzero(in_train & filled), np.flatnonzero(~in_train & filled)
+    model = doc2vec.train(
+        [documents[i] for i in trained],
+        **options.doc2vec.model_dump(),
+        workers=options.workers,
+        seed=options.seed,
+    )
+    vectors[trained] = model.dv.vectors
+    vectors[unseen] = doc2vec.infer(model, [documents[i] for i in unseen], options.seed)
+    # Plain words and numbers, so that training needs no gensim to start from them.
+    words = {"word": model.wv.index_to_key, "vector": list(model.wv.vectors)}
+    pd.DataFrame(words).to_parquet(folder / "word_vectors.parquet")
+    model.save(str(folder / "doc2vec.model"), separately=[])
+    return vectors
+
+
+def _tfidf(documents: list[list[str]], in_train: np.ndarray) -> sp.csr_matrix:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    model = TfidfVectorizer(analyzer=lambda words: words, min_df=2, sublinear_tf=True, dtype=np.float32)
+    model.fit([documents[i] for i in np.flatnonzero(in_train)])
+    return sp.csr_matrix(model.transform(documents))
+
+
+def _item_means(vectors: np.ndarray | sp.csr_matrix, start: np.ndarray) -> np.ndarray | sp.csr_matrix:
+    """Unit mean of each item's unit text vectors; zero for an item without any."""
+    owner = np.repeat(np.arange(len(start) - 1), np.diff(start))
+    ones = np.ones(len(owner), dtype=np.float32)
+    add = sp.csr_matrix((ones, (owner, np.arange(len(owner)))), shape=(len(start) - 1, len(owner)))
+    return _unit(add @ _unit(vectors))
+
+
+def _unit(vectors: np.ndarray | sp.csr_matrix) -> np.ndarray | sp.csr_matrix:
+    from sklearn.preprocessing import normalize
+
+    return normalize(vectors)
+
+
+if __name__ == "__main__":
+    cli.run(main)

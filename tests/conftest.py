@@ -1,0 +1,93 @@
+import io
+import os
+import shutil
+from contextlib import chdir
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+
+from tests.made import COLOURS, SHAPES, picture
+
+PARAMS = {
+    "study": {"name": "shapes", "methods": ["infonce", "neighborhood"], "seeds": [0]},
+    "fetch": {
+        "source": "table",
+        "path": "shapes.parquet",
+        "columns": {"id": "id", "image": "image", "texts": ["texts"], "label": "shape", "split": "split"},
+    },
+    "prepare": {"image": {"size": 16}},
+    "text": {"tokens": {"min_length": 1}, "doc2vec": {"dim": 12, "epochs": 5}},
+    "neighbors": {"k": 10},
+    "train": {
+        "epochs": 4,
+        "batch_size": 48,
+        "dim": 16,
+        "image": {"tower": "cnn", "width": 8},
+        "text": {"tower": "gru", "embedding": 12, "hidden": 16},
+        "lr": 0.005,
+        "threads": 1,
+    },
+    "methods": {"infonce": {}, "neighborhood": {}},
+    "embed": {"batch_size": 64},
+    "evaluate": {"nway": [5], "bootstrap": 200},
+    "compare": {"permutations": 500},
+    "report": {"queries": 4, "tsne": 60},
+    "expect": {},
+}
+
+
+def write_table(path: Path) -> None:
+    """Coloured shapes as PNG bytes with two texts each, in three splits."""
+    random = np.random.default_rng(0)
+    rows = []
+    for copy in range(10):
+        for colour in COLOURS:
+            for shape in SHAPES:
+                buffer = io.BytesIO()
+                Image.fromarray(picture(colour, shape, random)).save(buffer, "PNG")
+                split = {8: "val", 9: "test"}.get(copy, "train")
+                texts = [f"A {colour} {shape}.", f"The {shape} is {colour}."]
+                rows.append((f"{colour}-{shape}-{copy}", buffer.getvalue(), texts, shape, split))
+    pd.DataFrame(rows, columns=["id", "image", "texts", "shape", "split"]).to_parquet(path)
+
+
+@pytest.fixture(scope="session")
+def prepared_study(tmp_path_factory) -> Path:
+    """A folder in which fetch, prepare, text and neighbors of a small table have run."""
+    import mlflow
+
+    from stages import fetch, neighbors, prepare, text, tracking
+
+    folder = tmp_path_factory.mktemp("study")
+    write_table(folder / "shapes.parquet")
+    (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS, sort_keys=False))
+    # One migrated, empty database for all tests: making it takes seconds.
+    mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
+    with chdir(folder), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tracking, "_available", lambda: False)
+        fetch.main(out=Path("data/raw"))
+        prepare.main(raw=Path("data/raw"), out=Path("data/prepared"))
+        text.main(data=Path("data/prepared"), out=Path("data/text"))
+        neighbors.main(data=Path("data/prepared"), text=Path("data/text"), out=Path("data/neighbors"))
+    return folder
+
+
+@pytest.fixture
+def study(prepared_study, tmp_path, monkeypatch) -> Path:
+    """A copy of the prepared study, as the current directory."""
+    folder = tmp_path / "study"
+    shutil.copytree(prepared_study, folder)
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _own_tracking(monkeypatch):
+    """No test writes to a tracking server that the developer has set, or believes itself inside DVC."""
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME", "KITH_ENGINE"):
+        monkeypatch.delenv(name, raising=False)
+        os.environ.pop(name, None)

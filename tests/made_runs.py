@@ -1,0 +1,99 @@
+"""A small study, made up but consistent: everything that evaluate and compare read."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from stages import files
+
+PARAMS = {
+    "study": {"name": "made", "methods": ["good", "bad"], "seeds": [0]},
+    "fetch": {"source": "table", "path": "table.parquet"},
+    "train": {"epochs": 3},
+    "methods": {name: {"preset": "infonce"} for name in ("good", "fair", "bad")},
+    "evaluate": {"ks": [1, 5, 10], "nway": [5, 20], "bootstrap": 200},
+    "compare": {"permutations": 500},
+}
+
+
+class Tracking:
+    """Stands in for stages.tracking and remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, tuple, dict]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *args, **options: self.calls.append((name, args, options))
+
+
+def write_params(root: Path, **sections: Any) -> None:
+    """params.yaml of the made-up study, with some sections changed."""
+    changed = {name: {**PARAMS.get(name, {}), **values} for name, values in sections.items()}
+    (root / "params.yaml").write_text(yaml.safe_dump({**PARAMS, **changed}))
+
+
+def make_items(per_split: int = 24, texts_each: int = 1) -> pd.DataFrame:
+    """Items of train, val, test and test_faces; in test_faces, two and two are of one group."""
+    splits = [split for split in ("train", "val", "test", "test_faces") for _ in range(per_split)]
+    n = len(splits)
+    groups = [f"g{i // 2 * 2 if split == 'test_faces' else i:03}" for i, split in enumerate(splits)]
+    return pd.DataFrame(
+        {
+            "id": [f"item{i:03}" for i in range(n)],
+            "split": splits,
+            "label": np.arange(n) % 5,
+            "label_name": [f"label {i % 5}" for i in range(n)],
+            "texts": [[f"text {place} of {i}" for place in range(1 + i % texts_each)] for i in range(n)],
+            "group": groups,
+            "image_row": np.arange(n),
+        }
+    )
+
+
+def make_data(root: Path, items: pd.DataFrame) -> None:
+    """data/prepared, data/text and data/neighbors, as far as they are read; params.yaml."""
+    rng = np.random.default_rng(0)
+    data = root / "data/prepared"
+    data.mkdir(parents=True)
+    items.to_parquet(data / "items.parquet", index=False)
+    counts = items["split"].value_counts(sort=False).to_dict()
+    described = {"name": "made up", "counts": counts, "groups": counts, "labels": 5, "licence": "CC0"}
+    described |= {"texts": int(items["texts"].map(len).sum()), "image": {"height": 8, "width": 8, "channels": 1}}
+    files.write_json(data / "dataset.json", described)
+    files.write_npy(root / "data/text/vectors.npy", unit(rng.normal(size=(len(items), 6))))
+    files.write_json(root / "data/neighbors/quality.json", {"recall": 0.998, "label_agreement@10": 0.412})
+    write_params(root)
+
+
+def make_run(root: Path, method: str, seed: int, noise: float) -> dict[str, Path]:
+    """What train and embed leave: semantic vectors with noise as embeddings. Returns the paths for evaluate."""
+    items = pd.read_parquet(root / "data/prepared/items.parquet")
+    meaning = np.load(root / "data/text/vectors.npy")
+    rng = np.random.default_rng([seed, *method.encode()])
+    folder = root / f"runs/{method}-{seed}"
+    held_out = np.flatnonzero(items["split"] != "train")
+    image_rows = held_out[items["image_row"].to_numpy()[held_out] >= 0]
+    text_rows = np.repeat(held_out, items["texts"].map(len).to_numpy()[held_out])
+    for kind, rows in (("image", image_rows), ("text", text_rows)):
+        vectors = meaning[rows] + noise * rng.normal(size=(len(rows), meaning.shape[1]))
+        files.write_npy(folder / f"embeddings_{kind}.npy", unit(vectors))
+    np.savez(folder / "embedding_rows.npz", image_rows=image_rows, text_rows=text_rows)
+    epochs = np.arange(1, 4)
+    history = pd.DataFrame({"epoch": epochs, "lr": 0.001, "train_loss": noise / epochs, f"train_{method}": noise})
+    files.write_parquet(folder / "history.parquet", history.assign(val_loss=1 / epochs, val_mrr=1 - noise / 9))
+    return {
+        "data": root / "data/prepared",
+        "text": root / "data/text",
+        "images": folder / "embeddings_image.npy",
+        "texts": folder / "embeddings_text.npy",
+        "rows": folder / "embedding_rows.npz",
+        "metrics": folder / "metrics.json",
+        "queries": folder / "queries.parquet",
+    }
+
+
+def unit(x: np.ndarray) -> np.ndarray:
+    return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)

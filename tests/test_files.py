@@ -1,0 +1,53 @@
+import pytest
+
+from kith.errors import KithError
+from stages import cli, files
+
+
+def test_a_file_keeps_its_old_content_when_writing_fails(tmp_path):
+    path = tmp_path / "out.json"
+    files.write_json(path, {"a": 1})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        files.write_json(path, {"a": float("nan")})
+    with pytest.raises(RuntimeError), files.replacing(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert files.read_json(path) == {"a": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["out.json"]
+
+
+def test_a_folder_replaces_the_old_one_whole(tmp_path):
+    path = tmp_path / "data"
+    for name in ("old", "new"):
+        with files.replacing(path) as temporary:
+            temporary.mkdir()
+            (temporary / name).write_text(name)
+    assert [p.name for p in path.iterdir()] == ["new"]
+    with pytest.raises(RuntimeError), files.replacing(path) as temporary:
+        temporary.mkdir()
+        raise RuntimeError
+    assert [p.name for p in tmp_path.rglob("*")] == ["data", "new"]
+
+
+def stage(*, number: int, names: list[str], word: str = "none") -> None:
+    """A stage for the test."""
+    if number < 0:
+        raise KithError("table.csv: row 3, column 'n': negative")
+    print(number + 1, names, word)
+
+
+def test_main_becomes_a_command_line(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["stage", "--number", "4", "--names", "a", "b"])
+    cli.run(stage)
+    assert capsys.readouterr().out == "5 ['a', 'b'] none\n"
+    monkeypatch.setattr("sys.argv", ["stage", "--names", "a"])
+    with pytest.raises(SystemExit):
+        cli.run(stage)
+    assert "--number" in capsys.readouterr().err
+
+
+def test_an_error_of_the_user_is_a_message_and_no_traceback(monkeypatch):
+    monkeypatch.setattr("sys.argv", ["stage", "--number", "-1", "--names", "a"])
+    with pytest.raises(SystemExit) as end:
+        cli.run(stage)
+    assert end.value.code == "error: table.csv: row 3, column 'n': negative"

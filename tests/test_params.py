@@ -1,0 +1,85 @@
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+
+from kith.errors import KithError
+from stages import params
+
+ROOT = Path(__file__).resolve().parent.parent
+CONTENT = yaml.safe_load((ROOT / "params.yaml").read_text())
+
+
+def changed(path: str, value) -> dict:
+    content = copy.deepcopy(CONTENT)
+    *parents, key = path.split(".")
+    section = content
+    for parent in parents:
+        section = section.setdefault(parent, {})
+    section[key] = value
+    return content
+
+
+@pytest.mark.parametrize("study", sorted((ROOT / "studies").glob("*.yaml")), ids=lambda path: path.stem)
+def test_ready_made_studies_are_valid(study):
+    loaded = params.load(study)
+    assert loaded.study.name
+    assert study.read_text().startswith("# Study:")
+
+
+def test_every_preset_is_a_method():
+    for name in params.presets():
+        method = params.check(changed("methods", {name: {}} | CONTENT["methods"])).method(name)
+        assert method.losses.terms()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("train.epoch", 3, "train.epoch: no such parameter; did you mean 'epochs'?"),
+        ("trian", {}, "trian: no such parameter; did you mean 'train'?"),
+        ("train.image.depht", 18, "train.image.depht: no such parameter; did you mean 'depth'?"),
+        ("train.lr", -1, "train.lr: Input should be greater than 0 (given: -1)"),
+        ("train.lr", "fast", "train.lr: Input should be a valid number"),
+        ("study.methods", ["nope"], "study.methods names 'nope', which is not under methods"),
+        ("methods.infonce", {"preset": "info_nc"}, "methods.infonce.preset: no preset 'info_nc'"),
+        ("methods.own", {}, "methods.own.losses: Field required"),
+        ("methods.own", {"losses": {}}, "methods.own.losses: name at least one of info_nce"),
+        (
+            "methods.vsepp",
+            {"losses": {"pairwise_hinge": {"margn": 1}}},
+            "methods.vsepp.losses.pairwise_hinge.margn: no such parameter; did you mean 'margin'?",
+        ),
+        ("expect", {"nope": {}}, "expect names 'nope'"),
+    ],
+)
+def test_a_wrong_parameter_is_named_with_its_key(path, value, message):
+    with pytest.raises(KithError) as error:
+        params.check(changed(path, value))
+    assert str(error.value).startswith("params.yaml: ")
+    assert message in str(error.value)
+
+
+def test_files_that_are_no_params(tmp_path):
+    with pytest.raises(KithError, match="no such file"):
+        params.load(tmp_path / "params.yaml")
+    (tmp_path / "list.yaml").write_text("- 1\n")
+    with pytest.raises(KithError, match="expected sections"):
+        params.load(tmp_path / "list.yaml")
+    (tmp_path / "broken.yaml").write_text("a: [1\n")
+    with pytest.raises(KithError, match="not valid YAML"):
+        params.load(tmp_path / "broken.yaml")
+
+
+def test_a_method_is_its_preset_then_the_study_then_its_own_words():
+    content = changed("train.lr", 0.5)
+    content["methods"]["mine"] = {
+        "preset": "vsepp",
+        "losses": {"pairwise_hinge": {"margin": 0.4}, "info_nce": {"weight": 0.0}},
+        "train": {"dim": 7, "image": {"width": 9}},
+    }
+    method = params.check(content).method("mine")
+    assert method.losses.terms() == {"pairwise_hinge": {"weight": 1.0, "margin": 0.4, "negatives": "hardest"}}
+    assert (method.train.lr, method.train.dim, method.train.image.width) == (0.5, 7, 9)
+    assert method.train.image.tower == CONTENT["train"]["image"]["tower"]

@@ -1,0 +1,262 @@
+"""The report: figures and one page from the files of a finished study."""
+
+import html.parser
+import io
+import platform
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from kith import plots
+from kith.errors import KithError
+from stages import contract, report, report_examples, report_page, tracking
+from stages.params import Report
+from tests.made_report import METHODS, make_study, paths
+
+FIGURES = {
+    "curves",
+    "gallery_image_to_text",
+    "gallery_text_to_image",
+    "leaderboard",
+    "neighbors",
+    "recall_at_k",
+    "tsne",
+}
+VOID = {"meta", "img", "link", "br", "hr", "input"}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("report")
+    make_study(root, seeds=(0, 1), texts_each=2)
+    return root
+
+
+@pytest.fixture
+def study(made, tmp_path, monkeypatch) -> dict[str, Path]:
+    """A copy of the finished study, as the current directory."""
+    shutil.copytree(made, tmp_path / "study")
+    monkeypatch.chdir(tmp_path / "study")
+    monkeypatch.setattr(tracking, "log_report", lambda figures, page: None)
+    return paths(Path())
+
+
+@pytest.fixture(scope="module")
+def page(made) -> str:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(made)
+        patch.setattr(tracking, "log_report", lambda figures, page: None)
+        report.main(**paths(Path()))
+    return paths(made)["page"].read_text()
+
+
+class Outline(html.parser.HTMLParser):
+    """Checks that tags are closed in order; collects tags with their attributes, and the text."""
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict]] = []
+        self.words: list[str] = []
+        self.feed(page)
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+def test_every_figure_is_written_and_embedded(made, page):
+    written = {path.stem: path.read_bytes() for path in paths(made)["figures"].iterdir()}
+    assert set(written) == FIGURES
+    assert all(Image.open(io.BytesIO(png)).format == "PNG" for png in written.values())
+    images = [attributes for tag, attributes in Outline(page).tags if tag == "img"]
+    assert len(images) == len(FIGURES)
+    assert all(each["alt"] for each in images)
+
+
+def test_the_page_needs_nothing_else_and_is_small(page):
+    for tag, attributes in Outline(page).tags:
+        assert tag not in ("link", "iframe", "base")
+        assert "href" not in attributes
+        assert "src" not in attributes or attributes["src"].startswith("data:image/png;base64,")
+    assert not re.search(r"https?://|@import|url\(", page)
+    assert len(page) < 2_500_000
+
+
+def test_the_page_tells_what_was_found(page):
+    text = " ".join(" ".join(Outline(page).words).split())
+    board_text = text[text.index("Leaderboard of the test split") : text.index("All figures")]
+    places = [board_text.index(f" {method} ") for method in METHODS]
+    assert places == sorted(places)
+    assert board_text.index(" chance ") > places[-1]
+    for said in (
+        "Split val",
+        "Expected values",
+        "Parameters of vsepp",
+        "pairwise_hinge",
+        "label agreement@10",
+        "0.412",
+    ):
+        assert said in text
+    assert re.search(r"infonce test/mean/mrr 0.99 ± 0.01 [\d.]+ off wishful <thinking>", text)
+    assert "Bitstream Vera licence; <b>free</b>" in text  # escaped, or it would have been a tag
+    assert "row 3 (blank)" in text
+    assert "0f" * 32 in text
+
+
+def test_the_figures_of_the_page_are_those_of_the_leaderboard(made, page):
+    board = pd.read_csv(made / "reports/glyphs/leaderboard.csv")
+    best = board[board["split"] == "test"].iloc[0]
+    assert f"mean reciprocal rank <b>{best['mean/mrr']:.3f}</b>" in page
+    assert f"± {best['mean/mrr sd']:.3f}, {best['low']:.3f}–{best['high']:.3f}" in page
+    assert f">{best['text_to_image/R@10']:.1f} <small>± {best['text_to_image/R@10 sd']:.1f}</small>" in page
+
+
+def test_the_page_holds_no_place_or_machine(made, page):
+    assert str(made) not in page
+    assert platform.node() not in re.sub(r"base64,[^\"]+", "", page)
+
+
+def test_the_same_study_elsewhere_gives_the_same_bytes(made, page, study):
+    report.main(**study)
+    assert study["page"].read_text() == page
+    for path in study["figures"].iterdir():
+        assert path.read_bytes() == (made / path).read_bytes(), path
+
+
+def test_old_figures_vanish_empty_ones_are_left_out_and_the_report_is_tracked(study, monkeypatch):
+    table = study["neighbors"] / "neighbors.parquet"
+    pd.read_parquet(table).iloc[:0].to_parquet(table)
+    study["figures"].mkdir(exist_ok=True)
+    (study["figures"] / "old.png").write_bytes(b"old")
+    logged = []
+    monkeypatch.setattr(tracking, "log_report", lambda *paths: logged.append(paths))
+    monkeypatch.setattr(plots, "png", lambda figure: b"picture")
+    report.main(**study)
+    assert {path.stem for path in study["figures"].iterdir()} == FIGURES - {"neighbors"}
+    assert 'id="neighbors"' not in study["page"].read_text()
+    assert logged == [(study["figures"], study["page"])]
+    assert not list(study["compared"].glob(".*"))
+
+
+def test_a_leaderboard_without_a_column_or_a_row_is_refused(study):
+    path = study["compared"] / "leaderboard.csv"
+    board = pd.read_csv(path)
+    board.drop(columns="low").to_csv(path, index=False)
+    with pytest.raises(KithError, match=r"leaderboard\.csv: no column low; .*dvc repro"):
+        report.main(**study)
+    board.iloc[:0].to_csv(path, index=False)
+    with pytest.raises(KithError, match=r"leaderboard\.csv: no rows"):
+        report.main(**study)
+
+
+def test_the_test_split_comes_first_and_methods_keep_their_order(tmp_path):
+    rows = {"split": ["test_b", "test_b", "test", "test", "val"], "method": list("xyyxx"), "seeds": 1}
+    rows |= dict.fromkeys(("mean/mrr", "low", "high", "p"), 0.5)
+    pd.DataFrame(rows).to_csv(tmp_path / "board.csv", index=False)
+    board = report.leaderboard(tmp_path / "board.csv")
+    assert list(board["split"]) == ["test", "test", "test_b", "test_b", "val"]
+    assert list(board["method"]) == list("yxxyx")
+
+
+def shown(study: dict[str, Path], direction: str):
+    """Queries of the best method in one direction, with the matches that the gallery shows of them."""
+    run = study["runs"] / "infonce-0"
+    queries = pd.read_parquet(run / "queries.parquet").query("split == 'test' and direction == @direction")
+    items, images = contract.items(study["data"]), contract.images(study["data"])
+    space = report_examples.Space(run)
+    return queries, items, images, report_examples.matches(queries, Report(queries=12), items, images, space)
+
+
+def test_galleries_show_the_answers_of_their_queries(study):
+    queries, items, images, matches = shown(study, "text_to_image")
+    known = {texts[0]: row for row, texts in enumerate(items["texts"])}
+    checked = [each for each in matches if each.query in known]  # the second texts are all alike
+    assert checked
+    for match in checked:
+        row = known[match.query]
+        query = queries[(queries["row"] == row) & (queries["text"] == 0)].iloc[0]
+        assert list(match.right) == [hit == row for hit in query["hits"]]
+        assert all(np.array_equal(a, images[hit]) for a, hit in zip(match.answers, query["hits"], strict=True))
+        assert list(match.similarities) == list(query["similarities"])
+    assert 0 < sum(match.right[0] for match in matches) < len(matches)
+
+
+def test_texts_found_are_those_that_were_nearest(study):
+    """An item found with its second text shows that one: compared with a search over all texts."""
+    texts = [f"text {i}" for i in range(200)]
+    queries, items, _, _ = shown(study, "image_to_text")
+    items["texts"] = [texts[2 * i : 2 * i + 2] for i in range(len(items))]
+    space = report_examples.Space(study["runs"] / "infonce-0")
+    gallery = np.flatnonzero((items["split"] == "test").to_numpy()[space.text_rows])
+    for query in queries.itertuples():
+        similarity = space.texts[gallery] @ space.images[np.searchsorted(space.image_rows, query.row)]
+        nearest = gallery[np.argsort(-similarity, kind="stable")[:5]]
+        places = nearest - np.searchsorted(space.text_rows, space.text_rows[nearest])
+        assert space.nearest_texts(query.row, query.hits) == list(places)
+
+
+@given(st.lists(st.booleans(), max_size=40), st.integers(1, 12))
+def test_half_of_the_queries_shown_are_wrong_where_there_are_enough(right, count):
+    flags = np.array(right, dtype=bool)
+    chosen = report_examples.mixed(flags, count, seed=0)
+    assert len(set(chosen)) == len(chosen) == min(count, len(right))
+    found = list(flags[chosen])
+    assert found == sorted(found, reverse=True)
+    assert found.count(False) >= min(count // 2, right.count(False))
+    assert found.count(True) >= min(count - count // 2, right.count(True))
+
+
+def test_labels_climb_the_taxonomy_until_few_cover_half():
+    edges = [(f"{script}/lower", f"{script}{i}", f"{script}{i}") for script in "ab" for i in range(20)]
+    edges += [("a", "a/lower", "lower"), ("b", "b/lower", "lower"), ("root", "a", "Alpha"), ("root", "b", "Beta")]
+    taxonomy = pd.DataFrame(edges, columns=["parent", "child", "name"])
+    fine = pd.Series([f"{script}{i}" for script in "ab" for i in range(20)])
+    assert set(report_examples.broad_labels(fine, taxonomy)) == {"Alpha lower", "Beta lower"}
+    few = pd.Series(["a0"] * 5 + ["b1", ""])
+    assert list(report_examples.broad_labels(few, taxonomy)) == list(few)
+    assert list(report_examples.broad_labels(fine, taxonomy.iloc[:0])) == list(fine)
+    circle = pd.DataFrame([("x", "y", "y"), ("y", "x", "x")], columns=["parent", "child", "name"])
+    assert len(report_examples.broad_labels(fine, circle)) == len(fine)
+
+
+def test_the_best_of_a_column_is_marked_whichever_end_is_better():
+    rows = pd.DataFrame(
+        {"text_to_image/median_rank": [3.0, 2.0, np.nan], "map": [0.1, 0.2, 0.2], "p": [np.nan, 0.0, 0.2]}
+    )
+    rank, precision, p = (report_page.column(name, rows, None) for name in rows)
+    assert [cell["best"] for cell in rank["cells"]] == [False, True, False]
+    assert [cell["best"] for cell in precision["cells"]] == [False, True, True]
+    assert not any(cell["best"] for cell in p["cells"])
+    assert [cell["text"] for cell in rank["cells"]] == ["3.0", "2.0", "–"]
+    assert not report_page.column("map", rows.iloc[:1], None)["cells"][0]["best"]
+
+
+@pytest.mark.parametrize(
+    ("value", "decimals", "text"),
+    [
+        (None, 3, "–"),
+        (np.nan, 1, "–"),
+        (0.0, 3, "0.000"),
+        (0.0004, 3, "< 0.001"),
+        (0.0006, 3, "0.001"),
+        (50, 1, "50.0"),
+    ],
+)
+def test_numbers_as_text(value, decimals, text):
+    assert report_page.number(value, decimals) == text

@@ -1,0 +1,1 @@
+"""One DAG, two engines: dvc.yaml is the definition, Snakemake reads it."""

@@ -1,0 +1,134 @@
+"""dvc.yaml and params.yaml as Snakemake needs them: one rule a stage, `${item.x}` as the wildcard `{x}`.
+
+Everything is looked up for one matrix item at a time, as DVC does it. An item is a mapping such as
+{"method": "infonce", "seed": "0"}, empty for a stage without a matrix.
+"""
+
+import itertools
+import re
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+
+from kith.errors import KithError
+
+REFERENCE = re.compile(r"\$\{([^}]*)\}")
+KNOWN = {"desc", "cmd", "matrix", "deps", "params", "outs", "meta"}
+
+Item = dict[str, str]
+
+
+class Stage:
+    """One stage of dvc.yaml, one rule of Snakemake. Its texts keep their `${…}` until an item fills them.
+
+    Raises KithError for what DVC understands and this does not (foreach, vars, wdir, a list of commands, …).
+    """
+
+    def __init__(self, name: str, body: dict[str, Any], values: dict[str, Any]):
+        self.name, self.values = name, values
+        if unknown := body.keys() - KNOWN:
+            raise self._error(f"{', '.join(sorted(unknown))}: not known to workflow/dag.py")
+        self.cmd: str = body["cmd"]
+        self.desc: str = body.get("desc", name)
+        self.deps: list[str] = body.get("deps", [])
+        self.params: list[str] = body.get("params", [])
+        self.outs = [out if isinstance(out, str) else next(iter(out)) for out in body.get("outs", [])]
+        self.meta: dict[str, Any] = body.get("meta", {})
+        for text in [self.cmd, *self.deps, *self.params, *self.outs]:
+            if not isinstance(text, str):
+                raise self._error(f"{text!r}: workflow/dag.py expects a plain text")
+        self.matrix = {key: self._choices(given) for key, given in body.get("matrix", {}).items()}
+
+    def items(self) -> list[Item]:
+        """Every combination of the matrix, in DVC's order."""
+        combinations = itertools.product(*self.matrix.values())
+        return [dict(zip(self.matrix, combination, strict=True)) for combination in combinations]
+
+    def wildcards(self) -> Item:
+        """The item that stands for all: each matrix key with its own wildcard, {"method": "{method}", …}."""
+        return {key: f"{{{key}}}" for key in self.matrix}
+
+    def constraints(self) -> Item:
+        """Which values each wildcard takes, as a regular expression."""
+        return {key: "|".join(map(re.escape, choices)) for key, choices in self.matrix.items()}
+
+    def target(self, item: Item) -> str:
+        """DVC's name for one item, such as train@infonce-0."""
+        return f"{self.name}@{'-'.join(item.values())}" if item else self.name
+
+    def log(self) -> str:
+        """logs/train/{method}-{seed}.log; logs/fetch.log without a matrix."""
+        return f"logs/{self.target(self.wildcards()).replace('@', '/')}.log"
+
+    def fill(self, text: str, item: Item) -> str:
+        """Replace each `${…}` by its value. Raises KithError for one that has none."""
+        return REFERENCE.sub(lambda match: self._scalar(self._look_up(match[1], item)), text)
+
+    def fill_all(self, texts: list[str], item: Item) -> list[str]:
+        return [self.fill(text, item) for text in texts]
+
+    def read_params(self, item: Item) -> dict[str, Any]:
+        """The values that the stage reads, by name: a changed one makes it run again."""
+        return {name: self._look_up(name, item) for name in self.fill_all(self.params, item)}
+
+    def _choices(self, given: Any) -> list[str]:
+        """The values of one matrix key: a list, or one `${…}` that names a list in params.yaml."""
+        reference = isinstance(given, str) and REFERENCE.fullmatch(given)
+        choices = self._look_up(reference[1], {}) if reference else given
+        return [self.fill(self._scalar(choice), {}) for choice in choices]
+
+    def _look_up(self, key: str, item: Item) -> Any:
+        value: Any = self.values | {"item": item}
+        for part in key.split("."):
+            if not isinstance(value, dict) or part not in value:
+                place = "the stage's matrix" if key.startswith("item.") else "params.yaml"
+                raise self._error(f"it reads '{key}', which {place} does not have")
+            value = value[part]
+        return value
+
+    def _scalar(self, value: Any) -> str:
+        """A single value as DVC writes it into a text."""
+        if not isinstance(value, str | int | float):
+            raise self._error(f"cannot write {value!r} into a text: expected one text or number")
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
+    def _error(self, problem: str) -> KithError:
+        return KithError(f"dvc.yaml: stage {self.name}: {problem}")
+
+
+class Dag:
+    """All stages in the order of dvc.yaml, and what they write."""
+
+    def __init__(self, definition: Path = Path("dvc.yaml"), params: Path = Path("params.yaml")):
+        self.texts = [path.read_text(encoding="utf-8") for path in (definition, params)]
+        stages, values = map(yaml.safe_load, self.texts)
+        self.stages = [Stage(name, body, values) for name, body in stages["stages"].items()]
+        items = [(stage, item) for stage in self.stages for item in stage.items()]
+        self.outs = [out for stage, item in items for out in stage.fill_all(stage.outs, item)]
+
+    def inputs(self, stage: Stage, item: Item) -> list[str]:
+        """What Snakemake waits for before it runs an item: whole outputs, and source files."""
+        return [path for dep in stage.fill_all(stage.deps, item) for path in self._resolve(dep)]
+
+    def _resolve(self, dep: str) -> list[str]:
+        """A dependency is an output or lies in one, or it is a directory with outputs in it, or a source."""
+        holding = [out for out in self.outs if _inside(dep, out)]
+        return holding or [out for out in self.outs if _inside(out, dep)] or _sources(Path(dep))
+
+
+def is_directory(out: str) -> bool:
+    """dvc.yaml does not say which outputs are directories; here, those without a suffix are."""
+    return not PurePosixPath(out).suffix
+
+
+def _inside(path: str, directory: str) -> bool:
+    return f"{path}/".startswith(f"{directory.rstrip('/')}/")
+
+
+def _sources(path: Path) -> list[str]:
+    """The files of a source: Snakemake does not look into directories by itself."""
+    if not path.is_dir():
+        return [str(path)]
+    files = (file for file in path.rglob("*") if file.is_file() and "__pycache__" not in file.parts)
+    return sorted(map(str, files))

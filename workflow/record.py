@@ -1,0 +1,45 @@
+"""Let DVC know what Snakemake has run: `python -m workflow.record STAGE…`; by itself at the end of every run.
+
+Only the stages named are recorded: recording all would declare stale ones to be up to date.
+"""
+
+import subprocess
+import sys
+from typing import Any
+
+from workflow.dag import Dag
+
+USAGE = "usage: python -m workflow.record STAGE…   (what Snakemake has run, such as train@infonce-0)"
+
+
+def record(targets: list[str]) -> bool:
+    """Store outputs in DVC's cache, checksums and parameters in dvc.lock; False where DVC could not.
+
+    `targets` are DVC's names: train@infonce-0, or train for all its items. The files themselves stay: links
+    into the cache in their place would look newer to Snakemake than what was made from them.
+    """
+    command = [sys.executable, "-m", "dvc", "commit", "--quiet", "--force", "--no-relink", *targets]
+    return not targets or subprocess.run(command).returncode == 0
+
+
+def record_run(workflow: Any, dag: Dag) -> None:
+    """Record the jobs that a Snakemake run has finished; `workflow` is Snakemake's own object.
+
+    A run with --touch has executed nothing. If dvc.yaml or params.yaml were edited meanwhile, DVC would note
+    parameters that were not used: then nothing is recorded.
+    """
+    jobs = [] if workflow.touch else workflow.dag.finished_jobs
+    finished = [(job.rule.name, job.wildcards_dict) for job in jobs]
+    items = [(stage, item) for stage in dag.stages for item in stage.items()]
+    targets = [stage.target(item) for stage, item in items if (stage.name, item) in finished]
+    if Dag().texts != dag.texts:
+        problem = "dvc.yaml or params.yaml changed during the run; with the old ones in place"
+    elif record(targets):
+        return
+    else:
+        problem = "DVC failed, see above; once that is mended"
+    print(f"Not recorded for DVC: {problem}: python -m workflow.record {' '.join(targets)}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    sys.exit(not record(sys.argv[1:]) if sys.argv[1:] else USAGE)

@@ -1,0 +1,45 @@
+# One rule a stage. What depends on the stage is bound by `rule_of`, not by the loop: Snakemake calls input and params
+# functions after the loop has ended, and `shell` has to be one constant for the same reason.
+
+
+def rule_of(stage):
+    """The parts of a stage's rule that depend on the wildcards."""
+
+    def inputs(wildcards):
+        return dag.inputs(stage, dict(wildcards.items()))
+
+    def cmd(wildcards):
+        return stage.fill(stage.cmd, dict(wildcards.items()))
+
+    def values(wildcards):
+        return stage.read_params(dict(wildcards.items()))
+
+    return inputs, cmd, values
+
+
+for stage in dag.stages:
+    inputs, cmd, values = rule_of(stage)
+
+    rule:
+        name:
+            stage.name
+        message:
+            stage.desc
+        input:
+            inputs,
+        output:
+            [declare(out) for out in stage.fill_all(stage.outs, stage.wildcards())],
+        params:
+            cmd=cmd,
+            values=values,
+        wildcard_constraints:
+            **stage.constraints(),
+        log:
+            stage.log(),
+        threads: stage.meta.get("threads", 1)
+        resources:
+            **{name: amount for name, amount in stage.meta.items() if name != "threads"},
+        shell:
+            "{params.cmd} > {log} 2>&1"
+
+    workflow.get_rule(stage.name).docstring = stage.desc
