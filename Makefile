@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 RUN    := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
-.PHONY: setup repro test lint study adopt record ui clean
+.PHONY: setup repro test lint study adopt ui
 
 setup: $(VENV)/.installed
 
@@ -24,9 +24,6 @@ test: setup             ## lint, types, unit and pipeline tests
 
 study: setup            ## choose a study: make study NAME=flickr8k
 	$(RUN) python -m stages.study $(NAME)
-
-record: setup           ## after Snakemake: let DVC know (runs by itself at the end of a run)
-	$(RUN) python -m workflow.record
 
 adopt: setup            ## after DVC: let Snakemake know
 	$(RUN) python -m workflow.adopt

@@ -1,5 +1,6 @@
 """The one training loop: any towers, any objective, one process or several, exact resume."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -147,7 +148,7 @@ def fit(
 
     while len(history) < config.epochs and not _exhausted(len(history), best["epoch"], config):
         epoch = len(history) + 1
-        record: Record = {"epoch": epoch, "lr": optimizer.param_groups[0]["lr"]}
+        record: Record = {"epoch": epoch, "lr": float(optimizer.param_groups[0]["lr"])}
         record |= _train_epoch(wrapped, stepper, schedule, sampler, data, config, fabric, epoch)
         record |= _validate(wrapped, data, config, fabric)
         if config.schedule == "plateau":
@@ -291,7 +292,7 @@ def _optimizer(task: PairTask, config: TrainingConfig) -> torch.optim.Optimizer:
     if config.optimizer == "sgd":
         return torch.optim.SGD(groups, lr=config.lr, momentum=0.9, nesterov=True)
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer]
-    return kind(groups, lr=config.lr)
+    return kind(groups, lr=config.lr, fused=True)
 
 
 def _schedule(optimizer: torch.optim.Optimizer, config: TrainingConfig, steps_per_epoch: int) -> Any:
@@ -304,6 +305,6 @@ def _schedule(optimizer: torch.optim.Optimizer, config: TrainingConfig, steps_pe
     def factor(step: int) -> float:
         if step < warm:
             return (step + 1) / warm
-        return 0.5 * (1 + np.cos(np.pi * (step - warm) / max(1, steps - warm))) if config.schedule == "cosine" else 1.0
+        return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm))) if config.schedule == "cosine" else 1.0
 
     return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)

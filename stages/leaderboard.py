@@ -29,7 +29,8 @@ def document(
     sections = [
         f"# Leaderboard: {study.name}",
         about(dataset),
-        f"Made by `dvc repro` or `snakemake --cores 2`; seeds: {', '.join(map(str, study.seeds))}.",
+        f"Made by `dvc repro` or `snakemake --cores 2`; seeds: {', '.join(map(str, study.seeds))}. {study.note}".strip(),
+        budget(settings),
         f"## Split {first}",
         ranking(boards[first], splits[first], settings),
         legend(settings, splits[first]),
@@ -54,6 +55,23 @@ def about(dataset: dict[str, Any]) -> str:
         f"licence: {dataset['licence']}",
     ]
     return f"Data set **{dataset['name']}**: {'; '.join(facts)}."
+
+
+def budget(settings: params.Params) -> str:
+    """What every method was given to train with, and which methods were given something else."""
+    plans = {name: _plan(settings.method(name).train) for name in settings.study.methods}
+    usual = max(plans.values(), key=list(plans.values()).count)
+    others = "".join(f" **{name}**: {plan}." for name, plan in plans.items() if plan != usual)
+    return f"Training: {usual}.{others}"
+
+
+def _plan(train: params.Train) -> str:
+    image, text = train.image, train.text
+    tower = f"resnet-{image.depth}" if image.tower == "resnet" else image.tower
+    return (
+        f"{train.epochs} epochs in batches of {train.batch_size}, {tower} of width {image.width} for pictures, "
+        f"{text.tower} of {text.hidden} units for texts, {train.dim} dimensions"
+    )
 
 
 def ranking(board: pd.DataFrame, split: dict[str, Any], settings: params.Params) -> str:

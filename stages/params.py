@@ -27,11 +27,12 @@ class Section(BaseModel):
 
 
 class Study(Section):
-    """What is run: a name (reports go to reports/<name>), the methods and the seeds."""
+    """What is run: a name (reports go to reports/<name>), the methods, the seeds, and a note for the reports."""
 
     name: Name
     methods: Annotated[list[Name], Field(min_length=1)]
     seeds: Annotated[list[Count], Field(min_length=1)] = [0]
+    note: str = ""
 
 
 class Columns(Section):
@@ -254,18 +255,20 @@ class Expected(Section):
 
 
 class Params(Section):
+    """The whole file. Every section has to be there, if only as {}: DVC tracks each by its name."""
+
     study: Study
     fetch: Fetch
-    prepare: Prepare = Prepare()
-    text: Text = Text()
-    neighbors: Neighbors = Neighbors()
+    prepare: Prepare
+    text: Text
+    neighbors: Neighbors
     train: Train
     methods: dict[Name, dict[str, Any]]
-    embed: Embed = Embed()
-    evaluate: Evaluate = Evaluate()
-    compare: Compare = Compare()
-    report: Report = Report()
-    expect: dict[Name, dict[str, Expected]] = {}
+    embed: Embed
+    evaluate: Evaluate
+    compare: Compare
+    report: Report
+    expect: dict[Name, dict[str, Expected]]
 
     def method(self, name: str) -> Method:
         """The method `name`: its preset, then the study's `train`, then what the study says of the method."""
@@ -321,7 +324,7 @@ def check(content: dict[str, Any], path: Path = PARAMS) -> Params:
 
 def schema() -> dict[str, Any]:
     """The JSON schema of params.yaml, for editors and for Snakemake's config validation."""
-    return Params.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Params.model_json_schema()
 
 
 def _preset(name: str | None, key: str) -> dict[str, Any]:

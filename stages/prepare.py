@@ -32,7 +32,7 @@ def main(*, raw: Path, out: Path) -> None:
             raise KithError(f"{source['path']}: no item to train on; give some rows the split train")
         pq.write_table(dataset.items, folder / "items.parquet", compression="zstd")
         pq.write_table(dataset.taxonomy, folder / "taxonomy.parquet", compression="zstd")
-        files.write_json(folder / "dataset.json", _describe(dataset, source, folder))
+        files.write_json(folder / "dataset.json", _describe(dataset, source, folder, image.fit))
     _tell(dataset, out)
 
 
@@ -82,7 +82,7 @@ def _glyphs(raw: Path, prepare: params.Prepare, pictures: ImageWriter) -> Datase
     return dataset
 
 
-def _describe(dataset: Dataset, source: dict[str, Any], folder: Path) -> dict[str, Any]:
+def _describe(dataset: Dataset, source: dict[str, Any], folder: Path, fit: str) -> dict[str, Any]:
     """What dataset.json says; counts are in the order train, val, test, extra test sets."""
     frame = dataset.items.select(["split", "label", "group", "image_row"]).to_pandas()
     images = np.load(folder / "images.npy", mmap_mode="r")
@@ -96,7 +96,7 @@ def _describe(dataset: Dataset, source: dict[str, Any], folder: Path) -> dict[st
         "counts": {split: int((frame["split"] == split).sum()) for split in order},
         "groups": {split: int(frame["group"][frame["split"] == split].nunique()) for split in order},
         "texts": len(pc.list_flatten(dataset.items["texts"])),
-        "image": dict(zip(("height", "width", "channels"), images.shape[1:], strict=True)),
+        "image": dict(zip(("height", "width", "channels"), images.shape[1:], strict=True)) | {"fit": fit},
         "mean": mean,
         "std": std,
         "labels": int(frame["label"][frame["label"] >= 0].nunique()),

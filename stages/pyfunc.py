@@ -34,7 +34,7 @@ class Embedder(PythonModel):
 
         image = self.model.config["image"]
         mode = "L" if image["channels"] == 1 else "RGB"
-        return decode(data, image["size"], mode)
+        return decode(data, image["size"], mode, image["fit"])
 
 
 models.set_model(Embedder())

@@ -22,7 +22,7 @@ from kith.text import Vocabulary
 from kith.training import PairData, TrainingConfig, fit
 from stages import cli, contract, devices, files, params, tracking
 
-CHECKPOINTS = Path("runs/.checkpoints")
+CHECKPOINTS = Path("checkpoints")
 
 
 def main(*, method: str, seed: int, data: Path, text: Path, neighbors: Path, model: Path, history: Path) -> None:
@@ -151,6 +151,7 @@ def _architecture(options: params.Train, dataset: dict, vocabulary: Vocabulary) 
             "width": image.width,
             "channels": dataset["image"]["channels"],
             "size": dataset["image"]["height"],
+            "fit": dataset["image"]["fit"],
             "mean": dataset["mean"],
             "std": dataset["std"],
         },

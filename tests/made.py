@@ -72,6 +72,7 @@ def model_and_objective(words: int, losses: dict | None = None) -> tuple[DualEnc
                 "width": 8,
                 "channels": 3,
                 "size": 16,
+                "fit": "pad",
                 "mean": [0.3] * 3,
                 "std": [0.3] * 3,
             },

@@ -16,6 +16,7 @@ PARAMS = {
     "methods": {name: {"preset": "infonce"} for name in ("good", "fair", "bad")},
     "evaluate": {"ks": [1, 5, 10], "nway": [5, 20], "bootstrap": 200},
     "compare": {"permutations": 500},
+    **{name: {} for name in ("prepare", "text", "neighbors", "embed", "report", "expect")},
 }
 
 

@@ -23,6 +23,7 @@ def config(image: str = "cnn", text: str = "gru", channels: int = 1, size: int =
             "width": 8,
             "channels": channels,
             "size": size,
+            "fit": "pad",
             "mean": [0.5] * channels,
             "std": [0.25] * channels,
         },

@@ -64,7 +64,7 @@ def test_a_training_killed_in_the_middle_ends_like_an_unbroken_one(study):
     assert '"epoch": 2,' not in printed
     for file in ("model.pt", "history.parquet"):
         assert digest(Path(f"runs/unbroken/{file}")) == digest(Path(f"runs/resumed/{file}"))
-    assert not list(Path("runs/.checkpoints").iterdir())
+    assert not list(Path("checkpoints").iterdir())
 
 
 def test_a_checkpoint_of_other_parameters_is_not_resumed(study, capsys):

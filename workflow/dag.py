@@ -34,7 +34,7 @@ class Stage:
         self.deps: list[str] = body.get("deps", [])
         self.params: list[str] = body.get("params", [])
         self.outs = [out if isinstance(out, str) else next(iter(out)) for out in body.get("outs", [])]
-        self.meta: dict[str, Any] = body.get("meta", {})
+        self.meta: dict[str, Any] = {name: self._value(given) for name, given in body.get("meta", {}).items()}
         for text in [self.cmd, *self.deps, *self.params, *self.outs]:
             if not isinstance(text, str):
                 raise self._error(f"{text!r}: workflow/dag.py expects a plain text")
@@ -74,9 +74,12 @@ class Stage:
 
     def _choices(self, given: Any) -> list[str]:
         """The values of one matrix key: a list, or one `${…}` that names a list in params.yaml."""
+        return [self.fill(self._scalar(choice), {}) for choice in self._value(given)]
+
+    def _value(self, given: Any) -> Any:
+        """What stands in dvc.yaml, or in params.yaml if it is one `${…}`."""
         reference = isinstance(given, str) and REFERENCE.fullmatch(given)
-        choices = self._look_up(reference[1], {}) if reference else given
-        return [self.fill(self._scalar(choice), {}) for choice in choices]
+        return self._look_up(reference[1], {}) if reference else given
 
     def _look_up(self, key: str, item: Item) -> Any:
         value: Any = self.values | {"item": item}

@@ -123,7 +123,7 @@ def _family(character: str, script: str) -> str:
     return re.sub(r"^Supplemental |( Supplement)?(-[A-Z])?$", "", scripts.block(character))
 
 
-def _base(character: str) -> str:
+def _base(character: str, seen: tuple[str, ...] = ()) -> str:
     """The plain letter or digit that it is a form of: é → e, ø → o, turned m → m; itself where none."""
     name = unicodedata.name(character)
     script, *words = name.split(" WITH ")[0].split()
@@ -132,8 +132,9 @@ def _base(character: str) -> str:
     stripped = [part for part in unicodedata.normalize("NFKD", character) if unicodedata.category(part)[0] != "M"]
     named = [_lookup(" ".join([script, *words])), _lookup(plain)]
     for base in [*(stripped if len(stripped) == 1 else []), *filter(None, named)]:
-        if base != character and unicodedata.category(base)[0] == unicodedata.category(character)[0]:
-            return _base(base)
+        # Some names lead in a circle (the Hangul choseong); `seen` breaks it.
+        if base not in (character, *seen) and unicodedata.category(base)[0] == unicodedata.category(character)[0]:
+            return _base(base, (*seen, character))
     return character
 
 

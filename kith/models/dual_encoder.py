@@ -13,7 +13,7 @@ from kith.models.text import text_tower
 class DualEncoder(nn.Module):
     """An image tower and a text tower, each followed by a linear layer and L2 normalisation.
 
-    config: {"dim", "image": {"tower", "depth", "width", "channels", "size", "mean", "std"},
+    config: {"dim", "image": {"tower", "depth", "width", "channels", "size", "fit", "mean", "std"},
     "text": {"tower", "words", "embedding", "hidden", "dropout"}}: all that is needed to build it again.
     Linear layers start Xavier-normal with bias 0.1, as published (Thomas & Kovashka, ECCV 2020).
     """
@@ -25,7 +25,7 @@ class DualEncoder(nn.Module):
         super().__init__()
         self.config = config
         image = dict(config["image"])
-        mean, std = image.pop("mean"), image.pop("std")
+        mean, std, _ = image.pop("mean"), image.pop("std"), image.pop("fit")
         self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
         self.image_tower = image_tower(**image)
