@@ -12,8 +12,8 @@ $(VENV)/.installed: requirements.txt requirements-dev.txt
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	touch $@
 
-repro: setup            ## run the study in params.yaml, from whatever is already done
-	$(RUN) dvc repro
+repro: setup            ## run the study in params.yaml on all cores, from whatever is already done
+	$(RUN) snakemake --cores all
 	@echo "Results: reports/*/leaderboard.md and report.html. Compare runs: make ui"
 
 test: setup             ## lint, types, unit and pipeline tests

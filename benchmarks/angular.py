@@ -1,6 +1,6 @@
 """The angular loss in closed form against the published program's repeated form: time, peak memory, ratio.
 
-    python -m benchmarks.angular
+python -m benchmarks.angular
 """
 
 import resource
@@ -38,7 +38,7 @@ def measure(form: str, size: int, dim: int = 256) -> None:
 
 
 def main() -> None:
-    print(f"{'batch':>6} {'repeated s':>11} {'closed s':>9} {'ratio':>8} {'repeated MB':>12} {'closed MB':>10} {'equal':>6}")
+    print(f"{'batch':>6} {'repeated s':>11} {'closed s':>9} {'ratio':>8} {'repeated MB':>12} {'closed MB':>10} equal")
     for size in (16, 32, 64):
         figures = {}
         for form in ("repeated", "closed"):

@@ -1,6 +1,6 @@
 """Exact against approximate neighbours: CPU seconds, recall, ratio.
 
-    python -m benchmarks.neighbors [ROWS …]
+python -m benchmarks.neighbors [ROWS …]
 """
 
 import sys
@@ -15,7 +15,9 @@ def clustered(rows: int, dim: int = 100) -> np.ndarray:
     """Vectors in loose clusters, as those of texts are."""
     random = np.random.default_rng(0)
     centres = random.normal(size=(rows // 50 + 1, dim))
-    return (centres[random.integers(len(centres), size=rows)] + 0.7 * random.normal(size=(rows, dim))).astype(np.float32)
+    return (centres[random.integers(len(centres), size=rows)] + 0.7 * random.normal(size=(rows, dim))).astype(
+        np.float32
+    )
 
 
 def main() -> None:

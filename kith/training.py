@@ -305,6 +305,8 @@ def _schedule(optimizer: torch.optim.Optimizer, config: TrainingConfig, steps_pe
     def factor(step: int) -> float:
         if step < warm:
             return (step + 1) / warm
-        return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm))) if config.schedule == "cosine" else 1.0
+        return (
+            0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm))) if config.schedule == "cosine" else 1.0
+        )
 
     return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)

@@ -5,7 +5,6 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, get_type_hints
 
 from kith.errors import KithError

@@ -34,12 +34,12 @@ class Run(NamedTuple):
     history: pd.DataFrame
 
 
-def main(*, data: Path, runs: Path, out: Path) -> None:
+def main(*, data: Path, neighbors: Path, runs: Path, out: Path) -> None:
     """Write leaderboard.md, leaderboard.csv, metrics.json and curves.csv to --out."""
     settings = params.load()
     done = read(settings.study, runs)
     board = rank(done, settings)
-    quality = _load(data.with_name("neighbors") / "quality.json", files.read_json, "neighbors")
+    quality = _load(neighbors / "quality.json", files.read_json, "neighbors")
     dataset = _load(data / "dataset.json", files.read_json, "prepare")
     page = leaderboard.document(settings, board, done[0].splits, dataset, quality)
     files.write_text(out / "leaderboard.md", page)

@@ -20,7 +20,7 @@ def fabric(options: params.Train) -> Fabric:
     torch.set_flush_denormal(True)
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Filling new memory guards against reading it before writing, at a tenth of a small model's time.
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     cuda = torch.cuda.is_available() if options.device == "auto" else options.device == "cuda"
     started: Any = Fabric(
         accelerator="cuda" if cuda else "cpu",

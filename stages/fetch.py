@@ -23,12 +23,6 @@ def main(*, out: Path) -> None:
         files.write_json(folder / "source.json", {"source": fetch.source, **source})
 
 
-def sha256(path: Path) -> str:
-    """Hex digest of a file, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _glyphs(folder: Path) -> dict[str, Any]:
     """Copy the typefaces and their licences out of matplotlib."""
     from fontTools.ttLib import TTFont
@@ -48,7 +42,7 @@ def _glyphs(folder: Path) -> dict[str, Any]:
     for name in fonts:
         with TTFont(folder / name, lazy=True) as font:
             version = font["name"].getDebugName(5)
-        described.append({"name": name, "version": version, "sha256": sha256(folder / name)})
+        described.append({"name": name, "version": version, "sha256": files.sha256(folder / name)})
     return {
         "path": FONTS,
         "sha256": hashlib.sha256("".join(font["sha256"] for font in described).encode()).hexdigest(),
@@ -71,14 +65,14 @@ def _table(fetch: params.Fetch) -> dict[str, Any]:
         raise KithError(f"{fetch.path}: the table has no rows")
     source: dict[str, Any] = {
         "path": fetch.path.as_posix(),
-        "sha256": sha256(fetch.path),
+        "sha256": files.sha256(fetch.path),
         "bytes": fetch.path.stat().st_size,
         "rows": rows,
         "licence": fetch.licence,
     }
     if fetch.taxonomy is not None:
         edges.read(fetch.taxonomy)
-        source["taxonomy"] = {"path": fetch.taxonomy.as_posix(), "sha256": sha256(fetch.taxonomy)}
+        source["taxonomy"] = {"path": fetch.taxonomy.as_posix(), "sha256": files.sha256(fetch.taxonomy)}
     return source
 
 

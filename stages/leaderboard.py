@@ -29,7 +29,7 @@ def document(
     sections = [
         f"# Leaderboard: {study.name}",
         about(dataset),
-        f"Made by `dvc repro` or `snakemake --cores 2`; seeds: {', '.join(map(str, study.seeds))}. {study.note}".strip(),
+        " ".join(filter(None, ["Made by `dvc repro` or `snakemake --cores 2`.", study.note])),
         budget(settings),
         f"## Split {first}",
         ranking(boards[first], splits[first], settings),
@@ -62,7 +62,7 @@ def budget(settings: params.Params) -> str:
     plans = {name: _plan(settings.method(name).train) for name in settings.study.methods}
     usual = max(plans.values(), key=list(plans.values()).count)
     others = "".join(f" **{name}**: {plan}." for name, plan in plans.items() if plan != usual)
-    return f"Training: {usual}.{others}"
+    return f"Training: {usual}; seeds: {', '.join(map(str, settings.study.seeds))}.{others}"
 
 
 def _plan(train: params.Train) -> str:

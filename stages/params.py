@@ -1,6 +1,7 @@
 """The typed schema of params.yaml: one place, unknown keys are errors, every error names its key."""
 
 import difflib
+import functools
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -291,7 +292,9 @@ class Params(Section):
         return self
 
 
+@functools.cache
 def presets() -> dict[str, Any]:
+    """The content of presets.yaml: name of a published method → what it is made of."""
     return yaml.safe_load(PRESETS.read_text(encoding="utf-8"))
 
 

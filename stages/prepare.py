@@ -16,7 +16,7 @@ from kith.data.rows import Columns
 from kith.data.store import ImageWriter, moments
 from kith.errors import KithError
 from stages import cli, files, params
-from stages.fetch import FONTS, sha256
+from stages.fetch import FONTS
 
 
 def main(*, raw: Path, out: Path) -> None:
@@ -52,7 +52,7 @@ def _build(raw: Path, source: dict[str, Any], settings: params.Params, pictures:
     if fetch.source == "glyphs":
         return _glyphs(raw, prepare, pictures)
     for path, known in [(fetch.path, source), (fetch.taxonomy, source.get("taxonomy"))]:
-        if path is not None and (known is None or sha256(path) != known["sha256"]):
+        if path is not None and (known is None or files.sha256(path) != known["sha256"]):
             raise KithError(f"{path}: is not what the fetch stage saw; run the fetch stage again")
     return table.build(
         fetch.path,
@@ -101,7 +101,7 @@ def _describe(dataset: Dataset, source: dict[str, Any], folder: Path, fit: str) 
         "std": std,
         "labels": int(frame["label"][frame["label"] >= 0].nunique()),
         "licence": source["licence"],
-        "checksums": {name: sha256(folder / name) for name in written},
+        "checksums": {name: files.sha256(folder / name) for name in written},
         "skipped": [
             {"row": fault.row, "id": fault.id, "field": fault.field, "problem": f"{fault.kind}: {fault.message}"}
             for fault in dataset.skipped

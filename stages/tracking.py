@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock
 
-from stages import params
+from stages import files, params
 
 PYFUNC = Path(__file__).with_name("pyfunc.py")
 
@@ -68,7 +68,7 @@ class Run:
         """Log a finished training: its model, loadable with mlflow.pyfunc, and its history."""
         best = max(records, key=lambda record: record["val_mrr"])
         self.metrics({"best_val_mrr": best["val_mrr"], "best_epoch": best["epoch"]})
-        self.tags({"model_sha256": _sha256(model)})
+        self.tags({"model_sha256": files.sha256(model)})
         self.artifacts([history])
         _log_model(self, model)
 
@@ -113,7 +113,7 @@ def log_evaluation(method: str, seed: int, metrics: dict[str, Any], artifacts: l
     """
     if not _available():
         return
-    digest = _sha256(model)
+    digest = files.sha256(model)
     run = _find(f"tags.model_sha256 = '{digest}'") or _adopt_training(method, seed, model, digest)
     for split, content in metrics["splits"].items():
         run.metrics({f"{split}/{name}": each["value"] for name, each in content["metrics"].items()})
@@ -273,7 +273,3 @@ def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         name = f"{prefix}{key}"
         flat |= _flat(value, f"{name}.") if isinstance(value, dict) else {name: value}
     return flat
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

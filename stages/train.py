@@ -35,7 +35,9 @@ def main(*, method: str, seed: int, data: Path, text: Path, neighbors: Path, mod
     torch.manual_seed(seed)
     encoder = DualEncoder(_architecture(settings.train, contract.dataset(data), vocabulary))
     _initialize(encoder, vocabulary, settings.train, text)
-    checkpoint = Checkpoint(CHECKPOINTS / f"{method}-{seed}.pt", _fingerprint(settings, seed, data, neighbors))
+    # dataset.json holds the checksums of items and pictures.
+    inputs = data / "dataset.json", neighbors / "neighbors.parquet", text / "word_vectors.parquet"
+    checkpoint = Checkpoint(CHECKPOINTS / f"{method}-{seed}.pt", _fingerprint(settings, seed, *inputs))
     trained = {
         "method": method,
         "seed": seed,
@@ -96,11 +98,9 @@ class Checkpoint:
         self.path.unlink(missing_ok=True)
 
 
-def _fingerprint(settings: params.Method, seed: int, data: Path, neighbors: Path) -> str:
-    digest = hashlib.sha256(settings.model_dump_json().encode() + str(seed).encode())
-    for path in (data / "dataset.json", data / "items.parquet", neighbors / "neighbors.parquet"):
-        digest.update(path.read_bytes())
-    return digest.hexdigest()
+def _fingerprint(settings: params.Method, seed: int, *inputs: Path) -> str:
+    known = [settings.model_dump_json(), str(seed), *map(files.sha256, filter(Path.exists, inputs))]
+    return hashlib.sha256(" ".join(known).encode()).hexdigest()
 
 
 def _vocabulary(items: pd.DataFrame, options: params.TextTower) -> Vocabulary:

@@ -40,7 +40,9 @@ def make_study(root: Path, n: int = 100, seeds: tuple[int, ...] = (0,), texts_ea
         for method, noise in METHODS.items():
             for seed in seeds:
                 run(Path(f"runs/{method}-{seed}"), method, seed, items, meanings, noise, rng)
-        compare.main(data=Path("data/prepared"), runs=Path("runs"), out=Path("reports/glyphs"))
+        compare.main(
+            data=Path("data/prepared"), neighbors=Path("data/neighbors"), runs=Path("runs"), out=Path("reports/glyphs")
+        )
     return paths(root)
 
 

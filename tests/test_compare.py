@@ -39,7 +39,9 @@ def make_study(root, seeds=(0,), texts_each=2):
 
 
 def compared(root):
-    compare.main(data=root / "data/prepared", runs=root / "runs", out=root / "reports/made")
+    compare.main(
+        data=root / "data/prepared", neighbors=root / "data/neighbors", runs=root / "runs", out=root / "reports/made"
+    )
     return root / "reports/made"
 
 

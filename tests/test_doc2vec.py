@@ -7,7 +7,7 @@ import pytest
 
 from kith import doc2vec
 
-SEA, FOREST = "wave ship sail tide harbour gull".split(), "tree leaf moss fern oak squirrel".split()
+SEA, FOREST = ["wave", "ship", "sail", "tide", "harbour", "gull"], ["tree", "leaf", "moss", "fern", "oak", "squirrel"]
 
 
 def documents(count: int = 200) -> list[list[str]]:

@@ -91,7 +91,7 @@ def test_word_vectors_start_the_embedding():
     known = load_word_vectors(tower, VOCABULARY, {"blue": torch.arange(3.0), "green": torch.ones(3)})
     assert known == 1
     torch.testing.assert_close(tower.embedding.weight[5].detach(), torch.arange(3.0))
-    with pytest.raises(ValueError, match="make train.text.embedding equal"):
+    with pytest.raises(ValueError, match=r"make train\.text\.embedding equal"):
         load_word_vectors(tower, VOCABULARY, {"red": torch.ones(4)})
 
 

@@ -115,7 +115,7 @@ def test_words_start_from_their_doc2vec_vectors(study, capsys):
     train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
     assert "words start from their Doc2Vec vectors" in capsys.readouterr().out
     edit(train={"text": {"tower": "bag", "embedding": 10, "hidden": 8, "pretrained_words": True}})
-    with pytest.raises(KithError, match="make train.text.embedding equal to text.doc2vec.dim"):
+    with pytest.raises(KithError, match=r"make train\.text\.embedding equal to text\.doc2vec\.dim"):
         train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
 
 

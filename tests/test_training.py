@@ -35,7 +35,7 @@ def same(a: torch.nn.Module, b: torch.nn.Module) -> bool:
 
 
 def test_training_learns_and_keeps_the_best_epoch():
-    model, history = train(TrainingConfig(epochs=12, batch_size=48, lr=5e-3))
+    _, history = train(TrainingConfig(epochs=12, batch_size=48, lr=5e-3))
     assert [record["epoch"] for record in history] == list(range(1, 13))
     assert history[-1]["train_loss"] < history[0]["train_loss"]
     # 24 kinds, one picture each: chance is an MRR of about .16.
