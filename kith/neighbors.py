@@ -5,6 +5,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 import scipy.sparse as sp
 
+from kith.similarity import unit_rows
+
 Vectors: TypeAlias = np.ndarray | sp.csr_matrix
 Graph: TypeAlias = tuple[np.ndarray, np.ndarray]
 
@@ -34,7 +36,7 @@ def neighbor_graph(
     than k, and similarities (n, k) float32, 0 there. Raises ValueError if HNSW cannot reach `min_recall`.
     """
     groups = np.arange(vectors.shape[0]) if groups is None else np.asarray(groups)
-    unit, known = _unit_rows(vectors)
+    unit, known = _unit(vectors)
     if method == "auto":
         method = "exact" if sp.issparse(unit) or unit.shape[0] <= EXACT_UP_TO else "hnsw"
     if method == "exact":
@@ -45,7 +47,7 @@ def neighbor_graph(
 def nearest(vectors: Vectors, rows: np.ndarray, k: int, groups: np.ndarray | None = None) -> Graph:
     """The exact k nearest of some `rows` among all; arguments and result as of `neighbor_graph`."""
     groups = np.arange(vectors.shape[0]) if groups is None else np.asarray(groups)
-    unit, known = _unit_rows(vectors)
+    unit, known = _unit(vectors)
     return _exact(unit, known, groups, k, rows)
 
 
@@ -54,19 +56,15 @@ def recall(
 ) -> float:
     """Share of the exact neighbours of `sample` random rows that `graph` holds."""
     groups = np.arange(vectors.shape[0]) if groups is None else np.asarray(groups)
-    unit, known = _unit_rows(vectors)
+    unit, known = _unit(vectors)
     return _recall(graph, unit, known, groups, _sample(known, sample, seed))
 
 
-def _unit_rows(vectors: Vectors) -> tuple[Vectors, np.ndarray]:
-    if sp.issparse(vectors):
-        matrix = sp.csr_matrix(vectors, dtype=np.float32)
-        norms = np.sqrt(matrix.multiply(matrix).sum(axis=1)).A1
-        scale = sp.diags(np.divide(1, norms, out=np.zeros_like(norms), where=norms > 0))
-        return sp.csr_matrix(scale @ matrix, dtype=np.float32), norms > 0
-    matrix = np.asarray(vectors, dtype=np.float32)
-    norms = np.linalg.norm(matrix, axis=1, keepdims=True)
-    return np.divide(matrix, norms, out=np.zeros_like(matrix), where=norms > 0), norms[:, 0] > 0
+def _unit(vectors: Vectors) -> tuple[Vectors, np.ndarray]:
+    """Unit rows in float32, and which of them are not zero."""
+    unit = unit_rows(vectors.astype(np.float32))
+    lengths = unit.multiply(unit).sum(axis=1) if sp.issparse(unit) else np.abs(unit).max(axis=1, initial=0)
+    return unit, np.asarray(lengths).ravel() > 0
 
 
 def _exact(unit: Vectors, known: np.ndarray, groups: np.ndarray, k: int, rows: np.ndarray) -> Graph:

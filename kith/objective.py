@@ -29,7 +29,10 @@ class Objective(nn.Module):
 
     Called with a Batch, it returns the weighted sum and the value of each term. Learned temperatures are its
     parameters. Terms that need neighbours see only the items that have one, and are 0 where there is none.
+    `epoch`, counted from 1, is set by the training loop.
     """
+
+    epoch = 1
 
     def __init__(self, terms: dict[str, dict[str, Any]]):
         super().__init__()
@@ -64,8 +67,9 @@ class Objective(nn.Module):
         return losses.siglip(batch.image, batch.text, scale, bias, _twins(batch.group))
 
     def _pairwise_hinge(self, batch: Batch, options: dict[str, Any]) -> Tensor:
-        margin, negatives = options["margin"], options["negatives"]
-        return losses.pairwise_hinge(batch.image, batch.text, margin, negatives, _twins(batch.group))
+        # From random weights the hardest negatives alone pull everything into one point.
+        negatives = "all" if self.epoch <= options["warmup_epochs"] else options["negatives"]
+        return losses.pairwise_hinge(batch.image, batch.text, options["margin"], negatives, _twins(batch.group))
 
     def _angular_cross(self, batch: Batch, options: dict[str, Any]) -> Tensor:
         return _angular(batch.image, batch.text, batch.text, batch, options)

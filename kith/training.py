@@ -147,7 +147,7 @@ def fit(
         history, best = list(resume["history"]), resume["best"]
 
     while len(history) < config.epochs and not _exhausted(len(history), best["epoch"], config):
-        epoch = len(history) + 1
+        epoch = objective.epoch = len(history) + 1
         record: Record = {"epoch": epoch, "lr": float(optimizer.param_groups[0]["lr"])}
         record |= _train_epoch(wrapped, stepper, schedule, sampler, data, config, fabric, epoch)
         record |= _validate(wrapped, data, config, fabric)

@@ -175,8 +175,11 @@ class Contrastive(Loss):
 
 
 class PairwiseHinge(Loss):
+    """In the first `warmup_epochs` all negatives count (Chen et al., "VSE∞", CVPR 2021)."""
+
     margin: NonNegative = 0.2
     negatives: Literal["all", "hardest"] = "all"
+    warmup_epochs: Count = 0
 
 
 class Angular(Loss):

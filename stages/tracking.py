@@ -25,6 +25,12 @@ from filelock import FileLock
 from stages import files, params
 
 PYFUNC = Path(__file__).with_name("pyfunc.py")
+EXPERIMENT = {
+    "mlflow.experimentKind": "custom_model_development",
+    "mlflow.note.content": "A run on the outer level is one state of params.yaml, with the leaderboard as its description. "
+    "To compare trainings, search for `tags.stage = 'train'`: figures on the held-out splits are named like "
+    "`test/text_to_image/R1`, validation figures of each epoch like `val_mrr`.",
+}
 
 
 class Run:
@@ -123,17 +129,24 @@ def log_evaluation(method: str, seed: int, metrics: dict[str, Any], artifacts: l
 
 def log_comparison(out: Path) -> None:
     """The leaderboard and the figures behind it, on the parent run."""
-    _log_to_parent([out / "leaderboard.md", out / "leaderboard.csv", out / "metrics.json"])
+    if not _available():
+        return
+    run = _parent_run()
+    for method, figures in files.read_json(out / "metrics.json").items():
+        run.metrics({f"{method}/{name}": value for name, value in figures.items()})
+    run.tags({"mlflow.note.content": (out / "leaderboard.md").read_text(encoding="utf-8")[:16000]})
+    run.artifacts([out / "leaderboard.md", out / "leaderboard.csv", out / "metrics.json"])
 
 
 def log_report(figures: Path, page: Path) -> None:
-    _log_to_parent([figures, page])
-
-
-def _log_to_parent(artifacts: list[Path]) -> None:
+    """Figures and report, on the parent run."""
     if _available():
-        client, experiment = _connect()
-        Run(client, _parent(client, experiment)).artifacts(artifacts)
+        _parent_run().artifacts([figures, page])
+
+
+def _parent_run() -> Run:
+    client, experiment = _connect()
+    return Run(client, _parent(client, experiment))
 
 
 def _adopt_training(method: str, seed: int, model: Path, digest: str) -> Run:
@@ -183,13 +196,14 @@ def _connect() -> tuple[Any, str]:
             return client, experiment.experiment_id
         local = uri.startswith("sqlite:")
         location = (_root() / "mlruns" / study).as_uri() if local else None
-        return client, client.create_experiment(study, artifact_location=location)
+        created = client.create_experiment(study, artifact_location=location, tags=EXPERIMENT)
+        return client, created
 
 
 def _start(name: str, tags: dict[str, Any]) -> Run:
     client, experiment = _connect()
     parent = _parent(client, experiment)
-    tags = {"mlflow.parentRunId": parent, **_context(), **tags}
+    tags = {"mlflow.parentRunId": parent, "mlflow.source.name": f"stages/{tags['stage']}.py", **_context(), **tags}
     run = client.create_run(experiment, run_name=name, tags={key: str(value) for key, value in tags.items()})
     return Run(client, run.info.run_id)
 
@@ -219,6 +233,7 @@ def _context() -> dict[str, str]:
     """Where a run comes from: study, engine, experiment, commit."""
     tags = {
         "study": params.load().study.name,
+        "mlflow.source.type": "LOCAL",
         "engine": "snakemake"
         if os.environ.get("KITH_ENGINE") == "snakemake"
         else "dvc"

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kith.errors import KithError
-from kith.metrics import similarity
+from kith import similarity
 from kith.metrics.chance import chance_level
 from kith.metrics.cross_modal import TIES, cross_modal_retrieval, ranks_from_similarity
 from kith.metrics.relevance import as_relevance, same_group
-from kith.metrics.similarity import top_candidates, unit_rows
+from kith.similarity import top_candidates, unit_rows
 
 GOLDEN = Path(__file__).resolve().parents[2] / "shared/golden/cca"
 CASES = ["gauss500", "gauss2000", "ties500", "ties2000", "multi_1to5", "multi_5to1", "all_equal500"]

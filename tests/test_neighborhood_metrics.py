@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kith.errors import KithError
 from kith.metrics.gallery import Side, item_means
-from kith.metrics.neighborhood import nearest, neighborhood_quality, others
+from kith.metrics.neighborhood import neighborhood_quality, others
 
 
 def unit(x):
@@ -79,15 +79,9 @@ def test_sparse_vectors_give_what_dense_ones_give():
         assert np.nanmax(sparse[name]) <= 1 + 1e-12
 
 
-def test_nearest_leaves_out_self_group_and_zero_rows():
+def test_others_counts_items_of_other_groups_that_mean_something():
     vectors = np.array([[1, 0], [1, 0.1], [1, 0.2], [0, 0], [1, 0.3]])
-    found, similarities = nearest(vectors, np.array([0, 0, 1, 2, 3]), 2)
-    assert found.tolist() == [[2, 4], [2, 4], [4, 1], [-1, -1], [2, 1]]
-    assert np.isnan(similarities[3]).all()
-    assert (np.diff(similarities[[0, 1, 2, 4]]) <= 0).all()
     assert others(vectors, np.array([0, 0, 1, 2, 3])) == 2
-    with pytest.raises(KithError, match="3 nearest items asked for, but an item has only 2"):
-        nearest(vectors, np.array([0, 0, 1, 2, 3]), 3)
 
 
 def test_a_bad_row_is_named():

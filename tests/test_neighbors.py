@@ -34,6 +34,13 @@ def test_exact_equals_the_definition(n, k, n_groups, seed):
     assert similarities.dtype == np.float32
 
 
+def test_nearest_of_some_rows_leaves_out_self_group_and_zero_rows():
+    vectors = np.array([[1, 0], [1, 0.1], [1, 0.2], [0, 0], [1, 0.3]])
+    found, similarities = neighbors.nearest(vectors, np.array([1, 2, 3]), 2, np.array([0, 0, 1, 2, 3]))
+    assert found.tolist() == [[2, 4], [4, 1], [-1, -1]]
+    assert (similarities[2] == 0).all()
+
+
 def test_blocks_do_not_change_the_result(monkeypatch):
     vectors = np.random.default_rng(0).normal(size=(101, 5)).astype(np.float32)
     whole = neighbor_graph(vectors, 7)

@@ -20,7 +20,7 @@ import numpy as np
 
 from kith.errors import KithError
 from kith.metrics.relevance import as_relevance
-from kith.metrics.similarity import as_matrix, blocks, similarity_blocks, unit_rows
+from kith.similarity import as_matrix, blocks, similarity_blocks, unit_rows
 
 TIES = ("mean", "optimistic", "pessimistic", "stable")
 

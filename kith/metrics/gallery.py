@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from kith.metrics.cross_modal import cross_modal_retrieval
-from kith.metrics.neighborhood import lengths, nearest, neighborhood_quality, others
+from kith.metrics.neighborhood import lengths, neighborhood_quality, others
 from kith.metrics.nway import hard_nway, random_nway
 from kith.metrics.relevance import same_group
-from kith.metrics.similarity import unit_rows
+from kith.neighbors import nearest
+from kith.similarity import unit_rows
 
 DIRECTIONS = ("text_to_image", "image_to_text")
 
@@ -100,7 +101,7 @@ def hard_ways(gallery: Gallery, direction: str, ways: Sequence[int]) -> dict[int
     served = [n for n in ways if n - 1 <= others(meaning, groups)]
     if not served:
         return {}
-    near = nearest(meaning, groups, max(served) - 1)[0]
+    near = nearest(meaning, np.arange(len(items)), max(served) - 1, groups)[0]
     first = np.searchsorted(candidates.items, items)
     last = np.searchsorted(candidates.items, items, side="right") - 1
     place = candidates.places[partners][:, None]

@@ -11,7 +11,7 @@ import numpy as np
 
 from kith.errors import KithError
 from kith.metrics.relevance import same_group
-from kith.metrics.similarity import similarity_blocks, top_k, unit_rows
+from kith.similarity import similarity_blocks, top_k, unit_rows
 
 
 def neighborhood_quality(learned: Any, semantic: Any, groups: np.ndarray, k: int = 10) -> dict[str, np.ndarray]:
@@ -46,26 +46,8 @@ def neighborhood_quality(learned: Any, semantic: Any, groups: np.ndarray, k: int
     return {"recall": recall, "ndcg": ndcg}
 
 
-def nearest(vectors: Any, groups: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The k nearest items of another group, best first, ties by lower index.
-
-    vectors (n, d) dense or scipy.sparse, groups (n,) labels. Items with a zero vector are nobody's neighbours
-    and have none (−1, similarity NaN). Returns (n, k) int64 indices and (n, k) similarities. Raises KithError
-    if an item has fewer than k others.
-    """
-    vectors = unit_rows(vectors)
-    kept = np.flatnonzero(lengths(vectors) > 0)
-    indices = np.full((vectors.shape[0], k), -1, dtype=np.int64)
-    similarities = np.full(indices.shape, np.nan, dtype=vectors.dtype)
-    for block, scores in _other_groups(vectors[kept], groups[kept]):
-        _check(scores, k)
-        columns, found = top_k(scores, k)
-        indices[kept[block]], similarities[kept[block]] = kept[columns], found
-    return indices, similarities
-
-
 def others(vectors: Any, groups: np.ndarray) -> int:
-    """The largest k that `nearest` and `neighborhood_quality` can serve: fewest items of other groups."""
+    """The largest k that `neighborhood_quality` can serve: fewest items of other groups."""
     kept = groups[lengths(vectors) > 0]
     return len(kept) - int(np.unique(kept, return_counts=True)[1].max(initial=0))
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from kith.errors import KithError
 from kith.metrics.relevance import as_relevance
-from kith.metrics.similarity import blocks, similarity_blocks, unit_rows
+from kith.similarity import blocks, similarity_blocks, unit_rows
 
 
 def random_nway(
@@ -56,7 +56,7 @@ def hard_nway(queries: Any, candidates: Any, partners: np.ndarray, distractors: 
     """1 where the partner scores strictly higher than each of the given distractors, else 0.
 
     queries (n_queries, d), candidates (n_candidates, d), partners (n_queries,) and distractors (n_queries, N
-    − 1) candidate indices, typically the nearest in meaning (`kith.metrics.neighborhood.nearest`). A row of
+    − 1) candidate indices, typically the nearest in meaning (`kith.neighbors.nearest`). A row of
     distractors that holds a −1 has none to offer: NaN. Returns (n_queries,) float64.
     """
     queries, candidates = unit_rows(queries, "queries"), unit_rows(candidates, "candidates")

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kith.errors import KithError
-from kith.metrics.similarity import as_array
+from kith.similarity import as_array
 
 
 class Relevance(NamedTuple):
