@@ -10,8 +10,8 @@ from kith.errors import KithError
 from kith.metrics import gallery as measures
 from kith.metrics.chance import chance_level
 from kith.metrics.gallery import DIRECTIONS, Gallery, Side
-from kith.similarity import top_candidates
 from kith.metrics.statistics import Resamples, percentile_interval
+from kith.similarity import top_candidates
 from stages import cli, contract, files, params, tracking
 
 HITS = 5  # best candidates kept of each query

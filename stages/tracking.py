@@ -27,8 +27,8 @@ from stages import files, params
 PYFUNC = Path(__file__).with_name("pyfunc.py")
 EXPERIMENT = {
     "mlflow.experimentKind": "custom_model_development",
-    "mlflow.note.content": "A run on the outer level is one state of params.yaml, with the leaderboard as its description. "
-    "To compare trainings, search for `tags.stage = 'train'`: figures on the held-out splits are named like "
+    "mlflow.note.content": "A run on the outer level is one state of params.yaml, described by its leaderboard. To "
+    "compare trainings, search for `tags.stage = 'train'`: figures on the held-out splits are named like "
     "`test/text_to_image/R1`, validation figures of each epoch like `val_mrr`.",
 }
 

@@ -12,8 +12,8 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kith.errors import KithError
 from kith import similarity
+from kith.errors import KithError
 from kith.metrics.chance import chance_level
 from kith.metrics.cross_modal import TIES, cross_modal_retrieval, ranks_from_similarity
 from kith.metrics.relevance import as_relevance, same_group
