@@ -68,7 +68,7 @@ class Objective(nn.Module):
 
     def _pairwise_hinge(self, batch: Batch, options: dict[str, Any]) -> Tensor:
         # From random weights the hardest negatives alone pull everything into one point.
-        negatives = "all" if self.epoch <= options["warmup_epochs"] else options["negatives"]
+        negatives: Any = "all" if self.epoch <= options["warmup_epochs"] else options["negatives"]
         return losses.pairwise_hinge(batch.image, batch.text, options["margin"], negatives, _twins(batch.group))
 
     def _angular_cross(self, batch: Batch, options: dict[str, Any]) -> Tensor:

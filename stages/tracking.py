@@ -183,8 +183,9 @@ def _connect() -> tuple[Any, str]:
     """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
     import mlflow
+
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
 
     uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{_root() / 'mlflow.db'}"
     mlflow.set_tracking_uri(uri)

@@ -175,6 +175,16 @@ def test_as_published_has_its_floor():
     assert value.item() >= math.log(1 + B * math.exp(4))
 
 
+def test_hardest_negatives_wait_for_the_end_of_the_warm_up():
+    options = {"weight": 1.0, "margin": 0.2, "negatives": "hardest", "warmup_epochs": 2}
+    objective = Objective({"pairwise_hinge": options})
+    values = {}
+    for objective.epoch in (1, 2, 3):
+        values[objective.epoch] = objective(batch())[0].item()
+    everything, hardest = (pairwise_hinge(rows(0), rows(1), 0.2, kind).item() for kind in ("all", "hardest"))
+    assert list(values.values()) == pytest.approx([everything, everything, hardest])
+
+
 def test_temperature_is_learned_and_bounded():
     objective = Objective({"info_nce": {"weight": 1.0, "temperature": 0.07, "learn_temperature": True}})
     assert objective.log_scale["info_nce"].exp().item() == pytest.approx(1 / 0.07)

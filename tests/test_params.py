@@ -80,6 +80,7 @@ def test_a_method_is_its_preset_then_the_study_then_its_own_words():
         "train": {"dim": 7, "image": {"width": 9}},
     }
     method = params.check(content).method("mine")
-    assert method.losses.terms() == {"pairwise_hinge": {"weight": 1.0, "margin": 0.4, "negatives": "hardest"}}
+    hinge = {"weight": 1.0, "margin": 0.4, "negatives": "hardest", "warmup_epochs": 5}
+    assert method.losses.terms() == {"pairwise_hinge": hinge}
     assert (method.train.lr, method.train.dim, method.train.image.width) == (0.5, 7, 9)
     assert method.train.image.tower == CONTENT["train"]["image"]["tower"]
