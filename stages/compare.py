@@ -14,7 +14,7 @@ from stages import cli, files, leaderboard, params, tracking
 
 DECIMALS = 6
 QUERY = ["split", "direction", "row", "text"]  # what names a query
-SUMMARY = {  # name in metrics.json → figures of the leaderboard, averaged
+SUMMARY = {  # name in metrics/<method>.json → figures of the leaderboard, averaged
     "R@1 t2i": ["text_to_image/R@1"],
     "R@10 t2i": ["text_to_image/R@10"],
     "R@1 i2t": ["image_to_text/R@1"],
@@ -35,7 +35,7 @@ class Run(NamedTuple):
 
 
 def main(*, data: Path, neighbors: Path, runs: Path, out: Path) -> None:
-    """Write leaderboard.md, leaderboard.csv, metrics.json and curves.csv to --out."""
+    """Write leaderboard.md, leaderboard.csv, curves.csv and metrics/<method>.json to --out."""
     settings = params.load()
     done = read(settings.study, runs)
     board = rank(done, settings)
@@ -44,7 +44,9 @@ def main(*, data: Path, neighbors: Path, runs: Path, out: Path) -> None:
     page = leaderboard.document(settings, board, done[0].splits, dataset, quality)
     files.write_text(out / "leaderboard.md", page)
     files.write_text(out / "leaderboard.csv", board.to_csv(index=False, lineterminator="\n"))
-    files.write_json(out / "metrics.json", summary(board, settings.study.methods))
+    with files.replacing(out / "metrics") as folder:
+        for method, figures in summary(board, settings.study.methods).items():
+            files.write_json(folder / f"{method}.json", figures)
     files.write_text(out / "curves.csv", curves(done).to_csv(index=False, lineterminator="\n"))
     tracking.log_comparison(out)
 
@@ -137,7 +139,7 @@ def _against_best(values: np.ndarray, groups: np.ndarray, means: np.ndarray, set
 
 
 def summary(board: pd.DataFrame, methods: list[str]) -> dict[str, dict[str, float]]:
-    """The few figures of the first split that `dvc metrics show` and `diff` print, for each method."""
+    """The few figures of the first split that `dvc metrics show` and `diff` print: a line for each method."""
     first = board[board["split"] == board["split"].iloc[0]].set_index("method")
     wanted = {name: columns for name, columns in SUMMARY.items() if set(columns) <= set(board.columns)}
     return {

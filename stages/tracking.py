@@ -132,10 +132,10 @@ def log_comparison(out: Path) -> None:
     if not _available():
         return
     run = _parent_run()
-    for method, figures in files.read_json(out / "metrics.json").items():
-        run.metrics({f"{method}/{name}": value for name, value in figures.items()})
+    for path in sorted((out / "metrics").glob("*.json")):
+        run.metrics({f"{path.stem}/{name}": value for name, value in files.read_json(path).items()})
     run.tags({"mlflow.note.content": (out / "leaderboard.md").read_text(encoding="utf-8")[:16000]})
-    run.artifacts([out / "leaderboard.md", out / "leaderboard.csv", out / "metrics.json"])
+    run.artifacts([out / "leaderboard.md", out / "leaderboard.csv"])
 
 
 def log_report(figures: Path, page: Path) -> None:

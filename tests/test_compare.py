@@ -12,7 +12,7 @@ from kith.metrics.statistics import Resamples, holm, paired_test
 from stages import compare, evaluate, files, leaderboard, params
 
 METHODS = {"bad": 2.5, "good": 0.3, "fair": 0.45}  # name → noise of its embeddings, not in order of merit
-FILES = ["leaderboard.md", "leaderboard.csv", "metrics.json", "curves.csv"]
+FILES = ["leaderboard.md", "leaderboard.csv", "metrics/good.json", "curves.csv"]
 
 
 @pytest.fixture
@@ -116,8 +116,8 @@ def test_several_seeds(tracked, tmp_path):
 
 def test_metrics_for_dvc(study):
     out = compared(study)
-    summary = json.loads((out / "metrics.json").read_text())
-    assert list(summary) == list(METHODS)
+    summary = {path.stem: json.loads(path.read_text()) for path in (out / "metrics").iterdir()}
+    assert set(summary) == set(METHODS)
     figures = run_files(study, "good")[0]["test"]["metrics"]
     assert summary["good"] == {
         "R@1 t2i": round(figures["text_to_image/R@1"]["value"], 4),
@@ -278,7 +278,7 @@ def test_columns_of_the_page_are_those_that_were_measured(tracked, tmp_path):
     page = (out / "leaderboard.md").read_text()
     assert "N-way" not in page
     assert "neighbourhoods" not in page
-    assert "R@10 t2i" not in json.loads((out / "metrics.json").read_text())["good"]
+    assert "R@10 t2i" not in json.loads((out / "metrics/good.json").read_text())
     assert tables_of(page)[0][0] == ["method", "MRR"] + [
         f"{way} {name}" for way in ("t→i", "i→t") for name in ("R@1", "MRR", "median rank")
     ] + ["p"]  # fmt: skip
