@@ -17,6 +17,7 @@ from stages.files import write_json, write_npy
 METHODS = {"infonce": 0.9, "neighborhood": 1.2, "vsepp": 2.0}  # method → noise of its embeddings
 PARAMS = {
     "fetch": {"source": "glyphs", "path": "kith/data/glyphs.py"},
+    **{name: {} for name in ("prepare", "text", "neighbors", "embed")},
     "train": {"epochs": 8, "batch_size": 32},
     "methods": {name: {} for name in METHODS},
     "evaluate": {"bootstrap": 200},

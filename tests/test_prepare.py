@@ -19,6 +19,7 @@ from kith.errors import KithError
 from stages import fetch, prepare
 
 REST = {"study": {"name": "made", "methods": ["infonce"]}, "train": {"epochs": 1}, "methods": {"infonce": {}}}
+REST |= {name: {} for name in ("text", "neighbors", "embed", "evaluate", "compare", "report", "expect")}
 FLICKR = Path(__file__).resolve().parents[2] / "shared" / "data" / "flickr8k_128px_jpeg.parquet"
 RAW, OUT = Path("data/raw"), Path("data/prepared")
 
@@ -74,7 +75,7 @@ def check_contract(dataset: dict) -> None:
     assert dataset["counts"] == frame["split"].value_counts().to_dict()
     assert dataset["groups"] == frame.groupby("split")["group"].nunique().to_dict()
     assert dataset["texts"] == frame["texts"].map(len).sum()
-    assert list(dataset["image"].values()) == list(images.shape[1:])
+    assert list(dataset["image"].values())[:3] == list(images.shape[1:])
     training = images[frame["image_row"][frame["split"] == "train"]].reshape(-1, images.shape[-1]) / 255
     np.testing.assert_allclose(dataset["mean"], training.mean(axis=0))
     np.testing.assert_allclose(dataset["std"], training.std(axis=0))
@@ -122,7 +123,7 @@ def test_grey_and_cropped():
     small_table(image={"size": 16, "mode": "L", "fit": "crop"})
     dataset = run()
     check_contract(dataset)
-    assert dataset["image"] == {"height": 16, "width": 16, "channels": 1}
+    assert dataset["image"] == {"height": 16, "width": 16, "channels": 1, "fit": "crop"}
 
 
 def test_a_fault_leaves_what_was_there_before():
