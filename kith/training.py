@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.distributed.nn.functional as distributed
 from lightning.fabric import Fabric
-from torch import Tensor, nn
+from torch import Tensor, distributed, nn
 from tqdm import tqdm
 
 from kith.augment import augment
@@ -109,9 +108,25 @@ class PairTask(nn.Module):
 
 def _gather(rows: Tensor) -> Tensor:
     """The rows of all processes, with gradients, so that negatives come from the whole batch."""
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+    if not (distributed.is_available() and distributed.is_initialized()):
         return rows
-    return torch.cat(distributed.all_gather(rows))
+    return _AllGather.apply(rows)
+
+
+class _AllGather(torch.autograd.Function):
+    """Concatenate the rows of all processes; each gets back the sum of all gradients for its own rows."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        parts = [torch.empty_like(rows) for _ in range(distributed.get_world_size())]
+        distributed.all_gather(parts, rows.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].contiguous()
+        distributed.all_reduce(total)
+        return total.chunk(distributed.get_world_size())[distributed.get_rank()]
 
 
 def fit(

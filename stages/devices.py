@@ -1,6 +1,7 @@
 """Device, precision and threads of a training or embedding, from params."""
 
 import logging
+import os
 import warnings
 from typing import Any
 
@@ -11,7 +12,7 @@ from stages import params
 
 
 def fabric(options: params.Train) -> Fabric:
-    """One process, or one a device (DDP) where `devices` > 1 or torchrun started several."""
+    """One process, or one a device (DDP) where `devices` > 1, or as many as torchrun has started."""
     for name in ("lightning.fabric", "lightning.pytorch"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message="The `srun` command is available")
@@ -22,10 +23,13 @@ def fabric(options: params.Train) -> Fabric:
     # Filling new memory guards against reading it before writing, at a tenth of a small model's time.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     cuda = torch.cuda.is_available() if options.device == "auto" else options.device == "cuda"
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", options.devices))
+    processes = int(os.environ.get("WORLD_SIZE", local))
     started: Any = Fabric(
         accelerator="cuda" if cuda else "cpu",
-        devices=options.devices,
-        strategy="ddp" if options.devices > 1 else "auto",
+        devices=local,
+        num_nodes=processes // local,
+        strategy="ddp" if processes > 1 else "auto",
         precision=_precision(options.precision, cuda),
     )
     started.launch()
