@@ -87,13 +87,21 @@ class Silent:
 
 
 @contextmanager
-def training(method: str, seed: int, settings: dict[str, Any], first_process: bool) -> Iterator[Run | Silent]:
-    """The run of one training; it is marked as failed if the block raises."""
+def training(
+    method: str, seed: int, settings: dict[str, Any], fingerprint: str, first_process: bool
+) -> Iterator[Run | Silent]:
+    """The run of one training; it is marked as failed if the block raises.
+
+    A training that was killed left its run open: the one that goes on, known by its fingerprint, goes on there.
+    """
     if not first_process or not _available():
         yield Silent()
         return
-    run = _start(f"{method}-{seed}", {"stage": "train", "method": method, "seed": seed})
-    run.params(settings | {"method": method, "seed": seed})
+    run = _find(f"tags.fingerprint = '{fingerprint}' and attributes.status = 'RUNNING'")
+    if run is None:
+        tags = {"stage": "train", "method": method, "seed": seed, "fingerprint": fingerprint}
+        run = _start(f"{method}-{seed}", tags)
+        run.params(settings | {"method": method, "seed": seed})
     try:
         yield run
     except BaseException:

@@ -37,14 +37,16 @@ def main(*, method: str, seed: int, data: Path, text: Path, neighbors: Path, mod
     _initialize(encoder, vocabulary, settings.train, text)
     # dataset.json holds the checksums of items and pictures.
     inputs = data / "dataset.json", neighbors / "neighbors.parquet", text / "word_vectors.parquet"
-    checkpoint = Checkpoint(CHECKPOINTS / f"{method}-{seed}.pt", _fingerprint(settings, seed, *inputs))
+    fingerprint = _fingerprint(settings, seed, *inputs)
+    checkpoint = Checkpoint(CHECKPOINTS / f"{method}-{seed}.pt", fingerprint)
     trained = {
         "method": method,
         "seed": seed,
         "parameters": settings.model_dump(mode="json", exclude_none=True),
     }
 
-    with tracking.training(method, seed, settings.model_dump(exclude_none=True), fabric.is_global_zero) as run:
+    tracked = settings.model_dump(exclude_none=True)
+    with tracking.training(method, seed, tracked, fingerprint, fabric.is_global_zero) as run:
 
         def on_epoch(record: dict[str, float]) -> None:
             run.epoch(record)

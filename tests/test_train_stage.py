@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
@@ -65,6 +66,13 @@ def test_a_training_killed_in_the_middle_ends_like_an_unbroken_one(study):
     for file in ("model.pt", "history.parquet"):
         assert digest(Path(f"runs/unbroken/{file}")) == digest(Path(f"runs/resumed/{file}"))
     assert not list(Path("checkpoints").iterdir())
+
+    mlflow.set_tracking_uri(f"sqlite:///{Path('mlflow.db').resolve()}")
+    runs = mlflow.search_runs(experiment_names=["shapes"], filter_string="tags.stage = 'train'")
+    assert list(runs["status"]) == ["FINISHED", "FINISHED"]
+    for run_id in runs["run_id"]:
+        logged = mlflow.MlflowClient().get_metric_history(run_id, "val_mrr")
+        assert {metric.step for metric in logged} == set(range(1, 13))
 
 
 def test_a_checkpoint_of_other_parameters_is_not_resumed(study, capsys):
