@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 import scipy.sparse as sp
 
-from kith.similarity import unit_rows
+from kith.similarity import similarity_blocks, unit_rows
 
 Vectors: TypeAlias = np.ndarray | sp.csr_matrix
 Graph: TypeAlias = tuple[np.ndarray, np.ndarray]
@@ -13,7 +13,6 @@ Graph: TypeAlias = tuple[np.ndarray, np.ndarray]
 # Exact search costs about 5.6e-9·n² CPU seconds, HNSW (build, and queries at recall .99) about 1.1e-3·n:
 # they meet near 200,000 rows.
 EXACT_UP_TO = 200_000
-_BLOCK_CELLS = 20_000_000
 
 
 def neighbor_graph(
@@ -69,22 +68,26 @@ def _unit(vectors: Vectors) -> tuple[Vectors, np.ndarray]:
 
 def _exact(unit: Vectors, known: np.ndarray, groups: np.ndarray, k: int, rows: np.ndarray) -> Graph:
     """Neighbours of `rows` among all, a block of rows at a time."""
-    size = max(1, _BLOCK_CELLS // max(1, unit.shape[0]))
-    blocks = [_exact_block(unit, known, groups, k, rows[i : i + size]) for i in range(0, len(rows), size)]
-    indices, similarities = zip(*blocks, strict=True)
+    parts = []
+    for block, similarity in similarity_blocks(unit[rows], unit):
+        own = rows[block]
+        similarity[groups[own, None] == groups[None, :]] = -np.inf
+        similarity[:, ~known] = -np.inf
+        similarity[~known[own]] = -np.inf
+        found = _top(similarity, min(k, similarity.shape[1]))
+        parts.append(_ordered(found, np.take_along_axis(similarity, found, axis=1), k))
+    indices, similarities = zip(*parts, strict=True)
     return np.concatenate(indices), np.concatenate(similarities)
 
 
-def _exact_block(unit: Vectors, known: np.ndarray, groups: np.ndarray, k: int, rows: np.ndarray) -> Graph:
-    similarity = unit[rows] @ unit.T
-    if sp.issparse(similarity):
-        similarity = similarity.toarray()
-    similarity[groups[rows, None] == groups[None, :]] = -np.inf
-    similarity[:, ~known] = -np.inf
-    similarity[~known[rows]] = -np.inf
-    width = min(k, similarity.shape[1])
-    nearest = np.sort(np.argpartition(-similarity, width - 1, axis=1)[:, :width], axis=1)
-    return _ordered(nearest, np.take_along_axis(similarity, nearest, axis=1), k)
+def _top(similarity: np.ndarray, k: int) -> np.ndarray:
+    """Columns of the k highest of each row, by rising column; of equals the lower columns."""
+    found = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
+    last = np.take_along_axis(similarity, found, axis=1).min(axis=1, keepdims=True)
+    # A partition takes any of several equals at its end; rows that have them are sorted.
+    tied = np.flatnonzero(np.count_nonzero(similarity >= last, axis=1) > k)
+    found[tied] = np.argsort(-similarity[tied], axis=1, kind="stable")[:, :k]
+    return np.sort(found, axis=1)
 
 
 def _ordered(indices: np.ndarray, similarities: np.ndarray, k: int) -> Graph:

@@ -4,7 +4,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kith import neighbors
+from kith import neighbors, similarity
 from kith.neighbors import neighbor_graph, recall
 
 
@@ -41,10 +41,18 @@ def test_nearest_of_some_rows_leaves_out_self_group_and_zero_rows():
     assert (similarities[2] == 0).all()
 
 
+def test_of_equals_the_lower_rows_are_taken():
+    vectors = np.repeat(np.random.default_rng(0).normal(size=(3, 7)), 20, axis=0).astype(np.float32)
+    indices = neighbor_graph(vectors, 5)[0]
+    assert indices[0].tolist() == [1, 2, 3, 4, 5]
+    assert indices[3].tolist() == [0, 1, 2, 4, 5]
+    assert indices[59].tolist() == [40, 41, 42, 43, 44]
+
+
 def test_blocks_do_not_change_the_result(monkeypatch):
     vectors = np.random.default_rng(0).normal(size=(101, 5)).astype(np.float32)
     whole = neighbor_graph(vectors, 7)
-    monkeypatch.setattr(neighbors, "_BLOCK_CELLS", 101 * 9)
+    monkeypatch.setattr(similarity, "BLOCK", 101 * 9)
     blocked = neighbor_graph(vectors, 7)
     np.testing.assert_array_equal(whole[0], blocked[0])
     np.testing.assert_allclose(whole[1], blocked[1], rtol=1e-6)
