@@ -27,9 +27,9 @@ from stages import files, params
 PYFUNC = Path(__file__).with_name("pyfunc.py")
 EXPERIMENT = {
     "mlflow.experimentKind": "custom_model_development",
-    "mlflow.note.content": "A run on the outer level is one state of params.yaml, described by its leaderboard. To "
-    "compare trainings, search for `tags.stage = 'train'`: figures on the held-out splits are named like "
-    "`test/text_to_image/R1`, validation figures of each epoch like `val_mrr`.",
+    "mlflow.note.content": "A run on the outer level is one state of params.yaml, described by its leaderboard. Unfold "
+    "it to see and compare its trainings: figures on the held-out splits are named like `test/text_to_image/R1`, "
+    "validation figures of each epoch like `val_mrr`.",
 }
 
 
@@ -140,8 +140,7 @@ def log_comparison(out: Path) -> None:
     if not _available():
         return
     run = _parent_run()
-    for path in sorted((out / "metrics").glob("*.json")):
-        run.metrics({f"{path.stem}/{name}": value for name, value in files.read_json(path).items()})
+    run.metrics({f"MRR/{path.stem}": files.read_json(path)["MRR"] for path in (out / "metrics").glob("*.json")})
     run.tags({"mlflow.note.content": (out / "leaderboard.md").read_text(encoding="utf-8")[:16000]})
     run.artifacts([out / "leaderboard.md", out / "leaderboard.csv"])
 
