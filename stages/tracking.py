@@ -60,12 +60,12 @@ class Run:
 
         self.client.log_batch(self.id, tags=[RunTag(name, str(value)) for name, value in values.items()])
 
-    def artifacts(self, paths: list[Path], folder: str | None = None) -> None:
+    def artifacts(self, paths: list[Path]) -> None:
         for path in paths:
             if path.is_dir():
                 self.client.log_artifacts(self.id, str(path), path.name)
             else:
-                self.client.log_artifact(self.id, str(path), folder)
+                self.client.log_artifact(self.id, str(path))
 
     def epoch(self, record: dict[str, float]) -> None:
         self.metrics({name: value for name, value in record.items() if name != "epoch"}, int(record["epoch"]))
@@ -98,10 +98,7 @@ def training(
         yield Silent()
         return
     run = _find(f"tags.fingerprint = '{fingerprint}' and attributes.status = 'RUNNING'")
-    if run is None:
-        tags = {"stage": "train", "method": method, "seed": seed, "fingerprint": fingerprint}
-        run = _start(f"{method}-{seed}", tags)
-        run.params(settings | {"method": method, "seed": seed})
+    run = run or _start_training(method, seed, settings, {"fingerprint": fingerprint})
     try:
         yield run
     except BaseException:
@@ -161,8 +158,7 @@ def _adopt_training(method: str, seed: int, model: Path, digest: str) -> Run:
     settings = params.load().method(method).model_dump(exclude_none=True)
     history = model.with_name("history.parquet")
     records = pd.read_parquet(history).to_dict("records")
-    run = _start(f"{method}-{seed}", {"stage": "train", "method": method, "seed": seed, "recorded": "later"})
-    run.params(settings | {"method": method, "seed": seed})
+    run = _start_training(method, seed, settings, {"recorded": "later"})
     for record in records:
         run.epoch(record)
     run.finish(model, history, records)
@@ -216,6 +212,13 @@ def _start(name: str, tags: dict[str, Any]) -> Run:
     return Run(client, run.info.run_id)
 
 
+def _start_training(method: str, seed: int, settings: dict[str, Any], tags: dict[str, str]) -> Run:
+    named = {"method": method, "seed": seed}
+    run = _start(f"{method}-{seed}", {"stage": "train", **named, **tags})
+    run.params(settings | named)
+    return run
+
+
 def _parent(client: Any, experiment: str) -> str:
     """The run that holds all runs of this study with these parameters."""
     digest = hashlib.sha256(Path(params.PARAMS).read_bytes()).hexdigest()[:12]
@@ -242,11 +245,8 @@ def _context() -> dict[str, str]:
     tags = {
         "study": params.load().study.name,
         "mlflow.source.type": "LOCAL",
-        "engine": "snakemake"
-        if os.environ.get("KITH_ENGINE") == "snakemake"
-        else "dvc"
-        if os.environ.get("DVC_STAGE")
-        else "shell",
+        # The Snakefile sets KITH_ENGINE, DVC sets DVC_STAGE.
+        "engine": os.environ.get("KITH_ENGINE") or ("dvc" if os.environ.get("DVC_STAGE") else "shell"),
         "dvc_stage": os.environ.get("DVC_STAGE", ""),
         "dvc_experiment": os.environ.get("DVC_EXP_NAME", ""),
         "mlflow.source.git.commit": _git_commit(),

@@ -1,5 +1,4 @@
 import io
-import os
 import shutil
 from contextlib import chdir
 from pathlib import Path
@@ -90,4 +89,3 @@ def _own_tracking(monkeypatch):
     """No test writes to a tracking server that the developer has set, or believes itself inside DVC."""
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME", "KITH_ENGINE"):
         monkeypatch.delenv(name, raising=False)
-        os.environ.pop(name, None)
