@@ -33,12 +33,15 @@ class Match:
 
 @styled
 def picture_gallery(matches: Sequence[Match]) -> Figure:
-    """A row a text query: the text, then the pictures found, framed and marked right or wrong."""
+    """A row a query: its text (or picture), then the pictures found, framed and marked right or wrong."""
     columns = 1 + max(len(match.answers) for match in matches)
     figure = Figure((WIDTH, 1.05 * len(matches)), layout="constrained")
     grid = figure.subplots(len(matches), columns, squeeze=False, width_ratios=[1.75] + [1] * (columns - 1))
     for row, match in zip(_blank(grid), matches, strict=True):
-        row[0].text(0, 0.5, wrap(match.query, 16, 5), va="center", fontsize=9)
+        if isinstance(match.query, str):
+            row[0].text(0, 0.5, wrap(match.query, 16, 5), va="center", fontsize=9)
+        else:
+            _picture(row[0], match.query, OTHER)
         answers = zip(match.answers, match.similarities, match.right, strict=True)
         for ax, (picture, similarity, right) in zip(row[1:], answers, strict=False):
             mark, colour = _verdict(right)

@@ -38,7 +38,7 @@ def neighbor_graph(
     unit, known = _unit(vectors)
     if method == "auto":
         method = "exact" if sp.issparse(unit) or unit.shape[0] <= EXACT_UP_TO else "hnsw"
-    if method == "exact":
+    if method == "exact" or not known.any():
         return _exact(unit, known, groups, k, np.arange(unit.shape[0]))
     return _hnsw(unit, known, groups, k, min_recall, sample, seed)
 
@@ -68,7 +68,7 @@ def _unit(vectors: Vectors) -> tuple[Vectors, np.ndarray]:
 
 def _exact(unit: Vectors, known: np.ndarray, groups: np.ndarray, k: int, rows: np.ndarray) -> Graph:
     """Neighbours of `rows` among all, a block of rows at a time."""
-    parts = []
+    parts = [(np.empty((0, k), np.int32), np.empty((0, k), np.float32))]
     for block, similarity in similarity_blocks(unit[rows], unit):
         own = rows[block]
         similarity[groups[own, None] == groups[None, :]] = -np.inf
@@ -149,8 +149,11 @@ def _recall(graph: Graph, unit: Vectors, known: np.ndarray, groups: np.ndarray, 
 
 
 def _recall_rows(found: Graph, exact: Graph) -> float:
-    """Share of the exact neighbours found; one as similar as the k-th exact one counts (duplicates tie)."""
+    """Share of the exact neighbours found; one as similar as the k-th exact one counts (duplicates tie). 1 where
+    there is none to find."""
     valid = exact[0] >= 0
+    if not valid.any():
+        return 1.0
     last = np.where(valid, exact[1], np.inf).min(axis=1, keepdims=True)
     hits = ((found[0] >= 0) & (found[1] >= last - 1e-5)).sum(axis=1)
-    return float(np.minimum(hits, valid.sum(axis=1)).sum() / max(1, valid.sum()))
+    return float(np.minimum(hits, valid.sum(axis=1)).sum() / valid.sum())

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kith import losses
@@ -14,7 +15,8 @@ from kith import losses
 class Batch:
     """Embeddings of a batch. image, text: (B, d) unit rows; group: (B,) integers.
 
-    neighbors: for each neighbour drawn, (image (B, d), text (B, d)); has_neighbor: (B,) bool.
+    neighbors: for each neighbour drawn, (image (B, d), text (B, d)); has_neighbor: (B,) bool;
+    correlations: (d,) canonical correlations of the batch, where the model has a CCA layer.
     """
 
     image: Tensor
@@ -22,6 +24,7 @@ class Batch:
     group: Tensor
     neighbors: list[tuple[Tensor, Tensor]]
     has_neighbor: Tensor
+    correlations: Tensor | None = None
 
 
 class Objective(nn.Module):
@@ -69,7 +72,18 @@ class Objective(nn.Module):
     def _pairwise_hinge(self, batch: Batch, options: dict[str, Any]) -> Tensor:
         # From random weights the hardest negatives alone pull everything into one point.
         negatives: Any = "all" if self.epoch <= options["warmup_epochs"] else options["negatives"]
-        return losses.pairwise_hinge(batch.image, batch.text, options["margin"], negatives, _twins(batch.group))
+        shape = {name: options[name] for name in ("reduction", "symmetric", "distance")}
+        twins = _twins(batch.group)
+        return losses.pairwise_hinge(batch.image, batch.text, options["margin"], negatives, twins, **shape)
+
+    def _squared_distance(self, batch: Batch, options: dict[str, Any]) -> Tensor:
+        return losses.squared_distance(batch.image, batch.text)
+
+    def _trace_norm(self, batch: Batch, options: dict[str, Any]) -> Tensor:
+        if batch.correlations is not None:
+            return losses.trace_norm(batch.correlations)
+        # Outside training the layer looks at no batch: held-out correlations of its columns.
+        return losses.trace_norm(column_correlations(batch.image, batch.text))
 
     def _angular_cross(self, batch: Batch, options: dict[str, Any]) -> Tensor:
         return _angular(batch.image, batch.text, batch.text, batch, options)
@@ -115,6 +129,12 @@ def _angular(
             return anchor.new_zeros(())
         anchor, positive, mask = anchor[anchors], positive[anchors], mask[anchors]
     return losses.angular(anchor, positive, negatives, mask, options["angle"], repeats)
+
+
+def column_correlations(first: Tensor, second: Tensor) -> Tensor:
+    """(d,) Pearson correlations of the paired columns of two (n, d) matrices; 0 for a constant column."""
+    first, second = (F.normalize(rows - rows.mean(dim=0), dim=0) for rows in (first, second))
+    return (first * second).sum(dim=0)
 
 
 def _twins(group: Tensor) -> Tensor:

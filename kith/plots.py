@@ -1,7 +1,8 @@
 """Charts of a report, and the style of all its pictures: tables in, matplotlib figures out.
 
 Colours are Okabe and Ito's, told apart by readers with any colour vision, and never the only sign: methods
-also differ in line style and marker. Figures are narrow and their letters large, for telephones.
+also differ in line style and marker. Figures are narrow and their letters large, for telephones. Beyond seven
+methods come five darker or lighter colours that keep the same distances under protanopia and deuteranopia.
 """
 
 import functools
@@ -20,10 +21,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import LogLocator
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
-LINES, MARKERS = ["-", "--", "-.", ":"], "osD^vPX"
+COLOURS += ["#882255", "#DDCC77", "#332288", "#666633", "#661100"]
+LINES, MARKERS = ["-", "--", "-.", ":"], "osD^vPX<*>ph"
 OTHER = "#B5B5B5"
+BEST = {"linestyle": "", "markersize": 8, "markeredgecolor": "#222222", "markeredgewidth": 0.9, "zorder": 5}
 DIRECTIONS = {"text_to_image": "text → image", "image_to_text": "image → text"}
 WIDTH, DPI = 5, 168  # inches, pixels an inch
+LETTERS, LINE = 42, 0.23  # of a legend: letters in a line of two names, inches
 # The first two come with matplotlib; the others serve scripts which these lack, where they are installed.
 FONTS = ["DejaVu Sans", "STIXGeneral", "Noto Sans CJK JP", "Noto Sans Devanagari", "Noto Sans Thai"]
 STYLE = {
@@ -103,6 +107,38 @@ def curves(history: pd.DataFrame) -> Figure:
 
 
 @styled
+def evolution(history: pd.DataFrame) -> Figure:
+    """Training and validation MRR per epoch: how far methods learn by heart what they do not find in general.
+
+    Strong lines for validation (means of seeds; a thin line for each seed), dashed ones for training (means of
+    seeds). A marker stands at the best validation epoch of each seed.
+
+    history: columns method, seed, epoch, train_mrr, val_mrr. Methods are drawn in order of appearance.
+    """
+    figure = Figure((WIDTH, 5.4), layout="constrained")
+    ax = figure.subplots()
+    training: dict[str, Any] = {"linestyle": "--", "linewidth": 0.9}
+    for method, look in _looks(history["method"]).items():
+        runs = history[history["method"] == method]
+        means = runs.groupby("epoch")[["val_mrr", "train_mrr"]].mean()
+        colour = look["color"]
+        ax.plot(means["val_mrr"], color=colour)
+        ax.plot(means["train_mrr"], color=colour, **training)
+        for _, run in runs.groupby("seed"):
+            ax.plot(run["epoch"], run["val_mrr"], color=colour, linewidth=0.6, alpha=0.5)
+            best = run.nlargest(1, "val_mrr")
+            ax.plot(best["epoch"], best["val_mrr"], **look | BEST)
+    ax.set_title("MRR per epoch")
+    ax.set_xlabel("epoch")
+    ax.locator_params(axis="x", integer=True)
+    kinds: dict[str, dict[str, Any]] = {"validation": {}, "training": training, "best epoch": {"marker": "o", **BEST}}
+    handles = [Line2D([], [], label=name, color="#444444", **look) for name, look in kinds.items()]
+    ax.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.08), ncols=3)
+    _legend_of_methods(figure, history["method"], linestyle="-")
+    return figure
+
+
+@styled
 def leaderboard(scores: pd.DataFrame) -> Figure:
     """MRR with its interval per method and direction.
 
@@ -151,14 +187,20 @@ def recall_at_k(queries: pd.DataFrame, largest: int = 100) -> Figure:
 
 
 def _look(i: int) -> dict[str, Any]:
-    """Seven colours and markers, four line styles: 28 looks before one comes again."""
-    return {"color": COLOURS[i % 7], "linestyle": LINES[i % 4], "marker": MARKERS[i % 7]}
+    """Twelve colours and markers, four line styles: 48 looks before one comes again."""
+    return {"color": COLOURS[i % 12], "linestyle": LINES[(i + i // 12) % 4], "marker": MARKERS[i % 12]}
 
 
 def _looks(methods: pd.Series) -> dict[str, dict[str, Any]]:
     return {name: _look(i) for i, name in enumerate(methods.unique())}
 
 
-def _legend_of_methods(figure: Figure, methods: pd.Series) -> None:
-    handles = [Line2D([], [], label=name, **look) for name, look in _looks(methods).items()]
-    figure.legend(handles=handles, loc="outside lower center", ncols=2)
+def _legend_of_methods(figure: Figure, methods: pd.Series, **changed: Any) -> None:
+    """Below the figure, which grows by what more than four lines take, so that the axes do not shrink."""
+    handles = [Line2D([], [], label=name, **look | changed) for name, look in _looks(methods).items()]
+    lengths = [len(name) for name in methods.unique()]
+    half = -(-len(lengths) // 2)
+    columns = 2 if max(lengths[:half]) + max(lengths[half:], default=0) <= LETTERS else 1
+    lines = half if columns == 2 else len(lengths)
+    figure.set_figheight(figure.get_figheight() + LINE * max(0, lines - 4))
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns)

@@ -17,21 +17,25 @@ def generator(*key: int) -> np.random.Generator:
 class PairSampler:
     """Batches of item rows. groups: (n,) integers, the group of each of `rows`.
 
-    With `items_per_group` only so many items of each group, chosen anew, take part in an epoch.
+    With `items_per_group` only so many items of each group, chosen anew, take part in an epoch. With
+    `fill_batches` all batches have the same size, the last one topped up with items drawn anew.
     """
 
     rows: np.ndarray
     groups: np.ndarray
     batch_size: int
     items_per_group: int | None = None
+    fill_batches: bool = False
     seed: int = 0
 
     def epoch(self, epoch: int) -> list[np.ndarray]:
-        """The batches of one epoch: every item, or group, once, in batches of nearly equal size."""
+        """The batches of one epoch: every item, or group, once, in batches of (nearly) equal size."""
         random = generator(self.seed, epoch, 0)
         order = random.permutation(len(self.rows))
         if self.items_per_group is not None:
             order = order[_occurrence(self.groups[order]) < self.items_per_group]
+        if self.fill_batches:
+            order = np.concatenate([order, random.choice(order, -len(order) % self.batch_size)])
         return np.array_split(self.rows[order], max(1, -(-len(order) // self.batch_size)))
 
 

@@ -56,11 +56,12 @@ class Vocabulary:
         self._index = {word: i for i, word in enumerate(self.words, start=len(self.MARKS))}
 
     @classmethod
-    def build(cls, texts: Iterable[str], min_count: int = 1) -> "Vocabulary":
-        """The words that occur at least `min_count` times; ties of frequency in alphabetical order."""
+    def build(cls, texts: Iterable[str], min_count: int = 1, max_words: int | None = None) -> "Vocabulary":
+        """The words that occur at least `min_count` times, at most the `max_words` commonest of them; ties of
+        frequency in alphabetical order."""
         counts = Counter(word for text in texts for word in tokenize(text))
         kept = [word for word, count in counts.items() if count >= min_count]
-        return cls(sorted(kept, key=lambda word: (-counts[word], word)))
+        return cls(sorted(kept, key=lambda word: (-counts[word], word))[:max_words])
 
     def __len__(self) -> int:
         return len(self.MARKS) + len(self.words)

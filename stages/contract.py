@@ -24,6 +24,12 @@ def images(data: Path) -> np.ndarray:
     return np.load(data / "images.npy", mmap_mode="r")
 
 
+def features(data: Path, side: str) -> np.ndarray | None:
+    """features_image.npy or features_text.npy, memory-mapped: (N, …) float32, one row an item; None without."""
+    path = data / f"features_{side}.npy"
+    return np.load(path, mmap_mode="r") if path.exists() else None
+
+
 def group_codes(table: pd.DataFrame) -> np.ndarray:
     """(n_items,) int64, equal for items of the same group."""
     return pd.factorize(table["group"])[0].astype(np.int64)

@@ -8,7 +8,7 @@ import torch
 from kith import models
 from kith.errors import KithError
 from kith.models.embed import embed_images, embed_texts
-from stages import cli, contract, files, params
+from stages import cli, contract, files, params, views
 
 
 def main(*, data: Path, model: Path, images: Path, texts: Path, rows: Path) -> None:
@@ -23,18 +23,15 @@ def main(*, data: Path, model: Path, images: Path, texts: Path, rows: Path) -> N
     missing = sorted(set(splits) - set(items["split"]))
     if missing:
         raise KithError(f"params.yaml: embed.splits: no items in {missing} (there: {sorted(set(items['split']))})")
-    chosen = items[items["split"].isin(splits)]
-    pictured = chosen[chosen["image_row"] >= 0]
-    image_rows = pictured.index.to_numpy(dtype=np.int64)
-    text_rows = np.repeat(chosen.index.to_numpy(dtype=np.int64), chosen["texts"].map(len))
-    tokens, lengths = vocabulary.encode(contract.all_texts(chosen), saved["max_tokens"])
-    pictures = contract.images(data)
-    image_vectors = embed_images(encoder, pictures, pictured["image_row"].to_numpy(), options.batch_size)
-    text_vectors = embed_texts(encoder, tokens, lengths, options.batch_size)
+    chosen = np.flatnonzero(items["split"].isin(splits).to_numpy())
+    pictures, written = views.images(items, data), views.texts(items, data, vocabulary, saved["max_tokens"])
+    (image_rows, image_items), (text_rows, text_items) = pictures.all_of(chosen), written.all_of(chosen)
+    image_vectors = embed_images(encoder, pictures, image_rows, options.batch_size)
+    text_vectors = embed_texts(encoder, written, text_rows, options.batch_size)
     files.write_npy(images, image_vectors)
     files.write_npy(texts, text_vectors)
     with files.replacing(rows) as temporary, temporary.open("wb") as file:
-        np.savez(file, image_rows=image_rows, text_rows=text_rows)
+        np.savez(file, image_rows=image_items, text_rows=text_items)
 
 
 if __name__ == "__main__":

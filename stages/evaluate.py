@@ -9,6 +9,7 @@ import pandas as pd
 from kith.errors import KithError
 from kith.metrics import gallery as measures
 from kith.metrics.chance import chance_level
+from kith.metrics.distance import distance_summary
 from kith.metrics.gallery import DIRECTIONS, Gallery, Side
 from kith.metrics.statistics import Resamples, percentile_interval
 from kith.similarity import top_candidates
@@ -17,13 +18,30 @@ from stages import cli, contract, files, params, tracking
 HITS = 5  # best candidates kept of each query
 DECIMALS = 6  # beyond them, the order of additions shows
 BOTH = ("mrr", "R@1", "R@10")  # also reported as the mean of the two directions
+LINES = {  # what is printed of a direction after its ranks: title → figure
+    "Mean Dist": "pairs/mean_distance",
+    "MRR": "mrr",
+    "Min Dist": "pairs/min_distance",
+    "Max Dist": "pairs/max_distance",
+    "Med Dist": "pairs/median_distance",
+}
 
 
 class Estimate(NamedTuple):
-    """A figure, and what it is in every bootstrap draw."""
+    """A figure, and what it is in every bootstrap draw; no draws where they say nothing of its spread."""
 
     value: float
     drawn: np.ndarray
+
+
+class Search(NamedTuple):
+    """One direction: every figure per query, chance levels, numbers of hits and candidates, the table of queries."""
+
+    values: dict[str, np.ndarray]
+    chance: dict[str, float]
+    hits: dict[str, int]
+    candidates: int
+    table: pd.DataFrame
 
 
 def main(
@@ -45,6 +63,7 @@ def main(
     splits, tables = {}, []
     for split, gallery in galleries.items():
         splits[split], table = measure(gallery, options)
+        print("\n\n".join(block(split, splits[split], direction) for direction in DIRECTIONS), end="\n\n")
         table["group"] = items["group"].to_numpy()[table["row"]]
         tables.append(table.assign(split=split))
     result = {"method": method, "seed": seed, "splits": splits}
@@ -98,35 +117,35 @@ def measure(gallery: Gallery, options: params.Evaluate) -> tuple[dict[str, Any],
     resamples = Resamples(len(groups), options.bootstrap, options.seed)
     estimates: dict[str, Estimate] = {}
     chance: dict[str, float] = {}
-    tables = {}
-    for direction in DIRECTIONS:
-        values, levels, tables[direction] = search(gallery, direction, options)
+    searches = {direction: search(gallery, direction, options) for direction in DIRECTIONS}
+    for direction, found in searches.items():
         clusters = np.searchsorted(groups, gallery.sides(direction)[0].groups)
-        estimates |= {f"{direction}/{name}": e for name, e in estimate(values, clusters, resamples).items()}
-        chance |= {f"{direction}/{name}": level for name, level in levels.items()}
+        estimates |= {f"{direction}/{name}": e for name, e in estimate(found.values, clusters, resamples).items()}
+        chance |= {f"{direction}/{name}": level for name, level in found.chance.items()}
     for name in BOTH:
         there, back = (f"{direction}/{name}" for direction in DIRECTIONS)
         if there in estimates:
             a, b = estimates[there], estimates[back]
             estimates[f"mean/{name}"] = Estimate((a.value + b.value) / 2, (a.drawn + b.drawn) / 2)
             chance[f"mean/{name}"] = (chance[there] + chance[back]) / 2
+    estimates |= distances(gallery, groups, resamples)
     k = options.neighborhood
     for side, (quality, codes) in measures.neighborhoods(gallery, k).items():
         values = {f"neighborhood/{side}_{name}@{k}": of_items for name, of_items in quality.items()}
         estimates |= estimate(values, np.searchsorted(groups, codes), resamples)
     entry = {
-        "queries": {direction: len(table) for direction, table in tables.items()},
+        "queries": {direction: len(found.table) for direction, found in searches.items()},
+        "candidates": {direction: found.candidates for direction, found in searches.items()},
+        "hits": {f"{direction}/{name}": n for direction, found in searches.items() for name, n in found.hits.items()},
         "without_meaning": gallery.without_meaning(),
         "metrics": {name: interval(e, options.confidence) for name, e in estimates.items()},
         "chance": {name: round(level, DECIMALS) for name, level in chance.items()},
     }
-    return entry, pd.concat(tables.values(), ignore_index=True)
+    return entry, pd.concat([found.table for found in searches.values()], ignore_index=True)
 
 
-def search(
-    gallery: Gallery, direction: str, options: params.Evaluate
-) -> tuple[dict[str, np.ndarray], dict[str, float], pd.DataFrame]:
-    """One direction: every figure per query, the chance levels, and the table of its queries."""
+def search(gallery: Gallery, direction: str, options: params.Evaluate) -> Search:
+    """Search one side of the gallery with the other."""
     queries, candidates = gallery.sides(direction)
     found = measures.retrieval(queries, candidates, options.ties, options.ks)
     ranks = found["ranks"]
@@ -142,7 +161,22 @@ def search(
     table = pd.DataFrame({"direction": direction, "row": queries.items, "text": queries.places, "rank": ranks})
     table["reciprocal_rank"], table["average_precision"] = values["mrr"], values["map"]
     table["hits"], table["similarities"] = list(candidates.items[best]), list(similarities)
-    return values, chance, table
+    hits = {f"hits@{k}": found[f"hits@{k}"] for k in options.ks}
+    return Search(values, chance, hits, len(candidates.items), table)
+
+
+def distances(gallery: Gallery, groups: np.ndarray, resamples: Resamples) -> dict[str, Estimate]:
+    """How far texts are from their own pictures. The extremes have no interval: no draw goes beyond them."""
+    of_pairs, codes = measures.distances(gallery)
+    if not len(of_pairs):
+        return {}
+    clusters = np.searchsorted(groups, codes)
+    drawn = {
+        "mean_distance": resamples.means(of_pairs, clusters),
+        "median_distance": resamples.medians(of_pairs, clusters),
+    }
+    figures = distance_summary(of_pairs)
+    return {f"pairs/{name}": Estimate(value, drawn.get(name, np.empty(0))) for name, value in figures.items()}
 
 
 def estimate(values: dict[str, np.ndarray], clusters: np.ndarray, resamples: Resamples) -> dict[str, Estimate]:
@@ -158,9 +192,25 @@ def estimate(values: dict[str, np.ndarray], clusters: np.ndarray, resamples: Res
     return estimates
 
 
-def interval(estimate: Estimate, confidence: float) -> dict[str, float]:
-    low, high = percentile_interval(estimate.drawn, confidence)
-    return {name: round(float(x), DECIMALS) for name, x in (("value", estimate.value), ("low", low), ("high", high))}
+def interval(estimate: Estimate, confidence: float) -> dict[str, float | None]:
+    """{"value", "low", "high"}; the ends are None where there is no interval."""
+    ends = percentile_interval(estimate.drawn, confidence) if len(estimate.drawn) else (None, None)
+    figures = zip(("value", "low", "high"), (estimate.value, *ends), strict=True)
+    return {name: None if x is None else round(float(x), DECIMALS) for name, x in figures}
+
+
+def block(split: str, entry: dict[str, Any], direction: str) -> str:
+    """One direction of a split's entry in metrics.json as lines to read, as printed by Dorfer et al.'s program."""
+    figures = {name.removeprefix(f"{direction}/"): figure["value"] for name, figure in entry["metrics"].items()}
+    recalls = {name: name.removeprefix("R@") for name in figures if name.startswith("R@")}
+    hits = {k: f"({entry['hits'][f'{direction}/hits@{k}']})" for k in recalls.values()}
+    lines = {f"Top {int(k):02}": f"{figures[name]:.3f} {hits[k]}" for name, k in recalls.items()}
+    lines["Median Rank"] = f"{figures['median_rank']:.2f} ({entry['candidates'][direction]})"
+    lines["Mean Rank"] = f"{figures['mean_rank']:.2f}"
+    lines |= {title: f"{figures[name]:.3f}" for title, name in LINES.items() if name in figures}
+    width = max(map(len, lines))
+    head = f"{split}, {direction.replace('_', ' ')}, {entry['queries'][direction]} queries"
+    return "\n".join([head, "Hit Rates", *(f"{title:>{width}}: {value}" for title, value in lines.items())])
 
 
 if __name__ == "__main__":

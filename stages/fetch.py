@@ -1,4 +1,4 @@
-"""Pin the raw data: copy the fonts, or note what the user's table is."""
+"""Pin the raw data: copy the fonts, or note what the user's table or arrays are."""
 
 import hashlib
 import shutil
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kith.data import edges, readers, table
+from kith.data.arrays import Arrays
 from kith.data.rows import Columns
 from kith.errors import KithError
 from stages import cli, files, params
@@ -19,7 +20,8 @@ def main(*, out: Path) -> None:
     fetch = params.load().fetch
     with files.replacing(out) as folder:
         folder.mkdir()
-        source = _glyphs(folder / FONTS) if fetch.source == "glyphs" else _table(fetch)
+        kinds = {"glyphs": lambda: _glyphs(folder / FONTS), "table": lambda: _table(fetch)}
+        source = kinds.get(fetch.source, lambda: _arrays(fetch))()
         files.write_json(folder / "source.json", {"source": fetch.source, **source})
 
 
@@ -74,6 +76,32 @@ def _table(fetch: params.Fetch) -> dict[str, Any]:
         edges.read(fetch.taxonomy)
         source["taxonomy"] = {"path": fetch.taxonomy.as_posix(), "sha256": files.sha256(fetch.taxonomy)}
     return source
+
+
+def _arrays(fetch: params.Fetch) -> dict[str, Any]:
+    """Note which arrays there are, and hash them; they stay where they are."""
+    if not fetch.path.exists():
+        raise KithError(f"{fetch.path}: no such file or folder; mend fetch.path")
+    names = Arrays(fetch.path).names
+    return {
+        "path": fetch.path.as_posix(),
+        "sha256": digest(fetch.path),
+        "bytes": sum(path.stat().st_size for path in _array_files(fetch.path)),
+        "arrays": names,
+        "licence": fetch.licence,
+    }
+
+
+def digest(path: Path) -> str:
+    """Checksum of a file, or of the .npy files in a folder."""
+    if path.is_file():
+        return files.sha256(path)
+    parts = [f"{each.name} {files.sha256(each)}" for each in _array_files(path)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _array_files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else sorted(path.glob("*.npy"))
 
 
 if __name__ == "__main__":

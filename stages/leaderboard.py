@@ -37,24 +37,29 @@ def document(
         *other_splits({name: boards[name] for name in names[1:]}, splits, settings),
         *details(boards[first], splits[first]),
         *expected(settings, board),
-        "## Semantic space",
-        "How well the space of meaning, which neighbours are taken from, keeps together what belongs together.",
-        table(["figure", "value"], [[name, f"{value:.3f}"] for name, value in quality.items()]),
+        *semantic_space(quality, dataset),
     ]
     return "\n\n".join(sections) + "\n"
 
 
 def about(dataset: dict[str, Any]) -> str:
     """One line on the data set."""
-    shape = "×".join(str(dataset["image"][side]) for side in ("height", "width", "channels"))
     facts = [
         ", ".join(f"{n:,} {split}" for split, n in dataset["counts"].items()) + " items",
-        f"{dataset['texts']:,} texts",
-        f"pictures {shape}",
-        f"{dataset['labels']:,} labels",
+        f"{dataset['texts']:,} texts" if dataset["texts"] else "",
+        *(f"{side} {shape}" for side, shape in views(dataset).items()),
+        f"{dataset['labels']:,} labels" if dataset["labels"] else "",
         f"licence: {dataset['licence']}",
     ]
-    return f"Data set **{dataset['name']}**: {'; '.join(facts)}."
+    return f"Data set **{dataset['name']}**: {'; '.join(filter(None, facts))}."
+
+
+def views(dataset: dict[str, Any]) -> dict[str, str]:
+    """Shapes of pictures and features: {"pictures": "32×32×1"}, {"image features": "4096", …}."""
+    shapes = {f"{side} features": feature["shape"] for side, feature in (dataset.get("features") or {}).items()}
+    if dataset["image"]:
+        shapes = {"pictures": [dataset["image"][side] for side in ("height", "width", "channels")], **shapes}
+    return {name: "×".join(map(str, shape)) for name, shape in shapes.items()}
 
 
 def budget(settings: params.Params) -> str:
@@ -66,12 +71,25 @@ def budget(settings: params.Params) -> str:
 
 
 def _plan(train: params.Train) -> str:
-    image, text = train.image, train.text
-    tower = f"resnet-{image.depth}" if image.tower == "resnet" else image.tower
+    layer = {"unit": "", "learned": ", a learned projection", "cca": ", a CCA layer"}[train.projection.kind]
     return (
-        f"{train.epochs} epochs in batches of {train.batch_size}, {tower} of width {image.width} for pictures, "
-        f"{text.tower} of {text.hidden} units for texts, {train.dim} dimensions"
+        f"{train.epochs} epochs in batches of {train.batch_size}, {_tower(train.image)} for pictures, "
+        f"{_tower(train.text)} for texts, {train.dim} dimensions{layer}"
     )
+
+
+def _tower(options: params.ImageTower | params.TextTower) -> str:
+    """A tower and its size."""
+    match options.tower:
+        case "resnet":
+            return f"resnet-{options.depth} of width {options.width}"
+        case "cnn" | "vgg":
+            return f"{options.tower} of width {options.width}"
+        case "mlp" | "tfidf":
+            return f"{options.tower} of {options.layers} × {options.hidden} units"
+        case "gru" | "bag":
+            return f"{options.tower} of {options.hidden} units"
+    return options.tower
 
 
 def ranking(board: pd.DataFrame, split: dict[str, Any], settings: params.Params) -> str:
@@ -135,6 +153,20 @@ def details(board: pd.DataFrame, split: dict[str, Any]) -> list[str]:
         note += f" ({left:,} items without usable words are left out)." if left else "."
         sections += ["## Semantic neighbourhoods", note, _plain(board, near)]
     return sections
+
+
+def has_meaning(quality: dict[str, float], dataset: dict[str, Any]) -> bool:
+    """Whether any training item has a neighbour in meaning."""
+    return quality.get("without_neighbors", 0) < dataset["groups"]["train"]
+
+
+def semantic_space(quality: dict[str, float], dataset: dict[str, Any]) -> list[str]:
+    """How good the space of meaning is, where there is one."""
+    if not has_meaning(quality, dataset):
+        return []
+    note = "How well the space of meaning, which neighbours are taken from, keeps together what belongs together."
+    rows = [[name, f"{value:.3f}"] for name, value in quality.items()]
+    return ["## Semantic space", note, table(["figure", "value"], rows)]
 
 
 def expected(settings: params.Params, board: pd.DataFrame) -> list[str]:

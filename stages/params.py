@@ -47,16 +47,38 @@ class Columns(Section):
     group: str | None = None
 
 
-class Fetch(Section):
-    """Where the data come from: `glyphs` draws them, `table` reads a Parquet, CSV or JSONL file."""
+class Arrays(Section):
+    """Names of the arrays of the source `arrays`: two views, and one value an item for the others."""
 
-    source: Literal["glyphs", "table"]
+    image: str = "image"
+    text: str = "text"
+    id: str | None = None
+    split: str | None = None
+    label: str | None = None
+    group: str | None = None
+    texts: str | None = None
+
+
+class Fetch(Section):
+    """Where the data come from: `glyphs` draws them, `table` reads a Parquet, CSV or JSONL file of pictures and
+    texts, the others read arrays: an .npz file, a folder of .npy files, or list columns of a Parquet file."""
+
+    source: Literal["glyphs", "table", "arrays", "iapr_tc12", "audio_score"]
     path: Path
     columns: Columns = Columns()
+    arrays: Arrays = Arrays()
     image_root: Path | None = None
     splits: dict[str, Name | Literal["ignore"]] = {}
     taxonomy: Path | None = None
     licence: str = "not stated"
+
+    @model_validator(mode="after")
+    def fits_source(self) -> "Fetch":
+        taken = {"table": {"columns", "image_root", "splits", "taxonomy"}, "arrays": {"arrays"}}.get(self.source, set())
+        given = self.model_fields_set - {"source", "path", "licence"} - taken
+        if given:
+            raise ValueError(f"the source {self.source} does not take {', '.join(sorted(given))}; leave it out")
+        return self
 
 
 class Image(Section):
@@ -73,8 +95,16 @@ class Glyphs(Section):
     val: Positive = 500
 
 
+class FeatureScaling(Section):
+    """Of sources of arrays, from the training split: mean and deviation, the largest value, or as they are."""
+
+    image: Literal["standard", "max", "none"] = "standard"
+    text: Literal["standard", "max", "none"] = "standard"
+
+
 class Prepare(Section):
     image: Image = Image()
+    features: FeatureScaling = FeatureScaling()
     glyphs: Glyphs = Glyphs()
     val: Share = 0.1
     test: Share = 0.1
@@ -99,7 +129,10 @@ class Doc2Vec(Section):
 
 
 class Text(Section):
-    backend: Literal["doc2vec", "tfidf"] = "doc2vec"
+    """What says how near two items are in meaning: a model of their texts, the features of the text side (such as
+    tf-idf vectors), or nothing."""
+
+    backend: Literal["doc2vec", "tfidf", "features", "none"] = "doc2vec"
     tokens: Tokens = Tokens()
     doc2vec: Doc2Vec = Doc2Vec()
     workers: Positive = 1
@@ -115,20 +148,59 @@ class Neighbors(Section):
 
 
 class ImageTower(Section):
-    tower: Literal["cnn", "resnet"] = "cnn"
+    """Pictures: cnn, resnet, vgg. Features: linear, mlp (of `layers` with `hidden` units), vgg (maps)."""
+
+    tower: Literal["cnn", "resnet", "vgg", "linear", "mlp"] = "cnn"
     depth: Literal[10, 18, 34, 50] = 18
     width: Positive = 32
+    hidden: Positive = 1024
+    layers: Positive = 2
     weights: Path | None = None
 
 
 class TextTower(Section):
-    tower: Literal["gru", "bag"] = "gru"
+    """Texts: gru, bag, tfidf. Features: linear, mlp, vgg (maps). tfidf and mlp have `layers` hidden layers."""
+
+    tower: Literal["gru", "bag", "tfidf", "linear", "mlp", "vgg"] = "gru"
     embedding: Positive = 200
     hidden: Positive = 512
+    layers: Positive = 2
+    width: Positive = 32
     pretrained_words: bool = False
     min_count: Positive = 1
+    max_words: Positive | None = None
     max_tokens: Positive = 64
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+class Projection(Section):
+    """What follows the towers: rows of length 1 (unit), a learned linear layer, or a CCA layer.
+
+    alpha: share of the batch in its running statistics. Of the CCA layer: r1, r2, rT: ridges; power: canonical
+    directions are weighted by correlation ** power in the projection that is refitted after each epoch.
+    """
+
+    kind: Literal["unit", "learned", "cca"] = "unit"
+    alpha: Annotated[float, Field(gt=0, le=1)] = 1.0
+    r1: NonNegative = 1e-3
+    r2: NonNegative = 1e-3
+    rT: NonNegative = 1e-3
+    power: NonNegative = 0.0
+
+    def options(self) -> dict[str, Any]:
+        """What the layer is built with."""
+        known = {"unit": ["kind"], "learned": ["kind", "alpha"]}.get(self.kind)
+        return self.model_dump(include=set(known) if known else None)
+
+
+class Refine(Section):
+    """The schedule `refine`: after `patience` epochs without a better validation MRR, back to the best weights at
+    `multiplier` times the learning rate, `steps` times; from then on with `later_patience`."""
+
+    patience: Positive = 15
+    steps: Count = 3
+    multiplier: Annotated[float, Field(gt=0, lt=1)] = 0.1
+    later_patience: Positive = 10
 
 
 class Augment(Section):
@@ -141,28 +213,45 @@ class Augment(Section):
 
 
 class Train(Section):
-    """Shared by all methods; a method may override any of it under its own `train` key."""
+    """Shared by all methods; a method may override any of it under its own `train` key.
+
+    `l2` is the weight of Σw² over every parameter, in place of `weight_decay`, for the optimizers adam and sgd.
+    """
 
     epochs: Positive
     batch_size: Annotated[int, Field(ge=2)] = 128
     items_per_group: Positive | None = None
+    fill_batches: bool = False
     dim: Positive = 256
     image: ImageTower = ImageTower()
     text: TextTower = TextTower()
+    projection: Projection = Projection()
     augment: Augment = Augment()
     optimizer: Literal["adam", "adamw", "sgd"] = "adamw"
     lr: Annotated[float, Field(gt=0)] = 1e-3
     weight_decay: NonNegative = 1e-4
+    l2: NonNegative = 0.0
     clip_norm: Annotated[float, Field(gt=0)] | None = None
-    schedule: Literal["constant", "cosine", "plateau"] = "cosine"
+    schedule: Literal["constant", "cosine", "plateau", "refine"] = "cosine"
     warmup: Share = 0.05
     plateau_patience: Positive = 5
+    refine: Refine = Refine()
     early_stopping: Positive | None = None
     select: Literal["mrr", "loss"] = "mrr"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     devices: Positive = 1
     precision: Literal["auto", "32", "bf16", "16"] = "auto"
     threads: Positive = 2
+
+    @model_validator(mode="after")
+    def fits_together(self) -> "Train":
+        if self.l2 and self.optimizer == "adamw":
+            raise ValueError("l2 is for the optimizers adam and sgd; with adamw use weight_decay")
+        if self.projection.kind == "cca" and self.batch_size <= self.dim:
+            raise ValueError(
+                f"a CCA layer needs a batch larger than its dimension: batch_size {self.batch_size}, dim {self.dim}"
+            )
+        return self
 
 
 class Loss(Section):
@@ -175,11 +264,18 @@ class Contrastive(Loss):
 
 
 class PairwiseHinge(Loss):
-    """In the first `warmup_epochs` all negatives count (Chen et al., "VSE∞", CVPR 2021)."""
+    """In the first `warmup_epochs` all negatives count (Chen et al., "VSE∞", CVPR 2021).
+
+    reduction: negatives of a query summed (Kiros et al., 2014) or averaged (Dorfer et al., 2018); symmetric:
+    texts are queries too; distance: 1 − cosine, or the angle.
+    """
 
     margin: NonNegative = 0.2
     negatives: Literal["all", "hardest"] = "all"
     warmup_epochs: Count = 0
+    reduction: Literal["sum", "mean"] = "sum"
+    symmetric: bool = True
+    distance: Literal["cosine", "angle"] = "cosine"
 
 
 class Angular(Loss):
@@ -193,6 +289,8 @@ class Losses(Section):
     info_nce: Contrastive | None = None
     siglip: Contrastive | None = None
     pairwise_hinge: PairwiseHinge | None = None
+    trace_norm: Loss | None = None
+    squared_distance: Loss | None = None
     angular_cross: Angular | None = None
     angular_symmetric: Angular | None = None
     angular_image: Angular | None = None
@@ -221,6 +319,12 @@ class Method(Section):
     losses: Losses
     neighbors: DrawNeighbors = DrawNeighbors()
     train: Train
+
+    @model_validator(mode="after")
+    def has_correlations(self) -> "Method":
+        if "trace_norm" in self.losses.terms() and self.train.projection.kind != "cca":
+            raise ValueError("losses.trace_norm needs train.projection.kind: cca")
+        return self
 
 
 class Embed(Section):

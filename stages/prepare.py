@@ -9,30 +9,36 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from kith.data import items, table
+from kith.data import arrays, items, table
 from kith.data.items import Dataset
 from kith.data.problems import Problems
 from kith.data.rows import Columns
 from kith.data.store import ImageWriter, moments
 from kith.errors import KithError
 from stages import cli, files, params
-from stages.fetch import FONTS
+from stages.fetch import FONTS, digest
+
+NAMED = ("glyphs", "iapr_tc12", "audio_score")  # sources that are a data set
 
 
 def main(*, raw: Path, out: Path) -> None:
-    """Write items.parquet, images.npy, taxonomy.parquet and dataset.json into a directory."""
+    """Write items.parquet, images.npy (or features of both sides), taxonomy.parquet and dataset.json."""
     settings = params.load()
     source = _source(raw)
     with files.replacing(out) as folder:
         folder.mkdir()
-        image = settings.prepare.image
-        with ImageWriter(folder / "images.npy", image.size, image.mode) as pictures:
-            dataset = _build(raw, source, settings, pictures)
+        if settings.fetch.source in ("glyphs", "table"):
+            image = settings.prepare.image
+            with ImageWriter(folder / "images.npy", image.size, image.mode) as pictures:
+                dataset = _build(raw, source, settings, pictures)
+            views = _describe_pictures(dataset, folder, image.fit)
+        else:
+            dataset, views = _build_features(raw, source, settings, folder)
         if not pc.any(pc.equal(dataset.items["split"], "train")).as_py():
             raise KithError(f"{source['path']}: no item to train on; give some rows the split train")
         pq.write_table(dataset.items, folder / "items.parquet", compression="zstd")
         pq.write_table(dataset.taxonomy, folder / "taxonomy.parquet", compression="zstd")
-        files.write_json(folder / "dataset.json", _describe(dataset, source, folder, image.fit))
+        files.write_json(folder / "dataset.json", _describe(dataset, source, folder, views))
     _tell(dataset, out)
 
 
@@ -45,10 +51,7 @@ def _source(raw: Path) -> dict[str, Any]:
 
 def _build(raw: Path, source: dict[str, Any], settings: params.Params, pictures: ImageWriter) -> Dataset:
     fetch, prepare = settings.fetch, settings.prepare
-    if source["source"] != fetch.source or (fetch.source == "table" and source["path"] != fetch.path.as_posix()):
-        raise KithError(
-            f"{raw / 'source.json'}: is of another source than fetch in {params.PARAMS}; run the fetch stage"
-        )
+    _check_source(raw, source, fetch)
     if fetch.source == "glyphs":
         return _glyphs(raw, prepare, pictures)
     for path, known in [(fetch.path, source), (fetch.taxonomy, source.get("taxonomy"))]:
@@ -69,6 +72,47 @@ def _build(raw: Path, source: dict[str, Any], settings: params.Params, pictures:
     )
 
 
+def _check_source(raw: Path, source: dict[str, Any], fetch: params.Fetch) -> None:
+    if source["source"] != fetch.source or (fetch.source != "glyphs" and source["path"] != fetch.path.as_posix()):
+        raise KithError(
+            f"{raw / 'source.json'}: is of another source than fetch in {params.PARAMS}; run the fetch stage"
+        )
+
+
+def _build_features(
+    raw: Path, source: dict[str, Any], settings: params.Params, folder: Path
+) -> tuple[Dataset, dict[str, Any]]:
+    """Write features_image.npy and features_text.npy; the items, and what dataset.json says of the views."""
+    fetch, prepare = settings.fetch, settings.prepare
+    _check_source(raw, source, fetch)
+    if digest(fetch.path) != source["sha256"]:
+        raise KithError(f"{fetch.path}: is not what the fetch stage saw; run the fetch stage again")
+    if fetch.source == "arrays":
+        names = arrays.Names(**fetch.arrays.model_dump())
+        pairs = arrays.build(fetch.path, names, val=prepare.val, test=prepare.test, seed=prepare.seed)
+    else:
+        pairs = (arrays.iapr_tc12 if fetch.source == "iapr_tc12" else arrays.audio_score)(fetch.path)
+    train = np.flatnonzero(pairs.dataset.items["split"].to_pandas() == "train")
+    features = {}
+    for side, feature in pairs.features.items():
+        try:
+            written = arrays.write(folder / f"features_{side}.npy", feature)
+        except KithError as error:
+            raise KithError(f"{fetch.path}: {error}") from None
+        features[side] = arrays.scaling(written, train, getattr(prepare.features, side)) if len(train) else {}
+    return pairs.dataset, {"image": None, "mean": None, "std": None, "features": features}
+
+
+def _describe_pictures(dataset: Dataset, folder: Path, fit: str) -> dict[str, Any]:
+    """What dataset.json says of pictures: their shape, and the moments of those that are trained on."""
+    frame = dataset.items.select(["split", "image_row"]).to_pandas()
+    images = np.load(folder / "images.npy", mmap_mode="r")
+    rows = frame["image_row"][(frame["split"] == "train") & (frame["image_row"] >= 0)].to_numpy()
+    mean, std = moments(images, rows)
+    shape = dict(zip(("height", "width", "channels"), images.shape[1:], strict=True)) | {"fit": fit}
+    return {"image": shape, "mean": mean, "std": std, "features": None}
+
+
 def _glyphs(raw: Path, prepare: params.Prepare, pictures: ImageWriter) -> Dataset:
     from kith.data import glyphs
 
@@ -82,26 +126,20 @@ def _glyphs(raw: Path, prepare: params.Prepare, pictures: ImageWriter) -> Datase
     return dataset
 
 
-def _describe(dataset: Dataset, source: dict[str, Any], folder: Path, fit: str) -> dict[str, Any]:
+def _describe(dataset: Dataset, source: dict[str, Any], folder: Path, views: dict[str, Any]) -> dict[str, Any]:
     """What dataset.json says; counts are in the order train, val, test, extra test sets."""
-    frame = dataset.items.select(["split", "label", "group", "image_row"]).to_pandas()
-    images = np.load(folder / "images.npy", mmap_mode="r")
-    rows = frame["image_row"][(frame["split"] == "train") & (frame["image_row"] >= 0)].to_numpy()
-    mean, std = moments(images, rows)
+    frame = dataset.items.select(["split", "label", "group"]).to_pandas()
     order = sorted(frame["split"].unique(), key=lambda split: (split != "train", split != "val", split))
-    written = ["items.parquet", "images.npy", "taxonomy.parquet"]
     return {
-        "name": "glyphs" if source["source"] == "glyphs" else Path(source["path"]).stem,
+        "name": source["source"] if source["source"] in NAMED else Path(source["path"]).stem,
         "source": source["source"],
         "counts": {split: int((frame["split"] == split).sum()) for split in order},
         "groups": {split: int(frame["group"][frame["split"] == split].nunique()) for split in order},
         "texts": len(pc.list_flatten(dataset.items["texts"])),
-        "image": dict(zip(("height", "width", "channels"), images.shape[1:], strict=True)) | {"fit": fit},
-        "mean": mean,
-        "std": std,
+        **views,
         "labels": int(frame["label"][frame["label"] >= 0].nunique()),
         "licence": source["licence"],
-        "checksums": {name: files.sha256(folder / name) for name in written},
+        "checksums": {path.name: files.sha256(path) for path in sorted(folder.iterdir())},
         "skipped": [
             {"row": fault.row, "id": fault.id, "field": fault.field, "problem": f"{fault.kind}: {fault.message}"}
             for fault in dataset.skipped

@@ -54,11 +54,14 @@ def charts(study: params.Study, board: pd.DataFrame, runs: Path) -> dict[str, Fi
             scores += [{"method": method, "direction": d, **metrics[f"{d}/mrr"]} for d in plots.DIRECTIONS]
     # Several seeds: the mean of their figures and of the ends of their intervals.
     means = pd.DataFrame(scores).groupby(["method", "direction"]).mean()
-    return {
+    drawn = {
         "leaderboard": plots.leaderboard(means.loc[list(board["method"])].reset_index()),
         "recall_at_k": plots.recall_at_k(pd.concat(queries)),
         "curves": plots.curves(pd.concat(history)),
     }
+    if all("train_mrr" in each for each in history):  # histories of old trainings have none
+        drawn["evolution"] = plots.evolution(pd.concat(history))
+    return drawn
 
 
 if __name__ == "__main__":

@@ -1,14 +1,15 @@
 """What the report shows of one run: questions with their answers, a map of the space, neighbourhoods."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from kith import galleries
+from kith import galleries, plots
 from stages import contract
 from stages.params import Report
 
@@ -18,20 +19,74 @@ COLOURED = 6  # labels that the map tells apart
 
 def draw(options: Report, split: str, run: Path, data: Path, neighbors: Path) -> dict[str, Figure]:
     """Galleries and map of `run` on `split`, neighbourhoods of training items; no figure without content."""
-    items, images, space = contract.items(data), contract.images(data), Space(run)
+    items, space = contract.items(data), Space(run)
+    views = Views(data, items)
     queries = pd.read_parquet(run / "queries.parquet").query("split == @split")
     figures = {}
-    for direction, gallery in GALLERIES.items():
+    for direction in plots.DIRECTIONS:
         asked = queries[queries["direction"] == direction]
-        if len(asked):
-            figures[f"gallery_{direction}"] = gallery(matches(asked, options, items, images, space))
+        if len(asked) and views.has_pictures:
+            found = matches(asked, options, items, views, space)
+            lines = direction == "image_to_text" and not views.text_maps
+            figures[f"gallery_{direction}"] = (galleries.text_gallery if lines else galleries.picture_gallery)(found)
     places = space.pairs(np.flatnonzero(items["split"] == split))
     if len(places) >= 2:
         chosen = np.sort(np.random.default_rng(options.seed).permutation(places)[: options.tsne])
         labels = broad_labels(items["label_name"].iloc[chosen], pd.read_parquet(data / "taxonomy.parquet"))
         figures["tsne"] = galleries.tsne(space.image(chosen), space.text(chosen), labels, options.seed)
-    rows = neighborhoods(pd.read_parquet(neighbors / "neighbors.parquet"), items, images, options.seed)
-    return figures | ({"neighbors": galleries.neighbors(rows)} if rows else {})
+    rows = neighborhoods(pd.read_parquet(neighbors / "neighbors.parquet"), views, options.seed)
+    return figures | ({"neighbors": galleries.neighbors(rows)} if rows and views.has_pictures else {})
+
+
+class Views:
+    """What stands for an item in a figure: a picture on the image side; a text, or else its id, on the text side.
+
+    Features that are maps (1, H, W) are grey pictures, from black, the data set's lowest value, to white, its highest.
+    """
+
+    def __init__(self, data: Path, items: pd.DataFrame) -> None:
+        self.ids, self.texts, self.image_rows = (items[name].to_numpy() for name in ("id", "texts", "image_row"))
+        features = contract.features(data, "image")
+        self.image_maps, self.text_maps = _maps(features), _maps(contract.features(data, "text"))
+        self.images = contract.images(data) if features is None else None
+        self.has_pictures = self.images is not None or self.image_maps is not None
+
+    def image(self, row: int) -> np.ndarray | None:
+        """(H, W, C) uint8; None for an item without a picture."""
+        if self.image_maps is not None:
+            return self.image_maps[row]
+        place = self.image_rows[row]
+        return self.images[place] if self.images is not None and place >= 0 else None
+
+    def text(self, row: int, place: int = 0) -> Any:
+        """The item's text at `place`, a picture of its features, or its id."""
+        if self.text_maps is not None:
+            return self.text_maps[row]
+        return self.words(row, place)
+
+    def words(self, row: int, place: int = 0) -> str:
+        """The item's text at `place`, or else its id."""
+        return self.texts[row][place] if len(self.texts[row]) else self.ids[row]
+
+
+class Maps:
+    """Maps (N, 1, H, W) as grey pictures (H, W, 1)."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array, self.low, self.high = array, float(array.min()), float(array.max())
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        share = (self.array[row, 0] - self.low) / max(self.high - self.low, 1e-12)
+        return np.rint(255 * share).astype(np.uint8)[..., None]
+
+
+def _maps(features: np.ndarray | None) -> Maps | None:
+    return Maps(features) if features is not None and is_map(features.shape[1:]) else None
+
+
+def is_map(shape: Sequence[int]) -> bool:
+    """Whether features of this shape (of one item) can be shown as a grey picture."""
+    return len(shape) == 3 and shape[0] == 1
 
 
 class Space:
@@ -66,18 +121,19 @@ class Space:
 
 
 def matches(
-    queries: pd.DataFrame, options: Report, items: pd.DataFrame, images: np.ndarray, space: Space
+    queries: pd.DataFrame, options: Report, items: pd.DataFrame, views: Views, space: Space
 ) -> list[galleries.Match]:
     """A drawn half of queries with a right best answer, then a half with a wrong one."""
-    groups, texts, pictures = (items[name].to_numpy() for name in ("group", "texts", "image_row"))
+    groups = items["group"].to_numpy()
     first = groups[queries["hits"].str[0].to_numpy(dtype=np.int64)] == queries["group"]
     found = []
     for query in queries.iloc[mixed(first.to_numpy(), options.queries, options.seed)].itertuples():
         if query.direction == "text_to_image":
-            asked, answers = texts[query.row][query.text], [images[pictures[hit]] for hit in query.hits]
+            asked, answers = views.text(query.row, query.text), [views.image(hit) for hit in query.hits]
         else:
-            asked, which = images[pictures[query.row]], space.nearest_texts(query.row, query.hits)
-            answers = [texts[hit][i] for hit, i in zip(query.hits, which, strict=True)]
+            which = space.nearest_texts(query.row, query.hits)
+            asked = views.image(query.row)
+            answers = [views.text(hit, place) for hit, place in zip(query.hits, which, strict=True)]
         found.append(galleries.Match(asked, answers, query.similarities, groups[query.hits] == query.group))
     return found
 
@@ -108,23 +164,16 @@ def broad_labels(labels: pd.Series, taxonomy: pd.DataFrame) -> pd.Series:
     return labels.map(shown)
 
 
-def neighborhoods(
-    table: pd.DataFrame, items: pd.DataFrame, images: np.ndarray, seed: int
-) -> list[list[tuple[np.ndarray | None, str, float]]]:
+def neighborhoods(table: pd.DataFrame, views: Views, seed: int) -> list[list[tuple[np.ndarray | None, str, float]]]:
     """A few drawn items, each followed by its nearest neighbours: picture, text, similarity."""
     table = table[table["rank"] < NEIGHBORS].sort_values(["row", "rank"])
     rows = table["row"].unique()
     drawn = np.random.default_rng(seed).permutation(rows)[:ITEMS]
 
     def shown(row: int, similarity: float) -> tuple[np.ndarray | None, str, float]:
-        item = items.iloc[row]
-        picture = images[item["image_row"]] if item["image_row"] >= 0 else None
-        return picture, next(iter(item["texts"]), ""), similarity
+        return views.image(row), views.words(row), similarity
 
     near = table.groupby("row")
     return [
         [shown(row, 1.0), *(shown(n.neighbor, n.similarity) for n in near.get_group(row).itertuples())] for row in drawn
     ]
-
-
-GALLERIES = {"text_to_image": galleries.picture_gallery, "image_to_text": galleries.text_gallery}

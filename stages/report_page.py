@@ -12,10 +12,11 @@ import yaml
 
 from kith import plots
 from stages import leaderboard, params
+from stages.report_examples import is_map
 
 PACKAGES = ["torch", "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "gensim", "nmslib", "pillow", "matplotlib"]
 BOTH, KEPT = "both directions", "neighbourhoods kept"
-GROUPS = {"seeds": "", "p": BOTH, "mean": BOTH, **plots.DIRECTIONS, "neighborhood": KEPT}
+GROUPS = {"seeds": "", "p": BOTH, "mean": BOTH, **plots.DIRECTIONS, "pairs": "matched pairs", "neighborhood": KEPT}
 MAIN = ["mean/mrr", "p"]
 MAIN += [f"{direction}/{name}" for direction in plots.DIRECTIONS for name in ("R@1", "R@10", "mrr", "median_rank")]
 # How the name of a figure begins: what it means, which end is better, decimals.
@@ -27,6 +28,10 @@ FIGURES = {
     "R@": ("Recall: percentage of queries with a right answer among the k best.", "max", 1),
     "median_rank": ("Rank of the first right answer that half of the queries reach.", "min", 1),
     "mean_rank": ("Mean rank of the first right answer.", "min", 1),
+    "mean_distance": ("Mean cosine distance of a text from its own picture: 0 the same, 1 unrelated.", "", 3),
+    "median_distance": ("Median cosine distance of a text from its own picture.", "", 3),
+    "min_distance": ("Smallest cosine distance of a text from its own picture.", "", 3),
+    "max_distance": ("Largest cosine distance of a text from its own picture, 2 at most.", "", 3),
     "random_": ("Percentage of queries whose partner comes before n − 1 others drawn at random.", "max", 1),
     "hard_": ("Percentage of queries whose partner comes before the n − 1 others nearest in meaning.", "max", 1),
     "image_recall": ("Share of the nearest in meaning that are among the nearest pictures.", "max", 3),
@@ -47,12 +52,15 @@ def render(
     """The page. `board` has the deciding split first; `measured` is any run's splits, for chance levels."""
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     page = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
+    features = dataset.get("features") or {}
     boards = {name: table(rows, measured[name]) for name, rows in board.groupby("split", sort=False)}
     return page.get_template("report.html.j2").render(
         study=settings.study,
         confidence=f"{100 * settings.evaluate.confidence:g}\N{NO-BREAK SPACE}%",
         dataset=dataset,
-        quality=quality,
+        views=leaderboard.views(dataset),
+        text_maps=is_map(features.get("text", {}).get("shape", ())),
+        quality=quality if leaderboard.has_meaning(quality, dataset) else {},
         best=board.iloc[0],
         boards=boards,
         legend=legend(boards[board["split"].iloc[0]]["all"]),

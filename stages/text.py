@@ -1,4 +1,5 @@
-"""Place every text in a space of meaning: Doc2Vec or TF-IDF, learned from the training split alone."""
+"""Place every item in a space of meaning: Doc2Vec or TF-IDF, learned from the training split's texts alone, or the
+features that an item has in place of texts."""
 
 import json
 from pathlib import Path
@@ -8,6 +9,7 @@ import pandas as pd
 import scipy.sparse as sp
 
 from kith import doc2vec, text
+from kith.errors import KithError
 from stages import cli, contract, files, params, tracking
 
 
@@ -21,15 +23,15 @@ def main(*, data: Path, out: Path) -> None:
     in_train[document_of[np.repeat((items["split"] == "train").to_numpy(), np.diff(start))]] = True
     with files.replacing(out) as folder:
         folder.mkdir()
-        if options.backend == "tfidf":
-            vectors = _tfidf(documents, in_train)
+        if options.backend in ("features", "none"):
+            of_items = _features(data, len(items)) if options.backend == "features" else _nothing(len(items))
         else:
-            vectors = _doc2vec(documents, in_train, options, folder)
-        of_texts = vectors[document_of]
-        of_items = _item_means(of_texts, start)
+            vectors = _model(documents, in_train, options, folder)
+            of_texts = vectors[document_of]
+            of_items = _item_means(of_texts, start)
+            if len(document_of) > len(items):
+                contract.save_matrix(folder / "text_vectors", of_texts)
         contract.save_matrix(folder / "vectors", of_items)
-        if len(document_of) > len(items):
-            contract.save_matrix(folder / "text_vectors", of_texts)
         known = np.asarray(abs(of_items).sum(axis=1)).ravel() > 0
         summary = {
             "documents": int(in_train.sum()),
@@ -40,6 +42,29 @@ def main(*, data: Path, out: Path) -> None:
         files.write_json(folder / "summary.json", summary)
     print(json.dumps(summary))
     tracking.log_stage("text", params=options.model_dump(), metrics=summary)
+
+
+def _features(data: Path, count: int) -> np.ndarray:
+    """The text side's features as they are, each item's as a unit row."""
+    features = contract.features(data, "text")
+    if features is None:
+        raise KithError(f"params.yaml: text.backend: {data} has no features_text.npy; choose doc2vec or tfidf")
+    return _unit(np.asarray(features).reshape(count, -1))
+
+
+def _nothing(count: int) -> np.ndarray:
+    return np.zeros((count, 1), dtype=np.float32)
+
+
+def _model(
+    documents: list[list[str]], in_train: np.ndarray, options: params.Text, folder: Path
+) -> np.ndarray | sp.csr_matrix:
+    if not in_train.any():
+        raise KithError(
+            f"params.yaml: text.backend: {options.backend} learns from texts, and no item to train on has one; "
+            "choose features, or none"
+        )
+    return _tfidf(documents, in_train) if options.backend == "tfidf" else _doc2vec(documents, in_train, options, folder)
 
 
 def _documents(items: pd.DataFrame, options: params.Tokens) -> tuple[list[list[str]], np.ndarray]:

@@ -263,6 +263,8 @@ def _log_model(run: Run, model: Path) -> None:
     """Log the model so that mlflow.pyfunc.load_model gives something that embeds texts and pictures."""
     import mlflow
 
+    from kith.models import load
+
     warnings.filterwarnings("ignore", message=".*input example was not provided")
     with mlflow.start_run(run_id=run.id):
         mlflow.pyfunc.log_model(
@@ -270,17 +272,23 @@ def _log_model(run: Run, model: Path) -> None:
             python_model=str(PYFUNC),
             artifacts={"model": str(model)},
             code_paths=[str(Path(__file__).resolve().parent.parent / "kith")],
-            signature=_signature(),
+            signature=_signature(load(model)[0].config),
             pip_requirements=["torch", "numpy", "pandas", "pillow"],
         )
 
 
-def _signature() -> Any:
-    """A table with a column `text` or `image` (encoded pictures) in; rows of vectors out."""
+def _signature(config: dict[str, Any]) -> Any:
+    """A table with a column `text` or `image` (encoded pictures), or of features, in; rows of vectors out."""
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+    from mlflow.types.schema import Array
 
-    columns = {"text": DataType.string, "image": DataType.binary}
+    columns: dict[str, Any] = {"text": DataType.string, "image": DataType.binary}
+    for name in columns:
+        if "shape" in config[name]:
+            columns[name] = DataType.double
+            for _ in config[name]["shape"]:
+                columns[name] = Array(columns[name])
     inputs = Schema([ColSpec(kind, name, required=False) for name, kind in columns.items()])
     return ModelSignature(inputs=inputs, outputs=Schema([TensorSpec(np.dtype("float32"), (-1, -1))]))
 

@@ -14,13 +14,15 @@ import torch
 
 from kith.errors import KithError
 from kith.models import DualEncoder, save
+from kith.models.features import TfidfTower
 from kith.models.image import load_weights
-from kith.models.text import load_word_vectors
+from kith.models.text import load_inverse_frequency, load_word_vectors
 from kith.objective import Objective
 from kith.sampling import NeighborSampler
 from kith.text import Vocabulary
 from kith.training import PairData, TrainingConfig, fit
-from stages import cli, contract, devices, files, params, tracking
+from kith.views import TokenView
+from stages import cli, contract, devices, files, params, tracking, views
 
 CHECKPOINTS = Path("checkpoints")
 
@@ -32,9 +34,18 @@ def main(*, method: str, seed: int, data: Path, text: Path, neighbors: Path, mod
     items = contract.items(data)
     vocabulary = _vocabulary(items, settings.train.text)
     pairs = _pair_data(items, data, neighbors, vocabulary, settings.train.text.max_tokens)
+    objective = Objective(settings.losses.terms())
+    if objective.uses_neighbors and pairs.neighbors is None:
+        raise KithError(
+            f"method {method}: its losses draw neighbours, and {neighbors / 'neighbors.parquet'} has none; "
+            "choose another text.backend than none, or a method without angular_image and angular_text"
+        )
     torch.manual_seed(seed)
-    encoder = DualEncoder(_architecture(settings.train, contract.dataset(data), vocabulary))
-    _initialize(encoder, vocabulary, settings.train, text)
+    try:
+        encoder = DualEncoder(_architecture(settings.train, contract.dataset(data), vocabulary))
+        _initialize(encoder, vocabulary, settings.train, text, pairs)
+    except (ValueError, FileNotFoundError) as error:
+        raise KithError(f"params.yaml: train: {error}") from None
     # dataset.json holds the checksums of items and pictures.
     inputs = data / "dataset.json", neighbors / "neighbors.parquet", text / "word_vectors.parquet"
     fingerprint = _fingerprint(settings, seed, *inputs)
@@ -55,7 +66,7 @@ def main(*, method: str, seed: int, data: Path, text: Path, neighbors: Path, mod
         try:
             records = fit(
                 encoder,
-                Objective(settings.losses.terms()),
+                objective,
                 pairs,
                 _config(settings, seed),
                 fabric,
@@ -107,77 +118,65 @@ def _fingerprint(settings: params.Method, seed: int, *inputs: Path) -> str:
 
 def _vocabulary(items: pd.DataFrame, options: params.TextTower) -> Vocabulary:
     train = items[items["split"] == "train"].drop_duplicates("group")
-    return Vocabulary.build(contract.all_texts(train), options.min_count)
+    return Vocabulary.build(contract.all_texts(train), options.min_count, options.max_words)
 
 
 def _pair_data(items: pd.DataFrame, data: Path, neighbors: Path, vocabulary: Vocabulary, max_tokens: int) -> PairData:
-    tokens, lengths = vocabulary.encode(contract.all_texts(items), max_tokens)
+    image, text = views.images(items, data), views.texts(items, data, vocabulary, max_tokens)
     groups = contract.group_codes(items)
-    # A pair needs a picture and a text.
-    paired = ((items["image_row"] >= 0) & (items["texts"].map(len) > 0)).to_numpy()
+    everyone = np.arange(len(items))
+    paired = image.has(everyone) & text.has(everyone)
     train, val = (rows[paired[rows]] for rows in (contract.rows_of(items, s) for s in ("train", "val")))
     for name, rows in (("train", train), ("val", val)):
         if len(rows) < 2:
             raise KithError(
-                f"{data / 'items.parquet'}: split '{name}' has {len(rows)} items with picture and text; 2 are needed"
+                f"{data / 'items.parquet'}: split '{name}' has {len(rows)} items with both sides; 2 are needed"
             )
-    return PairData(
-        images=contract.images(data),
-        image_row=items["image_row"].to_numpy(),
-        tokens=tokens,
-        lengths=lengths,
-        text_start=contract.text_start(items),
-        groups=groups,
-        train=train,
-        val=val,
-        neighbors=_neighbor_sampler(pd.read_parquet(neighbors / "neighbors.parquet"), groups, train),
-    )
+    table = pd.read_parquet(neighbors / "neighbors.parquet")
+    near = _neighbor_sampler(table, groups, train) if len(table) else None
+    return PairData(image, text, groups, train, val, near)
 
 
 def _neighbor_sampler(table: pd.DataFrame, groups: np.ndarray, train: np.ndarray) -> NeighborSampler:
     """Neighbour rows to neighbour groups, of the groups that are trained on."""
     trained = np.full(len(groups), -1, dtype=np.int64)
     trained[train] = groups[train]
-    near = np.full((int(groups.max()) + 1, int(table["rank"].max(skipna=True)) + 1 if len(table) else 1), -1)
+    near = np.full((int(groups.max()) + 1, int(table["rank"].max()) + 1), -1)
     near[groups[table["row"]], table["rank"]] = trained[table["neighbor"]]
     return NeighborSampler(near, trained)
 
 
-def _architecture(options: params.Train, dataset: dict, vocabulary: Vocabulary) -> dict[str, Any]:
-    image, text = options.image, options.text
-    return {
-        "dim": options.dim,
-        "image": {
-            "tower": image.tower,
-            "depth": image.depth,
-            "width": image.width,
-            "channels": dataset["image"]["channels"],
-            "size": dataset["image"]["height"],
-            "fit": dataset["image"]["fit"],
-            "mean": dataset["mean"],
-            "std": dataset["std"],
-        },
-        "text": {
-            "tower": text.tower,
-            "words": len(vocabulary),
-            "embedding": text.embedding,
-            "hidden": text.hidden,
-            "dropout": text.dropout,
-        },
-    }
+def _architecture(options: params.Train, dataset: dict[str, Any], vocabulary: Vocabulary) -> dict[str, Any]:
+    """The config of DualEncoder."""
+    image = options.image.model_dump(include={"tower", "depth", "width"})
+    if (features := views.features(dataset, "image")) is not None:
+        if len(features["shape"]) != 3 and any(options.augment.model_dump().values()):
+            raise ValueError("augment is for pictures and maps, not for vectors; leave it out")
+        image = features | options.image.model_dump(include={"tower", "hidden", "layers", "width"})
+    else:
+        pictures = dataset["image"]
+        image |= {"channels": pictures["channels"], "size": pictures["height"], "fit": pictures["fit"]}
+        image |= {"mean": dataset["mean"], "std": dataset["std"]}
+    text = options.text.model_dump(include={"tower", "embedding", "hidden", "layers", "dropout"})
+    if (features := views.features(dataset, "text")) is not None:
+        text = features | options.text.model_dump(include={"tower", "hidden", "layers", "width"})
+    else:
+        text["words"] = len(vocabulary)
+    return {"dim": options.dim, "image": image, "text": text, "projection": options.projection.options()}
 
 
-def _initialize(encoder: DualEncoder, vocabulary: Vocabulary, options: params.Train, text: Path) -> None:
-    try:
-        if options.image.weights is not None:
-            load_weights(encoder.image_tower, str(options.image.weights))
-        if options.text.pretrained_words:
-            words = pd.read_parquet(text / "word_vectors.parquet")
-            vectors = {word: torch.tensor(vector) for word, vector in zip(words["word"], words["vector"], strict=True)}
-            known = load_word_vectors(encoder.text_tower, vocabulary, vectors)
-            print(f"{known} of {len(vocabulary)} words start from their Doc2Vec vectors")
-    except (ValueError, FileNotFoundError) as error:
-        raise KithError(f"params.yaml: train: {error}") from None
+def _initialize(
+    encoder: DualEncoder, vocabulary: Vocabulary, options: params.Train, text: Path, pairs: PairData
+) -> None:
+    if options.image.weights is not None:
+        load_weights(encoder.image_tower, str(options.image.weights))
+    if options.text.pretrained_words:
+        words = pd.read_parquet(text / "word_vectors.parquet")
+        vectors = {word: torch.tensor(vector) for word, vector in zip(words["word"], words["vector"], strict=True)}
+        known = load_word_vectors(encoder.text_tower, vocabulary, vectors)
+        print(f"{known} of {len(vocabulary)} words start from their Doc2Vec vectors")
+    if isinstance(pairs.text, TokenView) and isinstance(encoder.text_tower, TfidfTower):
+        load_inverse_frequency(encoder.text_tower, pairs.text.tokens[pairs.text.all_of(pairs.train)[0]])
 
 
 def _config(settings: params.Method, seed: int) -> TrainingConfig:

@@ -8,6 +8,7 @@ from kith.objective import Objective
 from kith.sampling import NeighborSampler
 from kith.text import Vocabulary
 from kith.training import PairData
+from kith.views import ArrayView, TokenView
 
 COLOURS = ("red", "green", "blue", "white")
 SHAPES = ("bar", "column", "cross", "square", "frame", "corner")
@@ -48,11 +49,8 @@ def pair_data(copies: int = 8) -> tuple[PairData, Vocabulary]:
     near[train] = (train[:, None] + np.arange(1, 4)) % len(train)
     trained = np.where(np.isin(groups, train), groups, -1)
     data = PairData(
-        images=images,
-        image_row=np.arange(n),
-        tokens=tokens,
-        lengths=lengths,
-        text_start=np.arange(0, 2 * n + 1, 2),
+        image=ArrayView(images, np.arange(n)),
+        text=TokenView(tokens, lengths, np.arange(0, 2 * n + 1, 2)),
         groups=groups,
         train=train,
         val=val,
@@ -61,7 +59,9 @@ def pair_data(copies: int = 8) -> tuple[PairData, Vocabulary]:
     return data, vocabulary
 
 
-def model_and_objective(words: int, losses: dict | None = None) -> tuple[DualEncoder, Objective]:
+def model_and_objective(
+    words: int, losses: dict | None = None, projection: dict | None = None
+) -> tuple[DualEncoder, Objective]:
     torch.manual_seed(0)
     model = DualEncoder(
         {
@@ -77,6 +77,7 @@ def model_and_objective(words: int, losses: dict | None = None) -> tuple[DualEnc
                 "std": [0.3] * 3,
             },
             "text": {"tower": "gru", "words": words, "embedding": 16, "hidden": 16, "dropout": 0.2},
+            "projection": projection or {"kind": "unit"},
         }
     )
     angular = {"weight": 0.1, "angle": 45.0, "as_published": False}

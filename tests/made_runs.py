@@ -63,28 +63,50 @@ def make_data(root: Path, items: pd.DataFrame) -> None:
     counts = items["split"].value_counts(sort=False).to_dict()
     described = {"name": "made up", "counts": counts, "groups": counts, "labels": 5, "licence": "CC0"}
     described |= {"texts": int(items["texts"].map(len).sum()), "image": {"height": 8, "width": 8, "channels": 1}}
+    described["features"] = None
     files.write_json(data / "dataset.json", described)
     files.write_npy(root / "data/text/vectors.npy", unit(rng.normal(size=(len(items), 6))))
     files.write_json(root / "data/neighbors/quality.json", {"recall": 0.998, "label_agreement@10": 0.412})
     write_params(root)
 
 
+def without_inputs(root: Path) -> None:
+    """Features in place of pictures and texts, which say nothing of meaning."""
+    path = root / "data/prepared/items.parquet"
+    items = pd.read_parquet(path)
+    items.assign(texts=[[] for _ in range(len(items))]).to_parquet(path, index=False)
+    described = files.read_json(root / "data/prepared/dataset.json")
+    shapes = {side: {"shape": [d], "shift": 0.0, "scale": 1.0} for side, d in (("image", 40), ("text", 30))}
+    described |= {"texts": 0, "labels": 0, "image": None, "mean": None, "features": shapes}
+    files.write_json(root / "data/prepared/dataset.json", described)
+    files.write_npy(root / "data/text/vectors.npy", np.zeros((len(items), 1), dtype=np.float32))
+    quality = {"recall": 0.0, "without_neighbors": described["groups"]["train"]}
+    files.write_json(root / "data/neighbors/quality.json", quality)
+
+
 def make_run(root: Path, method: str, seed: int, noise: float) -> dict[str, Path]:
-    """What train and embed leave: semantic vectors with noise as embeddings. Returns the paths for evaluate."""
+    """What train and embed leave: vectors near in both modalities. Returns the paths for evaluate.
+
+    The vectors are the semantic ones with noise, or any where these are zero; an item without texts has features.
+    """
     items = pd.read_parquet(root / "data/prepared/items.parquet")
     meaning = np.load(root / "data/text/vectors.npy")
+    if not meaning.any():
+        meaning = unit(np.random.default_rng(1).normal(size=(len(items), 6)))
     rng = np.random.default_rng([seed, *method.encode()])
     folder = root / f"runs/{method}-{seed}"
     held_out = np.flatnonzero(items["split"] != "train")
     image_rows = held_out[items["image_row"].to_numpy()[held_out] >= 0]
-    text_rows = np.repeat(held_out, items["texts"].map(len).to_numpy()[held_out])
+    counts = items["texts"].map(len).to_numpy()
+    text_rows = np.repeat(held_out, counts[held_out] if counts.any() else 1)
     for kind, rows in (("image", image_rows), ("text", text_rows)):
         vectors = meaning[rows] + noise * rng.normal(size=(len(rows), meaning.shape[1]))
         files.write_npy(folder / f"embeddings_{kind}.npy", unit(vectors))
     np.savez(folder / "embedding_rows.npz", image_rows=image_rows, text_rows=text_rows)
     epochs = np.arange(1, 4)
     history = pd.DataFrame({"epoch": epochs, "lr": 0.001, "train_loss": noise / epochs, f"train_{method}": noise})
-    files.write_parquet(folder / "history.parquet", history.assign(val_loss=1 / epochs, val_mrr=1 - noise / 9))
+    history = history.assign(val_loss=1 / epochs, val_mrr=1 - noise / 9, train_mrr=1 - noise / 18)
+    files.write_parquet(folder / "history.parquet", history)
     return {
         "data": root / "data/prepared",
         "text": root / "data/text",

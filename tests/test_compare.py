@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from made_runs import Tracking, make_data, make_items, make_run, write_params
+from made_runs import Tracking, make_data, make_items, make_run, without_inputs, write_params
 
 from kith.errors import KithError
 from kith.metrics.statistics import Resamples, holm, paired_test
@@ -131,10 +131,53 @@ def test_metrics_for_dvc(study):
 
 def test_curves(study):
     curves = pd.read_csv(compared(study) / "curves.csv")
-    assert list(curves) == ["method", "seed", "run", "epoch", "lr", "train_loss", "val_loss", "val_mrr"]
+    assert list(curves) == ["method", "seed", "run", "epoch", "lr", "train_loss", "val_loss", "val_mrr", "train_mrr"]
     assert list(curves["run"]) == [f"{method}-0" for method in METHODS for _ in range(3)]
     assert list(curves["epoch"]) == [1, 2, 3] * 3
     assert not curves.isna().any(axis=None)
+
+
+def test_curves_hold_what_all_histories_have(study):
+    path = study / "runs/fair-0/history.parquet"
+    pd.read_parquet(path).drop(columns="train_mrr").to_parquet(path)
+    assert list(pd.read_csv(compared(study) / "curves.csv")).count("train_mrr") == 0
+
+
+def test_distances_of_pairs_are_columns_of_the_leaderboard(study):
+    board = pd.read_csv(compared(study) / "leaderboard.csv").set_index(["split", "method"])
+    for name in ("mean", "median", "min", "max"):
+        expected = run_files(study, "bad")[0]["val"]["metrics"][f"pairs/{name}_distance"]["value"]
+        assert board.loc[("val", "bad"), f"pairs/{name}_distance"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_features_without_texts_or_meaning(tracked, tmp_path):
+    make_data(tmp_path, make_items())
+    without_inputs(tmp_path)
+    write_params(tmp_path, study={"methods": list(METHODS)})
+    for method, noise in METHODS.items():
+        evaluate.main(method=method, seed=0, **make_run(tmp_path, method, 0, noise))
+    page = (compared(tmp_path) / "leaderboard.md").read_text()
+    assert "24 test_faces items; image features 40; text features 30; licence: CC0" in page
+    assert "Semantic" not in page
+    assert "hard" not in page
+    assert len(tables_of(page)) == 3  # test, other splits, random n-way
+
+
+@pytest.mark.parametrize(
+    ("train", "said"),
+    [
+        ({}, "cnn of width 32 for pictures, gru of 512 units for texts, 256 dimensions; seeds"),
+        ({"image": {"tower": "resnet", "depth": 34}}, "resnet-34 of width 32 for pictures"),
+        ({"image": {"tower": "vgg", "width": 24}, "text": {"tower": "vgg"}}, "vgg of width 24 for pictures, vgg of"),
+        ({"image": {"tower": "linear"}, "text": {"tower": "mlp", "layers": 3}}, "linear for pictures, mlp of 3 × 512"),
+        ({"projection": {"kind": "cca"}, "batch_size": 300}, "256 dimensions, a CCA layer; seeds"),
+        ({"projection": {"kind": "learned"}}, "256 dimensions, a learned projection; seeds"),
+    ],
+)
+def test_the_budget_names_the_towers(tmp_path, monkeypatch, train, said):
+    monkeypatch.chdir(tmp_path)
+    write_params(tmp_path, train=train)
+    assert said in leaderboard.budget(params.load())
 
 
 def test_the_same_runs_give_the_same_bytes(study, tracked):

@@ -14,14 +14,23 @@ from hypothesis import strategies as st
 
 from kith import similarity
 from kith.errors import KithError
+from kith.metrics import cross_modal
 from kith.metrics.chance import chance_level
 from kith.metrics.cross_modal import TIES, cross_modal_retrieval, ranks_from_similarity
+from kith.metrics.distance import distance_summary, pair_distances
 from kith.metrics.relevance import as_relevance, same_group
 from kith.similarity import top_candidates, unit_rows
 
 GOLDEN = Path(__file__).resolve().parents[2] / "shared/golden/cca"
 CASES = ["gauss500", "gauss2000", "ties500", "ties2000", "multi_1to5", "multi_5to1", "all_equal500"]
 RIGHT = {"multi_1to5": np.arange(500).reshape(100, 5), "multi_5to1": np.arange(500) // 5}
+KS = (1, 5, 10, 25)
+OURS = {
+    "mean_dist": "mean_distance",
+    "min_dist": "min_distance",
+    "max_dist": "max_distance",
+    "med_dist": "median_distance",
+}
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -30,36 +39,134 @@ def golden():
     if not GOLDEN.exists():
         pytest.skip("the recorded reference results are not here")
     inputs, ranks = np.load(GOLDEN / "retrieval_inputs.npz"), np.load(GOLDEN / "retrieval_ranks.npz")
-    return inputs, ranks, json.loads((GOLDEN / "retrieval_metrics.json").read_text())["cases"]
+    return inputs, ranks, json.loads((GOLDEN / "retrieval_metrics.json").read_text())
+
+
+def recorded_distance(inputs, case):
+    """The distances of a case that is not of cosines: all equal, or L1 between integers."""
+    if case == "all_equal500":
+        return np.full((500, 500), 0.5)
+    queries, candidates = inputs[f"{case}_q"].astype(int), inputs[f"{case}_c"].astype(int)
+    return sum(np.abs(q[:, None] - c) for q, c in zip(queries.T, candidates.T, strict=True))
+
+
+def found_figures(inputs, case, ties):
+    """What we find in a case: ranks, figures and distances of pairs."""
+    if f"{case}_q" in inputs and not case.startswith("ties"):
+        queries, candidates = inputs[f"{case}_q"], inputs[f"{case}_c"]
+        pairs = slice(0, min(len(queries), len(candidates)))
+        distances = pair_distances(queries[pairs], candidates[pairs])
+        found = cross_modal_retrieval(queries, candidates, RIGHT.get(case), ties)
+    else:
+        distance = recorded_distance(inputs, case)
+        distances, ranks = np.diag(distance), ranks_from_similarity(-distance, ties=ties)
+        found = cross_modal._summary(ranks, 1 / ranks, KS)
+    return found | distance_summary(distances)
+
+
+def assert_equal_to(found, expected):
+    """Every recorded figure equals ours."""
+    for name, value in expected.items():
+        if name.startswith("hits"):
+            assert found[name] == value
+        else:
+            assert found[OURS.get(name, name.replace("recall", "R"))] == pytest.approx(value, rel=1e-12, abs=1e-15), (
+                name
+            )
 
 
 @pytest.mark.parametrize("ties", TIES)
 @pytest.mark.parametrize("case", CASES)
-def test_ranks_equal_the_recorded_ones(golden, case, ties):
-    inputs, ranks, _ = golden
-    if case == "all_equal500":
-        found = ranks_from_similarity(np.full((500, 500), -0.5), ties=ties)
-    elif case.startswith("ties"):
-        queries, candidates = inputs[f"{case}_q"].astype(int), inputs[f"{case}_c"].astype(int)
-        distance = sum(np.abs(q[:, None] - c) for q, c in zip(queries.T, candidates.T, strict=True))
-        found = ranks_from_similarity(-distance, ties=ties)
-    else:
-        queries, candidates = inputs[f"{case}_q"], inputs[f"{case}_c"]
-        found = cross_modal_retrieval(queries, candidates, RIGHT.get(case), ties)["ranks"]
-    np.testing.assert_array_equal(found, ranks[f"{case}_{ties}"])
+def test_ranks_and_figures_equal_the_recorded_ones(golden, case, ties):
+    inputs, ranks, metrics = golden
+    found = found_figures(inputs, case, ties)
+    np.testing.assert_array_equal(found["ranks"], ranks[f"{case}_{ties}"])
+    expected = metrics["cases"][case]["ties"][ties]
+    assert len(expected) == (11 if case.startswith("multi") else 15)
+    assert_equal_to(found, expected)
 
 
-@pytest.mark.parametrize("ties", TIES)
-@pytest.mark.parametrize("case", ["gauss500", "gauss2000", "multi_1to5", "multi_5to1"])
-def test_figures_equal_the_recorded_ones(golden, case, ties):
+@pytest.mark.parametrize("case", CASES)
+def test_the_rule_stable_is_the_reference_implementation_with_a_stable_sort(golden, case):
     inputs, _, metrics = golden
-    expected = metrics[case]["ties"][ties]
-    found = cross_modal_retrieval(inputs[f"{case}_q"], inputs[f"{case}_c"], RIGHT.get(case), ties)
-    for k in (1, 5, 10, 25):
-        assert found[f"R@{k}"] == pytest.approx(expected[f"recall@{k}"], rel=1e-14)
-        assert np.sum(found["ranks"] <= k) == expected[f"hits@{k}"]
-    for name in ("median_rank", "mean_rank", "mrr"):
-        assert found[name] == pytest.approx(expected[name], rel=1e-14)
+    expected = metrics["cases"][case]["peer_stable_argsort"]
+    assert len(expected) == 12
+    assert_equal_to(found_figures(inputs, case, "stable"), expected)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_an_unstable_sort_reports_lies_between_the_rules(golden, case):
+    """The reference implementation's ties fall as its sort, and so the NumPy version, has it."""
+    inputs, _, metrics = golden
+    best, worst = (found_figures(inputs, case, ties) for ties in ("optimistic", "pessimistic"))
+    by_version = json.loads((GOLDEN / "peer_default_by_numpy.json").read_text())
+    reported = [metrics["cases"][case]["peer_default_argsort"]]
+    reported += [cases[case] for cases in by_version.values() if case in cases]
+    assert len(reported) == (3 if case in by_version["1.23.5"] else 1)
+    for figures in reported:
+        for k in KS:
+            assert worst[f"hits@{k}"] <= figures[f"hits@{k}"] <= best[f"hits@{k}"]
+        assert worst["mrr"] - 1e-12 <= figures["mrr"] <= best["mrr"] + 1e-12
+        assert best["mean_rank"] <= figures["mean_rank"] <= worst["mean_rank"]
+
+
+@pytest.mark.parametrize(
+    ("case", "spoiled", "message"),
+    [
+        ("nan_query_row7", ("queries",), "queries: row 7 is not finite"),
+        ("nan_candidate_col7", ("candidates",), "candidates: row 7 is not finite"),
+        ("all_nan", ("queries", "candidates"), r"queries: row 0 is not finite \(500 such rows\)"),
+    ],
+)
+def test_nan_is_refused_where_the_reference_implementation_reports_figures(golden, case, spoiled, message):
+    inputs, _, metrics = golden
+    sides = {"queries": inputs["gauss500_q"].copy(), "candidates": inputs["gauss500_c"].copy()}
+    rows = slice(None) if case == "all_nan" else 7
+    for side in spoiled:
+        sides[side][rows] = np.nan
+    with pytest.raises(KithError, match=message):
+        cross_modal_retrieval(**sides)
+    with pytest.raises(KithError, match="is not finite"):
+        pair_distances(*sides.values())
+    reported = metrics["nan_cases_peer_only"][case]["peer_default"]
+    assert reported["mean_dist"] is None  # recorded: the figures beside it look sound
+    # One query less: what is found without it are the hits that were reported.
+    if case == "nan_query_row7":
+        kept = np.delete(np.arange(500), 7)
+        found = cross_modal_retrieval(sides["queries"][kept], sides["candidates"], kept)
+        assert [found[f"hits@{k}"] for k in KS] == [reported[f"hits@{k}"] for k in KS]
+
+
+@given(st.integers(1, 30), st.integers(1, 5), st.integers(0, 2**32 - 1))
+@settings(max_examples=100, deadline=None)
+def test_distances_of_pairs_equal_the_definition(n, d, seed):
+    from scipy.spatial.distance import cosine
+
+    rng = np.random.default_rng(seed)
+    first, second = rng.normal(size=(2, n, d)) * rng.uniform(0.01, 100, size=(2, n, 1))
+    expected = [cosine(a, b) for a, b in zip(first, second, strict=True)]
+    np.testing.assert_allclose(pair_distances(first, second), expected, atol=1e-12)
+    np.testing.assert_array_equal(pair_distances(first, 4 * first).round(12), 0)
+    np.testing.assert_array_equal(pair_distances(first, -first).round(12), 2)
+    assert pair_distances(np.zeros((n, d)), second).tolist() == [1] * n
+
+
+def test_distances_of_single_precision_are_taken_in_double():
+    import torch
+
+    first, second = np.random.default_rng(0).normal(size=(2, 50, 64)).astype(np.float32)
+    exact = pair_distances(first.astype(float), second.astype(float))
+    np.testing.assert_array_equal(pair_distances(first, second), exact)
+    np.testing.assert_array_equal(pair_distances(torch.from_numpy(first), torch.from_numpy(second)), exact)
+
+
+def test_pairs_that_do_not_match_are_refused():
+    with pytest.raises(KithError, match=r"the first has the shape \(3, 2\), the second \(2, 2\)"):
+        pair_distances(np.ones((3, 2)), np.ones((2, 2)))
+    with pytest.raises(KithError, match="second: row 1 is not finite"):
+        pair_distances(np.ones((3, 2)), bad(3, 1))
+    with pytest.raises(KithError, match="distances: there are none"):
+        distance_summary(np.empty(0))
 
 
 def naive_wrong_before(scores, right, candidate, ties):

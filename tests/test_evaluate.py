@@ -10,9 +10,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import scipy.sparse as sp
-from made_runs import Tracking, make_data, make_items, make_run, unit, write_params
+from made_runs import Tracking, make_data, make_items, make_run, unit, without_inputs, write_params
 
 from kith.errors import KithError
+from kith.metrics.statistics import bootstrap_interval
 from stages import evaluate, files
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -83,15 +84,118 @@ def test_metrics_file(run):
         names += ["random_5way", "hard_5way", "random_20way", "hard_20way"]
         expected = {f"{d}/{name}" for d in ("text_to_image", "image_to_text") for name in names}
         expected |= {f"mean/{name}" for name in ("mrr", "R@1", "R@10")}
+        expected |= {f"pairs/{name}_distance" for name in ("mean", "median", "min", "max")}
         expected |= {f"neighborhood/{s}_{q}@10" for s in ("image", "text") for q in ("recall", "ndcg")}
         assert set(figures) == expected
         for name, figure in figures.items():
             assert list(figure) == ["value", "low", "high"]
-            assert figure["low"] <= figure["value"] <= figure["high"], (split, name)
+            if name in ("pairs/min_distance", "pairs/max_distance"):
+                assert figure["low"] is figure["high"] is None
+            else:
+                assert figure["low"] <= figure["value"] <= figure["high"], (split, name)
         mean = (figures["text_to_image/mrr"]["value"] + figures["image_to_text/mrr"]["value"]) / 2
         assert figures["mean/mrr"]["value"] == pytest.approx(mean, abs=1e-6)
         assert content["chance"]["text_to_image/random_20way"] == 5
         assert set(content["chance"]) < expected
+
+
+@pytest.mark.parametrize("split", ["val", "test", "test_faces"])
+def test_distances_are_those_of_each_text_and_its_own_picture(run, split):
+    figures = measured(run)[0]["splits"][split]["metrics"]
+    items = pd.read_parquet(run["data"] / "items.parquet")
+    rows, images, texts = np.load(run["rows"]), np.load(run["images"]), np.load(run["texts"])
+    pictures = dict(zip(rows["image_rows"], images.astype(float), strict=True))
+    pairs = zip(rows["text_rows"], texts.astype(float), strict=True)
+    found = np.array([1 - t @ pictures[i] for i, t in pairs if i in pictures and items["split"].iloc[i] == split])
+    for name in ("mean", "median", "min", "max"):
+        expected = getattr(np, name)(found)
+        assert figures[f"pairs/{name}_distance"]["value"] == pytest.approx(expected, abs=2e-6)
+
+
+def test_distances_are_resampled_by_group(run):
+    figures = measured(run)[0]["splits"]["test_faces"]["metrics"]
+    rows, images, texts = np.load(run["rows"]), np.load(run["images"]), np.load(run["texts"])
+    group = pd.factorize(pd.read_parquet(run["data"] / "items.parquet")["group"])[0][rows["text_rows"]]
+    own = 1 - (texts * images[np.searchsorted(rows["image_rows"], rows["text_rows"])]).sum(axis=1)
+    here = rows["text_rows"] >= 72
+    expected = {s: bootstrap_interval(own[here], group[here], s, resamples=200) for s in ("mean", "median")}
+    for statistic, (low, high) in expected.items():
+        figure = figures[f"pairs/{statistic}_distance"]
+        assert [figure["low"], figure["high"]] == pytest.approx([low, high], abs=2e-6)
+
+
+def test_hits_are_the_queries_behind_the_percentages(run):
+    result, queries = measured(run)
+    for split, content in result["splits"].items():
+        assert content["candidates"] == dict(zip(evaluate.DIRECTIONS, sizes(run, split), strict=True))
+        for direction in evaluate.DIRECTIONS:
+            table = queries[(queries["split"] == split) & (queries["direction"] == direction)]
+            for k in (1, 5, 10):
+                hits = content["hits"][f"{direction}/hits@{k}"]
+                assert hits == (table["rank"] <= k).sum()
+                assert content["metrics"][f"{direction}/R@{k}"]["value"] == pytest.approx(100 * hits / len(table))
+        assert len(content["hits"]) == 6
+
+
+def sizes(paths, split):
+    """Number of pictures and of texts of a split."""
+    names, rows = pd.read_parquet(paths["data"] / "items.parquet")["split"].to_numpy(), np.load(paths["rows"])
+    return [int((names[rows[name]] == split).sum()) for name in ("image_rows", "text_rows")]
+
+
+def test_what_is_printed(tracked, tmp_path, capsys):
+    make_data(tmp_path, make_items())
+    paths = make_run(tmp_path, "good", 0, 0.4)
+    figures = measured(paths)[0]["splits"]["val"]
+    printed = [each.splitlines() for each in capsys.readouterr().out.strip().split("\n\n")]
+    assert [each[0] for each in printed] == [
+        f"{split}, {direction}, 24 queries"
+        for split in ("test", "test_faces", "val")
+        for direction in ("text to image", "image to text")
+    ]
+    lines = printed[-1]
+    assert len({line.index(":") for line in lines[2:]}) == 1  # aligned
+    metrics = {name.replace("image_to_text/", ""): each["value"] for name, each in figures["metrics"].items()}
+    hits = {k: figures["hits"][f"image_to_text/hits@{k}"] for k in (1, 5, 10)}
+    assert [line.strip() for line in lines[1:]] == [
+        "Hit Rates",
+        *(f"Top {k:02}: {metrics[f'R@{k}']:.3f} ({hits[k]})" for k in (1, 5, 10)),
+        f"Median Rank: {metrics['median_rank']:.2f} (24)",
+        f"Mean Rank: {metrics['mean_rank']:.2f}",
+        f"Mean Dist: {metrics['pairs/mean_distance']:.3f}",
+        f"MRR: {metrics['mrr']:.3f}",
+        f"Min Dist: {metrics['pairs/min_distance']:.3f}",
+        f"Max Dist: {metrics['pairs/max_distance']:.3f}",
+        f"Med Dist: {metrics['pairs/median_distance']:.3f}",
+    ]
+
+
+def test_texts_whose_pictures_are_of_other_items_have_no_distance(tracked, tmp_path, capsys):
+    """Both items of a group are right, so there is retrieval, but no text has a picture of its own."""
+    make_data(tmp_path, make_items())
+    paths = make_run(tmp_path, "good", 0, 0.4)
+    rows, images, texts = np.load(paths["rows"]), np.load(paths["images"]), np.load(paths["texts"])
+    faces = np.flatnonzero(rows["image_rows"] >= 72)
+    even, odd = faces[::2], faces[1::2]
+    files.write_npy(paths["images"], images[even])
+    files.write_npy(paths["texts"], texts[odd])
+    np.savez(paths["rows"], image_rows=rows["image_rows"][even], text_rows=rows["text_rows"][odd])
+    figures = measured(paths)[0]["splits"]["test_faces"]["metrics"]
+    assert "text_to_image/mrr" in figures
+    assert not [name for name in figures if name.startswith("pairs/")]
+    assert "Dist" not in capsys.readouterr().out
+
+
+def test_features_without_texts_or_meaning(tracked, tmp_path):
+    make_data(tmp_path, make_items())
+    without_inputs(tmp_path)
+    result, queries = measured(make_run(tmp_path, "good", 0, 0.4))
+    test = result["splits"]["test"]
+    assert test["queries"] == {"text_to_image": 24, "image_to_text": 24}
+    assert test["without_meaning"] == 24
+    assert not [name for name in test["metrics"] if "hard" in name or "neighborhood" in name]
+    assert "pairs/mean_distance" in test["metrics"]
+    assert (queries["text"] == 0).all()
 
 
 def test_chance_knows_the_size_of_the_gallery(run):

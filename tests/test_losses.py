@@ -1,15 +1,18 @@
 """Each loss against its definition written with loops, and its gradient against finite differences."""
 
 import math
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 
-from kith.losses import angular, info_nce, pairwise_hinge, siglip
+from kith.losses import angular, info_nce, pairwise_hinge, siglip, squared_distance
 from kith.objective import Batch, Objective
 
 B, D = 5, 4
+GOLDEN = Path(__file__).resolve().parents[2] / "shared" / "golden" / "cca" / "objectives.npz"
 
 
 def rows(seed: int, count: int = B) -> torch.Tensor:
@@ -85,6 +88,25 @@ def test_pairwise_hinge_is_its_formula(pair, negatives):
     assert pairwise_hinge(image, text, 0.2, negatives).item() == pytest.approx(total, rel=1e-12)
 
 
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+@pytest.mark.parametrize("symmetric", [True, False])
+@pytest.mark.parametrize("distance", ["cosine", "angle"])
+def test_pairwise_hinge_with_its_options_is_its_formula(pair, reduction, symmetric, distance):
+    image, text = pair
+    excluded = torch.zeros(B, B, dtype=torch.bool)
+    excluded[0, 1] = excluded[3, 2] = True
+    d = (1 - image @ text.T) if distance == "cosine" else torch.arccos(image @ text.T)
+    total = 0.0
+    for distances, out in ((d, excluded), (d.T, excluded.T))[: 1 + symmetric]:
+        counted = [(i, j) for i in range(B) for j in range(B) if i != j and not out[i, j]]
+        violations = [max(0.0, 0.4 + float(distances[i, i]) - float(distances[i, j])) for i, j in counted]
+        total += sum(violations) / (B if reduction == "sum" else len(counted))
+    found = pairwise_hinge(
+        image, text, 0.4, excluded=excluded, reduction=reduction, symmetric=symmetric, distance=distance
+    )
+    assert found.item() == pytest.approx(total, rel=1e-12)
+
+
 @pytest.mark.parametrize(
     "loss",
     [
@@ -92,6 +114,8 @@ def test_pairwise_hinge_is_its_formula(pair, negatives):
         lambda a, b: info_nce(a, b, 5.0),
         lambda a, b: siglip(a, b, 5.0, -1.0),
         lambda a, b: pairwise_hinge(a, b, 0.3),
+        lambda a, b: pairwise_hinge(a, b, 0.3, reduction="mean", symmetric=False, distance="angle"),
+        squared_distance,
     ],
 )
 def test_gradients(pair, loss):
@@ -177,6 +201,7 @@ def test_as_published_has_its_floor():
 
 def test_hardest_negatives_wait_for_the_end_of_the_warm_up():
     options = {"weight": 1.0, "margin": 0.2, "negatives": "hardest", "warmup_epochs": 2}
+    options |= {"reduction": "sum", "symmetric": True, "distance": "cosine"}
     objective = Objective({"pairwise_hinge": options})
     values = {}
     for objective.epoch in (1, 2, 3):
@@ -191,3 +216,37 @@ def test_temperature_is_learned_and_bounded():
     with torch.no_grad():
         objective.log_scale["info_nce"].fill_(9.0)
     assert objective._scale("info_nce").item() == pytest.approx(100)
+
+
+@pytest.mark.skipif(not GOLDEN.exists(), reason="no golden data")
+@pytest.mark.parametrize("gamma", ["0", "0.5", "0.7"])
+@pytest.mark.parametrize(
+    ("name", "options", "factor"),
+    [
+        ("cos", {"reduction": "mean", "symmetric": False}, 1),
+        ("cos_sym", {"reduction": "mean"}, 1),
+        ("sum_kiros", {"reduction": "sum"}, 40),  # the published sum is not divided by the number of queries
+        ("arccos", {"reduction": "mean", "symmetric": False, "distance": "angle"}, 1),
+    ],
+)
+def test_published_ranking_objectives(gamma, name, options, factor):
+    golden = np.load(GOLDEN)
+    z1, z2 = (torch.from_numpy(golden[key]).requires_grad_() for key in ("Z1", "Z2"))
+    loss = factor * pairwise_hinge(z1, z2, float(gamma), **options)
+    loss.backward()
+    assert loss.item() == pytest.approx(float(golden[f"g{gamma}_{name}"]), rel=1e-12)
+    for view, gradient in (("gZ1", z1.grad), ("gZ2", z2.grad)):
+        np.testing.assert_allclose(gradient, golden[f"g{gamma}_{name}_{view}"], rtol=1e-9, atol=1e-13)
+
+
+@pytest.mark.skipif(not GOLDEN.exists(), reason="no golden data")
+def test_published_squared_distance():
+    golden = np.load(GOLDEN)
+    z1, z2 = (torch.from_numpy(golden[key]) for key in ("Z1", "Z2"))
+    assert squared_distance(z1, z2).item() == pytest.approx(float(golden["cos2"]), rel=1e-13)
+
+
+def test_angles_have_finite_gradients_where_vectors_are_the_same():
+    same = F.normalize(torch.ones(4, 3, dtype=torch.float64)).requires_grad_()
+    pairwise_hinge(same, same.detach(), 0.5, distance="angle").backward()
+    assert torch.isfinite(same.grad).all()

@@ -10,6 +10,7 @@ from kith.models.embed import embed_images, embed_texts
 from kith.models.image import CNN, ResNet, load_weights
 from kith.models.text import BagTower, GRUTower, load_word_vectors
 from kith.text import Vocabulary
+from kith.views import ArrayView, TokenView
 
 VOCABULARY = Vocabulary(["red", "blue", "square"])
 
@@ -28,6 +29,7 @@ def config(image: str = "cnn", text: str = "gru", channels: int = 1, size: int =
             "std": [0.25] * channels,
         },
         "text": {"tower": text, "words": len(VOCABULARY), "embedding": 5, "hidden": 7, "dropout": 0.0},
+        "projection": {"kind": "unit"},
     }
 
 
@@ -106,15 +108,17 @@ def test_a_saved_model_comes_back_the_same_and_saves_to_the_same_bytes(tmp_path)
     assert content["trained"] == {"method": "m", "seed": 0}
     assert models.save(loaded, vocabulary, 12, content["trained"]) == data
     pictures = np.random.default_rng(0).integers(256, size=(9, 16, 16, 1), dtype=np.uint8)
-    rows = np.array([7, 2, 5])
-    np.testing.assert_array_equal(embed_images(model, pictures, rows, 2), embed_images(loaded, pictures, rows, 2))
+    rows, view = np.array([7, 2, 5]), ArrayView(pictures, np.arange(9))
+    np.testing.assert_array_equal(embed_images(model, view, rows, 2), embed_images(loaded, view, rows, 2))
     encoded = vocabulary.encode(["red", "blue square", "square red blue"])
-    np.testing.assert_array_equal(embed_texts(model, *encoded, 2), embed_texts(loaded, *encoded, 2))
+    rows, texts = np.arange(3), TokenView(*encoded, np.arange(4))
+    np.testing.assert_array_equal(embed_texts(model, texts, rows, 2), embed_texts(loaded, texts, rows, 2))
 
 
 def test_embedding_nothing_gives_no_rows():
     model = DualEncoder(config()).eval()
-    assert embed_images(model, np.zeros((1, 16, 16, 1), np.uint8), np.array([], int)).shape == (0, 6)
+    nothing = ArrayView(np.zeros((1, 16, 16, 1), np.uint8), np.array([0]))
+    assert embed_images(model, nothing, np.array([], int)).shape == (0, 6)
 
 
 def test_a_file_that_is_no_model_is_refused(tmp_path):

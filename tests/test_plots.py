@@ -38,7 +38,14 @@ def gray(value: int) -> np.ndarray:
 
 def history() -> pd.DataFrame:
     rows = [
-        {"method": m, "seed": s, "epoch": e, "train_loss": 100 / e**2 + s, "val_mrr": e / 10 + s / 100}
+        {
+            "method": m,
+            "seed": s,
+            "epoch": e,
+            "train_loss": 100 / e**2 + s,
+            "val_mrr": e / 10 + s / 100,
+            "train_mrr": e / 8,
+        }
         for m in ("b", "a")
         for s in (0, 1)
         for e in range(1, 5 + s)
@@ -66,6 +73,7 @@ def draw_all() -> dict[str, bytes]:
     match = Match("a text", [gray(9), gray(200)], [0.9, 0.1], [True, False])
     figures = {
         "curves": plots.curves(history()),
+        "evolution": plots.evolution(history()),
         "leaderboard": plots.leaderboard(scores()),
         "recall": plots.recall_at_k(queries([1, 2, 30])),
         "pictures": galleries.picture_gallery([match]),
@@ -116,6 +124,51 @@ def test_one_epoch_and_missing_validation_are_drawn():
     assert len(unpack(plots.png(plots.curves(table)))) > 100
 
 
+def test_the_evolution_shows_training_beside_validation_and_marks_the_best_epochs():
+    table = history()
+    table.loc[(table["method"] == "b") & (table["seed"] == 0) & (table["epoch"] == 3), "val_mrr"] = 0.9
+    ax = plots.evolution(table).axes[0]
+    by_colour: dict[str, list] = {}
+    for line in ax.lines:
+        by_colour.setdefault(to_hex(line.get_color()).upper(), []).append(line)
+    assert list(by_colour) == plots.COLOURS[:2]
+    for lines, best in zip(by_colour.values(), ([3, 5], [4, 5]), strict=True):
+        strong, training, *seeds = lines
+        assert (strong.get_linestyle(), training.get_linestyle()) == ("-", "--")
+        assert strong.get_linewidth() > training.get_linewidth()
+        assert training.get_xydata() == pytest.approx(np.array([[e, e / 8] for e in range(1, 6)]))
+        assert strong.get_ydata()[3:] == pytest.approx([0.405, 0.51])
+        marks = [line for line in seeds if len(line.get_xdata()) == 1]
+        assert [mark.get_xdata()[0] for mark in marks] == best
+        assert len(seeds) == 4  # a thin line and a mark for each seed
+    assert ax.lines[2].get_ydata().max() == 0.9
+
+
+def many(count: int) -> pd.DataFrame:
+    return pd.concat([history().assign(method=f"a_method_of_the_{i}") for i in range(count)])
+
+
+@pytest.mark.parametrize("count", [1, 4, 8, 12, 30])
+def test_legends_of_many_methods_stay_inside_and_leave_the_axes_their_room(count):
+    for figure in (plots.curves(many(count)), plots.evolution(many(count))):
+        plots.png(figure)
+        canvas, legend = figure.bbox, figure.legends[0].get_window_extent()
+        assert canvas.x0 <= legend.x0 < legend.x1 <= canvas.x1
+        assert canvas.y0 <= legend.y0 < legend.y1 <= min(ax.get_window_extent().y0 for ax in figure.axes)
+        assert len(figure.legends[0].get_texts()) == count
+        heights = [ax.get_window_extent().height / figure.dpi for ax in figure.axes]
+        assert sum(heights) > 3
+
+
+def test_long_names_of_methods_stand_one_below_the_other():
+    table = pd.concat([history().assign(method=f"{i}_{'long' * 8}") for i in range(3)])
+    figure = plots.curves(table)
+    plots.png(figure)
+    left = {round(text.get_window_extent().x0) for text in figure.legends[0].get_texts()}
+    assert len(left) == 1
+    assert figure.legends[0].get_window_extent().x1 <= figure.bbox.x1
+
+
 def test_the_leaderboard_keeps_its_order_and_draws_the_intervals():
     ax = plots.leaderboard(scores()).axes[0]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["b", "a"]
@@ -137,10 +190,11 @@ def test_recall_is_the_share_of_ranks_up_to_k():
             assert line.get_ydata() == pytest.approx(expected)
 
 
-def test_twenty_eight_methods_look_different():
-    table = pd.concat([queries([1]).assign(method=f"m{i}") for i in range(28)])
+def test_forty_eight_methods_look_different_and_twelve_in_colour_and_in_marker():
+    table = pd.concat([queries([1]).assign(method=f"m{i}") for i in range(48)])
     lines = plots.recall_at_k(table).axes[0].lines
-    assert len({(line.get_color(), line.get_linestyle(), line.get_marker()) for line in lines}) == 28
+    assert len({(line.get_color(), line.get_linestyle(), line.get_marker()) for line in lines}) == 48
+    assert len({line.get_color() for line in lines[:12]}) == len({line.get_marker() for line in lines[:12]}) == 12
 
 
 def test_right_pictures_are_green_with_a_tick_and_wrong_ones_vermillion_with_a_cross():
@@ -155,6 +209,15 @@ def test_right_pictures_are_green_with_a_tick_and_wrong_ones_vermillion_with_a_c
     assert [ax.get_xlabel() for ax in axes[1, 1:]] == ["✓ 0.50", "", ""]
     assert axes[0, 2].images[0].get_array().tolist() == gray(1)[..., 0].tolist()
     assert axes[0, 2].images[0].get_interpolation() == "nearest"
+
+
+def test_a_query_of_pictures_may_be_a_picture():
+    match = Match(gray(7), [gray(0), gray(1)], [0.9, 0.8], [False, True])
+    query, first, _ = galleries.picture_gallery([match]).axes
+    assert query.images[0].get_array().tolist() == gray(7)[..., 0].tolist()
+    assert not query.texts
+    assert to_hex(query.spines["left"].get_edgecolor()).upper() == plots.OTHER
+    assert first.get_xlabel() == "✗ 0.90"
 
 
 def test_texts_found_stand_in_order_with_mark_similarity_and_frame():

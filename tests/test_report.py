@@ -16,12 +16,13 @@ from PIL import Image
 
 from kith import plots
 from kith.errors import KithError
-from stages import contract, report, report_examples, report_page, tracking
+from stages import contract, params, report, report_examples, report_page, tracking
 from stages.params import Report
 from tests.made_report import METHODS, make_study, paths
 
 FIGURES = {
     "curves",
+    "evolution",
     "gallery_image_to_text",
     "gallery_text_to_image",
     "leaderboard",
@@ -154,6 +155,71 @@ def test_old_figures_vanish_empty_ones_are_left_out_and_the_report_is_tracked(st
     assert not list(study["compared"].glob(".*"))
 
 
+def test_histories_without_training_mrr_have_no_evolution(study):
+    path = study["runs"] / "vsepp-1/history.parquet"
+    pd.read_parquet(path).drop(columns="train_mrr").to_parquet(path)
+    settings = params.load()
+    board = report.leaderboard(study["compared"] / "leaderboard.csv").query("split == 'test'")
+    assert set(report.charts(settings.study, board, study["runs"])) == {"leaderboard", "recall_at_k", "curves"}
+
+
+def feature_study(root: Path, monkeypatch, *shapes: tuple[int, ...]) -> dict[str, Path]:
+    make_study(root, n=60, features=shapes)
+    monkeypatch.chdir(root)
+    monkeypatch.setattr(tracking, "log_report", lambda figures, page: None)
+    return paths(Path())
+
+
+def test_vectors_without_meaning_get_a_report_without_examples(tmp_path, monkeypatch):
+    study = feature_study(tmp_path, monkeypatch, (40,), (30,))
+    report.main(**study)
+    found = {path.stem for path in study["figures"].iterdir()}
+    assert found == {"curves", "evolution", "leaderboard", "recall_at_k", "tsne"}
+    text = " ".join(" ".join(Outline(study["page"].read_text()).words).split())
+    assert "image features 40 text features 30 seed 0" in text
+    for absent in ("What infonce finds", "Neighbourhoods in meaning", "hard 5-way", "pictures 32", "0 labels"):
+        assert absent not in text
+    board = (study["compared"] / "leaderboard.md").read_text()
+    assert "image features 40; text features 30; licence" in board
+    for absent in ("Semantic", "hard 5-way", "labels", " texts;"):
+        assert absent not in board
+
+
+def test_maps_are_shown_as_grey_pictures_on_both_sides(tmp_path, monkeypatch):
+    study = feature_study(tmp_path, monkeypatch, (1, 20, 24), (1, 16, 12))
+    report.main(**study)
+    found = {path.stem for path in study["figures"].iterdir()}
+    assert found == FIGURES - {"neighbors"}
+    text = " ".join(" ".join(Outline(study["page"].read_text()).words).split())
+    assert "Text features ask for image features" in text
+    assert "image features 1×20×24 text features 1×16×12" in text
+    views = report_examples.Views(study["data"], contract.items(study["data"]))
+    array = contract.features(study["data"], "text")
+    lowest, highest = (np.unravel_index(place, array.shape) for place in (array.argmin(), array.argmax()))
+    assert views.text(lowest[0]).shape == (16, 12, 1)
+    assert views.text(lowest[0])[lowest[2], lowest[3], 0] == 0
+    assert views.text(highest[0])[highest[2], highest[3], 0] == 255
+    assert views.image(3).dtype == np.uint8
+    _, _, _, matches = shown(study, "image_to_text")
+    assert {answer.shape for match in matches for answer in match.answers} == {(16, 12, 1)}
+    assert {match.query.shape for match in matches} == {(20, 24, 1)}
+
+
+def test_maps_of_one_value_are_black(tmp_path):
+    assert not report_examples.Maps(np.full((2, 1, 3, 3), 7, dtype=np.float32))[1].any()
+    assert [report_examples.is_map(shape) for shape in ((1, 4, 5), (3, 4, 5), (40,), ())] == [True, False, False, False]
+
+
+def test_text_vectors_beside_pictures_are_shown_by_their_ids(study):
+    path = study["data"] / "items.parquet"
+    items = pd.read_parquet(path)
+    items.assign(texts=[[] for _ in range(len(items))]).to_parquet(path)
+    np.save(study["data"] / "features_text.npy", np.zeros((len(items), 4), dtype=np.float32))
+    views = report_examples.Views(study["data"], contract.items(study["data"]))
+    assert views.text(3) == items["id"].iloc[3]
+    assert np.array_equal(views.image(3), contract.images(study["data"])[3])
+
+
 def test_a_leaderboard_without_a_column_or_a_row_is_refused(study):
     path = study["compared"] / "leaderboard.csv"
     board = pd.read_csv(path)
@@ -178,13 +244,14 @@ def shown(study: dict[str, Path], direction: str):
     """Queries of the best method in one direction, with the matches that the gallery shows of them."""
     run = study["runs"] / "infonce-0"
     queries = pd.read_parquet(run / "queries.parquet").query("split == 'test' and direction == @direction")
-    items, images = contract.items(study["data"]), contract.images(study["data"])
-    space = report_examples.Space(run)
-    return queries, items, images, report_examples.matches(queries, Report(queries=12), items, images, space)
+    items = contract.items(study["data"])
+    views, space = report_examples.Views(study["data"], items), report_examples.Space(run)
+    return queries, items, views, report_examples.matches(queries, Report(queries=12), items, views, space)
 
 
 def test_galleries_show_the_answers_of_their_queries(study):
-    queries, items, images, matches = shown(study, "text_to_image")
+    queries, items, _, matches = shown(study, "text_to_image")
+    images = contract.images(study["data"])
     known = {texts[0]: row for row, texts in enumerate(items["texts"])}
     checked = [each for each in matches if each.query in known]  # the second texts are all alike
     assert checked
@@ -243,6 +310,9 @@ def test_the_best_of_a_column_is_marked_whichever_end_is_better():
     assert [cell["best"] for cell in rank["cells"]] == [False, True, False]
     assert [cell["best"] for cell in precision["cells"]] == [False, True, True]
     assert not any(cell["best"] for cell in p["cells"])
+    distance = report_page.column("pairs/mean_distance", rows.assign(**{"pairs/mean_distance": 0.5}), None)
+    assert (distance["group"], distance["label"]) == ("matched pairs", "mean distance")
+    assert not any(cell["best"] for cell in distance["cells"])  # its size depends on the loss
     assert [cell["text"] for cell in rank["cells"]] == ["3.0", "2.0", "–"]
     assert not report_page.column("map", rows.iloc[:1], None)["cells"][0]["best"]
 

@@ -39,10 +39,10 @@ def cross_modal_retrieval(
     `relevant` is what `kith.metrics.relevance.as_relevance` takes: a bool matrix, index arrays, a sparse
     matrix, None: the diagonal.
 
-    Returns "R@k" for each k (percent of queries with rank ≤ k), "median_rank", "mean_rank", "mrr" (mean
-    reciprocal rank), "map" (mean average precision), and per query, as float64 arrays, "ranks",
-    "reciprocal_ranks" and "average_precision". Raises KithError for a row that is not finite and a query
-    without a right candidate.
+    Returns "R@k" for each k (percent of queries with rank ≤ k) and "hits@k" (their number), "median_rank",
+    "mean_rank", "mrr" (mean reciprocal rank), "map" (mean average precision), and per query, as float64
+    arrays, "ranks", "reciprocal_ranks" and "average_precision". Raises KithError for a row that is not finite
+    and a query without a right candidate.
     """
     _check_ties(ties)
     queries, candidates = unit_rows(queries, "queries"), unit_rows(candidates, "candidates")
@@ -81,6 +81,7 @@ def _check_ties(ties: str) -> None:
 def _summary(ranks: np.ndarray, average_precision: np.ndarray, ks: Sequence[int]) -> dict[str, Any]:
     return {
         **{f"R@{k}": float(100 * np.mean(ranks <= k)) for k in ks},
+        **{f"hits@{k}": int(np.count_nonzero(ranks <= k)) for k in ks},
         "median_rank": float(np.median(ranks)),
         "mean_rank": float(ranks.mean()),
         "mrr": float((1 / ranks).mean()),

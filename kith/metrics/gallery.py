@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from kith.metrics.cross_modal import cross_modal_retrieval
+from kith.metrics.distance import pair_distances
 from kith.metrics.neighborhood import lengths, neighborhood_quality, others
 from kith.metrics.nway import hard_nway, random_nway
 from kith.metrics.relevance import same_group
@@ -68,6 +69,12 @@ def retrieval(queries: Side, candidates: Side, ties: str, ks: Sequence[int]) -> 
     relevance = same_group(queries.groups, candidates.groups)
     found = cross_modal_retrieval(queries.vectors, candidates.vectors, relevance, ties, ks)
     return found | {"relevant": relevance.counts}
+
+
+def distances(gallery: Gallery) -> tuple[np.ndarray, np.ndarray]:
+    """`pair_distances` of every text to its item's picture, and the group of each pair."""
+    texts, images = gallery.pairs()
+    return pair_distances(gallery.texts.vectors[texts], gallery.images.vectors[images]), gallery.texts.groups[texts]
 
 
 def random_ways(gallery: Gallery, direction: str, ways: Sequence[int]) -> dict[int, np.ndarray]:

@@ -1,4 +1,7 @@
-"""Two towers, one space: pictures and texts become unit vectors that can be compared by dot product."""
+"""Two towers, one space: the two sides of a pair become unit vectors that can be compared by dot product.
+
+The sides are called image and text, after the commonest ones; either may be features (a view of vectors or maps).
+"""
 
 from typing import Any
 
@@ -6,48 +9,140 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kith.cca import CCALayer, LearnedLayer
+from kith.models.features import feature_tower
 from kith.models.image import image_tower
 from kith.models.text import text_tower
 
 
 class DualEncoder(nn.Module):
-    """An image tower and a text tower, each followed by a linear layer and L2 normalisation.
+    """An image tower and a text tower, each followed by a head into `dim` units, and a projection of both.
 
-    config: {"dim", "image": {"tower", "depth", "width", "channels", "size", "fit", "mean", "std"},
-    "text": {"tower", "words", "embedding", "hidden", "dropout"}}: all that is needed to build it again.
-    Linear layers start Xavier-normal with bias 0.1, as published (Thomas & Kovashka, ECCV 2020).
+    config: all that is needed to build it again: {"dim",
+    "image": {"tower", "depth", "width", "channels", "size", "fit", "mean", "std"}, or of features {"tower",
+    "shape", "shift", "scale", "hidden", "layers", "width"},
+    "text": {"tower", "words", "embedding", "hidden", "layers", "dropout"}, or of features as above,
+    "projection": {"kind": "unit", "learned" or "cca", and the layer's parameters}}.
+    Raises ValueError for a tower that does not take what its side holds.
     """
 
-    mean: Tensor
-    std: Tensor
+    text_input: nn.Module | None
 
     def __init__(self, config: dict[str, Any]):
         super().__init__()
         self.config = config
-        image = dict(config["image"])
-        mean, std, _ = image.pop("mean"), image.pop("std"), image.pop("fit")
-        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
-        self.image_tower = image_tower(**image)
-        self.text_tower = text_tower(**config["text"])
-        self.image_head = _head(self.image_tower.out_features, config["dim"])
-        self.text_head = _head(self.text_tower.out_features, config["dim"])
+        image, text = dict(config["image"]), dict(config["text"])
+        if "shape" in image:
+            self.image_input, self.image_tower = _features(image)
+        else:
+            self.image_input = Pictures(image.pop("mean"), image.pop("std"))
+            del image["fit"]
+            self.image_tower = image_tower(**image)
+        if "shape" in text:
+            self.text_input, self.text_tower = _features(text)
+        else:
+            self.text_input, self.text_tower = None, text_tower(**text)
+        self.image_head = _head(self.image_tower, config["dim"])
+        self.text_head = _head(self.text_tower, config["dim"])
+        self.projection = _projection(config["dim"], **config["projection"])
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.parameters()).device
 
     def prepare(self, images: Tensor) -> Tensor:
-        """uint8 (B, H, W, C) to standardised float32 (B, C, H, W), channels last in memory."""
-        return (images.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
+        """uint8 pictures (B, H, W, C) to standardised float32 (B, C, H, W), or features to scaled ones."""
+        return self.image_input(images)
+
+    def encode_images(self, images: Tensor) -> Tensor:
+        """Prepared pictures or features to (B, dim) float32, before the projection."""
+        return _full(self.image_head(self.image_tower(images)))
+
+    def encode_texts(self, *inputs: Tensor) -> Tensor:
+        """Word numbers (B, L) and lengths (B,), or features, to (B, dim) float32, before the projection."""
+        if self.text_input is not None:
+            inputs = (self.text_input(*inputs),)
+        return _full(self.text_head(self.text_tower(*inputs)))
 
     def embed_images(self, images: Tensor) -> Tensor:
-        """Standardised (B, C, H, W) pictures to unit float32 rows (B, dim)."""
-        return F.normalize(self.image_head(self.image_tower(images)).float())
+        """Prepared pictures or features to unit float32 rows (B, dim), by the stored projection."""
+        return self.projection.stored().first(self.encode_images(images))
 
-    def embed_texts(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        """Word numbers (B, L) and lengths (B,) to unit float32 rows (B, dim)."""
-        return F.normalize(self.text_head(self.text_tower(tokens, lengths)).float())
+    def embed_texts(self, *inputs: Tensor) -> Tensor:
+        """Word numbers and lengths, or features, to unit float32 rows (B, dim), by the stored projection."""
+        return self.projection.stored().second(self.encode_texts(*inputs))
 
 
-def _head(inputs: int, outputs: int) -> nn.Linear:
-    head = nn.Linear(inputs, outputs)
+class Pictures(nn.Module):
+    """uint8 (B, H, W, C) to standardised float32 (B, C, H, W), channels last in memory."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, mean: list[float], std: list[float]):
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return (images.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
+
+
+class Features(nn.Module):
+    """(x − shift) / scale; both are numbers, or lists of one number a dimension."""
+
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(self, shift: float | list[float], scale: float | list[float]):
+        super().__init__()
+        self.register_buffer("shift", torch.tensor(shift), persistent=False)
+        self.register_buffer("scale", torch.tensor(scale), persistent=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return (features - self.shift) / self.scale
+
+
+class UnitLayer(nn.Module):
+    """No projection: rows are only brought to length 1. Has the interface of the layers of kith.cca."""
+
+    correlations = None
+
+    def stored(self) -> "UnitLayer":
+        return self
+
+    def project(self, first: Tensor, second: Tensor) -> "UnitLayer":
+        return self
+
+    def first(self, rows: Tensor) -> Tensor:
+        return F.normalize(rows)
+
+    second = first
+
+
+def _features(options: dict[str, Any]) -> tuple[nn.Module, nn.Module]:
+    options = dict(options)
+    scaling = Features(options.pop("shift"), options.pop("scale"))
+    return scaling, feature_tower(**options | {"shape": tuple(options["shape"])})
+
+
+def _head(tower: Any, dim: int) -> nn.Module:
+    """The tower's own head, or a linear layer that starts Xavier-normal with bias 0.1, as published (Thomas &
+    Kovashka, ECCV 2020)."""
+    if hasattr(tower, "head"):
+        return tower.head(dim)
+    head = nn.Linear(tower.out_features, dim)
     nn.init.xavier_normal_(head.weight)
     nn.init.constant_(head.bias, 0.1)
     return head
+
+
+def _full(rows: Tensor) -> Tensor:
+    """Half precision, as under autocast, to float32; a model in float64 stays there."""
+    return rows.float() if rows.dtype in (torch.float16, torch.bfloat16) else rows
+
+
+def _projection(dim: int, kind: str, **options: Any) -> UnitLayer | LearnedLayer | CCALayer:
+    if kind == "unit":
+        return UnitLayer()
+    return CCALayer(dim, **options) if kind == "cca" else LearnedLayer(dim, **options)

@@ -1,29 +1,49 @@
-"""Embedding in bulk: arrays in, unit rows out."""
+"""Embedding in bulk: views in, unit rows out."""
+
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from kith.models.dual_encoder import DualEncoder
+from kith.views import View
+
+
+def embed_images(model: DualEncoder, view: View, rows: np.ndarray, batch_size: int = 256) -> np.ndarray:
+    """Unit rows (len(rows), dim) float32 of the rows of a view of pictures or features."""
+    return _collect(model, _image_batches(model, model.embed_images, view, rows, batch_size))
+
+
+def embed_texts(model: DualEncoder, view: View, rows: np.ndarray, batch_size: int = 256) -> np.ndarray:
+    """Unit rows (len(rows), dim) float32 of the rows of a view of texts or features."""
+    return _collect(model, _batches(model, model.embed_texts, view, rows, batch_size))
+
+
+def encode_pairs(
+    model: DualEncoder, images: View, image_rows: np.ndarray, texts: View, text_rows: np.ndarray, batch_size: int = 256
+) -> Iterator[tuple[Tensor, Tensor]]:
+    """Batches of both sides of pairs before the projection, (b, dim) each: what a linear CCA is fitted on."""
+    first = _image_batches(model, model.encode_images, images, image_rows, batch_size)
+    second = _batches(model, model.encode_texts, texts, text_rows, batch_size)
+    return zip(first, second, strict=True)
+
+
+def _image_batches(
+    model: DualEncoder, encode: Callable[..., Tensor], view: View, rows: np.ndarray, batch_size: int
+) -> Iterator[Tensor]:
+    return _batches(model, lambda images: encode(model.prepare(images)), view, rows, batch_size)
 
 
 @torch.no_grad()
-def embed_images(model: DualEncoder, images: np.ndarray, rows: np.ndarray, batch_size: int = 256) -> np.ndarray:
-    """Unit rows (len(rows), dim) float32 of the pictures `rows` of images (N, H, W, C) uint8, which may be
-    memory-mapped."""
-    parts = [np.zeros((0, model.config["dim"]), dtype=np.float32)]
+def _batches(
+    model: DualEncoder, encode: Callable[..., Tensor], view: View, rows: np.ndarray, batch_size: int
+) -> Iterator[Tensor]:
     for i in range(0, len(rows), batch_size):
-        pictures = torch.from_numpy(np.asarray(images[rows[i : i + batch_size]]))
-        parts.append(model.embed_images(model.prepare(pictures.to(model.mean.device))).float().cpu().numpy())
-    return np.concatenate(parts)
+        inputs = view.take(rows[i : i + batch_size])
+        yield encode(*(each.to(model.device) for each in inputs)).float()
 
 
-@torch.no_grad()
-def embed_texts(model: DualEncoder, tokens: np.ndarray, lengths: np.ndarray, batch_size: int = 256) -> np.ndarray:
-    """Unit rows (n, dim) float32 of encoded texts: tokens (n, L) and lengths (n,), as Vocabulary.encode gives."""
-    parts = [np.zeros((0, model.config["dim"]), dtype=np.float32)]
-    for i in range(0, len(tokens), batch_size):
-        part = lengths[i : i + batch_size]
-        words = torch.from_numpy(tokens[i : i + batch_size, : part.max()]).long().to(model.mean.device)
-        counts = torch.from_numpy(part).long().to(model.mean.device)
-        parts.append(model.embed_texts(words, counts).float().cpu().numpy())
-    return np.concatenate(parts)
+def _collect(model: DualEncoder, batches: Iterator[Tensor]) -> np.ndarray:
+    parts = [batch.cpu().numpy() for batch in batches]
+    return np.concatenate([np.zeros((0, model.config["dim"]), dtype=np.float32), *parts])

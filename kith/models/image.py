@@ -7,6 +7,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from kith.models.features import VGG
+
 
 class CNN(nn.Sequential):
     """Plain convolutional tower for small pictures; a position-aware 4×4 grid is kept for the last layer.
@@ -133,11 +135,15 @@ class ResNet(nn.Module):
         self.load_state_dict({k: state.get(k, v) for k, v in own.items()})
 
 
-def image_tower(tower: str, channels: int, size: int, depth: int = 18, width: int = 32) -> CNN | ResNet:
-    """The tower named in a method's parameters."""
+def image_tower(tower: str, channels: int, size: int, depth: int = 18, width: int = 32) -> CNN | ResNet | VGG:
+    """The tower named in a method's parameters. Raises ValueError if it does not take pictures."""
     if tower == "cnn":
         return CNN(channels, size, width)
-    return ResNet(channels, size, depth, width)
+    if tower == "resnet":
+        return ResNet(channels, size, depth, width)
+    if tower == "vgg":
+        return VGG(channels, width)
+    raise ValueError(f"the {tower} tower does not take pictures; choose cnn, resnet or vgg")
 
 
 @torch.no_grad()

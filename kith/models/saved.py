@@ -10,7 +10,7 @@ from kith.errors import KithError
 from kith.models.dual_encoder import DualEncoder
 from kith.text import Vocabulary
 
-FORMAT = "kith-model-1"
+FORMAT = "kith-model-2"
 
 
 def save(model: DualEncoder, vocabulary: Vocabulary, max_tokens: int, trained: dict[str, Any]) -> bytes:

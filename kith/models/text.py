@@ -1,9 +1,12 @@
 """Text towers: padded word numbers (B, L) and lengths (B,) to (B, out_features) vectors."""
 
+import numpy as np
+import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from kith.models.features import TfidfTower
 from kith.text import Vocabulary
 
 
@@ -38,20 +41,29 @@ class BagTower(nn.Module):
         return self.mix(total / lengths.clamp(min=1).unsqueeze(1))
 
 
+TextTower = GRUTower | BagTower | TfidfTower
+
+
 def text_tower(
-    tower: str, words: int, embedding: int = 200, hidden: int = 512, dropout: float = 0.0
-) -> GRUTower | BagTower:
-    """The tower named in a method's parameters."""
+    tower: str, words: int, embedding: int = 200, hidden: int = 512, layers: int = 2, dropout: float = 0.0
+) -> TextTower:
+    """The tower named in a method's parameters. Raises ValueError if it does not take texts."""
+    if tower == "tfidf":
+        return TfidfTower(words, hidden, layers)
+    if tower not in ("gru", "bag"):
+        raise ValueError(f"the {tower} tower does not take texts; choose gru, bag or tfidf")
     kind = GRUTower if tower == "gru" else BagTower
     return kind(words, embedding, hidden, dropout)
 
 
 @torch.no_grad()
-def load_word_vectors(tower: GRUTower | BagTower, vocabulary: Vocabulary, vectors: dict[str, Tensor]) -> int:
+def load_word_vectors(tower: nn.Module, vocabulary: Vocabulary, vectors: dict[str, Tensor]) -> int:
     """Start the embeddings of known words from `vectors` (word → (embedding,)); returns how many were known.
 
-    Raises ValueError if the vectors' length is not that of the tower's embedding.
+    Raises ValueError if the tower embeds no words, or vectors of another length.
     """
+    if not isinstance(tower, GRUTower | BagTower):
+        raise ValueError("train.text.pretrained_words: only the gru and bag towers have word embeddings")
     weight = tower.embedding.weight
     known = 0
     for number, word in enumerate(vocabulary.words, start=len(Vocabulary.MARKS)):
@@ -66,3 +78,15 @@ def load_word_vectors(tower: GRUTower | BagTower, vocabulary: Vocabulary, vector
         weight[number] = vector
         known += 1
     return known
+
+
+@torch.no_grad()
+def load_inverse_frequency(tower: TfidfTower, tokens: np.ndarray) -> None:
+    """Set log((1 + n) / (1 + texts with the word)) + 1 from the tokens (n, L) of the training texts."""
+    rows = np.repeat(np.arange(len(tokens)), tokens.shape[1])
+    present = sp.coo_matrix((np.ones(tokens.size, dtype=bool), (rows, tokens.ravel()))).tocsr()
+    frequency = np.zeros(len(tower.inverse_frequency))
+    frequency[: present.shape[1]] = (present > 0).sum(axis=0)
+    weight = np.log((1 + len(tokens)) / (1 + frequency)) + 1
+    weight[: len(Vocabulary.MARKS)] = 0
+    tower.inverse_frequency.copy_(torch.from_numpy(weight))

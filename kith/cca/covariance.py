@@ -1,0 +1,109 @@
+"""Means and covariances of two views, block by block, so that millions of rows need the memory of one block."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kith.errors import KithError
+
+
+@dataclass
+class Moments:
+    """Running means (p,), (q,) and sums of products about them, (p, p), (q, q) and (p, q), all float64."""
+
+    count: int
+    mean1: Tensor
+    mean2: Tensor
+    products11: Tensor
+    products22: Tensor
+    products12: Tensor
+
+    @classmethod
+    def over(cls, batches: Iterable[tuple[Any, Any]]) -> "Moments":
+        """Of arrays or tensors that hold blocks of rows of both views, as they come.
+
+        Raises KithError where there is no block, and what `of` raises.
+        """
+        total = None
+        for x, y in batches:
+            block = cls.of(torch.as_tensor(x), torch.as_tensor(y), 0 if total is None else total.count)
+            total = block if total is None else total + block
+        if total is None:
+            raise KithError("two views without rows; there is nothing to fit")
+        return total
+
+    @classmethod
+    def of(cls, x: Tensor, y: Tensor, start: int = 0) -> "Moments":
+        """Of one block: x (n, p) and y (n, q), row i of one belonging to row i of the other.
+
+        Raises KithError for blocks that do not match and for values that are not finite; rows are then counted
+        from `start`.
+        """
+        if x.ndim != 2 or y.ndim != 2 or len(x) != len(y) or not len(x):
+            shapes = f"{tuple(x.shape)} and {tuple(y.shape)}"
+            raise KithError(f"two views need as many rows each, (n, p) and (n, q), not {shapes}")
+        x, y = x.double(), y.double()
+        mean1, mean2 = x.mean(dim=0), y.mean(dim=0)
+        for name, view, mean in (("first", x, mean1), ("second", y, mean2)):
+            # Looking at every value would cost more than the products.
+            if not torch.isfinite(mean).all():
+                bad = torch.nonzero(~torch.isfinite(view).all(dim=1))
+                raise KithError(f"the {name} view: row {start + int(bad[0])} is not finite ({len(bad)} such rows)")
+        x, y = x - mean1, y - mean2
+        return cls(len(x), mean1, mean2, x.T @ x, y.T @ y, x.T @ y)
+
+    def __add__(self, other: "Moments") -> "Moments":
+        """Of both blocks together, without cancellation: Chan, Golub & LeVeque, 1983.
+
+        Raises KithError for blocks of different widths.
+        """
+        if self.products12.shape != other.products12.shape:
+            widths = f"{tuple(self.products12.shape)} and {tuple(other.products12.shape)}"
+            raise KithError(f"all blocks of two views need the same numbers of columns, not {widths}")
+        count = self.count + other.count
+        d1, d2 = other.mean1 - self.mean1, other.mean2 - self.mean2
+        share, weight = other.count / count, self.count * other.count / count
+        return Moments(
+            count,
+            self.mean1 + share * d1,
+            self.mean2 + share * d2,
+            self.products11 + other.products11 + weight * torch.outer(d1, d1),
+            self.products22 + other.products22 + weight * torch.outer(d2, d2),
+            self.products12 + other.products12 + weight * torch.outer(d1, d2),
+        )
+
+    def covariances(self) -> tuple[Tensor, Tensor, Tensor]:
+        """S11, S22 and S12, divided by n − 1. Raises KithError for a single row."""
+        if self.count < 2:
+            raise KithError("a covariance needs at least 2 rows, there is 1")
+        divisor = self.count - 1
+        return self.products11 / divisor, self.products22 / divisor, self.products12 / divisor
+
+
+def whitened(s11: Tensor, s22: Tensor, s12: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """T = L1⁻¹ S12 L2⁻ᵀ, whose singular values are the canonical correlations, and the Cholesky factors L1, L2.
+
+    Any other square root of S11 and S22 turns T by orthogonal matrices and leaves the projections as they are.
+    Raises KithError for a covariance that is not positive definite.
+    """
+    factors = []
+    for name, matrix in (("first", s11), ("second", s22)):
+        factor, failed = torch.linalg.cholesky_ex(matrix)
+        if failed:
+            ridge = "r1" if name == "first" else "r2"
+            raise KithError(
+                f"the {name} view has a singular covariance (columns that are constant, or sums of others): "
+                f"raise {ridge}, or take fewer dimensions than rows"
+            )
+        factors.append(factor)
+    left, right = factors
+    half = torch.linalg.solve_triangular(left, s12, upper=False)
+    return torch.linalg.solve_triangular(right, half.T, upper=False).T, left, right
+
+
+def unwhiten(factor: Tensor, directions: Tensor) -> Tensor:
+    """L⁻ᵀ directions: from whitened coordinates to projections of the centred view."""
+    return torch.linalg.solve_triangular(factor.T, directions, upper=True)

@@ -1,0 +1,248 @@
+"""The CCA layer and the learned linear layer: two views of a batch into one space (Dorfer et al., IJMIR 2018).
+
+Both layers project the views, centred, by matrices U and V and bring the rows to length 1. In the CCA layer U and
+V are the canonical directions of the batch, through which gradients flow. In evaluation the stored projection
+is used. All that is d×d in the CCA layer is computed in float64, whatever the precision of the views.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from kith.cca.covariance import Moments, unwhiten, whitened
+from kith.cca.linear import CCA
+from kith.errors import KithError
+
+
+@dataclass(frozen=True)
+class Projection:
+    """mean1, mean2 (d,); u, v (d, k); correlations (k,), falling, where the layer knows them."""
+
+    mean1: Tensor
+    mean2: Tensor
+    u: Tensor
+    v: Tensor
+    correlations: Tensor | None = None
+
+    def first(self, rows: Tensor) -> Tensor:
+        """(n, d) rows of the first view to unit rows (n, k) of the same dtype."""
+        return F.normalize((rows.to(self.u.dtype) - self.mean1) @ self.u).to(rows.dtype)
+
+    def second(self, rows: Tensor) -> Tensor:
+        """(n, d) rows of the second view to unit rows (n, k) of the same dtype."""
+        return F.normalize((rows.to(self.v.dtype) - self.mean2) @ self.v).to(rows.dtype)
+
+
+class CanonicalDirections(torch.autograd.Function):
+    """The first k singular triples P (d, k), σ (k,), R (d, k) of the whitened cross-covariance T = P Σ Rᵀ, σ falling.
+
+    The derivative of a singular vector by itself divides by σ_i − σ_j, and is undefined where correlations are
+    equal. But vectors that turn together in both views leave all cosines as they are. With that freedom taken
+    out, what is left for a pair of kept directions divides by σ_i + σ_j: the derivative of the polar factor of T.
+    So the gradient is exact for every loss of cosines, equal correlations or not. Pairs of a kept and a dropped
+    direction do divide by σ_i² − σ_j²: the space that is kept is undefined where these are equal. The derivative of
+    σ divides by nothing.
+    Divisors below FLOOR · σ_max (or its square) are taken as that, for the sake of finite gradients at such points:
+    there the numerators of a loss that is smooth are rounding errors. Views without any correlation have σ_max = 0;
+    less than NONE counts as NONE, so that their gradients, and the squares of these, are still finite in float32.
+    """
+
+    FLOOR = 1e-10
+    NONE = 1e-6
+
+    @staticmethod
+    def forward(ctx: Any, t: Tensor, keep: int) -> tuple[Tensor, Tensor, Tensor]:
+        p, sigma, rt = torch.linalg.svd(t)
+        r = rt.T
+        ctx.save_for_backward(p, sigma, r)
+        return p[:, :keep].contiguous(), sigma[:keep].clone(), r[:, :keep].contiguous()
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_p: Tensor, grad_sigma: Tensor, grad_r: Tensor) -> tuple[Tensor, None]:
+        p, sigma, r = ctx.saved_tensors
+        keep = grad_p.shape[1]
+        kept, dropped = sigma[:keep], sigma[keep:]
+        largest = sigma[0].clamp(min=CanonicalDirections.NONE)
+        floor = CanonicalDirections.FLOOR * largest
+        m, n = p.T @ grad_p, r.T @ grad_r
+        turn = (m - n)[:keep]
+        inner = torch.zeros_like(p)
+        inner[:keep, :keep] = (turn - turn.T) / (2 * (kept[:, None] + kept[None, :]).clamp(min=floor))
+        inner.diagonal()[:keep] += grad_sigma
+        gap = (kept.square()[None, :] - dropped.square()[:, None]).clamp(min=floor * largest)
+        inner[keep:, :keep] = (m[keep:] * kept + n[keep:] * dropped[:, None]) / gap
+        inner[:keep, keep:] = ((m[keep:] * dropped[:, None] + n[keep:] * kept) / gap).T
+        return p @ inner @ r.T, None
+
+
+class CCALayer(nn.Module):
+    """Projects two views (m, dim) to their canonical directions, in training those of the batch.
+
+    r1, r2: ridges of the covariances; rT: added to the squared correlations; alpha: the share of the batch in the
+    running statistics, of which the rest are constants; 1 forgets earlier batches. The statistics start at zero,
+    as published; debias makes the first batch count in full, and later ones less by and by. keep: directions
+    kept, all by default. power: as in `CCA`, for the projection that `refit` stores.
+    """
+
+    mean1: Tensor
+    mean2: Tensor
+    s11: Tensor
+    s22: Tensor
+    s12: Tensor
+    u: Tensor
+    v: Tensor
+    stored_correlations: Tensor
+    steps: Tensor
+
+    def __init__(
+        self,
+        dim: int,
+        r1: float = 1e-3,
+        r2: float = 1e-3,
+        rT: float = 1e-3,
+        alpha: float = 1.0,
+        *,
+        keep: int | None = None,
+        power: float = 0.0,
+        debias: bool = False,
+    ):
+        super().__init__()
+        self.dim, self.keep = dim, keep or dim
+        self.r1, self.r2, self.rT, self.alpha = r1, r2, rT, alpha
+        self.power, self.debias = power, debias
+        zeros = torch.zeros(dim, dim, dtype=torch.float64)
+        for name in ("mean1", "mean2"):
+            self.register_buffer(name, zeros[0].clone())
+        for name in ("s11", "s22", "s12"):
+            self.register_buffer(name, zeros.clone())
+        for name in ("u", "v"):
+            self.register_buffer(name, torch.eye(dim, self.keep, dtype=torch.float64))
+        self.register_buffer("stored_correlations", zeros[0, : self.keep].clone())
+        self.register_buffer("steps", torch.zeros((), dtype=torch.float64))
+        self._batch_correlations: Tensor | None = None
+
+    @property
+    def correlations(self) -> Tensor:
+        """(keep,) falling: after a step in training those of its batch, with their graph; else the stored ones."""
+        return self.stored_correlations if self._batch_correlations is None else self._batch_correlations
+
+    def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+        """Views (m, dim) to unit rows (m, keep). In training raises what `project` raises."""
+        projection = self.project(first, second)
+        return projection.first(first), projection.second(second)
+
+    def project(self, first: Tensor, second: Tensor) -> Projection:
+        """In training the projection of this batch (m, dim) each, which is stored too; else the stored one.
+
+        Raises KithError for m ≤ dim, FloatingPointError for values that are not finite.
+        """
+        self._batch_correlations = None
+        if not self.training:
+            return self.stored()
+        if len(first) <= self.dim:
+            raise KithError(
+                f"a batch of {len(first)} is too small for a CCA layer of dimension {self.dim}: views of so few rows "
+                "are always perfectly correlated; take a batch well above the dimension, or a smaller dimension"
+            )
+        if not (torch.isfinite(first).all() and torch.isfinite(second).all()):
+            raise FloatingPointError("the views that the CCA layer got are not finite")
+        with torch.autocast(first.device.type, enabled=False):
+            mean1, mean2, s11, s22, s12 = self._statistics(first.double(), second.double())
+            t, left, right = whitened(s11, s22, s12)
+            p, sigma, r = CanonicalDirections.apply(t, self.keep)
+            correlations = (sigma.square() + self.rT).clamp(1e-7, 1).sqrt()
+            projection = Projection(mean1, mean2, unwhiten(left, p), unwhiten(right, r), correlations)
+        self._store(mean1, mean2, projection.u, projection.v, correlations)
+        self._batch_correlations = correlations
+        return projection
+
+    def stored(self) -> Projection:
+        """The projection that evaluation uses."""
+        return Projection(self.mean1, self.mean2, self.u, self.v, self.stored_correlations)
+
+    def refit(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """Store the linear CCA of all rows, given as blocks of both views, in place of a batch's projection."""
+        cca = CCA(self.r1, self.r2, dim=self.keep, power=self.power).fit_batches(batches)
+        self._store(cca.mean1, cca.mean2, cca.u, cca.v, cca.correlations)
+        self._batch_correlations = None
+
+    def _statistics(self, first: Tensor, second: Tensor) -> tuple[Tensor, ...]:
+        """Running means, then running covariances of the views centred by them, with their ridges."""
+        self.steps += 1
+        alpha = self.alpha / (1 - (1 - self.alpha) ** self.steps) if self.debias else self.alpha
+        mean1, mean2 = (
+            (1 - alpha) * running + alpha * rows.mean(dim=0)
+            for running, rows in ((self.mean1, first), (self.mean2, second))
+        )
+        first, second = first - mean1, second - mean2
+        divisor, identity = len(first) - 1, torch.eye(self.dim, dtype=first.dtype, device=first.device)
+        covariances = {
+            "s11": first.T @ first / divisor + self.r1 * identity,
+            "s22": second.T @ second / divisor + self.r2 * identity,
+            "s12": first.T @ second / divisor,
+        }
+        blended = []
+        for name, covariance in covariances.items():
+            running = getattr(self, name)
+            blended.append((1 - alpha) * running + alpha * covariance)
+            running.copy_(blended[-1].detach())
+        return mean1, mean2, *blended
+
+    def _store(self, *values: Tensor) -> None:
+        buffers = (self.mean1, self.mean2, self.u, self.v, self.stored_correlations)
+        for buffer, value in zip(buffers, values, strict=True):
+            buffer.copy_(value.detach())
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A graph can be neither copied nor pickled.
+        return self.__dict__ | {"_batch_correlations": None}
+
+
+class LearnedLayer(nn.Module):
+    """Projects two views (m, dim) by learned matrices, centred, in training by the batch's means.
+
+    alpha: the share of the batch in the running means. Weights start uniform in ±√(3 / dim).
+    """
+
+    correlations = None
+    mean1: Tensor
+    mean2: Tensor
+
+    def __init__(self, dim: int, alpha: float = 1.0):
+        super().__init__()
+        self.alpha = alpha
+        bound = (3 / dim) ** 0.5
+        self.u, self.v = (nn.Parameter(torch.empty(dim, dim).uniform_(-bound, bound)) for _ in range(2))
+        for name in ("mean1", "mean2"):
+            self.register_buffer(name, torch.zeros(dim, dtype=torch.float64))
+
+    def forward(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+        """Views (m, dim) to unit rows (m, dim)."""
+        projection = self.project(first, second)
+        return projection.first(first), projection.second(second)
+
+    def project(self, first: Tensor, second: Tensor) -> Projection:
+        """In training with the batch's means, which are stored too; else with the stored ones."""
+        if not self.training:
+            return self.stored()
+        means = []
+        for running, rows in ((self.mean1, first), (self.mean2, second)):
+            means.append((1 - self.alpha) * running + self.alpha * rows.double().mean(dim=0))
+            running.copy_(means[-1].detach())
+        return Projection(means[0].to(self.u.dtype), means[1].to(self.u.dtype), self.u, self.v)
+
+    def stored(self) -> Projection:
+        """The projection that evaluation uses."""
+        return Projection(self.mean1.to(self.u.dtype), self.mean2.to(self.u.dtype), self.u, self.v)
+
+    def refit(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
+        """Store the means of all rows, given as blocks of both views."""
+        moments = Moments.over(batches)
+        self.mean1.copy_(moments.mean1)
+        self.mean2.copy_(moments.mean2)

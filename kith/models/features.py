@@ -1,0 +1,97 @@
+"""Towers for features and small maps, as in "End-to-End Cross-Modality Retrieval with CCA Projections and Pairwise
+Ranking Loss" (Dorfer et al., IJMIR 2018): batch norm and ELU after each layer, uniform weights ±√(3 / inputs)."""
+
+import itertools
+import math
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from kith.text import Vocabulary
+
+EPSILON = 1e-4  # of batch norm
+
+Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
+
+
+class MLP(nn.Sequential):
+    """Vectors (B, inputs), or maps, flattened, through `layers` hidden layers; none leaves them as they are."""
+
+    def __init__(self, inputs: int, hidden: int = 1024, layers: int = 2):
+        widths = [inputs] + [hidden] * layers
+        blocks = [
+            (_uniform(nn.Linear(before, after, bias=False)), nn.BatchNorm1d(after, EPSILON), nn.ELU(inplace=True))
+            for before, after in itertools.pairwise(widths)
+        ]
+        super().__init__(nn.Flatten(), *itertools.chain.from_iterable(blocks))
+        self.out_features = widths[-1]
+
+    def head(self, dim: int) -> nn.Module:
+        """The last layer, into the common space."""
+        return _uniform(nn.Linear(self.out_features, dim))
+
+
+class VGG(nn.Sequential):
+    """Maps (B, C, H, W) of any size: four pairs of 3×3 convolutions, each pair followed by max-pooling; its head
+    is a 1×1 convolution and the mean over the map. Channels are width, 2·width, 4·width, 4·width.
+
+    With width 24 and dim 32 it is the audio and the sheet-music tower of the paper.
+    """
+
+    def __init__(self, channels: int, width: int = 24):
+        widths = [channels, *(width * factor for factor in (1, 1, 2, 2, 4, 4, 4, 4))]
+        layers: list[nn.Module] = []
+        for i, (before, after) in enumerate(itertools.pairwise(widths)):
+            layers += [_uniform(nn.Conv2d(before, after, 3, padding=1, bias=False))]
+            layers += [nn.BatchNorm2d(after, EPSILON), nn.ELU(inplace=True)]
+            layers += [nn.MaxPool2d(2)] if i % 2 else []
+        super().__init__(*layers)
+        self.out_features = widths[-1]
+
+    def head(self, dim: int) -> nn.Module:
+        """The last layer, into the common space."""
+        convolution = _uniform(nn.Conv2d(self.out_features, dim, 1, bias=False))
+        return nn.Sequential(convolution, nn.BatchNorm2d(dim, EPSILON), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+
+
+class TfidfTower(nn.Module):
+    """Texts as weighted bags of words, (B, words) rows of length 1, through an MLP.
+
+    `inverse_frequency`: (words,), 0 for marks; all ones until it is set from the training texts.
+    """
+
+    inverse_frequency: Tensor
+
+    def __init__(self, words: int, hidden: int = 1024, layers: int = 2):
+        super().__init__()
+        self.mlp = MLP(words, hidden, layers)
+        self.out_features, self.head = self.mlp.out_features, self.mlp.head
+        weight = torch.ones(words)
+        weight[: len(Vocabulary.MARKS)] = 0
+        self.register_buffer("inverse_frequency", weight)
+
+    def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        counts = torch.zeros(len(tokens), len(self.inverse_frequency), device=tokens.device)
+        counts.scatter_add_(1, tokens, torch.ones_like(tokens, dtype=counts.dtype))
+        return self.mlp(nn.functional.normalize(counts * self.inverse_frequency))
+
+
+def feature_tower(tower: str, shape: tuple[int, ...], hidden: int, layers: int, width: int) -> MLP | VGG:
+    """The tower named in a method's parameters, for features of this shape. Raises ValueError if they do not fit."""
+    if tower == "vgg":
+        if len(shape) != 3 or min(shape[1:]) < 16:
+            raise ValueError(f"the vgg tower needs maps of at least 16×16, these features have the shape {shape}")
+        return VGG(shape[0], width)
+    if tower not in ("linear", "mlp"):
+        raise ValueError(f"the {tower} tower does not take features; choose linear, mlp or vgg")
+    return MLP(math.prod(shape), hidden, layers if tower == "mlp" else 0)
+
+
+@torch.no_grad()
+def _uniform(layer: Layer) -> Layer:
+    bound = math.sqrt(3 / layer.weight[0].numel())
+    nn.init.uniform_(layer.weight, -bound, bound)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)
+    return layer

@@ -1,0 +1,73 @@
+"""The two sides of a pair as arrays: pictures or features, one row an item, and texts, several rows an item."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class ArrayView:
+    """One row an item: pictures (N, H, W, C) uint8 or features (N, …) float32, maybe memory-mapped.
+
+    rows: (n_items,) the row of each item in `array`, −1 for an item without one.
+    """
+
+    array: np.ndarray
+    rows: np.ndarray
+
+    def has(self, items: np.ndarray) -> np.ndarray:
+        """(n,) bool, whether each of `items` has a row."""
+        return self.rows[items] >= 0
+
+    def one_of(self, items: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """The row of each of `items`."""
+        return self.rows[items]
+
+    def all_of(self, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Every row of `items`, and the item each belongs to."""
+        owner = items[self.has(items)]
+        return self.rows[owner], owner
+
+    def take(self, rows: np.ndarray) -> tuple[Tensor, ...]:
+        """What a tower is called with."""
+        return (torch.from_numpy(np.asarray(self.array[rows])),)
+
+
+@dataclass(frozen=True)
+class TokenView:
+    """Any number of texts an item.
+
+    tokens: (n_texts, L) int32; lengths: (n_texts,); start: (n_items + 1,), the texts of item i are rows
+    start[i] to start[i + 1].
+    """
+
+    tokens: np.ndarray
+    lengths: np.ndarray
+    start: np.ndarray
+
+    def has(self, items: np.ndarray) -> np.ndarray:
+        """(n,) bool, whether each of `items` has a text."""
+        return self.start[items + 1] > self.start[items]
+
+    def one_of(self, items: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """One text of each of `items`, drawn from `random`."""
+        start, stop = self.start[items], self.start[items + 1]
+        return start + (random.random(len(items)) * (stop - start)).astype(np.int64)
+
+    def all_of(self, items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Every text of `items`, and the item each belongs to."""
+        counts = self.start[items + 1] - self.start[items]
+        owner = np.repeat(items, counts)
+        within = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
+        return self.start[owner] + within, owner
+
+    def take(self, rows: np.ndarray) -> tuple[Tensor, ...]:
+        """Tokens, cut to the longest of these texts, and lengths."""
+        lengths = self.lengths[rows]
+        tokens = self.tokens[rows, : lengths.max(initial=1)]
+        return torch.from_numpy(tokens).long(), torch.from_numpy(lengths).long()
+
+
+View = ArrayView | TokenView

@@ -1,0 +1,34 @@
+"""Put the training and validation MRR of any runs, of this study or of others, into one figure."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from kith import plots
+from kith.errors import KithError
+from stages import cli, files
+
+
+def main(*, runs: list[Path], out: Path) -> None:
+    """Draw history.parquet of the folders --runs into --out, a PNG. Runs of a method with several seeds go together."""
+    repeated = len({run.name for run in runs}) < len(runs)
+    history = pd.concat([read(run, run.as_posix() if repeated else run.name) for run in runs])
+    files.write_bytes(out, plots.png(plots.evolution(history)))
+
+
+def read(run: Path, name: str) -> pd.DataFrame:
+    """The history of a run, its method and seed read from a name "<method>-<seed>"; any other name is a method's."""
+    path = run / "history.parquet"
+    if not path.exists():
+        raise KithError(f"{path}: no such file; --runs takes folders of finished trainings, such as runs/vsepp-0")
+    history = pd.read_parquet(path)
+    missing = [column for column in ("epoch", "train_mrr", "val_mrr") if column not in history]
+    if missing:
+        raise KithError(f"{path}: no column {', '.join(missing)}: an old training; train again")
+    method, _, seed = name.rpartition("-")
+    known = bool(method) and seed.isdigit()
+    return history.assign(method=method if known else name, seed=int(seed) if known else 0)
+
+
+if __name__ == "__main__":
+    cli.run(main)
