@@ -20,6 +20,7 @@ Positive = Annotated[int, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 NonNegative = Annotated[float, Field(ge=0)]
+Figure = Annotated[str, Field(pattern=r"^(val|test(_\w+)?)/\w+/\S+$")]  # split and column of the leaderboard
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]*$")]
 
 
@@ -243,16 +244,6 @@ class Train(Section):
     precision: Literal["auto", "32", "bf16", "16"] = "auto"
     threads: Positive = 2
 
-    @model_validator(mode="after")
-    def fits_together(self) -> "Train":
-        if self.l2 and self.optimizer == "adamw":
-            raise ValueError("l2 is for the optimizers adam and sgd; with adamw use weight_decay")
-        if self.projection.kind == "cca" and self.batch_size <= self.dim:
-            raise ValueError(
-                f"a CCA layer needs a batch larger than its dimension: batch_size {self.batch_size}, dim {self.dim}"
-            )
-        return self
-
 
 class Loss(Section):
     weight: NonNegative = 1.0
@@ -321,8 +312,16 @@ class Method(Section):
     train: Train
 
     @model_validator(mode="after")
-    def has_correlations(self) -> "Method":
-        if "trace_norm" in self.losses.terms() and self.train.projection.kind != "cca":
+    def fits_together(self) -> "Method":
+        train = self.train
+        if train.l2 and train.optimizer == "adamw":
+            raise ValueError("train.l2 is for the optimizers adam and sgd; with adamw use train.weight_decay")
+        if train.projection.kind == "cca" and train.batch_size <= train.dim:
+            raise ValueError(
+                "a CCA layer needs a batch larger than its dimension: "
+                f"train.batch_size {train.batch_size}, train.dim {train.dim}"
+            )
+        if "trace_norm" in self.losses.terms() and train.projection.kind != "cca":
             raise ValueError("losses.trace_norm needs train.projection.kind: cca")
         return self
 
@@ -376,7 +375,7 @@ class Params(Section):
     evaluate: Evaluate
     compare: Compare
     report: Report
-    expect: dict[Name, dict[str, Expected]]
+    expect: dict[Name, dict[Figure, Expected]]
 
     def method(self, name: str) -> Method:
         """The method `name`: its preset, then the study's `train`, then what the study says of the method."""

@@ -312,3 +312,9 @@ def test_the_order_of_pairs_and_of_views_does_not_matter(seed):
     torch.testing.assert_close(a1 @ a2.T, (z1 @ z2.T)[order][:, order])
     b2, b1 = CCALayer(6)(h2, h1)
     torch.testing.assert_close(b1 @ b2.T, z1 @ z2.T)
+
+
+@pytest.mark.parametrize("keep", [0, 5, -1])
+def test_only_as_many_directions_as_there_are_can_be_kept(keep):
+    with pytest.raises(KithError, match=f"keep {keep}: a CCA layer of dimension 4 keeps 1 to 4"):
+        CCALayer(4, keep=keep)

@@ -6,9 +6,10 @@ from kith import models
 from kith.augment import augment
 from kith.errors import KithError
 from kith.models import DualEncoder
-from kith.models.embed import embed_images, embed_texts
+from kith.models.embed import embed_images, embed_texts, encode_pairs
+from kith.models.features import TfidfTower, feature_tower
 from kith.models.image import CNN, ResNet, load_weights
-from kith.models.text import BagTower, GRUTower, load_word_vectors
+from kith.models.text import BagTower, GRUTower, load_inverse_frequency, load_word_vectors
 from kith.text import Vocabulary
 from kith.views import ArrayView, TokenView
 
@@ -113,6 +114,68 @@ def test_a_saved_model_comes_back_the_same_and_saves_to_the_same_bytes(tmp_path)
     encoded = vocabulary.encode(["red", "blue square", "square red blue"])
     rows, texts = np.arange(3), TokenView(*encoded, np.arange(4))
     np.testing.assert_array_equal(embed_texts(model, texts, rows, 2), embed_texts(loaded, texts, rows, 2))
+
+
+def test_tfidf_is_that_of_scikit_learn():
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    texts = ["red square", "blue red red", "blue square", "red red red blue", "unknown red"]
+    tower = TfidfTower(len(VOCABULARY), 8, 1).eval()
+    tokens, lengths = VOCABULARY.encode(texts)
+    load_inverse_frequency(tower, tokens)
+    seen = []
+    tower.mlp.register_forward_hook(lambda module, inputs, output: seen.append(inputs[0]))
+    tower(torch.from_numpy(tokens).long(), torch.from_numpy(lengths).long())
+    expected = TfidfVectorizer(vocabulary=VOCABULARY.words).fit_transform(texts).toarray()
+    np.testing.assert_allclose(seen[0][:, len(Vocabulary.MARKS) :], expected, atol=1e-6)
+    assert (seen[0][:, : len(Vocabulary.MARKS)] == 0).all()
+
+
+def features(shape: list[int], tower: str, **more) -> dict:
+    return {"tower": tower, "shape": shape, "shift": 1.0, "scale": 2.0, "hidden": 8, "layers": 2, "width": 4} | more
+
+
+@pytest.mark.parametrize(
+    ("image", "text"),
+    [
+        (features([5], "linear", shift=[0.5] * 5, scale=[2.0] * 5), features([7], "mlp")),
+        (features([1, 16, 20], "vgg"), features([2, 20, 16], "vgg")),
+        (features([2, 16, 16], "mlp"), config()["text"]),
+    ],
+)
+@pytest.mark.parametrize("projection", [{"kind": "cca", "power": 0.5}, {"kind": "learned"}, {"kind": "unit"}])
+def test_models_of_features_come_back_the_same(tmp_path, image, text, projection):
+    torch.manual_seed(0)
+    model = DualEncoder({"dim": 6, "image": image, "text": text, "projection": projection})
+    random = np.random.default_rng(0)
+    rows, index = np.arange(20), np.arange(20)
+    view = ArrayView(random.random((20, *image["shape"]), dtype=np.float32), index)
+    if "shape" in text:
+        other = ArrayView(random.random((20, *text["shape"]), dtype=np.float32), index)
+    else:
+        other = TokenView(*VOCABULARY.encode(["red blue"] * 19 + ["square"]), np.arange(21))
+    if projection["kind"] != "unit":
+        model.eval().projection.refit(encode_pairs(model, view, rows, other, rows, 8))
+    (tmp_path / "model.pt").write_bytes(models.save(model.eval(), VOCABULARY, 12, {}))
+    loaded, _, _ = models.load(tmp_path / "model.pt")
+    for embed, side in ((embed_images, view), (embed_texts, other)):
+        first = embed(model, side, rows, 8)
+        assert first.shape == (20, 6)
+        np.testing.assert_allclose(np.linalg.norm(first, axis=1), 1, rtol=1e-5)
+        np.testing.assert_array_equal(first, embed(loaded, side, rows, 8))
+
+
+@pytest.mark.parametrize(
+    ("tower", "shape", "told"),
+    [
+        ("vgg", (5,), "maps of at least 16×16"),
+        ("vgg", (1, 15, 40), "maps of at least 16×16"),
+        ("gru", (5,), "does not take features; choose linear, mlp or vgg"),
+    ],
+)
+def test_features_that_a_tower_does_not_take(tower, shape, told):
+    with pytest.raises(ValueError, match=told):
+        feature_tower(tower, shape, 8, 2, 4)
 
 
 def test_embedding_nothing_gives_no_rows():

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kith import neighbors, similarity
-from kith.neighbors import neighbor_graph, recall
+from kith.neighbors import nearest, neighbor_graph, recall
 
 
 def naive(vectors, k, groups):
@@ -89,3 +89,13 @@ def test_recall_counts_what_is_missing():
     assert recall((indices, similarities), vectors) == 1
     indices[:, 2:], similarities[:, 2:] = -1, 0
     assert recall((indices, similarities), vectors) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("method", ["exact", "hnsw"])
+def test_where_nothing_has_a_meaning_there_are_no_neighbors(method):
+    vectors = np.zeros((5, 3), np.float32)
+    indices, similarities = graph = neighbor_graph(vectors, 2, method)
+    assert (indices == -1).all()
+    assert (similarities == 0).all()
+    assert recall(graph, vectors) == 1
+    assert nearest(vectors, np.array([], int), 2)[0].shape == (0, 2)

@@ -30,7 +30,8 @@ def test_ready_made_studies_are_valid(study):
 
 def test_every_preset_is_a_method():
     for name in params.presets():
-        method = params.check(changed("methods", {name: {}} | CONTENT["methods"])).method(name)
+        # A CCA layer needs batches larger than its dimension.
+        method = params.check(changed("methods", CONTENT["methods"] | {name: {"train": {"dim": 16}}})).method(name)
         assert method.losses.terms()
 
 
@@ -52,6 +53,15 @@ def test_every_preset_is_a_method():
             "methods.vsepp.losses.pairwise_hinge.margn: no such parameter; did you mean 'margin'?",
         ),
         ("expect", {"nope": {}}, "expect names 'nope'"),
+        ("expect", {"infonce": {"text_to_image/R@1": {"value": 1}}}, "expect.infonce.text_to_image/R@1"),
+        (
+            "train.projection",
+            {"kind": "cca"},
+            "methods.infonce: a CCA layer needs a batch larger than its dimension: train.batch_size 128, train.dim 128",
+        ),
+        ("train.l2", 0.1, "methods.infonce: train.l2 is for the optimizers adam and sgd"),
+        ("methods.own", {"losses": {"trace_norm": {}}}, "methods.own: losses.trace_norm needs train.projection.kind"),
+        ("fetch.arrays", {"image": "x"}, "fetch: the source glyphs does not take arrays"),
     ],
 )
 def test_a_wrong_parameter_is_named_with_its_key(path, value, message):
@@ -81,6 +91,7 @@ def test_a_method_is_its_preset_then_the_study_then_its_own_words():
     }
     method = params.check(content).method("mine")
     hinge = {"weight": 1.0, "margin": 0.4, "negatives": "hardest", "warmup_epochs": 5}
+    hinge |= {"reduction": "sum", "symmetric": True, "distance": "cosine"}
     assert method.losses.terms() == {"pairwise_hinge": hinge}
     assert (method.train.lr, method.train.dim, method.train.image.width) == (0.5, 7, 9)
     assert method.train.image.tower == CONTENT["train"]["image"]["tower"]

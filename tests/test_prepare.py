@@ -71,7 +71,9 @@ def check_contract(dataset: dict) -> None:
     assert pq.read_schema(OUT / "items.parquet").equals(ITEMS)
     assert pq.read_schema(OUT / "taxonomy.parquet").equals(TAXONOMY)
     frame, images = pq.read_table(OUT / "items.parquet").to_pandas(), np.load(OUT / "images.npy", mmap_mode="r")
-    assert " ".join(dataset) == ("name source counts groups texts image mean std labels licence checksums skipped")
+    assert " ".join(dataset) == (
+        "name source counts groups texts image mean std features labels licence checksums skipped"
+    )
     assert dataset["counts"] == frame["split"].value_counts().to_dict()
     assert dataset["groups"] == frame.groupby("split")["group"].nunique().to_dict()
     assert dataset["texts"] == frame["texts"].map(len).sum()

@@ -23,6 +23,14 @@ def test_items_per_group():
     assert set(rows) != set(np.concatenate(sampler.epoch(2)))
 
 
+@given(st.integers(1, 60), st.integers(1, 50))
+def test_filled_batches_are_of_one_size_and_still_cover_every_item(n, batch_size):
+    batches = PairSampler(np.arange(n) * 3, np.arange(n), batch_size, fill_batches=True).epoch(1)
+    assert {len(batch) for batch in batches} == {batch_size}
+    assert len(batches) == -(-n // batch_size)
+    assert set(np.concatenate(batches)) == {3 * i for i in range(n)}
+
+
 def test_epochs_differ_and_repeat():
     sampler = PairSampler(np.arange(50), np.arange(50), 8, seed=3)
     first, again, second = (np.concatenate(sampler.epoch(e)) for e in (1, 1, 2))

@@ -28,7 +28,8 @@ def run_method(method: str = "infonce") -> Path:
 
 
 def complete(run: Path, method: str = "infonce") -> None:
-    files = {"images": run / "i.npy", "texts": run / "t.npy", "rows": run / "r.npz"}
+    names = {"images": "embeddings_image.npy", "texts": "embeddings_text.npy", "rows": "embedding_rows.npz"}
+    files = {option: run / name for option, name in names.items()}
     embed.main(**DATA, model=run / "model.pt", **files)
     results = {"metrics": run / "metrics.json", "queries": run / "queries.parquet"}
     evaluate.main(method=method, seed=0, **DATA, text=Path("data/text"), **files, **results)
@@ -70,7 +71,7 @@ def test_the_logged_model_is_loaded_back_and_embeds_texts_and_pictures(study):
     np.testing.assert_allclose(loaded.predict(pd.DataFrame({"text": texts})), expected, rtol=1e-6)
     table = pd.read_parquet("shapes.parquet").query("split != 'train'").reset_index(drop=True)
     pictures = loaded.predict(table[["image"]])
-    np.testing.assert_allclose(pictures, np.load(run / "i.npy"), atol=1e-5)
+    np.testing.assert_allclose(pictures, np.load(run / "embeddings_image.npy"), atol=1e-5)
 
 
 def test_a_failed_training_is_marked(study):

@@ -87,7 +87,8 @@ class CCALayer(nn.Module):
     r1, r2: ridges of the covariances; rT: added to the squared correlations; alpha: the share of the batch in the
     running statistics, of which the rest are constants; 1 forgets earlier batches. The statistics start at zero,
     as published; debias makes the first batch count in full, and later ones less by and by. keep: directions
-    kept, all by default. power: as in `CCA`, for the projection that `refit` stores.
+    kept, all by default. power: as in `CCA`, for the projection that `refit` stores. Raises KithError for a `keep`
+    outside 1 … dim.
     """
 
     mean1: Tensor
@@ -113,7 +114,9 @@ class CCALayer(nn.Module):
         debias: bool = False,
     ):
         super().__init__()
-        self.dim, self.keep = dim, keep or dim
+        self.dim, self.keep = dim, dim if keep is None else keep
+        if not 1 <= self.keep <= dim:
+            raise KithError(f"keep {keep}: a CCA layer of dimension {dim} keeps 1 to {dim} directions")
         self.r1, self.r2, self.rT, self.alpha = r1, r2, rT, alpha
         self.power, self.debias = power, debias
         zeros = torch.zeros(dim, dim, dtype=torch.float64)
