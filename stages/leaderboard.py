@@ -66,7 +66,11 @@ def budget(settings: params.Params) -> str:
     """What every method was given to train with, and which methods were given something else."""
     plans = {name: _plan(settings.method(name).train) for name in settings.study.methods}
     usual = max(plans.values(), key=list(plans.values()).count)
-    others = "".join(f" **{name}**: {plan}." for name, plan in plans.items() if plan != usual)
+    others = "".join(
+        f" {', '.join(f'**{name}**' for name in plans if plans[name] == plan)}: {plan}."
+        for plan in dict.fromkeys(plans.values())
+        if plan != usual
+    )
     return f"Training: {usual}; seeds: {', '.join(map(str, settings.study.seeds))}.{others}"
 
 
