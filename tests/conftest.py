@@ -7,9 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from tests.made import COLOURS, SHAPES, picture
+
+# The same examples in every run, and no verdict that depends on how busy the machine is.
+settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("steady")
 
 PARAMS = {
     "study": {"name": "shapes", "methods": ["infonce", "neighborhood"], "seeds": [0]},

@@ -52,7 +52,7 @@ def test_projected_training_columns_are_white_and_correlate_as_said():
     assert (np.diff(cca.correlations) <= 0).all()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 1000), st.lists(st.integers(1, 40), min_size=1, max_size=6))
 def test_blocks_of_any_size_add_up(seed, sizes):
     x, y = (torch.from_numpy(view + 1e4) for view in views(sum(sizes) + 1, seed=seed))

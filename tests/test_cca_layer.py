@@ -287,7 +287,7 @@ def test_views_that_are_not_finite_are_refused():
         CCALayer(6)(h1, h2)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 10_000), st.sampled_from([3, 6]), st.booleans())
 def test_cosines_do_not_depend_on_the_coordinates_of_a_view(seed, keep, turned):
     """Without ridges any invertible change of a view's coordinates leaves them; with ridges a rotation does."""
@@ -302,7 +302,7 @@ def test_cosines_do_not_depend_on_the_coordinates_of_a_view(seed, keep, turned):
     torch.testing.assert_close(z1 @ z2.T, a1 @ a2.T, rtol=0, atol=1e-7)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 10_000))
 def test_the_order_of_pairs_and_of_views_does_not_matter(seed):
     h1, h2 = views(seed=seed)

@@ -275,9 +275,9 @@ def test_verdicts(reached, value, tolerance, mark):
 
 
 def test_an_expected_figure_that_does_not_exist_is_refused(study):
-    expect = {"good": {"test/R@1": {"value": 1.0}}}
+    expect = {"good": {"test/mean/R@3": {"value": 1.0}}}
     write_params(study, study={"methods": list(METHODS)}, expect=expect)
-    with pytest.raises(KithError, match=r"expect\.good\.test/R@1: no such figure"):
+    with pytest.raises(KithError, match=r"expect\.good\.test/mean/R@3: no such figure"):
         compared(study)
 
 

@@ -138,7 +138,7 @@ def test_nan_is_refused_where_the_reference_implementation_reports_figures(golde
 
 
 @given(st.integers(1, 30), st.integers(1, 5), st.integers(0, 2**32 - 1))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_distances_of_pairs_equal_the_definition(n, d, seed):
     from scipy.spatial.distance import cosine
 
@@ -198,7 +198,7 @@ def axes_and_relevance(draw):
 
 
 @given(axes_and_relevance(), st.sampled_from(TIES))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_equals_the_naive_definition(case, ties):
     queries, candidates, rows = case
     right = np.array([np.isin(np.arange(len(candidates)), row) for row in rows])
@@ -213,7 +213,7 @@ def test_equals_the_naive_definition(case, ties):
 
 
 @given(axes_and_relevance())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_rules_for_ties_are_ordered(case):
     queries, candidates, rows = case
     ranks = {ties: cross_modal_retrieval(queries, candidates, rows, ties)["ranks"] for ties in TIES}

@@ -49,7 +49,7 @@ def test_fits_of_a_wide_picture():
         assert (whole[:, 13] == [0, 0, 255]).all()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     width=st.integers(1, 70),
     height=st.integers(1, 70),
@@ -142,7 +142,7 @@ def test_what_is_no_picture_is_refused(data, message):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_damaged_bytes_give_a_picture_or_a_clear_error(data):
     whole = bytearray(encode(Image.fromarray(noise(16, 16, 3)), data.draw(st.sampled_from(["PNG", "JPEG", "TIFF"]))))

@@ -34,7 +34,7 @@ def naive(learned, semantic, groups, k):
 
 
 @given(st.integers(0, 10_000), st.integers(1, 6))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_equals_the_naive_definition(seed, k):
     rng = np.random.default_rng(seed)
     n = 14

@@ -19,7 +19,7 @@ def naive(vectors, k, groups):
     return found
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(2, 30), st.integers(1, 8), st.integers(1, 12), st.integers(0, 2**31))
 def test_exact_equals_the_definition(n, k, n_groups, seed):
     random = np.random.default_rng(seed)

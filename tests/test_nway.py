@@ -13,7 +13,7 @@ from kith.metrics.nway import hard_nway, probability_first, random_nway
 
 
 @given(st.integers(2, 5), st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_closed_form_equals_every_draw(n, data):
     wrong = data.draw(st.integers(n - 1, 8))
     better = data.draw(st.integers(0, wrong))

@@ -250,7 +250,7 @@ def test_no_text_breaks_a_picture_or_warns():
         plots.png(galleries.tsne(vectors(10), vectors(10, 1), labels))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.text(max_size=200), st.integers(8, 40), st.integers(1, 5))
 def test_wrapped_text_fits_and_is_printable(text, columns, lines):
     wrapped = plots.wrap(text, columns, lines)
