@@ -90,7 +90,7 @@ def curves(history: pd.DataFrame) -> Figure:
     axes = figure.subplots(2, 1, sharex=True)
     for ax, column, title in zip(axes, ["train_loss", "val_mrr"], ["training loss", "validation MRR"], strict=True):
         ax.set_title(title)
-        for method, look in _looks(history["method"]).items():
+        for method, look in looks(history["method"]).items():
             runs = history[history["method"] == method]
             mean = runs.groupby("epoch")[column].mean()
             ax.plot(mean, markevery=max(1, len(mean) // 10), **look)
@@ -102,7 +102,7 @@ def curves(history: pd.DataFrame) -> Figure:
         axes[0].yaxis.set_major_formatter("{x:g}")
     axes[1].set_xlabel("epoch")
     axes[1].xaxis.get_major_locator().set_params(integer=True)
-    _legend_of_methods(figure, history["method"])
+    legend_of_methods(figure, history["method"])
     return figure
 
 
@@ -118,7 +118,7 @@ def evolution(history: pd.DataFrame) -> Figure:
     figure = Figure((WIDTH, 5.4), layout="constrained")
     ax = figure.subplots()
     training: dict[str, Any] = {"linestyle": "--", "linewidth": 0.9}
-    for method, look in _looks(history["method"]).items():
+    for method, look in looks(history["method"]).items():
         runs = history[history["method"] == method]
         means = runs.groupby("epoch")[["val_mrr", "train_mrr"]].mean()
         colour = look["color"]
@@ -134,7 +134,7 @@ def evolution(history: pd.DataFrame) -> Figure:
     kinds: dict[str, dict[str, Any]] = {"validation": {}, "training": training, "best epoch": {"marker": "o", **BEST}}
     handles = [Line2D([], [], label=name, color="#444444", **look) for name, look in kinds.items()]
     ax.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.08), ncols=3)
-    _legend_of_methods(figure, history["method"], linestyle="-")
+    legend_of_methods(figure, history["method"], linestyle="-")
     return figure
 
 
@@ -173,7 +173,7 @@ def recall_at_k(queries: pd.DataFrame, largest: int = 100) -> Figure:
     k, ticks = np.arange(1, largest + 1), [1, 2, 5, 10, 20, 50, 100]
     axes = figure.subplots(2, 1, sharex=True)
     for ax, (direction, title) in zip(axes, DIRECTIONS.items(), strict=True):
-        for method, look in _looks(queries["method"]).items():
+        for method, look in looks(queries["method"]).items():
             chosen = (queries["method"] == method) & (queries["direction"] == direction)
             ranks = np.sort(queries.loc[chosen, "rank"].to_numpy())
             recall = 100 * np.searchsorted(ranks, k, side="right") / max(1, len(ranks))
@@ -182,7 +182,7 @@ def recall_at_k(queries: pd.DataFrame, largest: int = 100) -> Figure:
         ax.set_xticks(ticks, ticks)
         ax.minorticks_off()
     axes[1].set_xlabel("k, answers looked at")
-    _legend_of_methods(figure, queries["method"])
+    legend_of_methods(figure, queries["method"])
     return figure
 
 
@@ -191,13 +191,13 @@ def _look(i: int) -> dict[str, Any]:
     return {"color": COLOURS[i % 12], "linestyle": LINES[(i + i // 12) % 4], "marker": MARKERS[i % 12]}
 
 
-def _looks(methods: pd.Series) -> dict[str, dict[str, Any]]:
+def looks(methods: pd.Series) -> dict[str, dict[str, Any]]:
     return {name: _look(i) for i, name in enumerate(methods.unique())}
 
 
-def _legend_of_methods(figure: Figure, methods: pd.Series, **changed: Any) -> None:
+def legend_of_methods(figure: Figure, methods: pd.Series, **changed: Any) -> None:
     """Below the figure, which grows by what more than four lines take, so that the axes do not shrink."""
-    handles = [Line2D([], [], label=name, **look | changed) for name, look in _looks(methods).items()]
+    handles = [Line2D([], [], label=name, **look | changed) for name, look in looks(methods).items()]
     lengths = [len(name) for name in methods.unique()]
     half = -(-len(lengths) // 2)
     columns = 2 if max(lengths[:half]) + max(lengths[half:], default=0) <= LETTERS else 1

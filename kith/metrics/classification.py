@@ -1,0 +1,102 @@
+"""How well is the class of an item told: from scores, from the nearest class embedding, or with a linear SVM?
+
+Every figure is an array of one value an item, whose mean is the figure, so that intervals can be bootstrapped.
+"""
+
+from typing import Any, Literal
+
+import numpy as np
+from scipy.spatial.distance import cdist
+
+from kith.errors import KithError
+from kith.metrics.class_similarity import class_labels, similarity_tables
+from kith.similarity import as_array, as_matrix, unit_rows
+
+
+def classification_metrics(scores: Any, labels: Any, similarity: Any = None, k: int = 5) -> dict[str, np.ndarray]:
+    """Figures of predicted against true classes.
+
+    scores: (n, n_classes), higher is likelier, of equal ones the lower class first; or (n,) integers, the
+    predicted classes. labels: (n,) true classes. similarity: (n_classes, n_classes), for example 1 − LCSH.
+
+    Returns (n,) float64 arrays: "accuracy"; "top<k>_accuracy", the true class being among the k best (only from
+    scores of more than k classes); "balanced_accuracy", whose mean is that of the recalls of the classes that
+    occur in `labels`; "hierarchical_accuracy", the similarity of the predicted and the true class (only with
+    `similarity`). Raises KithError for shapes that do not fit, classes out of range and scores that are NaN.
+    """
+    scores = as_array(scores)
+    n_classes = scores.shape[1] if scores.ndim == 2 else None
+    labels = class_labels("labels", labels, n_classes)
+    if not len(labels) or scores.shape[:1] != labels.shape:
+        raise KithError(f"scores of the shape {scores.shape} do not fit {len(labels)} labels")
+    rank = _rank_of(scores, labels) if n_classes else None
+    predicted = class_labels("scores", scores if rank is None else scores.argmax(axis=1))
+    right = (predicted == labels).astype(np.float64)
+    items = np.bincount(labels)
+    figures = {"accuracy": right}
+    if rank is not None and n_classes is not None and k < n_classes:
+        figures[f"top{k}_accuracy"] = (rank < k).astype(np.float64)
+    figures["balanced_accuracy"] = right * len(labels) / (np.count_nonzero(items) * items[labels])
+    if similarity is not None:
+        table = similarity_tables(similarity)[""]
+        class_labels("labels", labels, len(table))
+        figures["hierarchical_accuracy"] = table[class_labels("predicted classes", predicted, len(table)), labels]
+    return figures
+
+
+def nearest_embedding_scores(features: Any, embedding: Any) -> np.ndarray:
+    """−|f − e_c|² of features (n, d) and class embeddings (n_classes, d): (n, n_classes) float64."""
+    features, embedding = as_matrix(features, "features"), as_matrix(embedding, "embedding")
+    if features.shape[1] != embedding.shape[1]:
+        raise KithError(
+            f"features have {features.shape[1]} dimensions, but the class embeddings {embedding.shape[1]}: "
+            "the model was trained for other classes, or has no layer that maps to the embedding"
+        )
+    return -cdist(features, embedding, "sqeuclidean")
+
+
+def svm_scores(
+    train_features: Any,
+    train_labels: Any,
+    features: Any,
+    n_classes: int | None = None,
+    scaling: Literal["l2", "max_abs"] = "l2",
+    c: float = 1.0,
+    seed: int = 0,
+) -> np.ndarray:
+    """Scores of linear SVMs, one a class against the rest, fitted to features of training items.
+
+    train_features (n_train, d), train_labels (n_train,) integers, features (n, d). scaling: rows of length 1, or
+    every dimension divided by its largest absolute training value. c: the weight of the training errors.
+
+    Returns (n, n_classes) float64 signed distances; −inf for classes without a training item. n_classes: default
+    the largest training label + 1. Raises KithError if there is but one class.
+    """
+    from sklearn.svm import LinearSVC
+
+    train, other = (as_matrix(x, "features").astype(np.float64) for x in (train_features, features))
+    labels = class_labels("train_labels", train_labels, n_classes)
+    if len(np.unique(labels)) < 2:
+        raise KithError("train_labels: an SVM needs items of at least two classes")
+    if scaling == "l2":
+        train, other = unit_rows(train, "train_features"), unit_rows(other, "features")
+    elif scaling == "max_abs":
+        largest = np.abs(train).max(axis=0)
+        train, other = (x / np.where(largest > 0, largest, 1) for x in (train, other))
+    else:
+        raise KithError(f"scaling: '{scaling}' is not one of l2, max_abs")
+    machine = LinearSVC(C=c, dual="auto", random_state=seed).fit(train, labels)
+    found = machine.decision_function(other)
+    scores = np.full((len(other), int(labels.max()) + 1 if n_classes is None else n_classes), -np.inf)
+    scores[:, machine.classes_] = found if found.ndim == 2 else np.stack([-found, found], axis=1)
+    return scores
+
+
+def _rank_of(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """How many classes come before the true one."""
+    bad = np.flatnonzero(np.isnan(scores).any(axis=1))
+    if len(bad):
+        raise KithError(f"scores: row {bad[0]} has a NaN ({len(bad)} such rows)")
+    own = scores[np.arange(len(labels)), labels][:, None]
+    lower = np.arange(scores.shape[1]) < labels[:, None]
+    return np.count_nonzero((scores > own) | ((scores == own) & lower), axis=1)
