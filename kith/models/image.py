@@ -1,149 +1,68 @@
 """Image towers: (B, C, H, W) standardised pictures to (B, out_features) vectors."""
 
-import itertools
-import math
-from typing import Any, ClassVar
+import re
+from collections.abc import Callable
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from kith.models.cifar_resnet import CifarResNet
+from kith.models.cnn import CNN
+from kith.models.densenet import DenseNet
 from kith.models.features import VGG
+from kith.models.plain import Plain
+from kith.models.pyramidnet import PyramidNet
+from kith.models.resnet import ResNet
+from kith.models.timm_tower import TimmTower
+from kith.models.wide_resnet import WideResNet
+
+Builder = Callable[..., nn.Module]  # (channels, size, and the groups of the name)
 
 
-class CNN(nn.Sequential):
-    """Plain convolutional tower for small pictures; a position-aware 4×4 grid is kept for the last layer.
+def _cifar_resnet(channels: int, size: int, depth: str, variant: str | None) -> nn.Module:
+    return CifarResNet(channels, int(depth), 32 if variant == "-wfc" else 16, fixed=variant is None)
 
-    One block a halving of the side until 4 pixels remain (3 blocks at 32×32): convolution, batch norm, ReLU,
-    with strides in place of pooling, which is twice as fast on a CPU. Channels double from `width`, up to
-    8·width.
+
+def _pyramidnet(channels: int, size: int, depth: str, widening: str) -> nn.Module:
+    # The published ones of 164 layers or more have bottlenecks.
+    return PyramidNet(channels, int(depth), int(widening), bottleneck=int(depth) >= 164)
+
+
+# Published networks by name. A ResNet of 20, 32, 44, 56 or 110 layers is the one for small pictures.
+PUBLISHED: dict[str, Builder] = {
+    r"plain-11": lambda channels, size: Plain(channels),
+    r"resnet-(18|34|50|101|152)": lambda channels, size, depth: ResNet(channels, size, int(depth), 64),
+    r"resnet-(\d+)(-fc|-wfc)?": _cifar_resnet,
+    r"wrn-(\d+)-(\d+)": lambda channels, size, depth, factor: WideResNet(channels, int(depth), int(factor)),
+    r"pyramidnet-(\d+)-(\d+)": _pyramidnet,
+    r"densenet(-bc)?-(\d+)-(\d+)": lambda channels, size, compact, depth, growth: DenseNet(
+        channels, int(depth), int(growth), compact=compact is not None
+    ),
+    r"timm:(.+)": lambda channels, size, name: TimmTower(name, channels, size),
+}
+
+
+def image_tower(tower: str, channels: int, size: int, depth: int = 18, width: int = 32) -> Any:
+    """The tower named in a method's parameters: cnn, resnet or vgg, with `depth` and `width`, or a published network,
+    whose name says all: plain-11, resnet-18 to -152, resnet-110, -fc or -wfc, wrn-28-10, pyramidnet-272-200,
+    densenet-bc-100-12, timm:<name>.
+
+    Raises ValueError if it does not take pictures, or there is none of that depth.
     """
-
-    def __init__(self, channels: int, size: int, width: int = 32):
-        blocks = max(1, round(math.log2(size / 4)))
-        widths = [min(width * 2**i, width * 8) for i in range(blocks)]
-        # At full resolution one wide kernel with a stride costs a quarter of a block.
-        layers = _conv(channels, widths[0], kernel=5, stride=2)
-        for before, after in itertools.pairwise(widths):
-            layers += _conv(before, after) + _conv(after, after, stride=2)
-        grid = nn.Identity() if size == 4 * 2**blocks else nn.AdaptiveAvgPool2d(4)
-        super().__init__(*layers, grid, nn.Flatten())
-        self.out_features = widths[-1] * 16
-
-
-def _conv(before: int, after: int, kernel: int = 3, stride: int = 1) -> list[nn.Module]:
-    convolution = nn.Conv2d(before, after, kernel, stride, kernel // 2, bias=False)
-    return [convolution, nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
-
-
-class BasicBlock(nn.Module):
-    expansion = 1
-
-    def __init__(self, before: int, width: int, stride: int):
-        super().__init__()
-        self.conv1 = nn.Conv2d(before, width, 3, stride, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, 1, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.relu = nn.ReLU(inplace=True)
-        self.downsample: nn.Module | None = _shortcut(before, width, stride)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
-        return self.relu(y + (x if self.downsample is None else self.downsample(x)))
-
-
-class Bottleneck(nn.Module):
-    expansion = 4
-
-    def __init__(self, before: int, width: int, stride: int):
-        super().__init__()
-        after = width * self.expansion
-        self.conv1 = nn.Conv2d(before, width, 1, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, stride, 1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.conv3 = nn.Conv2d(width, after, 1, bias=False)
-        self.bn3 = nn.BatchNorm2d(after)
-        self.relu = nn.ReLU(inplace=True)
-        self.downsample: nn.Module | None = _shortcut(before, after, stride)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.relu(self.bn1(self.conv1(x)))
-        y = self.bn3(self.conv3(self.relu(self.bn2(self.conv2(y)))))
-        return self.relu(y + (x if self.downsample is None else self.downsample(x)))
-
-
-def _shortcut(before: int, after: int, stride: int) -> nn.Module | None:
-    if stride == 1 and before == after:
-        return None
-    return nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
-
-
-class ResNet(nn.Module):
-    """He et al., CVPR 2016, up to global pooling; parameter names are those of torchvision's models.
-
-    depth 10, 18 and 34 use basic blocks, 50 bottlenecks; width is the channels of the first stage (64 in the
-    paper). Pictures under 64 pixels get a 3×3 stem without pooling.
-    """
-
-    BLOCKS: ClassVar = {
-        10: (BasicBlock, (1, 1, 1, 1)),
-        18: (BasicBlock, (2, 2, 2, 2)),
-        34: (BasicBlock, (3, 4, 6, 3)),
-        50: (Bottleneck, (3, 4, 6, 3)),
-    }
-
-    def __init__(self, channels: int, size: int, depth: int = 18, width: int = 64):
-        super().__init__()
-        block: Any
-        block, counts = self.BLOCKS[depth]
-        small = size < 64
-        self.conv1 = nn.Conv2d(channels, width, 3 if small else 7, 1 if small else 2, 1 if small else 3, bias=False)
-        self.bn1 = nn.BatchNorm2d(width)
-        self.relu = nn.ReLU(inplace=True)
-        self.maxpool = nn.Identity() if small else nn.MaxPool2d(3, 2, 1)
-        stages = []
-        before = width
-        for stage, count in enumerate(counts):
-            blocks = []
-            for i in range(count):
-                blocks.append(block(before, width * 2**stage, 2 if stage and i == 0 else 1))
-                before = width * 2**stage * block.expansion
-            stages.append(nn.Sequential(*blocks))
-        self.layer1, self.layer2, self.layer3, self.layer4 = stages
-        self.out_features = before
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
-        for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
-            x = layer(x)
-        return x.mean(dim=(2, 3))
-
-    def load_torchvision(self, state: dict[str, Tensor]) -> None:
-        """Take the weights of a torchvision ResNet of the same depth; its classifier `fc` is left out.
-
-        Raises ValueError that names the parameters which are missing or of another shape.
-        """
-        own = self.state_dict()
-        unfit = [k for k, v in own.items() if k not in state or state[k].shape != v.shape]
-        unfit = [k for k in unfit if not k.endswith("num_batches_tracked")]
-        if unfit:
-            raise ValueError(f"weights do not fit this ResNet (depth, width 64 and RGB are needed): {unfit[:5]}")
-        self.load_state_dict({k: state.get(k, v) for k, v in own.items()})
-
-
-def image_tower(tower: str, channels: int, size: int, depth: int = 18, width: int = 32) -> CNN | ResNet | VGG:
-    """The tower named in a method's parameters. Raises ValueError if it does not take pictures."""
     if tower == "cnn":
         return CNN(channels, size, width)
     if tower == "resnet":
         return ResNet(channels, size, depth, width)
     if tower == "vgg":
         return VGG(channels, width)
-    raise ValueError(f"the {tower} tower does not take pictures; choose cnn, resnet or vgg")
+    for pattern, build in PUBLISHED.items():
+        if match := re.fullmatch(pattern, tower):
+            return build(channels, size, *match.groups())
+    raise ValueError(
+        f"the {tower} tower does not take pictures; choose cnn, resnet, vgg or a published network, as plain-11, "
+        "resnet-50, resnet-110-wfc, wrn-28-10, pyramidnet-272-200, densenet-bc-100-12 or timm:<name>"
+    )
 
 
 @torch.no_grad()

@@ -1,0 +1,44 @@
+"""Layers that start, and count, as in Keras, with which the published networks for small pictures were trained.
+
+Kernels are Glorot-uniform, biases 0; batch norm has ε 1e-3 and keeps 99 % of its running statistics a step.
+"""
+
+from collections.abc import Callable
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+def convolution(
+    before: int,
+    after: int,
+    kernel: int = 3,
+    stride: int = 1,
+    start: Callable[[Tensor], Tensor] = nn.init.xavier_uniform_,
+) -> nn.Conv2d:
+    """With a bias, padded so that stride 1 keeps the size."""
+    layer = nn.Conv2d(before, after, kernel, stride, kernel // 2)
+    start(layer.weight)
+    nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
+    return layer
+
+
+def batch_norm(channels: int) -> nn.BatchNorm2d:
+    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
+
+
+def dense(before: int, after: int) -> nn.Linear:
+    layer = nn.Linear(before, after)
+    nn.init.xavier_uniform_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def padded_shortcut(x: Tensor, channels: int, stride: int, *, centred: bool) -> Tensor:
+    """A shortcut without parameters: averages over stride × stride pixels, and channels of zeros, behind the
+    others or, `centred`, on both sides."""
+    if stride > 1:
+        x = F.avg_pool2d(x, stride, ceil_mode=True)
+    more = channels - x.shape[1]
+    front = more // 2 if centred else 0
+    return F.pad(x, (0, 0, 0, 0, front, more - front)) if more else x
