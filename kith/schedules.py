@@ -1,0 +1,75 @@
+"""Learning rates as functions of the epoch or step alone, counted from 0: a resumed training goes on exactly.
+
+For torch.optim.lr_scheduler.LambdaLR, divide by the optimiser's own rate, or set that to 1.
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+
+
+def sgdr(epoch: int, base: int = 12, multiplier: int = 2, maximum: float = 0.1, minimum: float = 1e-6) -> float:
+    """Half cosines with warm restarts (Loshchilov & Hutter, ICLR 2017); a cycle is `multiplier` times the last one.
+
+    Epoch 0 of a cycle of T has the maximum, any other epoch j minimum + ½(maximum − minimum)(1 + cos(π(j+1)/T)), so
+    that the last one has the minimum (Barz & Denzler, WACV 2019). Raises ValueError for a cycle without epochs.
+    """
+    if base < 1 or multiplier < 1:
+        raise ValueError(f"cycles of SGDR need at least one epoch: base {base}, multiplier {multiplier}")
+    length = base
+    while epoch >= length:
+        epoch -= length
+        length *= multiplier
+    return maximum if epoch == 0 else _cosine(epoch + 1, length, maximum, minimum)
+
+
+def sgdr_epochs(cycles: int = 5, base: int = 12, multiplier: int = 2) -> int:
+    """Epochs of whole cycles: 372 by default."""
+    return sum(base * multiplier**i for i in range(cycles))
+
+
+def continuous_decay(step: int, final: float, steps: int) -> float:
+    """A factor on any schedule, 1 / (1 + decay·step): from 1 at step 0 to `final` after `steps`."""
+    return 1 / (1 + (1 / final - 1) * step / steps)
+
+
+def step_list(epoch: int, rates: Sequence[tuple[int, float]]) -> float:
+    """The rate of the last (epoch, rate) that is reached; before the first one, the first rate.
+
+    Raises ValueError if there are none or their epochs do not rise.
+    """
+    starts = [start for start, _ in rates]
+    if not starts or any(a >= b for a, b in itertools.pairwise(starts)):
+        raise ValueError(f"a step list needs (epoch, rate) with rising epochs, not {list(rates)}")
+    return next((rate for start, rate in reversed(rates) if epoch >= start), rates[0][1])
+
+
+def resnet(epoch: int, maximum: float = 0.1) -> float:
+    """He et al. (CVPR 2016) on CIFAR, over 164 epochs: a tenth of the maximum for one epoch of warm-up, the maximum,
+    a tenth from epoch 80, a hundredth from epoch 120."""
+    return step_list(epoch, ((0, maximum / 10), (1, maximum), (80, maximum / 10), (120, maximum / 100)))
+
+
+def cyclical(step: int, half_cycle: int, maximum: float = 0.1, minimum: float = 1e-5) -> float:
+    """Triangles: from the minimum to the maximum in `half_cycle` steps and back (Smith, WACV 2017)."""
+    cycle = math.floor(1 + step / (2 * half_cycle))
+    height = max(0.0, 1 - abs(step / half_cycle - 2 * cycle + 1))
+    return minimum + (maximum - minimum) * height
+
+
+def one_cycle(
+    step: int, steps: int, maximum: float = 0.1, rise: float = 0.3, start: float = 25, final: float = 1e4
+) -> float:
+    """Half a cosine up over the share `rise`, below 1, of all steps, half a cosine down (Smith & Topin, 2018).
+
+    The rates of torch's OneCycleLR: from maximum / start over the maximum to maximum / start / final.
+    """
+    top = rise * steps - 1
+    low = maximum / start
+    if step < top:
+        return _cosine(step, top, low, maximum)
+    return _cosine(step - top, steps - 1 - top, maximum, low / final)
+
+
+def _cosine(step: float, steps: float, first: float, last: float) -> float:
+    return last + (first - last) * (1 + math.cos(math.pi * step / steps)) / 2
