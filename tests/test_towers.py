@@ -271,7 +271,12 @@ def test_timm_towers_that_do_not_fit_are_refused(timm):
         image_tower("timm:some_net", 3, 32)
 
 
-def test_timm_that_is_not_installed_is_named(monkeypatch):
+def test_timm_that_is_missing_or_broken_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(ValueError, match="pip install timm"):
+        image_tower("timm:resnet18", 3, 32)
+    (tmp_path / "timm.py").write_text("raise RuntimeError('operator torchvision::nms does not exist')")
+    monkeypatch.delitem(sys.modules, "timm")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ValueError, match=r"torchvision made for this torch.*nms does not exist"):
         image_tower("timm:resnet18", 3, 32)

@@ -37,6 +37,8 @@ class TimmTower(nn.Module):
 def _timm(name: str) -> Any:
     try:
         import timm
-    except ImportError as error:
-        raise ValueError(f"the tower timm:{name} needs the package timm: pip install timm") from error
+    except (ImportError, RuntimeError) as error:  # torchvision, which timm needs, raises either
+        raise ValueError(
+            f"the tower timm:{name} needs timm and a torchvision made for this torch: pip install timm ({error})"
+        ) from error
     return timm
