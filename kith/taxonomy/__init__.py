@@ -1,0 +1,6 @@
+"""Taxonomies of classes: who is whose parent, and how similar that makes two classes."""
+
+from kith.taxonomy.files import Id, read_names
+from kith.taxonomy.taxonomy import Taxonomy
+
+__all__ = ["Id", "Taxonomy", "read_names"]
