@@ -15,7 +15,6 @@ import numpy as np
 from kith.errors import KithError, listed
 from kith.taxonomy import Id
 
-
 KEYS = ("embedding", "ind2label", "label2ind")
 
 
@@ -154,7 +153,7 @@ def _frombuffer(raw: Any, dtype: _DType, shape: Any, order: str, *_: Any) -> _Ar
     return _Array(shape, dtype, raw, order)
 
 
-FUNCTIONS = {
+FUNCTIONS: dict[tuple[str, str], Callable[..., Any]] = {
     ("numpy._core.multiarray", "_reconstruct"): lambda *_: _Array(),
     ("numpy._core.multiarray", "scalar"): _scalar,
     ("numpy._core.numeric", "_frombuffer"): _frombuffer,
