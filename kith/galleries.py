@@ -82,19 +82,20 @@ def neighbors(rows: Sequence[Sequence[tuple[np.ndarray | None, str, float]]]) ->
 
 
 @styled
-def tsne(images: np.ndarray, texts: np.ndarray, labels: Sequence[str], seed: int = 0) -> Figure:
-    """The plane of n items: pictures as circles, texts as triangles, a line joining each pair.
+def tsne(images: np.ndarray, texts: np.ndarray | None, labels: Sequence[str], seed: int = 0) -> Figure:
+    """The plane of n items: pictures as circles, texts, if any, as triangles, a line joining each pair.
 
     images, texts: (n, d) unit rows, n ≥ 2. labels: n names, "" for none; the six most frequent have colours.
     van der Maaten and Hinton, "Visualizing Data using t-SNE", JMLR 2008.
     """
-    places = _project(np.concatenate([images, texts]), seed).reshape(2, len(labels), 2)
+    sides = [images] if texts is None else [images, texts]
+    places = _project(np.concatenate(sides), seed).reshape(len(sides), len(labels), 2)
     names = pd.Series(labels, dtype=str)
     colours = dict(zip(names[names != ""].value_counts().index, COLOURS[:6], strict=False))
     figure = Figure((WIDTH, 6), layout="constrained")
     ax = figure.subplots()
     ax.axis("off")
-    pairs = list(places.transpose(1, 0, 2))
+    pairs = list(places.transpose(1, 0, 2)) if texts is not None else []
     ax.add_collection(LineCollection(pairs, colors="#C8C8C8", linewidths=0.6, zorder=1))
     handles = []
     for kind, (x, y), marker, plain in zip(("image", "text"), places.transpose(0, 2, 1), "o^", COLOURS, strict=False):

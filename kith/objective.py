@@ -9,54 +9,105 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kith import losses
+from kith.models import DualEncoder
+from kith.terms import CLASS_TERMS, NEIGHBOR_TERMS
+
+
+@dataclass
+class Classes:
+    """The pictures of a batch whose class is known.
+
+    features: (n, d) embeddings before the projection; label: (n,) class numbers; hidden, logits: (n, d) and (n, C)
+    of the model's classifier, if it has one; targets: (C, d) class embeddings, if it has any.
+    """
+
+    features: Tensor
+    label: Tensor
+    hidden: Any = None
+    logits: Any = None
+    targets: Any = None
+
+    @classmethod
+    def of(cls, model: DualEncoder, features: Tensor, label: Tensor) -> "Classes":
+        """features (B, d) and label (B,), −1 where unknown, of all pictures of a batch."""
+        hidden = logits = None
+        known = label >= 0
+        if model.classifier is not None:
+            # Batch norm sees the whole batch.
+            hidden = model.classifier.hidden(features)[known]
+            logits = model.classifier.output(hidden)
+        return cls(features[known], label[known], hidden, logits, model.targets)
 
 
 @dataclass
 class Batch:
-    """Embeddings of a batch. image, text: (B, d) unit rows; group: (B,) integers.
+    """Embeddings of a batch. image, text: (B, d) unit rows; text is None without a text side; group: (B,) integers.
 
     neighbors: for each neighbour drawn, (image (B, d), text (B, d)); has_neighbor: (B,) bool;
-    correlations: (d,) canonical correlations of the batch, where the model has a CCA layer.
+    correlations: (d,) canonical correlations of the batch, where the model has a CCA layer;
+    classes: for objectives with class terms.
     """
 
     image: Tensor
-    text: Tensor
+    text: Any
     group: Tensor
     neighbors: list[tuple[Tensor, Tensor]]
     has_neighbor: Tensor
     correlations: Tensor | None = None
+    classes: Classes | None = None
 
 
 class Objective(nn.Module):
     """terms: name of a loss → its parameters with `weight`, as `methods.<name>.losses` in params.yaml.
 
-    Called with a Batch, it returns the weighted sum and the value of each term. Learned temperatures are its
-    parameters. Terms that need neighbours see only the items that have one, and are 0 where there is none.
-    `epoch`, counted from 1, is set by the training loop.
+    Called with a Batch, it returns the weighted sum and the value of each term. Learned temperatures, class centres
+    and label embeddings are its parameters; for these it is told the width of the embeddings before the projection
+    and the number of classes. Terms that need neighbours, or labels, see only the items that have one, and are 0
+    where there is none. `epoch`, counted from 1, is set by the training loop.
     """
 
     epoch = 1
 
-    def __init__(self, terms: dict[str, dict[str, Any]]):
+    def __init__(self, terms: dict[str, dict[str, Any]], dim: int = 0, classes: int = 0):
         super().__init__()
         self.terms = terms
         self.log_scale = nn.ParameterDict()
         self.bias = nn.ParameterDict()
         for name, options in terms.items():
-            if "temperature" in options:
+            if "temperature" in options and name not in CLASS_TERMS:
                 start = torch.tensor(-math.log(options["temperature"]))
                 self.log_scale[name] = nn.Parameter(start, requires_grad=options["learn_temperature"])
         if "siglip" in terms:
             self.bias["siglip"] = nn.Parameter(torch.tensor(-10.0))
+        if "center" in terms:
+            self.centers = nn.Parameter(torch.zeros(classes, dim))
+        if "label_embedding" in terms:
+            self.second_output = nn.Linear(dim, classes)
+            self.label_table = nn.Parameter(torch.eye(classes))
 
     @property
     def uses_neighbors(self) -> bool:
-        return not {"angular_image", "angular_text"}.isdisjoint(self.terms)
+        return not set(self.terms).isdisjoint(NEIGHBOR_TERMS)
+
+    @property
+    def uses_texts(self) -> bool:
+        return not set(self.terms) <= set(CLASS_TERMS)
+
+    @property
+    def uses_classes(self) -> bool:
+        return not set(self.terms).isdisjoint(CLASS_TERMS)
 
     def forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        values = {name: getattr(self, f"_{name}")(batch, options) for name, options in self.terms.items()}
+        values = {name: self._value(name, batch, options) for name, options in self.terms.items()}
         total = torch.stack([self.terms[name]["weight"] * value for name, value in values.items()]).sum()
         return total, values
+
+    def _value(self, name: str, batch: Batch, options: dict[str, Any]) -> Tensor:
+        if name not in CLASS_TERMS:
+            return getattr(self, f"_{name}")(batch, options)
+        if batch.classes is None or not len(batch.classes.label):
+            return batch.image.new_zeros(())
+        return getattr(self, f"_{name}")(batch.classes, options)
 
     def _scale(self, name: str) -> Tensor:
         # CLIP bounds the scale at 100, so that the logits cannot run away.
@@ -103,6 +154,23 @@ class Objective(nn.Module):
             _angular(batch.text, text, batch.text, batch, options, batch.has_neighbor) for _, text in batch.neighbors
         ]
         return torch.stack(values).mean() if values else batch.text.new_zeros(())
+
+    def _cross_entropy(self, known: Classes, options: dict[str, Any]) -> Tensor:
+        return losses.cross_entropy(known.logits, known.label, options["smoothing"])
+
+    def _class_embedding(self, known: Classes, options: dict[str, Any]) -> Tensor:
+        return getattr(losses, options["similarity"])(known.features, known.targets[known.label])
+
+    def _devise(self, known: Classes, options: dict[str, Any]) -> Tensor:
+        return losses.devise(known.features, known.label, known.targets, options["margin"])
+
+    def _center(self, known: Classes, options: dict[str, Any]) -> Tensor:
+        return losses.center_loss(known.features, known.label, self.centers)
+
+    def _label_embedding(self, known: Classes, options: dict[str, Any]) -> Tensor:
+        second, rows = self.second_output(known.hidden.detach()), self.label_table[known.label]
+        shape = (options["temperature"], options["alpha"], options["beta"])
+        return losses.label_embedding(known.logits, second, rows, known.label, *shape)
 
 
 def _angular(

@@ -5,7 +5,8 @@ For torch.optim.lr_scheduler.LambdaLR, divide by the optimiser's own rate, or se
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 
 def sgdr(epoch: int, base: int = 12, multiplier: int = 2, maximum: float = 0.1, minimum: float = 1e-6) -> float:
@@ -69,6 +70,46 @@ def one_cycle(
     if step < top:
         return _cosine(step, top, low, maximum)
     return _cosine(step - top, steps - 1 - top, maximum, low / final)
+
+
+def warm_up(step: int, steps: int, maximum: float, warm: int, cosine: bool) -> float:
+    """A straight line up to the maximum in `warm` steps, then the maximum, or half a cosine down to 0."""
+    if step < warm:
+        return maximum * ((step + 1) / warm)
+    return maximum * (0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))) if cosine else maximum
+
+
+def of(
+    name: str, maximum: float, *, steps_per_epoch: int, epochs: int, warmup: float = 0.05, options: Any = None
+) -> Callable[[int], float]:
+    """The rate at each step, counted from 0, of the schedule that a method names.
+
+    constant, cosine: `warm_up` over the share `warmup` of all steps; steps, resnet, sgdr change with the epoch;
+    cyclical, one_cycle with the step. options: as their functions take them, of cyclical half_cycle in epochs; of
+    sgdr, `final` is that of `continuous_decay`. Raises ValueError for options that do not fit.
+    """
+    options, steps = options or {}, epochs * steps_per_epoch
+    if name in ("constant", "cosine"):
+        warm = max(1, round(warmup * steps))
+        return lambda step: warm_up(step, steps, maximum, warm, name == "cosine")
+    if name == "sgdr":
+        given = dict(options)
+        final = given.pop("final", None) or 1.0
+        return lambda step: (
+            sgdr(step // steps_per_epoch, maximum=maximum, **given) * continuous_decay(step, final, steps)
+        )
+    if name == "steps":
+        rates = tuple((int(epoch), float(rate)) for epoch, rate in options or [(0, maximum)])
+        return lambda step: step_list(step // steps_per_epoch, rates)
+    if name == "resnet":
+        return lambda step: resnet(step // steps_per_epoch, maximum)
+    if name == "cyclical":
+        half = max(1, round(options["half_cycle"] * steps_per_epoch))
+        return lambda step: cyclical(step, half, maximum, options["minimum"])
+    if name == "one_cycle":
+        # The rate of the step after the last is asked for, and not used.
+        return lambda step: one_cycle(min(step, steps - 1), steps, maximum, **options)
+    raise ValueError(f"no schedule '{name}'")
 
 
 def _cosine(step: float, steps: float, first: float, last: float) -> float:

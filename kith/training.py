@@ -1,7 +1,6 @@
 """The one training loop: any towers, any objective, one process or several, exact resume."""
 
 import copy
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,35 +11,20 @@ from lightning.fabric import Fabric
 from torch import Tensor, distributed, nn
 from tqdm import tqdm
 
+from kith import schedules
 from kith.augment import augment
-from kith.metrics.cross_modal import cross_modal_retrieval
 from kith.models import DualEncoder
 from kith.models.dual_encoder import UnitLayer
-from kith.models.embed import embed_images, embed_texts, encode_pairs
-from kith.objective import Batch, Objective
+from kith.models.embed import encode_pairs
+from kith.objective import Batch, Classes, Objective
 from kith.refinement import Refinement
-from kith.sampling import NeighborSampler, PairSampler, generator
-from kith.views import View
+from kith.sampling import PairSampler, generator
+from kith.training_data import TrainingData
+from kith.validation import validate
 
-PER_STEP = ("constant", "cosine")  # schedules that count steps, not epochs
+PER_EPOCH = ("plateau", "refine")  # schedules that look at what an epoch has reached; all others count steps
 State = dict[str, Any]
 Record = dict[str, float]
-
-
-@dataclass(frozen=True)
-class PairData:
-    """The two sides of all items; rows of both are found by the number of the item.
-
-    groups: (n_items,) integers, equal for items that are the same thing; train, val: items with both sides.
-    neighbors: needed by objectives with neighbourhood terms.
-    """
-
-    image: View
-    text: View
-    groups: np.ndarray
-    train: np.ndarray
-    val: np.ndarray
-    neighbors: NeighborSampler | None = None
 
 
 @dataclass(frozen=True)
@@ -54,13 +38,20 @@ class TrainingConfig:
     neighbor_count: int = 1
     neighbor_among: int = 10
     augment: dict[str, Any] | None = None
+    head_epochs: int = 0
     optimizer: str = "adamw"
+    momentum: float = 0.9
+    nesterov: bool = True
     lr: float = 1e-3
     weight_decay: float = 1e-4
     l2: float = 0.0
     clip_norm: float | None = None
     schedule: str = "cosine"
     warmup: float = 0.05
+    sgdr: dict[str, Any] | None = None
+    steps: list[tuple[int, float]] | None = None
+    cyclical: dict[str, Any] | None = None
+    one_cycle: dict[str, Any] | None = None
     plateau_patience: int = 5
     refine: dict[str, Any] | None = None
     early_stopping: int | None = None
@@ -68,7 +59,7 @@ class TrainingConfig:
     seed: int = 0
 
 
-class PairTask(nn.Module):
+class Task(nn.Module):
     """Model and objective as one module, so that both are moved, wrapped and trained together."""
 
     def __init__(self, model: DualEncoder, objective: Objective):
@@ -77,12 +68,17 @@ class PairTask(nn.Module):
         self.objective = objective
 
     def forward(
-        self, images: Tensor, texts: tuple[Tensor, ...], group: Tensor, has_neighbor: Tensor
+        self,
+        images: Tensor,
+        texts: tuple[Tensor, ...],
+        group: Tensor,
+        has_neighbor: Tensor,
+        label: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The first len(group) rows are the batch; any further ones are its neighbours, batch after batch."""
         size = len(group)
         image, *neighbor_images = map(_gather, self.model.encode_images(images).split(size))
-        text, *neighbor_texts = map(_gather, self.model.encode_texts(*texts).split(size))
+        text, *neighbor_texts = map(_gather, self.model.encode_texts(*texts).split(size)) if texts else [None]
         # The sums of exponentials need float32 whatever precision the towers run in.
         with torch.autocast(image.device.type, enabled=False):
             space = self.model.projection.project(image, text)
@@ -91,11 +87,12 @@ class PairTask(nn.Module):
             ]
             batch = Batch(
                 space.first(image),
-                space.second(text),
+                None if text is None else space.second(text),
                 _gather(group),
                 neighbors,
                 _gather(has_neighbor),
                 space.correlations,
+                None if label is None else Classes.of(self.model, image, _gather(label)),
             )
             return self.objective(batch)
 
@@ -126,7 +123,7 @@ class _AllGather(torch.autograd.Function):
 def fit(
     model: DualEncoder,
     objective: Objective,
-    data: PairData,
+    data: TrainingData,
     config: TrainingConfig,
     fabric: Fabric,
     *,
@@ -136,13 +133,13 @@ def fit(
 ) -> list[Record]:
     """Train `model` in place, ending with the weights of its best epoch; returns one record an epoch.
 
-    The best epoch is that of the highest validation MRR (config.select "mrr") or the lowest validation loss.
+    The best epoch is that of the highest validation figure that config.select names, or the lowest validation loss.
     A projection that is learned from data is fitted to the epoch's items before each validation.
     After every epoch `on_checkpoint` gets a state; given back as `resume`, training goes on as if it had not
     stopped: all randomness comes from (seed, epoch), so the result is the same bytes.
     Raises FloatingPointError when the loss is not finite, unless a refinement is left, which then comes at once.
     """
-    task = PairTask(model, objective)
+    task = Task(model, objective)
     optimizer = _optimizer(task, config)
     wrapped, stepper = fabric.setup(task, optimizer)
     sampler = PairSampler(
@@ -171,9 +168,9 @@ def fit(
             _back_to_best(task, optimizer, best, config.lr * schedule.factor)
             continue
         _refit(wrapped, data, np.concatenate(sampler.epoch(epoch)), config, fabric, epoch)
-        record |= _validate(wrapped, data, seen, config, fabric)
+        record |= validate(wrapped, data, seen, config.batch_size, fabric)
         history.append(record)
-        score = record["val_mrr"] if config.select == "mrr" else -record["val_loss"]
+        score = -record["val_loss"] if config.select == "loss" else record[f"val_{config.select}"]
         improved = score > best["score"] or (config.schedule == "refine" and score == best["score"])
         if improved:
             best = {"score": score, "epoch": epoch, **_copy({"model": model.state_dict()})}
@@ -203,7 +200,7 @@ def fit(
     return history
 
 
-def _back_to_best(task: PairTask, optimizer: torch.optim.Optimizer, best: State, lr: float) -> None:
+def _back_to_best(task: Task, optimizer: torch.optim.Optimizer, best: State, lr: float) -> None:
     task.model.load_state_dict(best["model"])
     task.objective.load_state_dict(best["objective"])
     optimizer.load_state_dict(copy.deepcopy(best["optimizer"]))
@@ -216,7 +213,7 @@ def _copy(state: State) -> State:
     return torch.utils._pytree.tree_map_only(Tensor, lambda x: x.detach().cpu().clone(), state)
 
 
-def _as_many_groups(data: PairData, seed: int) -> np.ndarray:
+def _as_many_groups(data: TrainingData, seed: int) -> np.ndarray:
     """Training items of as many groups as there are in validation, the same in every epoch: what is seen and
     what is not can then be compared."""
     groups = np.unique(data.groups[data.train])
@@ -230,7 +227,7 @@ def _train_epoch(
     optimizer: Any,
     schedule: Any,
     sampler: PairSampler,
-    data: PairData,
+    data: TrainingData,
     config: TrainingConfig,
     fabric: Fabric,
     epoch: int,
@@ -256,18 +253,27 @@ def _train_epoch(
             raise FloatingPointError(f"the loss is {loss.item()} in epoch {epoch}, batch {step + 1} of {len(batches)}")
         optimizer.zero_grad()
         fabric.backward(loss)
+        if epoch <= config.head_epochs:
+            _keep_towers(model)
         if config.clip_norm is not None:
             fabric.clip_gradients(task, optimizer, max_norm=config.clip_norm)
         optimizer.step()
-        if config.schedule in PER_STEP:
+        if config.schedule not in PER_EPOCH:
             schedule.step()
         for name, value in {"loss": loss, **terms}.items():
             totals[name] = totals.get(name, 0) + value.detach()
     return {f"train_{name}": float(total) / len(batches) for name, total in totals.items()}
 
 
+def _keep_towers(model: DualEncoder) -> None:
+    """Without gradients the optimizer leaves the towers as they are."""
+    for tower in (model.image_tower, model.text_tower):
+        for parameter in tower.parameters() if tower is not None else ():
+            parameter.grad = None
+
+
 def _batch(
-    data: PairData,
+    data: TrainingData,
     rows: np.ndarray,
     neighbors: bool,
     config: TrainingConfig,
@@ -275,7 +281,7 @@ def _batch(
     epoch: int,
     step: int,
 ) -> tuple[Any, ...]:
-    """This process's share of a batch: pictures, texts, groups, and who has a neighbour.
+    """This process's share of a batch: pictures, texts, groups, who has a neighbour, and classes.
 
     Every process draws for the whole batch, then takes its rows, so the draws do not depend on their number.
     """
@@ -289,17 +295,18 @@ def _batch(
             drawn.append(np.where(has_neighbor, near, rows))
     share = slice(fabric.global_rank, len(rows) - len(rows) % fabric.world_size, fabric.world_size)
     (images,), texts = (
-        view.take(np.concatenate([view.one_of(each, random)[share] for each in drawn]))
+        view.take(np.concatenate([view.one_of(each, random)[share] for each in drawn])) if view is not None else ()
         for view in (data.image, data.text)
     )
-    group = torch.from_numpy(data.groups[rows[share]])
-    return fabric.to_device((images, texts, group, torch.from_numpy(has_neighbor[share])))
+    of_items = [data.groups[rows], has_neighbor] + ([] if data.labels is None else [data.labels[rows]])
+    of_rows = (torch.from_numpy(each[share]) for each in of_items)
+    return fabric.to_device((images, texts, *of_rows))
 
 
-def _refit(task: Any, data: PairData, items: np.ndarray, config: TrainingConfig, fabric: Fabric, epoch: int) -> None:
+def _refit(task: Any, data: TrainingData, items: np.ndarray, config: TrainingConfig, fabric: Fabric, epoch: int) -> None:
     """Fit the projection to all of the epoch's items, in place of the last batch (Dorfer et al., IJMIR 2018)."""
     layer = task.model.projection
-    if isinstance(layer, UnitLayer):
+    if isinstance(layer, UnitLayer) or data.text is None:
         return
     task.eval()
     random = generator(config.seed, epoch, 0, 5)
@@ -308,88 +315,40 @@ def _refit(task: Any, data: PairData, items: np.ndarray, config: TrainingConfig,
         layer.refit(encode_pairs(task.model, data.image, image_rows, data.text, text_rows, config.batch_size))
 
 
-def _validate(task: Any, data: PairData, seen: np.ndarray, config: TrainingConfig, fabric: Fabric) -> Record:
-    """Loss, distance of the pairs and retrieval on the whole validation split; distance and MRR on seen items."""
-    task.eval()
-    trained, _, _ = _retrieval(task.model, data, seen, config, fabric)
-    record, image, text = _retrieval(task.model, data, data.val, config, fabric)
-    return {
-        "val_loss": _validation_loss(task, data, image, text, config, fabric),
-        **{f"val_{name}": value for name, value in record.items()},
-        **{f"train_{name}": trained[name] for name in ("mrr", "distance")},
-    }
-
-
-def _retrieval(
-    model: DualEncoder, data: PairData, items: np.ndarray, config: TrainingConfig, fabric: Fabric
-) -> tuple[Record, np.ndarray, np.ndarray]:
-    """Retrieval among `items`, averaged over both directions, and the vectors of each item and its first text."""
-    (image_rows, _), (text_rows, owner) = (view.all_of(items) for view in (data.image, data.text))
-    with fabric.autocast():
-        image = embed_images(model, data.image, image_rows, config.batch_size)
-        text = embed_texts(model, data.text, text_rows, config.batch_size)
-    image_group, text_group = data.groups[items], data.groups[owner]
-    both = [
-        cross_modal_retrieval(text, image, text_group[:, None] == image_group[None, :]),
-        cross_modal_retrieval(image, text, image_group[:, None] == text_group[None, :]),
-    ]
-    names = ("mrr", "R@1", "R@10", "median_rank")
-    record = {name: float(np.mean([result[name] for result in both])) for name in names}
-    first = text[np.searchsorted(owner, items)]
-    record["distance"] = float(np.mean(1 - np.einsum("ij,ij->i", image, first)))
-    return record, image, first
-
-
-@torch.no_grad()
-def _validation_loss(
-    task: Any, data: PairData, image: np.ndarray, text: np.ndarray, config: TrainingConfig, fabric: Fabric
-) -> float:
-    """The objective without its neighbourhood terms, each item with its first text."""
-    losses, sizes = [], []
-    for start in range(0, len(image), config.batch_size):
-        part = slice(start, start + config.batch_size)
-        group = torch.from_numpy(data.groups[data.val[part]])
-        tensors = torch.from_numpy(image[part]), torch.from_numpy(text[part]), group, group < 0
-        image_part, text_part, group, nobody = fabric.to_device(tensors)
-        losses.append(float(task.objective(Batch(image_part, text_part, group, [], nobody))[0]))
-        sizes.append(len(group))
-    return float(np.average(losses, weights=sizes))
-
-
-def _optimizer(task: PairTask, config: TrainingConfig) -> torch.optim.Optimizer:
-    """Weight decay on matrices and kernels only, as is usual; not on biases, norms and temperatures.
+def _optimizer(task: Task, config: TrainingConfig) -> torch.optim.Optimizer:
+    """Weight decay on the model's matrices and kernels only, as is usual; not on biases, norms, temperatures, and
+    what the objective knows of the classes.
 
     `l2` adds l2·Σw² over every parameter to the objective (Dorfer et al.), here as its gradient 2·l2·w.
     """
-    parameters = [p for p in task.parameters() if p.requires_grad]
     decays = {True: config.weight_decay, False: 0.0}
     if config.l2:
         decays = dict.fromkeys(decays, 2 * config.l2)
+    matrices = {p for p in task.model.parameters() if p.ndim >= 2}
     groups = [
-        {"params": [p for p in parameters if (p.ndim >= 2) == matrix], "weight_decay": decay}
+        {"params": [p for p in task.parameters() if p.requires_grad and (p in matrices) == matrix], "weight_decay": decay}
         for matrix, decay in decays.items()
     ]
     if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=config.lr, momentum=0.9, nesterov=True)
+        return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov)
+    if config.optimizer == "adagrad":
+        return torch.optim.Adagrad(groups, lr=config.lr)
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer]
     return kind(groups, lr=config.lr, fused=True)
 
 
 def _schedule(optimizer: torch.optim.Optimizer, config: TrainingConfig, steps_per_epoch: int) -> Any:
-    """Per step: linear warm-up, then constant or half a cosine. Per epoch: reduction on a plateau of val_loss, or
-    refinement."""
+    """Per epoch: reduction on a plateau of val_loss, or refinement. Per step: a function of the step alone."""
     if config.schedule == "plateau":
         return torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=config.plateau_patience)
     if config.schedule == "refine":
         return Refinement(**(config.refine or {}))
-    steps = config.epochs * steps_per_epoch
-    warm = max(1, round(config.warmup * steps))
-
-    def factor(step: int) -> float:
-        if step < warm:
-            return (step + 1) / warm
-        return (
-            0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm))) if config.schedule == "cosine" else 1.0
-        )
-
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+    rate = schedules.of(
+        config.schedule,
+        config.lr,
+        steps_per_epoch=steps_per_epoch,
+        epochs=config.epochs,
+        warmup=config.warmup,
+        options=getattr(config, config.schedule, None),
+    )
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step) / config.lr)

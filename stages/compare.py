@@ -11,9 +11,23 @@ from kith.errors import KithError
 from kith.metrics.gallery import DIRECTIONS
 from kith.metrics.statistics import Resamples, holm, paired_test, percentile_interval
 from stages import cli, files, leaderboard, params, tracking
+from stages.evaluate_classes import DIRECTION as IMAGES
 
 DECIMALS = 6
 QUERY = ["split", "direction", "row", "text"]  # what names a query
+CERTAINTY = ("low", "high", "p")
+
+
+class Task(NamedTuple):
+    """What methods are compared by: a figure, the directions whose queries it is the mean of, the column of
+    queries.parquet that holds its value for each, and how the columns of its interval and test begin."""
+
+    figure: str
+    directions: tuple[str, ...]
+    value: str
+    prefix: str
+
+
 SUMMARY = {  # name in metrics/<method>.json → figures of the leaderboard, averaged
     "R@1 t2i": ["text_to_image/R@1"],
     "R@10 t2i": ["text_to_image/R@10"],
@@ -21,6 +35,8 @@ SUMMARY = {  # name in metrics/<method>.json → figures of the leaderboard, ave
     "R@10 i2t": ["image_to_text/R@10"],
     "MRR": ["mean/mrr"],
     "median rank": ["text_to_image/median_rank", "image_to_text/median_rank"],
+    "mAP i2i": ["image_to_image/map"],
+    "accuracy": ["classifier/accuracy"],
 }
 
 
@@ -41,58 +57,89 @@ def main(*, data: Path, neighbors: Path, runs: Path, out: Path) -> None:
     board = rank(done, settings)
     quality = _load(neighbors / "quality.json", files.read_json, "neighbors")
     dataset = _load(data / "dataset.json", files.read_json, "prepare")
-    page = leaderboard.document(settings, board, done[0].splits, dataset, quality)
+    page = leaderboard.document(settings, board, together(done), dataset, quality)
     files.write_text(out / "leaderboard.md", page)
     files.write_text(out / "leaderboard.csv", board.to_csv(index=False, lineterminator="\n"))
     with files.replacing(out / "metrics") as folder:
-        for method, figures in summary(board, settings.study.methods).items():
+        for method, figures in summary(board, settings.study.methods, settings.evaluate.clip).items():
             files.write_json(folder / f"{method}.json", figures)
     files.write_text(out / "curves.csv", curves(done).to_csv(index=False, lineterminator="\n"))
     tracking.log_comparison(out)
 
 
+def tasks(options: params.Evaluate) -> list[Task]:
+    """Texts find pictures and pictures texts; pictures find those of near classes."""
+    return [
+        Task("mean/mrr", DIRECTIONS, "reciprocal_rank", ""),
+        Task(f"{IMAGES}/AHP@{options.clip}", (IMAGES,), "ahp", "ahp "),
+    ]
+
+
 def read(study: params.Study, folder: Path) -> list[Run]:
-    """Every run of the study, method by method; all must have answered the same queries."""
-    done = []
+    """Every run of the study, method by method; those that answer a kind of query must have answered the same ones."""
+    done: list[Run] = []
+    first: dict[str, tuple[str, pd.DataFrame, set[str]]] = {}
     for method in study.methods:
         for seed in study.seeds:
-            run, item = folder / f"{method}-{seed}", f"@{method}-{seed}"
+            name, item = f"{method}-{seed}", f"@{method}-{seed}"
+            run = folder / name
             splits = _load(run / "metrics.json", files.read_json, f"evaluate{item}")["splits"]
             queries = _load(run / "queries.parquet", _read_queries, f"evaluate{item}")
             history = _load(run / "history.parquet", pd.read_parquet, f"train{item}")
             done.append(Run(method, seed, splits, queries, history))
-            if not queries[QUERY].equals(done[0].queries[QUERY]) or figures(splits) != figures(done[0].splits):
-                first = f"{done[0].method}-{done[0].seed}"
-                raise KithError(f"{run}: other queries or figures than {folder / first}; run `dvc repro evaluate`")
+            for direction, asked in queries.groupby("direction"):
+                known = asked[QUERY].reset_index(drop=True), figures(splits, str(direction))
+                other, *wanted = first.setdefault(str(direction), (name, *known))
+                if not known[0].equals(wanted[0]) or known[1] != wanted[1]:
+                    raise KithError(f"{run}: other queries or figures than {folder / other}; run `dvc repro evaluate`")
     return done
 
 
 def _read_queries(path: Path) -> pd.DataFrame:
-    return pd.read_parquet(path, columns=[*QUERY, "group", "reciprocal_rank"])
+    return pd.read_parquet(path, columns=[*QUERY, "group", "reciprocal_rank", "ahp"])
 
 
-def figures(splits: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
-    """Split → names of its figures."""
-    return {split: list(content["metrics"]) for split, content in splits.items()}
+def figures(splits: dict[str, dict[str, Any]], direction: str) -> set[tuple[str, str]]:
+    """Splits and names of the figures of one direction."""
+    return {(s, name) for s, each in splits.items() for name in each["metrics"] if name.startswith(f"{direction}/")}
+
+
+def together(done: list[Run]) -> dict[str, dict[str, Any]]:
+    """What the runs' splits have in common: numbers of queries and candidates, chance levels, names of figures."""
+    splits: dict[str, dict[str, Any]] = {}
+    for run in done:
+        for split, content in run.splits.items():
+            known = splits.setdefault(split, {})
+            for name, value in content.items():
+                known[name] = known.get(name, {}) | value if isinstance(value, dict) else value
+    return splits
 
 
 def rank(done: list[Run], settings: params.Params) -> pd.DataFrame:
-    """The leaderboard: one row a method and split; test comes first, and its mean/mrr orders the methods.
+    """The leaderboard: one row a method and split; test comes first, and its figures order the methods.
 
-    Columns: split, method, seeds, mean/mrr, its bootstrap interval low and high, p (Holm-corrected, of the paired
-    test against the best of the split, which has none), then every other figure. Figures are means over the seeds;
-    with more than one, "<figure> sd" columns hold their standard deviations.
+    Columns: split, method, seeds; mean/mrr, its bootstrap interval low and high, p (Holm-corrected, of the paired
+    test against the best of the split, which has none); the same for AHP, which begin with "ahp "; then every other
+    figure. Empty for methods that a figure does not apply to: those that know no texts come last. Figures are means
+    over the seeds; with more than one, "<figure> sd" columns hold their standard deviations.
     """
     boards = []
-    splits = sorted(done[0].splits, key=lambda split: split != "test")
+    there = [task for task in tasks(settings.evaluate) if any(_answers(run, task) for run in done)]
+    splits = sorted(together(done), key=lambda split: split != "test")
     for split in splits:
         board = _means(done, split, settings.study)
-        board[["low", "high", "p"]] = _certainty(done, split, board["mean/mrr"].to_numpy(), settings)
+        for task in there:
+            board = board.join(_certainty(done, split, task, board, settings), on="method")
         boards.append(board)
-    order = boards[0].sort_values("mean/mrr", ascending=False, kind="stable").index
+    order = boards[0].sort_values([task.figure for task in there], ascending=False, kind="stable").index
     board = pd.concat([board.loc[order] for board in boards], ignore_index=True)
-    head = ["split", "method", "seeds", "mean/mrr", "low", "high", "p"]
+    head = ["split", "method", "seeds"]
+    head += [name for task in there for name in (task.figure, *(task.prefix + end for end in CERTAINTY))]
     return board[head + [name for name in board.columns if name not in head]].round(DECIMALS)
+
+
+def _answers(run: Run, task: Task) -> bool:
+    return set(task.directions) <= set(run.queries["direction"])
 
 
 def _means(done: list[Run], split: str, study: params.Study) -> pd.DataFrame:
@@ -107,24 +154,29 @@ def _means(done: list[Run], split: str, study: params.Study) -> pd.DataFrame:
     return board.assign(**named).reset_index(drop=True)
 
 
-def _certainty(done: list[Run], split: str, means: np.ndarray, settings: params.Params) -> pd.DataFrame:
-    """Low and high of mean/mrr and p against the best, one row a method, from reciprocal ranks averaged over seeds.
+def _certainty(done: list[Run], split: str, task: Task, board: pd.DataFrame, settings: params.Params) -> pd.DataFrame:
+    """Low and high of the task's figure and p against the best, by method, from values averaged over seeds.
 
     Each direction has half the weight, however many its queries are; what is resampled, and what changes sides, is
     a group with all its queries.
     """
-    queries = done[0].queries
-    here = (queries["split"] == split).to_numpy()
-    ranks = np.array([run.queries["reciprocal_rank"].to_numpy()[here] for run in done])
-    reciprocal = ranks.reshape(len(settings.study.methods), len(settings.study.seeds), -1).mean(axis=1)
-    directions = queries["direction"].to_numpy()[here]
-    groups = np.unique(queries["group"].to_numpy(dtype=str)[here], return_inverse=True)[1]
+    able = [run for run in done if _answers(run, task)]
+    methods = list(dict.fromkeys(run.method for run in able))
+    asked = [run.queries[(run.queries["split"] == split) & run.queries["direction"].isin(task.directions)] for run in able]
+    if not len(asked[0]):
+        return pd.DataFrame(index=methods, columns=[task.prefix + end for end in CERTAINTY], dtype=float)
+    values = np.array([queries[task.value] for queries in asked])
+    values = values.reshape(len(methods), len(settings.study.seeds), -1).mean(axis=1)
+    directions = asked[0]["direction"].to_numpy()
+    groups = np.unique(asked[0]["group"].to_numpy(dtype=str), return_inverse=True)[1]
     options = settings.evaluate
     resamples = Resamples(int(groups.max()) + 1, options.bootstrap, options.seed)
-    there, back = (resamples.means(reciprocal[:, directions == d].T, groups[directions == d]) for d in DIRECTIONS)
-    low, high = percentile_interval((there + back) / 2, options.confidence)
-    share = np.select([directions == d for d in DIRECTIONS], [1 / np.sum(directions == d) for d in DIRECTIONS])
-    return pd.DataFrame({"low": low, "high": high, "p": _against_best(reciprocal * share, groups, means, settings)})
+    drawn = [resamples.means(values[:, directions == d].T, groups[directions == d]) for d in task.directions]
+    low, high = percentile_interval(sum(drawn) / len(drawn), options.confidence)
+    share = np.select([directions == d for d in task.directions], [1 / np.sum(directions == d) for d in task.directions])
+    means = board.set_index("method").loc[methods, task.figure].to_numpy()
+    p = _against_best(values * share, groups, means, settings)
+    return pd.DataFrame(dict(zip((task.prefix + end for end in CERTAINTY), (low, high, p), strict=True)), index=methods)
 
 
 def _against_best(values: np.ndarray, groups: np.ndarray, means: np.ndarray, settings: params.Params) -> np.ndarray:
@@ -138,12 +190,17 @@ def _against_best(values: np.ndarray, groups: np.ndarray, means: np.ndarray, set
     return p
 
 
-def summary(board: pd.DataFrame, methods: list[str]) -> dict[str, dict[str, float]]:
+def summary(board: pd.DataFrame, methods: list[str], clip: int) -> dict[str, dict[str, float]]:
     """The few figures of the first split that `dvc metrics show` and `diff` print: a line for each method."""
     first = board[board["split"] == board["split"].iloc[0]].set_index("method")
-    wanted = {name: columns for name, columns in SUMMARY.items() if set(columns) <= set(board.columns)}
+    known = SUMMARY | {f"AHP@{clip}": [f"{IMAGES}/AHP@{clip}"]}
+    wanted = {name: columns for name, columns in known.items() if set(columns) <= set(board.columns)}
     return {
-        method: {name: round(float(first.loc[method, columns].mean()), 4) for name, columns in wanted.items()}
+        method: {
+            name: round(float(first.loc[method, columns].mean()), 4)
+            for name, columns in wanted.items()
+            if first.loc[method, columns].notna().all()
+        }
         for method in methods
     }
 

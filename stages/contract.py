@@ -68,6 +68,22 @@ def text_vectors(text: Path) -> np.ndarray | sp.csr_matrix | None:
     return _matrix(text / "text_vectors")
 
 
+def classes(taxonomy: Path) -> pd.DataFrame:
+    """label, label_name and name of every class; the class number is the row."""
+    return pd.read_parquet(taxonomy / "classes.parquet")
+
+
+def class_numbers(table: pd.DataFrame, known: pd.DataFrame) -> np.ndarray:
+    """(n_items,) int64 class number of each item, −1 for an unknown one."""
+    return pd.Index(known["label"]).get_indexer(table["label"]).astype(np.int64)
+
+
+def similarity(taxonomy: Path, measure: str) -> np.ndarray:
+    """(classes, classes) float64: "lcsh", "wup", or "target", which class embeddings are made from."""
+    with np.load(taxonomy / "similarity.npz") as arrays:
+        return arrays[measure]
+
+
 def save_matrix(stem: Path, matrix: np.ndarray | sp.csr_matrix) -> None:
     """Dense as .npy, sparse as .npz."""
     if sp.issparse(matrix):

@@ -1,37 +1,61 @@
-"""Embed the pictures and texts of the held-out splits with a trained model."""
+"""Embed the pictures and texts of the held-out splits with a trained model, and predict the classes of pictures."""
 
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 
 from kith import models
 from kith.errors import KithError
-from kith.models.embed import embed_images, embed_texts
+from kith.models import DualEncoder
+from kith.models.embed import embed_texts, encode_images
 from stages import cli, contract, files, params, views
 
 
-def main(*, data: Path, model: Path, images: Path, texts: Path, rows: Path) -> None:
-    """Write unit vectors of --images and --texts, and the item row of each in --rows."""
+def main(*, data: Path, model: Path, images: Path, texts: Path, rows: Path, scores: Path) -> None:
+    """Write unit vectors of --images and --texts, the item row of each in --rows, and class --scores of pictures."""
     settings = params.load()
     options = settings.embed
     torch.set_num_threads(settings.train.threads)
     device = "cuda" if torch.cuda.is_available() and settings.train.device != "cpu" else "cpu"
     encoder, vocabulary, saved = models.load(model, device)
     items = contract.items(data)
-    splits = options.splits or contract.held_out_splits(items)
+    chosen = _chosen(items, options.splits)
+    pictures = views.images(items, data)
+    image_rows, image_items = pictures.all_of(chosen)
+    text_vectors, text_items = np.zeros((0, encoder.dim), dtype=np.float32), np.zeros(0, dtype=np.int64)
+    if encoder.text_tower is not None:
+        written = views.texts(items, data, vocabulary, saved["max_tokens"])
+        text_rows, text_items = written.all_of(chosen)
+        text_vectors = embed_texts(encoder, written, text_rows, options.batch_size)
+    image_vectors, predicted = embed_and_predict(encoder, pictures, image_rows, options.batch_size)
+    files.write_npy(images, image_vectors)
+    files.write_npy(texts, text_vectors)
+    files.write_npz(rows, image_rows=image_items, text_rows=text_items)
+    files.write_npz(scores, **predicted)
+
+
+def _chosen(items: pd.DataFrame, wanted: list[str] | None) -> np.ndarray:
+    splits = wanted or contract.held_out_splits(items)
     missing = sorted(set(splits) - set(items["split"]))
     if missing:
         raise KithError(f"params.yaml: embed.splits: no items in {missing} (there: {sorted(set(items['split']))})")
-    chosen = np.flatnonzero(items["split"].isin(splits).to_numpy())
-    pictures, written = views.images(items, data), views.texts(items, data, vocabulary, saved["max_tokens"])
-    (image_rows, image_items), (text_rows, text_items) = pictures.all_of(chosen), written.all_of(chosen)
-    image_vectors = embed_images(encoder, pictures, image_rows, options.batch_size)
-    text_vectors = embed_texts(encoder, written, text_rows, options.batch_size)
-    files.write_npy(images, image_vectors)
-    files.write_npy(texts, text_vectors)
-    with files.replacing(rows) as temporary, temporary.open("wb") as file:
-        np.savez(file, image_rows=image_items, text_rows=text_items)
+    return np.flatnonzero(items["split"].isin(splits).to_numpy())
+
+
+@torch.no_grad()
+def embed_and_predict(
+    encoder: DualEncoder, pictures: views.View, rows: np.ndarray, batch_size: int
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Unit rows (n, dim), and scores (n, classes) by the classifier and by the nearest class embedding, if any."""
+    vectors, parts = [], []
+    for features in encode_images(encoder, pictures, rows, batch_size):
+        vectors.append(encoder.projection.stored().first(features).cpu().numpy())
+        parts.append({name: scores.cpu().numpy() for name, scores in encoder.class_scores(features).items()})
+    if not parts:
+        return np.zeros((0, encoder.dim), dtype=np.float32), {}
+    return np.concatenate(vectors), {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 if __name__ == "__main__":

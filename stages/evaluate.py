@@ -13,9 +13,9 @@ from kith.metrics.distance import distance_summary
 from kith.metrics.gallery import DIRECTIONS, Gallery, Side
 from kith.metrics.statistics import Resamples, percentile_interval
 from kith.similarity import top_candidates
-from stages import cli, contract, files, params, tracking
+from stages import cli, contract, evaluate_classes, files, params, tracking
+from stages.evaluate_classes import HITS, KnownClasses, Search
 
-HITS = 5  # best candidates kept of each query
 DECIMALS = 6  # beyond them, the order of additions shows
 BOTH = ("mrr", "R@1", "R@10")  # also reported as the mean of the two directions
 LINES = {  # what is printed of a direction after its ranks: title → figure
@@ -34,25 +34,17 @@ class Estimate(NamedTuple):
     drawn: np.ndarray
 
 
-class Search(NamedTuple):
-    """One direction: every figure per query, chance levels, numbers of hits and candidates, the table of queries."""
-
-    values: dict[str, np.ndarray]
-    chance: dict[str, float]
-    hits: dict[str, int]
-    candidates: int
-    table: pd.DataFrame
-
-
 def main(
     *,
     method: str,
     seed: int,
     data: Path,
     text: Path,
+    taxonomy: Path,
     images: Path,
     texts: Path,
     rows: Path,
+    scores: Path,
     metrics: Path,
     queries: Path,
 ) -> None:
@@ -60,14 +52,16 @@ def main(
     options = params.load().evaluate
     items = contract.items(data)
     galleries = read(items, contract.semantic_vectors(text), images, texts, rows)
+    known = evaluate_classes.read(items, taxonomy, images, rows, scores, options)
     splits, tables = {}, []
     for split, gallery in galleries.items():
-        splits[split], table = measure(gallery, options)
-        print("\n\n".join(block(split, splits[split], direction) for direction in DIRECTIONS), end="\n\n")
+        splits[split], table = measure(gallery, known, options)
+        asked = [direction for direction in DIRECTIONS if direction in splits[split]["queries"]]
+        print("\n\n".join(block(split, splits[split], direction) for direction in asked), end="\n\n" if asked else "")
         table["group"] = items["group"].to_numpy()[table["row"]]
         tables.append(table.assign(split=split))
     result = {"method": method, "seed": seed, "splits": splits}
-    columns = ["split", "direction", "row", "text", "group", "rank", "reciprocal_rank", "average_precision"]
+    columns = ["split", "direction", "row", "text", "group", "rank", "reciprocal_rank", "average_precision", "ahp"]
     files.write_parquet(queries, pd.concat(tables, ignore_index=True)[[*columns, "hits", "similarities"]])
     files.write_json(metrics, result)
     artifacts, model = [metrics, queries], images.with_name("model.pt")
@@ -93,7 +87,7 @@ def read(items: pd.DataFrame, meaning: Any, images: Path, texts: Path, rows: Pat
     for split in wanted:
         pictures, written = (side[names[side.items] == split] for side in sides)
         galleries[split] = gallery = Gallery(pictures, written, meaning)
-        if not len(gallery.sides(DIRECTIONS[0])[0].items):
+        if len(sides[1].items) and not len(gallery.sides(DIRECTIONS[0])[0].items):
             raise KithError(f"{rows}: split '{split}' has no text whose group has a picture; nothing to measure")
     return galleries
 
@@ -111,15 +105,20 @@ def _side(path: Path, rows_path: Path, embedded: Any, name: str, items: pd.DataF
     return Side(vectors, rows, groups[rows], places)
 
 
-def measure(gallery: Gallery, options: params.Evaluate) -> tuple[dict[str, Any], pd.DataFrame]:
+def measure(gallery: Gallery, known: KnownClasses, options: params.Evaluate) -> tuple[dict[str, Any], pd.DataFrame]:
     """The split's entry of metrics.json, and its rows of queries.parquet (without split and group)."""
     groups = np.unique(np.concatenate([gallery.images.groups, gallery.texts.groups]))
     resamples = Resamples(len(groups), options.bootstrap, options.seed)
     estimates: dict[str, Estimate] = {}
     chance: dict[str, float] = {}
-    searches = {direction: search(gallery, direction, options) for direction in DIRECTIONS}
+    searches = {d: search(gallery, d, options) for d in DIRECTIONS} if len(gallery.texts.items) else {}
+    asked = {direction: gallery.sides(direction)[0].groups for direction in searches}
+    for name, (found, of_groups) in evaluate_classes.searches(gallery.images, known, options).items():
+        searches[name], asked[name] = found, of_groups
+    if not searches:
+        raise KithError("a method without texts is measured by classes, and no item of this split has a known label")
     for direction, found in searches.items():
-        clusters = np.searchsorted(groups, gallery.sides(direction)[0].groups)
+        clusters = np.searchsorted(groups, asked[direction])
         estimates |= {f"{direction}/{name}": e for name, e in estimate(found.values, clusters, resamples).items()}
         chance |= {f"{direction}/{name}": level for name, level in found.chance.items()}
     for name in BOTH:
@@ -132,6 +131,9 @@ def measure(gallery: Gallery, options: params.Evaluate) -> tuple[dict[str, Any],
     k = options.neighborhood
     for side, (quality, codes) in measures.neighborhoods(gallery, k).items():
         values = {f"neighborhood/{side}_{name}@{k}": of_items for name, of_items in quality.items()}
+        estimates |= estimate(values, np.searchsorted(groups, codes), resamples)
+    for head, (values, codes) in evaluate_classes.predictions(gallery.images, known).items():
+        values = {f"{head}/{name}": of_items for name, of_items in values.items()}
         estimates |= estimate(values, np.searchsorted(groups, codes), resamples)
     entry = {
         "queries": {direction: len(found.table) for direction, found in searches.items()},
@@ -159,7 +161,7 @@ def search(gallery: Gallery, direction: str, options: params.Evaluate) -> Search
         chance |= {f"{name}_{n}way": 100 / n for n in accuracy}
     best, similarities = top_candidates(queries.vectors, candidates.vectors, HITS)
     table = pd.DataFrame({"direction": direction, "row": queries.items, "text": queries.places, "rank": ranks})
-    table["reciprocal_rank"], table["average_precision"] = values["mrr"], values["map"]
+    table["reciprocal_rank"], table["average_precision"], table["ahp"] = values["mrr"], values["map"], np.nan
     table["hits"], table["similarities"] = list(candidates.items[best]), list(similarities)
     hits = {f"hits@{k}": found[f"hits@{k}"] for k in options.ks}
     return Search(values, chance, hits, len(candidates.items), table)

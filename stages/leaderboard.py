@@ -12,6 +12,8 @@ from stages import params
 
 DIRECTIONS = {"text_to_image": "t→i", "image_to_text": "i→t"}
 MAIN = ("R@1", "R@10", "mrr", "median_rank")
+IMAGES = "image_to_image"
+PREDICTORS = {"classifier": "classifier", "nearest": "nearest class embedding", "svm": "linear SVM"}
 
 
 def document(
@@ -31,15 +33,72 @@ def document(
         about(dataset),
         " ".join(filter(None, ["Made by `dvc repro` or `snakemake --cores 2`.", study.note])),
         budget(settings),
-        f"## Split {first}",
-        ranking(boards[first], splits[first], settings),
-        legend(settings, splits[first]),
-        *other_splits({name: boards[name] for name in names[1:]}, splits, settings),
+        *(pairs(boards, splits, settings) if "mean/mrr" in board else []),
+        *pictures(boards, splits, settings),
+        *predictions(boards[first]),
         *details(boards[first], splits[first]),
         *expected(settings, board),
         *semantic_space(quality, dataset),
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def pairs(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]], settings: params.Params) -> list[str]:
+    """Retrieval between texts and pictures: the methods that know both."""
+    able = {name: board[board["mean/mrr"].notna()] for name, board in boards.items()}
+    first = next(iter(able))
+    return [
+        f"## Split {first}",
+        ranking(able[first], splits[first], settings),
+        legend(settings, splits[first]),
+        *other_splits({name: board for name, board in able.items() if name != first}, splits, settings),
+    ]
+
+
+def pictures(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]], settings: params.Params) -> list[str]:
+    """Retrieval of pictures by pictures, where there are labels: how near in the taxonomy is what is found."""
+    ahp = f"{IMAGES}/AHP@{settings.evaluate.clip}"
+    rows = []
+    board = next(iter(boards.values()))
+    if ahp not in board or board[ahp].isna().all():
+        return []
+    names = [f"{IMAGES}/HP@{k}" for k in settings.evaluate.precision_ks] + [f"{IMAGES}/map", f"{ahp}_wup"]
+    names = [name for name in names if name in board]
+    for split, each in boards.items():
+        for _, line in each[each[ahp].notna()].sort_values(ahp, ascending=False, kind="stable").iterrows():
+            interval = f"{_figure(line, ahp)} [{line['ahp low']:.3f}, {line['ahp high']:.3f}]"
+            figures = (_figure(line, name) for name in names)
+            rows.append([split, _method(line, settings, "ahp p"), interval, *figures, _p(line["ahp p"])])
+        chance = splits[split]["chance"]
+        levels = (_number(chance[name], name) if name in chance else "" for name in [ahp, *names])
+        rows.append([split, "chance", *levels, ""])
+    note = (
+        f"Each picture looks for pictures of near classes among those of its split. HP@k is the hierarchical precision "
+        f"of the first k answers, AHP@{settings.evaluate.clip} its mean over k (Barz & Denzler, WACV 2019), with its "
+        f"{100 * settings.evaluate.confidence:g} % bootstrap interval; classes are as near as their lowest common "
+        "ancestor is low (LCSH), or by Wu and Palmer's measure (WUP). mAP counts pictures of the same class. p: against "
+        "the **best**, as above."
+    )
+    head = ["split", "method", f"AHP@{settings.evaluate.clip}", *(_title(name) for name in names), "p"]
+    return ["## Pictures by pictures", note, table(head, rows)]
+
+
+def predictions(board: pd.DataFrame) -> list[str]:
+    """Accuracy of the methods that predict classes, in every way they do."""
+    names = ("accuracy", "balanced_accuracy", "top5_accuracy", "hierarchical_accuracy")
+    rows = [
+        [line["method"], title, *(_figure(line, f"{way}/{name}") if f"{way}/{name}" in line else "–" for name in names)]
+        for _, line in board.iterrows()
+        for way, title in PREDICTORS.items()
+        if not pd.isna(line.get(f"{way}/accuracy", np.nan))
+    ]
+    if not rows:
+        return []
+    note = (
+        "Percent of pictures. Balanced: the mean over classes. Hierarchical: a wrong class counts as far as it is similar."
+    )
+    head = ["method", "by", "accuracy", "balanced", "top 5", "hierarchical"]
+    return [f"## Predicted classes, split {board['split'].iloc[0]}", note, table(head, rows)]
 
 
 def about(dataset: dict[str, Any]) -> str:
@@ -64,7 +123,7 @@ def views(dataset: dict[str, Any]) -> dict[str, str]:
 
 def budget(settings: params.Params) -> str:
     """What every method was given to train with, and which methods were given something else."""
-    plans = {name: _plan(settings.method(name).train) for name in settings.study.methods}
+    plans = {name: _plan(settings.method(name)) for name in settings.study.methods}
     usual = max(plans.values(), key=list(plans.values()).count)
     others = "".join(
         f" {', '.join(f'**{name}**' for name in plans if plans[name] == plan)}: {plan}."
@@ -74,11 +133,17 @@ def budget(settings: params.Params) -> str:
     return f"Training: {usual}; seeds: {', '.join(map(str, settings.study.seeds))}.{others}"
 
 
-def _plan(train: params.Train) -> str:
+def _plan(method: params.Method) -> str:
+    train = method.train
     layer = {"unit": "", "learned": ", a learned projection", "cca": ", a CCA layer"}[train.projection.kind]
+    texts = f", {_tower(train.text)} for texts" if method.uses_texts else ""
+    width = f"{train.dim} dimensions{layer}"
+    if train.head == "none":
+        width = "its own dimensions"
+    elif method.uses_targets:
+        width = "the dimensions of the class embeddings"
     return (
-        f"{train.epochs} epochs in batches of {train.batch_size}, {_tower(train.image)} for pictures, "
-        f"{_tower(train.text)} for texts, {train.dim} dimensions{layer}"
+        f"{train.epochs} epochs in batches of {train.batch_size}, {_tower(train.image)} for pictures{texts}, {width}"
     )
 
 
@@ -144,6 +209,7 @@ def details(board: pd.DataFrame, split: dict[str, Any]) -> list[str]:
     """N-way accuracy and semantic neighbourhoods, where they were measured."""
     ways = [name for name in split["metrics"] if name.endswith("way")]
     near = [name for name in split["metrics"] if name.startswith("neighborhood/")]
+    board = board[board[[*ways, *near]].notna().any(axis=1)]
     sections = []
     if ways:
         chance = ["chance", *(_number(split["chance"][name], name) for name in ways)]
@@ -216,10 +282,10 @@ def _plain(board: pd.DataFrame, names: list[str], *more: list[str]) -> str:
     return table(["method", *map(_title, names)], [*rows, *more])
 
 
-def _method(line: pd.Series, settings: params.Params) -> str:
-    if np.isnan(line["p"]):
+def _method(line: pd.Series, settings: params.Params, p: str = "p") -> str:
+    if np.isnan(line[p]):
         return f"**{line['method']}**"
-    return f"≈ {line['method']}" if line["p"] > settings.compare.significance else line["method"]
+    return f"≈ {line['method']}" if line[p] > settings.compare.significance else line["method"]
 
 
 def _mrr(line: pd.Series) -> str:
@@ -227,12 +293,14 @@ def _mrr(line: pd.Series) -> str:
 
 
 def _figure(line: pd.Series, name: str) -> str:
+    if pd.isna(line[name]):
+        return "–"
     spread = line.get(f"{name} sd")
     return _number(line[name], name) + ("" if spread is None else f" ± {_number(spread, name)}")
 
 
 def _number(value: float, name: str) -> str:
-    percent = "R@" in name or name.endswith("way")
+    percent = "R@" in name or name.endswith("way") or name.partition("/")[0] in PREDICTORS
     return f"{value:.1f}" if percent or name.endswith("rank") else f"{value:.3f}"
 
 
@@ -243,5 +311,9 @@ def _p(p: float) -> str:
 def _title(name: str) -> str:
     """Column title of a figure: "text_to_image/hard_5way" → "t→i hard 5-way"."""
     place, figure = name.split("/")
+    if figure.endswith("_wup"):
+        return f"{figure.removesuffix('_wup')} (WUP)"
+    if place == IMAGES:
+        return figure.replace("map", "mAP")
     figure = figure.replace("way", "-way").replace("_", " ").replace("mrr", "MRR").replace("ndcg", "nDCG")
     return f"{DIRECTIONS[place]} {figure}" if place in DIRECTIONS else figure

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from kith.errors import KithError
+from kith.terms import CLASS_TERMS
 
 PARAMS = Path("params.yaml")
 PRESETS = Path(__file__).with_name("presets.yaml")
@@ -149,10 +150,12 @@ class Neighbors(Section):
 
 
 class ImageTower(Section):
-    """Pictures: cnn, resnet, vgg. Features: linear, mlp (of `layers` with `hidden` units), vgg (maps)."""
+    """Pictures: cnn, resnet (`depth`, `width`), vgg, or a published network by its whole name, such as plain-11,
+    resnet-110-wfc, wrn-28-10, pyramidnet-272-200, densenet-bc-100-12, resnet-50, timm:<name>. Features: linear, mlp (of
+    `layers` with `hidden` units), vgg (maps)."""
 
-    tower: Literal["cnn", "resnet", "vgg", "linear", "mlp"] = "cnn"
-    depth: Literal[10, 18, 34, 50] = 18
+    tower: Annotated[str, Field(pattern=r"^(cnn|resnet|vgg|linear|mlp|[a-z]+(-[a-z0-9]+)+|timm:\S+)$")] = "cnn"
+    depth: Literal[10, 18, 34, 50, 101, 152] = 18
     width: Positive = 32
     hidden: Positive = 1024
     layers: Positive = 2
@@ -172,6 +175,22 @@ class TextTower(Section):
     max_words: Positive | None = None
     max_tokens: Positive = 64
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
+class Taxonomy(Section):
+    """draw: the largest number of classes with which the taxonomy is drawn."""
+
+    draw: Count = 120
+
+
+class ClassEmbedding(Section):
+    """unitsphere: dot products equal similarities; approx_sim and mds approximate them in `dim` dimensions; spheres:
+    distances equal dissimilarities; onehot. words: where class names get word vectors from, "text" (the Doc2Vec
+    model of the text stage) or a Parquet file with the columns word and vector; for methods with `targets: words`."""
+
+    method: Literal["unitsphere", "approx_sim", "spheres", "mds", "onehot"] = "unitsphere"
+    dim: Positive | None = None
+    words: str | None = None
 
 
 class Projection(Section):
@@ -204,19 +223,51 @@ class Refine(Section):
     later_patience: Positive = 10
 
 
+class Sgdr(Section):
+    """The schedule `sgdr`: cycles of `base` epochs, each `multiplier` times as long as the one before, from `lr` down
+    to `minimum`; with `final`, rates also fall steadily to that share of themselves."""
+
+    base: Positive = 12
+    multiplier: Positive = 2
+    minimum: NonNegative = 1e-6
+    final: Annotated[float, Field(gt=0, le=1)] | None = None
+
+
+class Cyclical(Section):
+    """The schedule `cyclical`: from `minimum` to `lr` in `half_cycle` epochs, and back."""
+
+    half_cycle: Annotated[float, Field(gt=0)] = 4.0
+    minimum: NonNegative = 1e-5
+
+
+class OneCycle(Section):
+    """The schedule `one_cycle`: up to `lr` over the share `rise` of all steps, from its `start`-th part; then down."""
+
+    rise: Annotated[float, Field(gt=0, lt=1)] = 0.3
+    start: Annotated[float, Field(ge=1)] = 25
+    final: Annotated[float, Field(ge=1)] = 1e4
+
+
 class Augment(Section):
-    """Applied to training pictures; shift is a share of the side, rotate in degrees, scale a share."""
+    """Applied to training pictures; shift is a share of the side, rotate in degrees, scale a share; crop is the side
+    of a square cut out at a random place (from the middle in evaluation); erase is the share of pictures of which a
+    rectangle becomes noise."""
 
     flip: bool = False
     shift: Annotated[float, Field(ge=0, lt=1)] = 0.0
     rotate: Annotated[float, Field(ge=0, le=180)] = 0.0
     scale: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    crop: Positive | None = None
+    erase: Share = 0.0
 
 
 class Train(Section):
     """Shared by all methods; a method may override any of it under its own `train` key.
 
     `l2` is the weight of Σw² over every parameter, in place of `weight_decay`, for the optimizers adam and sgd.
+    `dim` is the width of the embeddings; a method with class embeddings as targets has theirs. `head: none` leaves the
+    image tower's output as it is, without a last layer. `start` is a Kith model, of which all layers that fit are
+    taken over; in the first `head_epochs` the towers then stay as they are.
     """
 
     epochs: Positive
@@ -224,21 +275,32 @@ class Train(Section):
     items_per_group: Positive | None = None
     fill_batches: bool = False
     dim: Positive = 256
+    head: Literal["linear", "none"] = "linear"
     image: ImageTower = ImageTower()
     text: TextTower = TextTower()
     projection: Projection = Projection()
     augment: Augment = Augment()
-    optimizer: Literal["adam", "adamw", "sgd"] = "adamw"
+    start: Path | None = None
+    head_epochs: Count = 0
+    optimizer: Literal["adam", "adamw", "sgd", "adagrad"] = "adamw"
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    nesterov: bool = True
     lr: Annotated[float, Field(gt=0)] = 1e-3
     weight_decay: NonNegative = 1e-4
     l2: NonNegative = 0.0
     clip_norm: Annotated[float, Field(gt=0)] | None = None
-    schedule: Literal["constant", "cosine", "plateau", "refine"] = "cosine"
+    schedule: Literal[
+        "constant", "cosine", "plateau", "refine", "sgdr", "steps", "resnet", "cyclical", "one_cycle"
+    ] = "cosine"
     warmup: Share = 0.05
+    sgdr: Sgdr = Sgdr()
+    steps: list[tuple[Count, Annotated[float, Field(gt=0)]]] = []
+    cyclical: Cyclical = Cyclical()
+    one_cycle: OneCycle = OneCycle()
     plateau_patience: Positive = 5
     refine: Refine = Refine()
     early_stopping: Positive | None = None
-    select: Literal["mrr", "loss"] = "mrr"
+    select: Literal["mrr", "loss", "ahp", "accuracy"] = "mrr"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     devices: Positive = 1
     precision: Literal["auto", "32", "bf16", "16"] = "auto"
@@ -274,6 +336,29 @@ class Angular(Loss):
     as_published: bool = False
 
 
+class CrossEntropy(Loss):
+    """smoothing: share of the other classes in the target; head: how scores are made, see `Classifier`."""
+
+    smoothing: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    head: Literal["linear", "hidden", "normalized"] = "linear"
+
+
+class TowardsClass(Loss):
+    """Of an embedding and its class's: 1 − cosine, 1 − dot product, of the softmax, or the squared distance."""
+
+    similarity: Literal["inv_corr", "unnorm_corr", "softmax_corr", "mse"] = "inv_corr"
+
+
+class Devise(Loss):
+    margin: NonNegative = 0.1
+
+
+class LabelEmbedding(Loss):
+    temperature: Annotated[float, Field(gt=0)] = 2.0
+    alpha: Share = 0.9
+    beta: Share = 0.5
+
+
 class Losses(Section):
     """Terms of the objective; those given are summed with their weights."""
 
@@ -286,6 +371,11 @@ class Losses(Section):
     angular_symmetric: Angular | None = None
     angular_image: Angular | None = None
     angular_text: Angular | None = None
+    cross_entropy: CrossEntropy | None = None
+    class_embedding: TowardsClass | None = None
+    devise: Devise | None = None
+    center: Loss | None = None
+    label_embedding: LabelEmbedding | None = None
 
     @model_validator(mode="after")
     def some(self) -> "Losses":
@@ -307,13 +397,42 @@ class DrawNeighbors(Section):
 
 
 class Method(Section):
+    """targets: the class embeddings of the terms class_embedding and devise: those of the stage class_embedding, one
+    dimension a class, or word vectors of the class names."""
+
     losses: Losses
+    targets: Literal["hierarchy", "onehot", "words"] = "hierarchy"
     neighbors: DrawNeighbors = DrawNeighbors()
     train: Train
+
+    @property
+    def uses_texts(self) -> bool:
+        return not set(self.losses.terms()) <= set(CLASS_TERMS)
+
+    @property
+    def uses_classes(self) -> bool:
+        return not set(self.losses.terms()).isdisjoint(CLASS_TERMS)
+
+    @property
+    def uses_targets(self) -> bool:
+        return not {"class_embedding", "devise"}.isdisjoint(self.losses.terms())
+
+    @property
+    def classifier(self) -> str | None:
+        """The kind of classifier that the losses train, if any."""
+        if self.losses.label_embedding is not None:
+            return "hidden"
+        return None if self.losses.cross_entropy is None else self.losses.cross_entropy.head
 
     @model_validator(mode="after")
     def fits_together(self) -> "Method":
         train = self.train
+        if train.head == "none" and self.uses_texts:
+            raise ValueError("train.head: none is for methods that look at pictures alone")
+        if not self.uses_texts and train.projection.kind != "unit":
+            raise ValueError(f"train.projection.kind: {train.projection.kind} needs a loss of pictures and texts")
+        if train.select in ("ahp", "accuracy") and not self.uses_classes:
+            raise ValueError(f"train.select: {train.select} needs a loss of classes, such as cross_entropy")
         if train.l2 and train.optimizer == "adamw":
             raise ValueError("train.l2 is for the optimizers adam and sgd; with adamw use train.weight_decay")
         if train.projection.kind == "cca" and train.batch_size <= train.dim:
@@ -332,10 +451,16 @@ class Embed(Section):
 
 
 class Evaluate(Section):
+    """ks: of recall; clip, precision_ks: answers that count in the (mean) hierarchical precision of pictures; svm:
+    also predict classes by a linear SVM on the training pictures' embeddings (embed.splits has to name train)."""
+
     ks: Annotated[list[Positive], Field(min_length=1)] = [1, 5, 10, 25]
     nway: list[Annotated[int, Field(ge=2)]] = [5, 20]
     neighborhood: Positive = 10
     ties: Literal["mean", "optimistic", "pessimistic", "stable"] = "mean"
+    clip: Positive = 250
+    precision_ks: list[Positive] = [1, 10, 50, 100]
+    svm: bool = False
     bootstrap: Positive = 1000
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
     seed: Count = 0
@@ -369,6 +494,8 @@ class Params(Section):
     prepare: Prepare
     text: Text
     neighbors: Neighbors
+    taxonomy: Taxonomy
+    class_embedding: ClassEmbedding
     train: Train
     methods: dict[Name, dict[str, Any]]
     embed: Embed

@@ -28,7 +28,8 @@ class Embedder(PythonModel):
         from kith.models.embed import embed_images, embed_texts
 
         rows = np.arange(len(model_input))
-        if "text" in model_input and model_input["text"].notna().all():
+        knows_texts = self.model.config["text"] is not None
+        if knows_texts and "text" in model_input and model_input["text"].notna().all():
             return embed_texts(self.model, self._texts(model_input["text"]), rows)
         return embed_images(self.model, self._images(model_input["image"]), rows)
 

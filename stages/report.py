@@ -7,23 +7,28 @@ from matplotlib.figure import Figure
 
 from kith import plots
 from kith.errors import KithError
-from stages import cli, contract, files, params, report_examples, report_page, tracking
+from stages import cli, compare, contract, files, params, report_classes, report_examples, report_page, tracking
 
 
-def main(*, data: Path, neighbors: Path, runs: Path, compared: Path, figures: Path, page: Path) -> None:
+def main(
+    *, data: Path, neighbors: Path, taxonomy: Path, runs: Path, compared: Path, figures: Path, page: Path
+) -> None:
     """Write the figures (PNG) into --figures and the report to --page."""
     settings = params.load()
     board = leaderboard(compared / "leaderboard.csv")
     best = board.iloc[0]
     run = runs / f"{best['method']}-{settings.study.seeds[0]}"
     drawn = charts(settings.study, board[board["split"] == best["split"]], runs)
+    drawn |= report_classes.charts(settings, board[board["split"] == best["split"]], runs, data, taxonomy)
     drawn |= report_examples.draw(settings.report, best["split"], run, data, neighbors)
     pictures = {name: plots.png(figure) for name, figure in drawn.items()}
+    if (taxonomy / "taxonomy.png").exists():
+        pictures["taxonomy"] = (taxonomy / "taxonomy.png").read_bytes()
     with files.replacing(figures) as folder:
         folder.mkdir()
         for name, content in pictures.items():
             (folder / f"{name}.png").write_bytes(content)
-    measured = files.read_json(run / "metrics.json")["splits"]
+    measured = compare.together(compare.read(settings.study, runs))
     quality = files.read_json(neighbors / "quality.json")
     dataset = contract.dataset(data)
     files.write_text(page, report_page.render(settings, board, measured, pictures, dataset, quality))
@@ -33,7 +38,7 @@ def main(*, data: Path, neighbors: Path, runs: Path, compared: Path, figures: Pa
 def leaderboard(path: Path) -> pd.DataFrame:
     """leaderboard.csv, the test split first; within a split the order of the file."""
     board = pd.read_csv(path, dtype={"split": str, "method": str})
-    missing = {"split", "method", "seeds", "mean/mrr", "low", "high", "p"} - set(board)
+    missing = {"split", "method", "seeds"} - set(board)
     if missing or board.empty:
         problem = f"no column {', '.join(sorted(missing))}" if missing else "no rows"
         raise KithError(f"{path}: {problem}; make it again with `dvc repro -f compare`")
@@ -48,17 +53,21 @@ def charts(study: params.Study, board: pd.DataFrame, runs: Path) -> dict[str, Fi
         for seed in study.seeds:
             run, named = runs / f"{method}-{seed}", {"method": method, "seed": seed}
             history.append(pd.read_parquet(run / "history.parquet").assign(**named))
+            metrics = files.read_json(run / "metrics.json")["splits"][split]["metrics"]
+            if not all(f"{direction}/mrr" in metrics for direction in plots.DIRECTIONS):
+                continue
             asked = pd.read_parquet(run / "queries.parquet", columns=["split", "direction", "rank"])
             queries.append(asked[asked["split"] == split].assign(**named))
-            metrics = files.read_json(run / "metrics.json")["splits"][split]["metrics"]
             scores += [{"method": method, "direction": d, **metrics[f"{d}/mrr"]} for d in plots.DIRECTIONS]
-    # Several seeds: the mean of their figures and of the ends of their intervals.
-    means = pd.DataFrame(scores).groupby(["method", "direction"]).mean()
-    drawn = {
-        "leaderboard": plots.leaderboard(means.loc[list(board["method"])].reset_index()),
-        "recall_at_k": plots.recall_at_k(pd.concat(queries)),
-        "curves": plots.curves(pd.concat(history)),
-    }
+    drawn = {"curves": plots.curves(pd.concat(history))}
+    if scores:
+        # Several seeds: the mean of their figures and of the ends of their intervals.
+        means = pd.DataFrame(scores).groupby(["method", "direction"]).mean()
+        order = [method for method in board["method"] if method in means.index]
+        drawn |= {
+            "leaderboard": plots.leaderboard(means.loc[order].reset_index()),
+            "recall_at_k": plots.recall_at_k(pd.concat(queries)),
+        }
     if all("train_mrr" in each for each in history):  # histories of old trainings have none
         drawn["evolution"] = plots.evolution(pd.concat(history))
     return drawn

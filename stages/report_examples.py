@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from kith import galleries, plots
 from stages import contract
+from stages.evaluate_classes import DIRECTION as IMAGES
 from stages.params import Report
 
 ITEMS, NEIGHBORS = 5, 3  # of the figure of neighbourhoods
@@ -23,7 +24,7 @@ def draw(options: Report, split: str, run: Path, data: Path, neighbors: Path) ->
     views = Views(data, items)
     queries = pd.read_parquet(run / "queries.parquet").query("split == @split")
     figures = {}
-    for direction in plots.DIRECTIONS:
+    for direction in (*plots.DIRECTIONS, IMAGES):
         asked = queries[queries["direction"] == direction]
         if len(asked) and views.has_pictures:
             found = matches(asked, options, items, views, space)
@@ -33,7 +34,8 @@ def draw(options: Report, split: str, run: Path, data: Path, neighbors: Path) ->
     if len(places) >= 2:
         chosen = np.sort(np.random.default_rng(options.seed).permutation(places)[: options.tsne])
         labels = broad_labels(items["label_name"].iloc[chosen], pd.read_parquet(data / "taxonomy.parquet"))
-        figures["tsne"] = galleries.tsne(space.image(chosen), space.text(chosen), labels, options.seed)
+        texts = space.text(chosen) if len(space.texts) else None
+        figures["tsne"] = galleries.tsne(space.image(chosen), texts, labels, options.seed)
     rows = neighborhoods(pd.read_parquet(neighbors / "neighbors.parquet"), views, options.seed)
     return figures | ({"neighbors": galleries.neighbors(rows)} if rows and views.has_pictures else {})
 
@@ -98,8 +100,9 @@ class Space:
         self.images, self.texts = (np.load(run / f"embeddings_{kind}.npy", mmap_mode="r") for kind in ("image", "text"))
 
     def pairs(self, rows: np.ndarray) -> np.ndarray:
-        """Those of `rows` with both a picture and a text."""
-        return np.intersect1d(np.intersect1d(self.image_rows, self.text_rows), rows)
+        """Those of `rows` with both a picture and a text, or with a picture where there are no texts at all."""
+        both = np.intersect1d(self.image_rows, self.text_rows) if len(self.texts) else self.image_rows
+        return np.intersect1d(both, rows)
 
     def image(self, rows: np.ndarray) -> np.ndarray:
         return self.images[np.searchsorted(self.image_rows, rows)]
@@ -124,17 +127,18 @@ def matches(
     queries: pd.DataFrame, options: Report, items: pd.DataFrame, views: Views, space: Space
 ) -> list[galleries.Match]:
     """A drawn half of queries with a right best answer, then a half with a wrong one."""
-    groups = items["group"].to_numpy()
-    first = groups[queries["hits"].str[0].to_numpy(dtype=np.int64)] == queries["group"]
     found = []
-    for query in queries.iloc[mixed(first.to_numpy(), options.queries, options.seed)].itertuples():
-        if query.direction == "text_to_image":
-            asked, answers = views.text(query.row, query.text), [views.image(hit) for hit in query.hits]
-        else:
+    what = items["label_name" if (queries["direction"] == IMAGES).all() else "group"].to_numpy()
+    first = what[queries["hits"].str[0].to_numpy(dtype=np.int64)] == what[queries["row"]]
+    for query in queries.iloc[mixed(first, options.queries, options.seed)].itertuples():
+        if query.direction == "image_to_text":
             which = space.nearest_texts(query.row, query.hits)
             asked = views.image(query.row)
             answers = [views.text(hit, place) for hit, place in zip(query.hits, which, strict=True)]
-        found.append(galleries.Match(asked, answers, query.similarities, groups[query.hits] == query.group))
+        else:
+            asked = views.image(query.row) if query.direction == IMAGES else views.text(query.row, query.text)
+            answers = [views.image(hit) for hit in query.hits]
+        found.append(galleries.Match(asked, answers, query.similarities, what[query.hits] == what[query.row]))
     return found
 
 

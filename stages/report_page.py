@@ -16,12 +16,22 @@ from stages.report_examples import is_map
 
 PACKAGES = ["torch", "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "gensim", "nmslib", "pillow", "matplotlib"]
 BOTH, KEPT = "both directions", "neighbourhoods kept"
+IMAGES = "image → image, by class"
 GROUPS = {"seeds": "", "p": BOTH, "mean": BOTH, **plots.DIRECTIONS, "pairs": "matched pairs", "neighborhood": KEPT}
-MAIN = ["mean/mrr", "p"]
+GROUPS |= {leaderboard.IMAGES: IMAGES, "ahp p": IMAGES, **leaderboard.PREDICTORS}
+MAIN = ["mean/mrr", "p", "ahp p", "classifier/accuracy", f"{leaderboard.IMAGES}/map", f"{leaderboard.IMAGES}/HP@10"]
 MAIN += [f"{direction}/{name}" for direction in plots.DIRECTIONS for name in ("R@1", "R@10", "mrr", "median_rank")]
+AHP = f"{leaderboard.IMAGES}/AHP@"
 # How the name of a figure begins: what it means, which end is better, decimals.
 FIGURES = {
     "seeds": ("Trainings with different seeds; figures are their means, ± their standard deviations.", "", 0),
+    "AHP@": ("Hierarchical precision of pictures found by a picture, averaged over the first answers.", "max", 3),
+    "HP@": ("Nearness in the taxonomy of the first k pictures found by a picture, 1 at best.", "max", 3),
+    "AHP": ("Hierarchical precision averaged over all answers.", "max", 3),
+    "accuracy": ("Percentage of pictures whose class is predicted.", "max", 1),
+    "balanced_accuracy": ("The same, as the mean over the classes.", "max", 1),
+    "top5_accuracy": ("Percentage of pictures whose class is among the five likeliest.", "max", 1),
+    "hierarchical_accuracy": ("Accuracy in which a wrong class counts as far as it is similar.", "max", 1),
     "p": ("How often chance makes a difference from the best method as large (paired, Holm-corrected).", "", 3),
     "mrr": ("Mean reciprocal rank of the first right answer: 1 if it always comes first.", "max", 3),
     "map": ("Mean average precision over all right answers.", "max", 3),
@@ -61,7 +71,7 @@ def render(
         views=leaderboard.views(dataset),
         text_maps=is_map(features.get("text", {}).get("shape", ())),
         quality=quality if leaderboard.has_meaning(quality, dataset) else {},
-        best=board.iloc[0],
+        best=best(board),
         boards=boards,
         legend=legend(boards[board["split"].iloc[0]]["all"]),
         expected=expected(settings, board),
@@ -74,12 +84,31 @@ def render(
     )
 
 
+def best(board: pd.DataFrame) -> dict[str, Any]:
+    """What the page says of the first method: its figure, with interval, and what it is the mean of."""
+    first = board.iloc[0]
+    pairs = not pd.isna(first.get("mean/mrr"))
+    figure = "mean/mrr" if pairs else next(name for name in board if name.startswith(f"{leaderboard.IMAGES}/AHP@"))
+    low, high = ("low", "high") if pairs else ("ahp low", "ahp high")
+    named = "mean reciprocal rank" if pairs else "hierarchical precision (AHP)"
+    mean = "averaged over text → image and image → text"
+    return {
+        "method": first["method"],
+        "split": first["split"],
+        "figure": named,
+        "value": first[figure],
+        "low": first[low],
+        "high": first[high],
+        "mean": mean if pairs else "of pictures found by pictures",
+    }
+
+
 def table(rows: pd.DataFrame, measured: dict[str, Any]) -> dict[str, Any]:
     """One split of the leaderboard as the page shows it: methods, and the main and all columns in groups."""
-    hidden = {"split", "method", "low", "high"}
+    hidden = {"split", "method", "low", "high", "ahp low", "ahp high"}
     names = [name for name in rows if name not in hidden and not name.endswith(" sd")]
     columns = [column(name, rows, measured.get("chance", {}).get(name)) for name in names]
-    main = [each for each in columns if each["name"] in MAIN]
+    main = [each for each in columns if each["name"] in MAIN or each["name"].startswith(AHP) and "_" not in each["label"]]
     return {"methods": list(rows["method"]), "main": grouped(main), "all": grouped(columns)}
 
 
@@ -94,11 +123,12 @@ def grouped(columns: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
 def column(name: str, rows: pd.DataFrame, chance: float | None) -> dict[str, Any]:
     """A figure of all methods, the best marked if there are several, and what chance gives."""
     head, _, short = name.rpartition("/")
+    short = short.replace("ahp p", "p")
     known = max((start for start in FIGURES if short.startswith(start)), key=len, default="")
     meaning, better, decimals = FIGURES.get(known, ("", "", 3))
-    best = rows[name].agg(better) if better and len(rows) > 1 else None
+    best = rows[name].agg(better) if better and rows[name].notna().sum() > 1 else None
     cells = [
-        {"value": row[name], "text": number(row[name], decimals), "note": note(name, row, decimals), "best": is_best}
+        {"value": "" if pd.isna(row[name]) else row[name], "text": number(row[name], decimals), "note": note(name, row, decimals), "best": is_best}
         for (_, row), is_best in zip(rows.iterrows(), rows[name] == best, strict=True)
     ]
     return {
@@ -113,7 +143,7 @@ def column(name: str, rows: pd.DataFrame, chance: float | None) -> dict[str, Any
 
 def label(name: str) -> str:
     """mrr → MRR, hard_5way → hard 5-way."""
-    for old, new in (("mrr", "MRR"), ("map", "MAP"), ("ndcg", "nDCG"), ("way", "-way"), ("_", " ")):
+    for old, new in (("_wup", " (WUP)"), ("mrr", "MRR"), ("map", "mAP"), ("ndcg", "nDCG"), ("way", "-way"), ("_", " ")):
         name = name.replace(old, new)
     return name
 
@@ -121,7 +151,11 @@ def label(name: str) -> str:
 def note(name: str, row: pd.Series, decimals: int) -> str:
     """The spread over seeds, and the interval of the deciding figure."""
     spread = [f"± {row[f'{name} sd']:.{decimals}f}"] if f"{name} sd" in row else []
-    interval = [f"{row['low']:.3f}–{row['high']:.3f}"] if name == "mean/mrr" else []
+    ends = {"mean/mrr": ("low", "high")}.get(name) or (name.startswith(AHP) and "_" not in name.removeprefix(AHP)) and (
+        "ahp low",
+        "ahp high",
+    )
+    interval = [f"{row[ends[0]]:.3f}–{row[ends[1]]:.3f}"] if ends and not pd.isna(row[name]) else []
     return ", ".join(spread + interval)
 
 

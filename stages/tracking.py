@@ -32,6 +32,8 @@ EXPERIMENT = {
     "validation figures of each epoch like `val_mrr`.",
 }
 
+COMPARED = ("MRR", "mAP i2i")  # figures of each method on the study's run
+
 
 class Run:
     """An open MLflow run; metrics are sent in batches, for a call a metric is slow."""
@@ -137,7 +139,9 @@ def log_comparison(out: Path) -> None:
     if not _available():
         return
     run = _parent_run()
-    run.metrics({f"MRR/{path.stem}": files.read_json(path)["MRR"] for path in (out / "metrics").glob("*.json")})
+    for path in (out / "metrics").glob("*.json"):
+        figures = files.read_json(path)
+        run.metrics({f"{name}/{path.stem}": value for name, value in figures.items() if name in COMPARED})
     run.tags({"mlflow.note.content": (out / "leaderboard.md").read_text(encoding="utf-8")[:16000]})
     run.artifacts([out / "leaderboard.md", out / "leaderboard.csv"])
 
@@ -284,6 +288,8 @@ def _signature(config: dict[str, Any]) -> Any:
     from mlflow.types.schema import Array
 
     columns: dict[str, Any] = {"text": DataType.string, "image": DataType.binary}
+    if config["text"] is None:
+        del columns["text"]
     for name in columns:
         if "shape" in config[name]:
             columns[name] = DataType.double

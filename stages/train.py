@@ -13,41 +13,57 @@ import pandas as pd
 import torch
 
 from kith.errors import KithError
-from kith.models import DualEncoder, save
+from kith.models import DualEncoder, save, start_from
 from kith.models.features import TfidfTower
 from kith.models.image import load_weights
 from kith.models.text import load_inverse_frequency, load_word_vectors
 from kith.objective import Objective
 from kith.sampling import NeighborSampler
 from kith.text import Vocabulary
-from kith.training import PairData, TrainingConfig, fit
+from kith.training import TrainingConfig, fit
+from kith.training_data import TrainingData
 from kith.views import TokenView
 from stages import cli, contract, devices, files, params, tracking, views
 
 CHECKPOINTS = Path("checkpoints")
 
 
-def main(*, method: str, seed: int, data: Path, text: Path, neighbors: Path, model: Path, history: Path) -> None:
+def main(
+    *,
+    method: str,
+    seed: int,
+    data: Path,
+    text: Path,
+    neighbors: Path,
+    taxonomy: Path,
+    class_embedding: Path,
+    model: Path,
+    history: Path,
+) -> None:
     """Write the trained --model and its --history, one row an epoch."""
     settings = params.load().method(method)
     fabric = devices.fabric(settings.train)
     items = contract.items(data)
     vocabulary = _vocabulary(items, settings.train.text)
-    pairs = _pair_data(items, data, neighbors, vocabulary, settings.train.text.max_tokens)
-    objective = Objective(settings.losses.terms())
-    if objective.uses_neighbors and pairs.neighbors is None:
+    learned = _training_data(settings, items, vocabulary, data=data, neighbors=neighbors, taxonomy=taxonomy)
+    classes = contract.classes(taxonomy)
+    targets = _targets(settings, len(classes), class_embedding)
+    torch.manual_seed(seed)
+    try:
+        encoder = DualEncoder(architecture(settings, contract.dataset(data), vocabulary, classes, targets))
+        _initialize(encoder, vocabulary, settings.train, text, learned, targets)
+    except (ValueError, FileNotFoundError) as error:
+        raise KithError(f"params.yaml: train: {error}") from None
+    objective = Objective(settings.losses.terms(), encoder.dim, len(classes))
+    if objective.uses_neighbors and learned.neighbors is None:
         raise KithError(
             f"method {method}: its losses draw neighbours, and {neighbors / 'neighbors.parquet'} has none; "
             "choose another text.backend than none, or a method without angular_image and angular_text"
         )
-    torch.manual_seed(seed)
-    try:
-        encoder = DualEncoder(_architecture(settings.train, contract.dataset(data), vocabulary))
-        _initialize(encoder, vocabulary, settings.train, text, pairs)
-    except (ValueError, FileNotFoundError) as error:
-        raise KithError(f"params.yaml: train: {error}") from None
     # dataset.json holds the checksums of items and pictures.
-    inputs = data / "dataset.json", neighbors / "neighbors.parquet", text / "word_vectors.parquet"
+    inputs = [data / "dataset.json", neighbors / "neighbors.parquet", text / "word_vectors.parquet"]
+    inputs += [taxonomy / "similarity.npz", class_embedding / "embedding.npy", class_embedding / "words.npy"]
+    inputs += [path for path in (settings.train.start, settings.train.image.weights) if path is not None]
     fingerprint = _fingerprint(settings, seed, *inputs)
     checkpoint = Checkpoint(CHECKPOINTS / f"{method}-{seed}.pt", fingerprint)
     trained = {
@@ -67,7 +83,7 @@ def main(*, method: str, seed: int, data: Path, text: Path, neighbors: Path, mod
             records = fit(
                 encoder,
                 objective,
-                pairs,
+                learned,
                 _config(settings, seed),
                 fabric,
                 resume=checkpoint.read(),
@@ -121,20 +137,52 @@ def _vocabulary(items: pd.DataFrame, options: params.TextTower) -> Vocabulary:
     return Vocabulary.build(contract.all_texts(train), options.min_count, options.max_words)
 
 
-def _pair_data(items: pd.DataFrame, data: Path, neighbors: Path, vocabulary: Vocabulary, max_tokens: int) -> PairData:
-    image, text = views.images(items, data), views.texts(items, data, vocabulary, max_tokens)
-    groups = contract.group_codes(items)
+def _training_data(
+    settings: params.Method,
+    items: pd.DataFrame,
+    vocabulary: Vocabulary,
+    *,
+    data: Path,
+    neighbors: Path,
+    taxonomy: Path,
+) -> TrainingData:
+    """Items that have all that the method's losses compare: a picture, and a text, or a class, or both."""
+    image = views.images(items, data)
     everyone = np.arange(len(items))
-    paired = image.has(everyone) & text.has(everyone)
-    train, val = (rows[paired[rows]] for rows in (contract.rows_of(items, s) for s in ("train", "val")))
+    usable, needs = image.has(everyone), ["a picture"]
+    text = labels = similarity = near = None
+    if settings.uses_texts:
+        text = views.texts(items, data, vocabulary, settings.train.text.max_tokens)
+        usable, needs = usable & text.has(everyone), [*needs, "a text"]
+    if settings.uses_classes:
+        labels = contract.class_numbers(items, contract.classes(taxonomy))
+        similarity = contract.similarity(taxonomy, "lcsh")
+        if not settings.uses_texts:  # else items without a class still teach what goes together
+            usable, needs = usable & (labels >= 0), [*needs, "a label"]
+    groups = contract.group_codes(items)
+    train, val = (rows[usable[rows]] for rows in (contract.rows_of(items, s) for s in ("train", "val")))
     for name, rows in (("train", train), ("val", val)):
         if len(rows) < 2:
             raise KithError(
-                f"{data / 'items.parquet'}: split '{name}' has {len(rows)} items with both sides; 2 are needed"
+                f"{data / 'items.parquet'}: split '{name}' has {len(rows)} items with {' and '.join(needs)}; "
+                "2 are needed"
             )
-    table = pd.read_parquet(neighbors / "neighbors.parquet")
-    near = _neighbor_sampler(table, groups, train) if len(table) else None
-    return PairData(image, text, groups, train, val, near)
+    if settings.uses_texts:
+        table = pd.read_parquet(neighbors / "neighbors.parquet")
+        near = _neighbor_sampler(table, groups, train) if len(table) else None
+    return TrainingData(image, text, groups, train, val, near, labels, similarity)
+
+
+def _targets(settings: params.Method, classes: int, class_embedding: Path) -> torch.Tensor | None:
+    """(classes, d) float32, what the method's class terms draw pictures towards."""
+    if not settings.uses_targets:
+        return None
+    if settings.targets == "onehot":
+        return torch.eye(classes)
+    name = "embedding.npy" if settings.targets == "hierarchy" else "words.npy"
+    if not (class_embedding / name).exists():
+        raise KithError(f"{class_embedding / name}: no such file; for `targets: words` set class_embedding.words")
+    return torch.from_numpy(np.load(class_embedding / name)).float()
 
 
 def _neighbor_sampler(table: pd.DataFrame, groups: np.ndarray, train: np.ndarray) -> NeighborSampler:
@@ -146,37 +194,74 @@ def _neighbor_sampler(table: pd.DataFrame, groups: np.ndarray, train: np.ndarray
     return NeighborSampler(near, trained)
 
 
-def _architecture(options: params.Train, dataset: dict[str, Any], vocabulary: Vocabulary) -> dict[str, Any]:
+def architecture(
+    settings: params.Method,
+    dataset: dict[str, Any],
+    vocabulary: Vocabulary,
+    classes: pd.DataFrame,
+    targets: torch.Tensor | None,
+) -> dict[str, Any]:
     """The config of DualEncoder."""
-    image = options.image.model_dump(include={"tower", "depth", "width"})
+    options = settings.train
+    return {
+        "dim": options.dim if targets is None else targets.shape[1],
+        "image": _image_side(options, dataset),
+        "text": _text_side(options, dataset, vocabulary) if settings.uses_texts else None,
+        "head": options.head,
+        "projection": options.projection.options(),
+        "classes": {
+            "names": list(classes["label_name"]),
+            "classifier": settings.classifier,
+            "targets": None if targets is None else targets.shape[1],
+        }
+        if settings.uses_classes
+        else None,
+    }
+
+
+def _image_side(options: params.Train, dataset: dict[str, Any]) -> dict[str, Any]:
     if (features := views.features(dataset, "image")) is not None:
         if len(features["shape"]) != 3 and any(options.augment.model_dump().values()):
             raise ValueError("augment is for pictures and maps, not for vectors; leave it out")
-        image = features | options.image.model_dump(include={"tower", "hidden", "layers", "width"})
-    else:
-        pictures = dataset["image"]
-        image |= {"channels": pictures["channels"], "size": pictures["height"], "fit": pictures["fit"]}
-        image |= {"mean": dataset["mean"], "std": dataset["std"]}
-    text = options.text.model_dump(include={"tower", "embedding", "hidden", "layers", "dropout"})
+        return features | options.image.model_dump(include={"tower", "hidden", "layers", "width"})
+    pictures = dataset["image"]
+    image = options.image.model_dump(include={"tower", "depth", "width"})
+    image |= {"channels": pictures["channels"], "size": pictures["height"], "fit": pictures["fit"]}
+    image["crop"] = options.augment.crop
+    if options.augment.crop is not None and options.augment.crop > pictures["height"]:
+        raise ValueError(f"augment.crop: {options.augment.crop} is more than the {pictures['height']} pixels of a side")
+    return image | {"mean": dataset["mean"], "std": dataset["std"]}
+
+
+def _text_side(options: params.Train, dataset: dict[str, Any], vocabulary: Vocabulary) -> dict[str, Any]:
     if (features := views.features(dataset, "text")) is not None:
-        text = features | options.text.model_dump(include={"tower", "hidden", "layers", "width"})
-    else:
-        text["words"] = len(vocabulary)
-    return {"dim": options.dim, "image": image, "text": text, "projection": options.projection.options()}
+        return features | options.text.model_dump(include={"tower", "hidden", "layers", "width"})
+    text = options.text.model_dump(include={"tower", "embedding", "hidden", "layers", "dropout"})
+    return text | {"words": len(vocabulary)}
 
 
 def _initialize(
-    encoder: DualEncoder, vocabulary: Vocabulary, options: params.Train, text: Path, pairs: PairData
+    encoder: DualEncoder,
+    vocabulary: Vocabulary,
+    options: params.Train,
+    text: Path,
+    learned: TrainingData,
+    targets: torch.Tensor | None,
 ) -> None:
     if options.image.weights is not None:
         load_weights(encoder.image_tower, str(options.image.weights))
-    if options.text.pretrained_words:
+    if options.text.pretrained_words and encoder.text_tower is not None:
         words = pd.read_parquet(text / "word_vectors.parquet")
         vectors = {word: torch.tensor(vector) for word, vector in zip(words["word"], words["vector"], strict=True)}
         known = load_word_vectors(encoder.text_tower, vocabulary, vectors)
         print(f"{known} of {len(vocabulary)} words start from their Doc2Vec vectors")
-    if isinstance(pairs.text, TokenView) and isinstance(encoder.text_tower, TfidfTower):
-        load_inverse_frequency(encoder.text_tower, pairs.text.tokens[pairs.text.all_of(pairs.train)[0]])
+    if isinstance(learned.text, TokenView) and isinstance(encoder.text_tower, TfidfTower):
+        load_inverse_frequency(encoder.text_tower, learned.text.tokens[learned.text.all_of(learned.train)[0]])
+    if options.start is not None:
+        taken, left = start_from(encoder, options.start)
+        print(f"{taken} tensors start from {options.start}, {left} do not fit it")
+    if targets is not None and encoder.targets is not None:
+        encoder.targets.copy_(targets)
 
 
 def _config(settings: params.Method, seed: int) -> TrainingConfig:

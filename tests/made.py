@@ -7,7 +7,7 @@ from kith.models import DualEncoder
 from kith.objective import Objective
 from kith.sampling import NeighborSampler
 from kith.text import Vocabulary
-from kith.training import PairData
+from kith.training_data import TrainingData
 from kith.views import ArrayView, TokenView
 
 COLOURS = ("red", "green", "blue", "white")
@@ -32,7 +32,7 @@ def picture(colour: str, shape: str, random: np.random.Generator) -> np.ndarray:
     return np.roll(image, random.integers(-2, 3, 2), (0, 1)).astype(np.uint8)
 
 
-def pair_data(copies: int = 8) -> tuple[PairData, Vocabulary]:
+def pair_data(copies: int = 8) -> tuple[TrainingData, Vocabulary]:
     """Every colour and shape `copies` times, with two texts each; the last copy is for validation."""
     random = np.random.default_rng(0)
     kinds = [(c, s) for c in COLOURS for s in SHAPES]
@@ -48,7 +48,7 @@ def pair_data(copies: int = 8) -> tuple[PairData, Vocabulary]:
     near = np.full((n, 3), -1)
     near[train] = (train[:, None] + np.arange(1, 4)) % len(train)
     trained = np.where(np.isin(groups, train), groups, -1)
-    data = PairData(
+    data = TrainingData(
         image=ArrayView(images, np.arange(n)),
         text=TokenView(tokens, lengths, np.arange(0, 2 * n + 1, 2)),
         groups=groups,

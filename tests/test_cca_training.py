@@ -13,7 +13,8 @@ from kith.models import DualEncoder
 from kith.models.features import MLP, VGG
 from kith.objective import Objective
 from kith.refinement import Refinement
-from kith.training import PairData, PairTask, TrainingConfig, _optimizer, fit
+from kith.training import Task, TrainingConfig, _optimizer, fit
+from kith.training_data import TrainingData
 from kith.views import ArrayView
 from tests.made import model_and_objective, pair_data
 
@@ -41,7 +42,7 @@ def vectors(dimensions: int, tower: str, hidden: int = 16) -> dict:
     }
 
 
-def published(golden) -> PairTask:
+def published(golden) -> Task:
     """The published network with the golden's first weights, and its objective."""
     learned = "init/18_S12" not in golden
     config = {"dim": 4, "image": vectors(12, "linear"), "text": vectors(10, "mlp")}
@@ -51,7 +52,7 @@ def published(golden) -> PairTask:
     tno = float(golden["weight_tno"])
     terms = {"pairwise_hinge": hinge(1 - tno, float(golden["gamma"]), bool(golden["symmetric"]))}
     terms |= {"trace_norm": {"weight": tno}}
-    return PairTask(model, Objective({name: each for name, each in terms.items() if each["weight"]}))
+    return Task(model, Objective({name: each for name, each in terms.items() if each["weight"]}))
 
 
 def load(model: DualEncoder, golden, prefix: str, learned: bool) -> None:
@@ -76,7 +77,7 @@ def places(model: DualEncoder, learned: bool) -> dict[str, torch.Tensor]:
     return named
 
 
-def squares(task: PairTask) -> torch.Tensor:
+def squares(task: Task) -> torch.Tensor:
     return sum(p.detach().square().sum() for p in task.parameters() if p.requires_grad)
 
 
@@ -135,11 +136,11 @@ def test_towers_have_the_published_number_of_parameters():
     assert vgg.head(32)(vgg(torch.randn(2, 1, 40, 50))).shape == (2, 32)
 
 
-def synthetic() -> PairData:
+def synthetic() -> TrainingData:
     golden = np.load(GOLDEN / "synthetic_fit_data.npz")
     rows = np.arange(1800)
     views = (ArrayView(golden[name], rows) for name in ("X", "Y"))
-    return PairData(*views, groups=rows, train=rows[:1000], val=rows[1000:1300])
+    return TrainingData(*views, groups=rows, train=rows[:1000], val=rows[1000:1300])
 
 
 def two_views(projection: str, dim: int = 8) -> DualEncoder:

@@ -1,8 +1,12 @@
 """What a ranking at random would reach: the level that a figure has to be held against."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+
+from kith.metrics.class_similarity import class_labels, similarity_tables
+from kith.metrics.hierarchical import ideal, precision_figures
 
 
 def chance_level(right: np.ndarray, n_candidates: int, ks: Sequence[int] = (1, 5, 10, 25)) -> dict[str, float]:
@@ -23,3 +27,25 @@ def chance_level(right: np.ndarray, n_candidates: int, ks: Sequence[int] = (1, 5
         "mean_rank": float(later.sum()),
         "mrr": float((-np.diff(later) / (places + 1)).sum()),
     }
+
+
+def hierarchical_chance(labels: Any, similarity: Any, ks: Sequence[int], clip: int) -> dict[str, float]:
+    """Expected figures of `hierarchical_retrieval` when every order of the other items is equally likely.
+
+    k items are then worth k times the mean similarity of all others. Arguments and names as there, without AP.
+    """
+    tables = similarity_tables(similarity)
+    labels = class_labels("labels", labels, len(next(iter(tables.values()))))
+    counts = np.bincount(labels, minlength=len(next(iter(tables.values()))))
+    classes = np.flatnonzero(counts)
+    levels = {}
+    for name, table in tables.items():
+        expected: dict[str, float] = {}
+        for label in classes.tolist():
+            others = counts - (np.arange(len(counts)) == label)
+            gains = np.full((1, others.sum()), (table[label] * others).sum() / others.sum())
+            best = ideal(table[label], others, table[label, label])[None]
+            for figure, values in precision_figures(gains, best, ks, clip).items():
+                expected[figure] = expected.get(figure, 0.0) + float(values[0]) * counts[label] / len(labels)
+        levels |= {figure + name: value for figure, value in expected.items()}
+    return levels

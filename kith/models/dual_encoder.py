@@ -1,6 +1,7 @@
 """Two towers, one space: the two sides of a pair become unit vectors that can be compared by dot product.
 
 The sides are called image and text, after the commonest ones; either may be features (a view of vectors or maps).
+A model that learns from classes alone has no text side.
 """
 
 from typing import Any
@@ -9,7 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kith.augment import center_crop
 from kith.cca import CCALayer, LearnedLayer
+from kith.models.classifier import Classifier
 from kith.models.features import feature_tower
 from kith.models.image import image_tower
 from kith.models.text import text_tower
@@ -19,32 +22,56 @@ class DualEncoder(nn.Module):
     """An image tower and a text tower, each followed by a head into `dim` units, and a projection of both.
 
     config: all that is needed to build it again: {"dim",
-    "image": {"tower", "depth", "width", "channels", "size", "fit", "mean", "std"}, or of features {"tower",
+    "image": {"tower", "depth", "width", "channels", "size", "fit", "mean", "std", "crop"}, or of features {"tower",
     "shape", "shift", "scale", "hidden", "layers", "width"},
-    "text": {"tower", "words", "embedding", "hidden", "layers", "dropout"}, or of features as above,
-    "projection": {"kind": "unit", "learned" or "cca", and the layer's parameters}}.
-    Raises ValueError for a tower that does not take what its side holds.
+    "text": {"tower", "words", "embedding", "hidden", "layers", "dropout"}, or of features as above, or None,
+    "head": "linear" (default), or "none" where the tower's output is the embedding, whatever `dim` says,
+    "projection": {"kind": "unit", "learned" or "cca", and the layer's parameters},
+    "classes": {"names", "classifier": a kind of `Classifier` or None, "targets": width of the class embeddings or
+    None}, or None (default) for a model that knows no classes}.
+    targets: (classes, d) float32 class embeddings, as far as the model has any.
+    Raises ValueError for a tower that does not take what its side holds, and for targets of another width.
     """
 
     text_input: nn.Module | None
+    text_tower: nn.Module | None
+    text_head: nn.Module | None
+    classifier: Classifier | None
+    targets: Tensor | None
 
     def __init__(self, config: dict[str, Any]):
         super().__init__()
         self.config = config
-        image, text = dict(config["image"]), dict(config["text"])
+        image, text = dict(config["image"]), config["text"]
         if "shape" in image:
             self.image_input, self.image_tower = _features(image)
         else:
-            self.image_input = Pictures(image.pop("mean"), image.pop("std"))
+            crop = image.pop("crop", None)
+            self.image_input = Pictures(image.pop("mean"), image.pop("std"), crop)
             del image["fit"]
-            self.image_tower = image_tower(**image)
-        if "shape" in text:
-            self.text_input, self.text_tower = _features(text)
-        else:
-            self.text_input, self.text_tower = None, text_tower(**text)
-        self.image_head = _head(self.image_tower, config["dim"])
-        self.text_head = _head(self.text_tower, config["dim"])
-        self.projection = _projection(config["dim"], **config["projection"])
+            self.image_tower = image_tower(**image | ({"size": crop} if crop else {}))
+        head = config.get("head", "linear")
+        self.image_head = _head(self.image_tower, config["dim"], head)
+        self.dim = config["dim"] if head == "linear" else self.image_tower.out_features
+        self.text_input, self.text_tower, self.text_head = None, None, None
+        if text is not None:
+            if "shape" in text:
+                self.text_input, self.text_tower = _features(text)
+            else:
+                self.text_tower = text_tower(**text)
+            self.text_head = _head(self.text_tower, config["dim"])
+        self.projection = _projection(self.dim, **config["projection"])
+        self._add_classes(config.get("classes") or {"names": [], "classifier": None, "targets": None})
+
+    def _add_classes(self, classes: dict[str, Any]) -> None:
+        count, width = len(classes["names"]), classes["targets"]
+        self.classifier = Classifier(self.dim, count, classes["classifier"]) if classes["classifier"] else None
+        if width not in (None, self.dim):
+            raise ValueError(
+                f"the class embeddings have {width} dimensions and the image side {self.dim}: take head: linear, "
+                "or a class_embedding.dim that fits the tower"
+            )
+        self.register_buffer("targets", None if width is None else torch.zeros(count, width))
 
     @property
     def device(self) -> torch.device:
@@ -60,9 +87,21 @@ class DualEncoder(nn.Module):
 
     def encode_texts(self, *inputs: Tensor) -> Tensor:
         """Word numbers (B, L) and lengths (B,), or features, to (B, dim) float32, before the projection."""
+        if self.text_tower is None or self.text_head is None:
+            raise ValueError("this model has no text side")
         if self.text_input is not None:
             inputs = (self.text_input(*inputs),)
         return _full(self.text_head(self.text_tower(*inputs)))
+
+    def class_scores(self, features: Tensor) -> dict[str, Tensor]:
+        """Scores (B, classes) of embeddings (B, dim) before the projection, higher is likelier: "classifier", logits;
+        "nearest", minus squared distances of the unit vectors to the class embeddings. Those the model has."""
+        scores = {}
+        if self.classifier is not None:
+            scores["classifier"] = _full(self.classifier(features))
+        if self.targets is not None:
+            scores["nearest"] = -torch.cdist(self.projection.stored().first(features), self.targets).square()
+        return scores
 
     def embed_images(self, images: Tensor) -> Tensor:
         """Prepared pictures or features to unit float32 rows (B, dim), by the stored projection."""
@@ -74,18 +113,25 @@ class DualEncoder(nn.Module):
 
 
 class Pictures(nn.Module):
-    """uint8 (B, H, W, C) to standardised float32 (B, C, H, W), channels last in memory."""
+    """uint8 (B, H, W, C) to standardised float32 (B, C, H, W), channels last in memory.
+
+    crop: the side of the middle square that is looked at in evaluation; in training, augmentation cuts it out.
+    """
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, mean: list[float], std: list[float]):
+    def __init__(self, mean: list[float], std: list[float], crop: int | None = None):
         super().__init__()
+        self.crop = crop
         self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        return (images.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
+        images = images.permute(0, 3, 1, 2)
+        if self.crop is not None and not self.training:
+            images = center_crop(images, self.crop)
+        return (images.float() / 255 - self.mean) / self.std
 
 
 class Features(nn.Module):
@@ -126,9 +172,11 @@ def _features(options: dict[str, Any]) -> tuple[nn.Module, nn.Module]:
     return scaling, feature_tower(**options | {"shape": tuple(options["shape"])})
 
 
-def _head(tower: Any, dim: int) -> nn.Module:
+def _head(tower: Any, dim: int, kind: str = "linear") -> nn.Module:
     """The tower's own head, or a linear layer that starts Xavier-normal with bias 0.1, as published (Thomas &
     Kovashka, ECCV 2020)."""
+    if kind == "none":
+        return nn.Identity()
     if hasattr(tower, "head"):
         return tower.head(dim)
     head = nn.Linear(tower.out_features, dim)

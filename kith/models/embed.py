@@ -15,6 +15,11 @@ def embed_images(model: DualEncoder, view: View, rows: np.ndarray, batch_size: i
     return _collect(model, _image_batches(model, model.embed_images, view, rows, batch_size))
 
 
+def encode_images(model: DualEncoder, view: View, rows: np.ndarray, batch_size: int = 256) -> Iterator[Tensor]:
+    """Batches (b, dim) of the rows of a view of pictures or features, before the projection."""
+    return _image_batches(model, model.encode_images, view, rows, batch_size)
+
+
 def embed_texts(model: DualEncoder, view: View, rows: np.ndarray, batch_size: int = 256) -> np.ndarray:
     """Unit rows (len(rows), dim) float32 of the rows of a view of texts or features."""
     return _collect(model, _batches(model, model.embed_texts, view, rows, batch_size))
@@ -24,7 +29,7 @@ def encode_pairs(
     model: DualEncoder, images: View, image_rows: np.ndarray, texts: View, text_rows: np.ndarray, batch_size: int = 256
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Batches of both sides of pairs before the projection, (b, dim) each: what a linear CCA is fitted on."""
-    first = _image_batches(model, model.encode_images, images, image_rows, batch_size)
+    first = encode_images(model, images, image_rows, batch_size)
     second = _batches(model, model.encode_texts, texts, text_rows, batch_size)
     return zip(first, second, strict=True)
 
@@ -46,4 +51,4 @@ def _batches(
 
 def _collect(model: DualEncoder, batches: Iterator[Tensor]) -> np.ndarray:
     parts = [batch.cpu().numpy() for batch in batches]
-    return np.concatenate([np.zeros((0, model.config["dim"]), dtype=np.float32), *parts])
+    return np.concatenate([np.zeros((0, model.dim), dtype=np.float32), *parts])

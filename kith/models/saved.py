@@ -35,6 +35,22 @@ def save(model: DualEncoder, vocabulary: Vocabulary, max_tokens: int, trained: d
     return buffer.getvalue()
 
 
+@torch.no_grad()
+def start_from(model: DualEncoder, path: Path) -> tuple[int, int]:
+    """Take over from a saved model every tensor whose name and shape are the same; how many were, and were not.
+
+    What the other model knew of its classes is left out: its outputs mean other classes. Raises KithError where
+    the file is no Kith model, or nothing fits.
+    """
+    other = load(path)[0].state_dict()
+    own = {k: v for k, v in model.state_dict().items() if k != "targets" and not k.startswith("classifier.output")}
+    fits = {name: other[name] for name, value in own.items() if name in other and other[name].shape == value.shape}
+    if not any(name.startswith("image_tower") for name in fits):
+        raise KithError(f"{path}: none of its image tower fits this model; take the same tower, or another start")
+    model.load_state_dict(fits, strict=False)
+    return len(fits), len(own) - len(fits)
+
+
 def load(path: Path, device: str | torch.device = "cpu") -> tuple[DualEncoder, Vocabulary, dict[str, Any]]:
     """The model in eval mode, its vocabulary, and the file's other content (max_tokens, trained).
 

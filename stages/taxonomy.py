@@ -1,0 +1,74 @@
+"""Say how similar the classes are in the taxonomy, and draw it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kith import plots, taxonomy_plot
+from kith.errors import KithError
+from kith.taxonomy import Taxonomy
+from stages import cli, contract, files, params, tracking
+
+ROOT = "everything"  # above the roots of a taxonomy that has several
+
+
+def main(*, data: Path, out: Path) -> None:
+    """Write classes.parquet, similarity.npz, summary.json and, where there is a taxonomy, a drawing into --out."""
+    options = params.load().taxonomy
+    items = contract.items(data)
+    classes = _classes(items, data)
+    edges = pd.read_parquet(data / "taxonomy.parquet")
+    with files.replacing(out) as folder:
+        folder.mkdir()
+        classes.to_parquet(folder / "classes.parquet", index=False)
+        if len(edges) and len(classes):
+            labels, names = list(classes["label_name"]), dict(zip(edges["child"], edges["name"], strict=True))
+            try:
+                taxonomy = _rooted(Taxonomy.from_edges(edges[["parent", "child"]].to_numpy(), names), labels)
+                similarity = _similarity(taxonomy, labels)
+            except KithError as error:
+                raise KithError(f"{data / 'taxonomy.parquet'}: {error}; mend the file of fetch.taxonomy") from None
+            height, tree = int(taxonomy.heights.max()), int(taxonomy.is_tree)
+            summary = {"nodes": len(taxonomy), "height": height, "tree": tree}
+            if len(classes) <= options.draw:
+                (folder / "taxonomy.png").write_bytes(plots.png(taxonomy_plot.draw(taxonomy.pruned(labels))))
+        else:
+            flat, summary = np.eye(len(classes)), {"nodes": 0, "height": 0, "tree": 1}
+            similarity = dict.fromkeys(("lcsh", "wup", "target"), flat)
+        np.savez(folder / "similarity.npz", **similarity)
+        summary = {"classes": len(classes), **summary}
+        files.write_json(folder / "summary.json", summary)
+    print(json.dumps(summary))
+    tracking.log_stage("taxonomy", params=options.model_dump(), metrics=summary)
+
+
+def _classes(items: pd.DataFrame, data: Path) -> pd.DataFrame:
+    """label, label_name and name (as shown) of every class that an item has, by label: class number = row."""
+    labelled = items.loc[items["label"] >= 0, ["label", "label_name"]].drop_duplicates().sort_values("label")
+    edges = pd.read_parquet(data / "taxonomy.parquet", columns=["child", "name"])
+    shown = dict(zip(edges["child"], edges["name"], strict=True))
+    return labelled.assign(name=[shown.get(name, name) for name in labelled["label_name"]]).reset_index(drop=True)
+
+
+def _rooted(taxonomy: Taxonomy, labels: list[str]) -> Taxonomy:
+    """With a root above all where two classes have nothing in common."""
+    taxonomy.positions(labels)  # names classes that are missing
+    try:
+        taxonomy.similarity(labels)
+    except KithError:
+        edges = [(taxonomy.nodes[parent], taxonomy.nodes[child]) for parent, child in taxonomy.edges.tolist()]
+        return Taxonomy.from_edges([*((ROOT, root) for root in taxonomy.roots), *edges], taxonomy.names)
+    return taxonomy
+
+
+def _similarity(taxonomy: Taxonomy, labels: list[str]) -> dict[str, np.ndarray]:
+    """lcsh and wup of the classes, (n, n) float64, for measures; target, lcsh in a tree, for class embeddings."""
+    similarity = {measure: taxonomy.similarity(labels, measure=measure) for measure in ("lcsh", "wup")}
+    tree = taxonomy if taxonomy.is_tree else taxonomy.to_tree(labels)
+    return similarity | {"target": similarity["lcsh"] if tree is taxonomy else tree.similarity(labels)}
+
+
+if __name__ == "__main__":
+    cli.run(main)
