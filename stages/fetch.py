@@ -1,4 +1,4 @@
-"""Pin the raw data: copy the fonts, or note what the user's table or arrays are."""
+"""Pin the raw data: copy the fonts, or note what the user's table, arrays or pictures are."""
 
 import hashlib
 import shutil
@@ -8,6 +8,7 @@ from typing import Any
 
 from kith.data import edges, readers, table
 from kith.data.arrays import Arrays
+from kith.data.classes import names, sources
 from kith.data.rows import Columns
 from kith.errors import KithError
 from stages import cli, files, params
@@ -20,8 +21,12 @@ def main(*, out: Path) -> None:
     fetch = params.load().fetch
     with files.replacing(out) as folder:
         folder.mkdir()
-        kinds = {"glyphs": lambda: _glyphs(folder / FONTS), "table": lambda: _table(fetch)}
-        source = kinds.get(fetch.source, lambda: _arrays(fetch))()
+        if fetch.source == "glyphs":
+            source = _glyphs(folder / FONTS)
+        elif fetch.source == "table":
+            source = _table(fetch)
+        else:
+            source = _labelled(fetch) if fetch.labelled else _arrays(fetch)
         files.write_json(folder / "source.json", {"source": fetch.source, **source})
 
 
@@ -65,17 +70,36 @@ def _table(fetch: params.Fetch) -> dict[str, Any]:
     rows = readers.count(fetch.path)
     if not rows:
         raise KithError(f"{fetch.path}: the table has no rows")
-    source: dict[str, Any] = {
+    return {
         "path": fetch.path.as_posix(),
         "sha256": files.sha256(fetch.path),
         "bytes": fetch.path.stat().st_size,
         "rows": rows,
         "licence": fetch.licence,
+        **_classes(fetch),
     }
+
+
+def _labelled(fetch: params.Fetch) -> dict[str, Any]:
+    """Check the lists of pictures and classes, and hash them; they stay where they are."""
+    digest, size = sources.digest(fetch.source, fetch.path)
+    return {
+        "path": fetch.path.as_posix(),
+        "sha256": digest,
+        "bytes": size,
+        "rows": len(sources.listing(fetch.source, fetch.path, fetch.model_dump()).entries),
+        "licence": fetch.licence,
+        **_classes(fetch),
+    }
+
+
+def _classes(fetch: params.Fetch) -> dict[str, Any]:
+    """The files that say what the classes are called, and how they are related."""
+    called = names.read(fetch.class_names) if fetch.class_names else {}
     if fetch.taxonomy is not None:
-        edges.read(fetch.taxonomy)
-        source["taxonomy"] = {"path": fetch.taxonomy.as_posix(), "sha256": files.sha256(fetch.taxonomy)}
-    return source
+        edges.read(fetch.taxonomy, fetch.taxonomy_order, called)
+    beside = {"taxonomy": fetch.taxonomy, "class_names": fetch.class_names}
+    return {key: {"path": path.as_posix(), "sha256": files.sha256(path)} for key, path in beside.items() if path}
 
 
 def _arrays(fetch: params.Fetch) -> dict[str, Any]:

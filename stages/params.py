@@ -4,7 +4,7 @@ import difflib
 import functools
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -61,22 +61,53 @@ class Arrays(Section):
     texts: str | None = None
 
 
+Pairs = Literal["glyphs", "table", "arrays", "iapr_tc12", "audio_score"]
+Labelled = Literal[
+    "cifar10", "cifar100", "image_folder", "image_lists", "ilsvrc", "cub", "nab", "cars", "flowers102",
+    "inat2018", "inat2019", "mit67", "ucmerced", "resisc45",
+]  # fmt: skip
+TAKEN = {
+    "table": frozenset({"columns", "image_root", "splits", "taxonomy", "taxonomy_order", "class_names"}),
+    "arrays": frozenset({"arrays"}),
+}
+
+
 class Fetch(Section):
     """Where the data come from: `glyphs` draws them, `table` reads a Parquet, CSV or JSONL file of pictures and
-    texts, the others read arrays: an .npz file, a folder of .npy files, or list columns of a Parquet file."""
+    texts; `arrays`, `iapr_tc12` and `audio_score` read an .npz file, a folder of .npy files, or list columns of a
+    Parquet file; the others are labelled pictures in their official layouts (kith.data.classes).
 
-    source: Literal["glyphs", "table", "arrays", "iapr_tc12", "audio_score"]
+    taxonomy: a file of edges, with ids in the order that taxonomy_order says. class_names: a file of ids and
+    readable names. train_per_class: that many training pictures of each class. variant: half of the classes of
+    CIFAR-100. supercategory: that part of iNaturalist."""
+
+    source: Pairs | Labelled
     path: Path
     columns: Columns = Columns()
     arrays: Arrays = Arrays()
     image_root: Path | None = None
     splits: dict[str, Name | Literal["ignore"]] = {}
     taxonomy: Path | None = None
+    taxonomy_order: Literal["parent-child", "child-parent"] = "parent-child"
+    class_names: Path | None = None
+    train_per_class: Positive | None = None
+    variant: Literal["a", "b", "b-consec"] | None = None
+    supercategory: str | None = None
     licence: str = "not stated"
+
+    @property
+    def labelled(self) -> bool:
+        """Whether it is a source of pictures and labels without texts."""
+        return self.source in get_args(Labelled)
 
     @model_validator(mode="after")
     def fits_source(self) -> "Fetch":
-        taken = {"table": {"columns", "image_root", "splits", "taxonomy"}, "arrays": {"arrays"}}.get(self.source, set())
+        if self.labelled:
+            from kith.data.classes.sources import SOURCES
+
+            taken = SOURCES[self.source].options
+        else:
+            taken = TAKEN.get(self.source, frozenset())
         given = self.model_fields_set - {"source", "path", "licence"} - taken
         if given:
             raise ValueError(f"the source {self.source} does not take {', '.join(sorted(given))}; leave it out")

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kith.data import arrays, items, table
+from kith.data.classes import assemble, sources
 from kith.data.items import Dataset
 from kith.data.problems import Problems
 from kith.data.rows import Columns
@@ -27,7 +28,7 @@ def main(*, raw: Path, out: Path) -> None:
     source = _source(raw)
     with files.replacing(out) as folder:
         folder.mkdir()
-        if settings.fetch.source in ("glyphs", "table"):
+        if settings.fetch.source in ("glyphs", "table") or settings.fetch.labelled:
             image = settings.prepare.image
             with ImageWriter(folder / "images.npy", image.size, image.mode) as pictures:
                 dataset = _build(raw, source, settings, pictures)
@@ -38,7 +39,8 @@ def main(*, raw: Path, out: Path) -> None:
             raise KithError(f"{source['path']}: no item to train on; give some rows the split train")
         pq.write_table(dataset.items, folder / "items.parquet", compression="zstd")
         pq.write_table(dataset.taxonomy, folder / "taxonomy.parquet", compression="zstd")
-        files.write_json(folder / "dataset.json", _describe(dataset, source, folder, views))
+        name = _name(settings.fetch)
+        files.write_json(folder / "dataset.json", {"name": name, **_describe(dataset, source, folder, views)})
     _tell(dataset, out)
 
 
@@ -54,22 +56,32 @@ def _build(raw: Path, source: dict[str, Any], settings: params.Params, pictures:
     _check_source(raw, source, fetch)
     if fetch.source == "glyphs":
         return _glyphs(raw, prepare, pictures)
-    for path, known in [(fetch.path, source), (fetch.taxonomy, source.get("taxonomy"))]:
-        if path is not None and (known is None or files.sha256(path) != known["sha256"]):
+    _check_pinned(source, fetch)
+    options: dict[str, Any] = {
+        **{"fit": prepare.image.fit, "val": prepare.val, "test": prepare.test, "seed": prepare.seed},
+        **{"skip": prepare.skip, "taxonomy": fetch.taxonomy, "taxonomy_order": fetch.taxonomy_order},
+        "class_names": fetch.class_names,
+    }
+    if fetch.labelled:
+        listing = sources.listing(fetch.source, fetch.path, fetch.model_dump())
+        return assemble.build(fetch.path, listing, pictures, train_per_class=fetch.train_per_class, **options)
+    columns = Columns(**fetch.columns.model_dump())
+    return table.build(fetch.path, columns, pictures, image_root=fetch.image_root, splits=fetch.splits, **options)
+
+
+def _check_pinned(source: dict[str, Any], fetch: params.Fetch) -> None:
+    """Raise KithError unless the files are those that the fetch stage saw."""
+    for path, known in [
+        (fetch.path, source),
+        (fetch.taxonomy, source.get("taxonomy")),
+        (fetch.class_names, source.get("class_names")),
+    ]:
+        if path is None:
+            continue
+        of_source = fetch.labelled and path == fetch.path
+        found = sources.digest(fetch.source, path)[0] if of_source else files.sha256(path)
+        if known is None or found != known["sha256"]:
             raise KithError(f"{path}: is not what the fetch stage saw; run the fetch stage again")
-    return table.build(
-        fetch.path,
-        Columns(**fetch.columns.model_dump()),
-        pictures,
-        fit=prepare.image.fit,
-        image_root=fetch.image_root,
-        splits=fetch.splits,
-        taxonomy=fetch.taxonomy,
-        val=prepare.val,
-        test=prepare.test,
-        seed=prepare.seed,
-        skip=prepare.skip,
-    )
 
 
 def _check_source(raw: Path, source: dict[str, Any], fetch: params.Fetch) -> None:
@@ -126,12 +138,17 @@ def _glyphs(raw: Path, prepare: params.Prepare, pictures: ImageWriter) -> Datase
     return dataset
 
 
+def _name(fetch: params.Fetch) -> str:
+    if fetch.labelled:
+        return sources.name(fetch.source, fetch.path, fetch.model_dump())
+    return fetch.source if fetch.source in NAMED else fetch.path.stem
+
+
 def _describe(dataset: Dataset, source: dict[str, Any], folder: Path, views: dict[str, Any]) -> dict[str, Any]:
     """What dataset.json says; counts are in the order train, val, test, extra test sets."""
     frame = dataset.items.select(["split", "label", "group"]).to_pandas()
     order = sorted(frame["split"].unique(), key=lambda split: (split != "train", split != "val", split))
     return {
-        "name": source["source"] if source["source"] in NAMED else Path(source["path"]).stem,
         "source": source["source"],
         "counts": {split: int((frame["split"] == split).sum()) for split in order},
         "groups": {split: int(frame["group"][frame["split"] == split].nunique()) for split in order},

@@ -1,6 +1,10 @@
 """Reading a taxonomy: who is whose parent."""
 
+import gzip
+import zlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import pyarrow as pa
 
@@ -8,19 +12,23 @@ from kith.data import readers
 from kith.data.items import TAXONOMY
 from kith.errors import KithError
 
+Order = Literal["parent-child", "child-parent"]
 
-def read(path: Path) -> pa.Table:
+
+def read(path: Path, order: Order = "parent-child", names: Mapping[str, str] | None = None) -> pa.Table:
     """The taxonomy (schema TAXONOMY) in the file at `path`, in its order, repeated edges dropped.
 
-    Either a Parquet, CSV, TSV or JSONL table with the columns parent, child and, if wanted, name; or a text
-    of two ids a line, parent and child, with white space between them and no head. A node is shown by its
-    name, or by its id where it has none.
+    Either a text of two ids a line with white space between them and no head, in the order that `order` says;
+    or a Parquet, CSV, TSV or JSONL table with the columns parent, child and, if wanted, name. Longer column
+    names will do (parent_wnid, child_wnid, child_words): the first that begins with parent or child holds the
+    ids, a second one with child the name. Text, CSV and TSV may be compressed (.gz). A node is shown by its
+    name in the table, else by the one in `names`, else by its id.
 
     Raises KithError that names the file and the row or line.
     """
     if not path.is_file():
         raise KithError(f"{path}: no such file; mend fetch.taxonomy")
-    edges = _pairs(path)
+    edges = _pairs(path, order)
     if edges is None:
         edges = _table(path)
     for row, (parent, child, _) in enumerate(edges):
@@ -30,22 +38,21 @@ def read(path: Path) -> pa.Table:
             raise KithError(f"{path}: row {row}, column 'child': '{child}' is its own parent")
     if not edges:
         raise KithError(f"{path}: has no edges; add some, or leave fetch.taxonomy out")
-    columns = zip(*dict.fromkeys(edges), strict=True)
+    shown = [(parent, child, name or (names or {}).get(child) or child) for parent, child, name in edges]
+    columns = zip(*dict.fromkeys(shown), strict=True)
     return pa.table(dict(zip(TAXONOMY.names, columns, strict=True)), schema=TAXONOMY)
 
 
-Edge = tuple[str, str, str]
+Edge = tuple[str, str, str]  # parent, child, and the child's name, empty where the file has none
 
 
-def _pairs(path: Path) -> list[Edge] | None:
+def _pairs(path: Path, order: Order) -> list[Edge] | None:
     """The edges of a text without a head; None if it is a table."""
-    if path.suffix.lower() in (".parquet", ".csv", ".jsonl"):
+    if path.name.lower().removesuffix(".gz").endswith((".parquet", ".csv", ".jsonl")):
         return None
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except UnicodeDecodeError as error:
-        raise KithError(f"{path}: cannot be read as UTF-8 text: {error}") from None
-    if {"parent", "child"} <= set(lines[0].split("\t")):
+    lines = _text(path).split("\n")
+    head = lines[0].rstrip("\r").split("\t")
+    if _column(head, "parent") and _column(head, "child"):
         return None
     pairs = []
     for number, line in enumerate(lines, start=1):
@@ -55,21 +62,40 @@ def _pairs(path: Path) -> list[Edge] | None:
                 f"{path}: line {number}: expected two ids, parent and child, or a table with the columns "
                 f"parent, child and name; found {len(words)} words"
             )
-        pairs.extend([(words[0], words[1], words[1])] if words else [])
+        if words:
+            parent, child = words if order == "parent-child" else words[::-1]
+            pairs.append((parent, child, ""))
     return pairs
+
+
+def _text(path: Path) -> str:
+    try:
+        data = path.read_bytes()
+        return (gzip.decompress(data) if path.suffix.lower() == ".gz" else data).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise KithError(f"{path}: cannot be read as UTF-8 text: {error}") from None
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise KithError(f"{path}: cannot be unpacked: {error}") from None
 
 
 def _table(path: Path) -> list[Edge]:
     there = readers.columns(path)
-    if missing := {"parent", "child"} - set(there):
-        raise KithError(f"{path}: no column '{min(missing)}'; the columns are: {', '.join(there)}")
-    names = [name for name in TAXONOMY.names if name in there]
+    columns = [_column(there, "parent"), _column(there, "child")]
+    for field, column in zip(("parent", "child"), columns, strict=True):
+        if column is None:
+            raise KithError(f"{path}: no column '{field}'; the columns are: {', '.join(there)}")
+    columns.append("name" if "name" in there else _column([c for c in there if c != columns[1]], "child"))
+    names = [column for column in columns if column is not None]
     edges = []
     for batch in readers.batches(path, names):
         for parent, child, *name in zip(*(batch[name] for name in names), strict=True):
-            parent, child = _id(parent), _id(child)
-            edges.append((parent, child, (_id(name[0]) if name else "") or child))
+            edges.append((_id(parent), _id(child), _id(name[0]) if name else ""))
     return edges
+
+
+def _column(names: list[str], field: str) -> str | None:
+    """The column called `field`, or else the first whose name begins with it."""
+    return field if field in names else next((name for name in names if name.startswith(f"{field}_")), None)
 
 
 def _id(value: object) -> str:

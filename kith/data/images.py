@@ -38,6 +38,14 @@ def decode(data: bytes, size: int, mode: str = "RGB", fit: str = "pad") -> np.nd
         raise UndecodableImage(_reason(error)) from None
 
 
+def fitted(pixels: np.ndarray, size: int, mode: str = "RGB", fit: str = "pad") -> np.ndarray:
+    """uint8 `pixels` (H, W, 3), colours that need no decoding, as uint8 (size, size, C); see `decode`."""
+    if pixels.shape == (size, size, CHANNELS[mode]):
+        return pixels
+    picture = Image.fromarray(pixels).convert(mode)
+    return np.asarray(_FITS[fit](picture, size)).reshape(size, size, CHANNELS[mode])
+
+
 def _refuse_bomb(image: Image.Image) -> None:
     limit = Image.MAX_IMAGE_PIXELS
     if limit and image.width * image.height > limit:

@@ -1,4 +1,4 @@
-"""Getting the picture out of a cell of a table: encoded bytes, or the path of a file."""
+"""Getting the picture out of what a source has: encoded bytes, the path of a file, or colours."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kith.data.images import UndecodableImage, decode
+from kith.data.images import UndecodableImage, decode, fitted
 
 
 class Unusable(NamedTuple):
@@ -26,7 +26,10 @@ class Loader:
     fit: str
 
     def __call__(self, cell: Any) -> np.ndarray | Unusable:
-        """The picture, uint8 (size, size, C), of bytes, a path, or a dict of either, {"bytes", "path"}."""
+        """The picture, uint8 (size, size, C), of bytes, a path, a dict of either, {"bytes", "path"}, or of uint8
+        colours (H, W, 3)."""
+        if isinstance(cell, np.ndarray):
+            return fitted(cell, self.size, self.mode, self.fit)
         if isinstance(cell, dict):
             cell = cell.get("bytes") or cell.get("path")
         if cell is None or cell == "":

@@ -14,17 +14,21 @@ SKIPPABLE = {
 
 @dataclass(frozen=True)
 class Problem:
-    """A fault in one field of one row; rows are counted from 0, and `id` is empty where there is none."""
+    """A fault in one field of one row; rows are counted from 0, and `id` is empty where there is none.
+
+    `place` is what a user calls the row where it is not a row of a table ("images.txt, line 3").
+    """
 
     kind: str
     row: int
     id: str
     field: str
     message: str
+    place: str = ""
 
     def __str__(self) -> str:
         named = f" (id '{self.id}')" if self.id else ""
-        return f"row {self.row}{named}, column '{self.field}': {self.message}"
+        return f"{self.place or f'row {self.row}'}{named}, column '{self.field}': {self.message}"
 
 
 class Problems:
@@ -37,6 +41,7 @@ class Problems:
         self.skipped: list[Problem] = []
         self.count = 0
         self._errors: list[str] = []
+        self._rows = False
 
     def add(self, problem: Problem) -> None:
         """Note a fault; one of a kind that SKIPPABLE does not list is always an error."""
@@ -47,6 +52,7 @@ class Problems:
         if len(self._errors) < self.limit:
             mend = SKIPPABLE.get(problem.kind)
             advice = f"; {mend}, or skip such rows with prepare.skip: [{problem.kind}]" if mend else ""
+            self._rows |= not problem.place
             self._errors.append(f"{self.source}: {problem}{advice}")
 
     def raise_any(self) -> None:
@@ -55,4 +61,4 @@ class Problems:
             return
         more = self.count - len(self._errors)
         lines = [*self._errors, f"… and {more:,} more"] if more else self._errors
-        raise KithError("\n".join([*lines, "(Rows are counted from 0.)"]))
+        raise KithError("\n".join([*lines, "(Rows are counted from 0.)"] if self._rows else lines))

@@ -50,7 +50,10 @@ def count(path: Path) -> int:
 
 
 def _kind(path: Path) -> str:
+    """parquet, csv, tsv or jsonl; the middle two may be compressed (.csv.gz), which Arrow sees by the name."""
     kind = path.suffix.lower().removeprefix(".")
+    if kind == "gz" and (inner := Path(path.stem).suffix.lower().removeprefix(".")) in ("csv", "tsv"):
+        kind = inner
     if kind not in _BATCHES:
         raise KithError(f"{path}: unknown suffix '{path.suffix}'; tables are {', '.join('.' + k for k in _BATCHES)}")
     if not path.is_file():
@@ -83,9 +86,7 @@ def _open_delimited(path: Path, names: list[str] | None = None) -> pa.csv.CSVStr
     strings = {name: pa.string() for name in names or []}
     return pa.csv.open_csv(
         path,
-        parse_options=pa.csv.ParseOptions(
-            delimiter="\t" if path.suffix.lower() == ".tsv" else ",", newlines_in_values=True
-        ),
+        parse_options=pa.csv.ParseOptions(delimiter="\t" if _kind(path) == "tsv" else ",", newlines_in_values=True),
         convert_options=pa.csv.ConvertOptions(include_columns=names, column_types=strings),
     )
 

@@ -46,3 +46,30 @@ def random_split(groups: Sequence[str], val: float, test: float, seed: int) -> n
         )
     of_group = np.repeat(["val", "test", "train"], [*wanted, len(names) - sum(wanted)])
     return np.random.default_rng(seed).permutation(of_group)[members]
+
+
+def split_by_class(labels: np.ndarray, keys: Sequence[str], val: float, test: float, seed: int) -> np.ndarray:
+    """(n,) array of "train", "val" and "test": of each class the shares `val` and `test`, at least one item each.
+
+    Something of every class stays in train, so small classes give less, and those of one item nothing.
+    `keys` are unique names of the items; the order in which these are given plays no part.
+    """
+    frame = pd.DataFrame({"label": labels, "key": keys}).sort_values(["label", "key"])
+    frame["chance"] = np.random.default_rng(seed).random(len(frame))
+    classes = frame.groupby("label")["chance"]
+    rank, size = classes.rank(method="first").to_numpy(), classes.transform("size").to_numpy()
+    for_test = np.minimum(_at_least_one(test, size), size - 1)
+    for_val = np.minimum(_at_least_one(val, size), size - 1 - for_test)
+    frame["split"] = np.select([rank <= for_test, rank <= for_test + for_val], ["test", "val"], "train")
+    return frame["split"].sort_index().to_numpy(dtype=object)
+
+
+def some_of_each_class(labels: np.ndarray, keys: Sequence[str], count: int, seed: int) -> np.ndarray:
+    """(n,) bool: `count` items of each class by chance, all of a class that has no more."""
+    frame = pd.DataFrame({"label": labels, "key": keys}).sort_values(["label", "key"])
+    frame["chance"] = np.random.default_rng(seed).random(len(frame))
+    return (frame.groupby("label")["chance"].rank(method="first") <= count).sort_index().to_numpy()
+
+
+def _at_least_one(share: float, size: np.ndarray) -> np.ndarray:
+    return np.maximum(1, np.rint(share * size)) if share else np.zeros(len(size))

@@ -10,12 +10,13 @@ import numpy as np
 import pyarrow as pa
 
 from kith.data import edges, items, readers
+from kith.data.classes import names
 from kith.data.items import ITEMS, TAXONOMY, Dataset
 from kith.data.labels import numbered
 from kith.data.loader import Loader, Unusable
 from kith.data.problems import Problem, Problems
 from kith.data.rows import Columns, Row, Rows
-from kith.data.splits import check_map, random_split
+from kith.data.splits import check_map, random_split, split_by_class
 from kith.data.store import ImageWriter
 from kith.errors import KithError
 
@@ -31,6 +32,8 @@ def build(
     image_root: Path | None = None,
     splits: Mapping[str, str] | None = None,
     taxonomy: Path | None = None,
+    taxonomy_order: edges.Order = "parent-child",
+    class_names: Path | None = None,
     val: float = 0.1,
     test: float = 0.1,
     seed: int = 0,
@@ -40,7 +43,10 @@ def build(
 
     Paths of images are relative to `image_root`, which is by default the table's folder. `splits` maps the
     values of the split column to train, val, test, test_<name> or "ignore"; a value that is a split's name
-    needs no mapping. Without a split column, `val` and `test` are the shares of a random split by group.
+    needs no mapping. Without a split column, `val` and `test` are the shares of a random split by group; with one
+    that leaves val empty, the share `val` of train becomes val, of each class alike where there are labels and no
+    groups, else by group.
+    `taxonomy` is a file that edges.read takes, `class_names` one with names of its nodes (see classes.names).
     Without an id column the row number is the id; without a group an item is its own. `skip` names the kinds
     of problems (SKIPPABLE) whose rows are left out and listed in the result.
 
@@ -48,7 +54,8 @@ def build(
     """
     check_columns(path, columns)
     check_map(splits or {})
-    nodes = TAXONOMY.empty_table() if taxonomy is None else edges.read(taxonomy)
+    called = names.read(class_names) if class_names else {}
+    nodes = TAXONOMY.empty_table() if taxonomy is None else edges.read(taxonomy, taxonomy_order, called)
     problems = Problems(str(path), skip)
     parser = Rows(columns, splits or {}, problems)
     loader = Loader(image_root or path.parent, pictures.shape[0], pictures.mode, fit)
@@ -56,9 +63,8 @@ def build(
     if not rows:
         problems.raise_any()
         raise KithError(f"{path}: no row is left to use; mend fetch.path, fetch.splits or prepare.skip")
-    if columns.split is None and not problems.count:
-        chosen = random_split([row.group for row in rows], val, test, seed)
-        rows = [row._replace(split=split) for row, split in zip(rows, chosen.tolist(), strict=True)]
+    if not problems.count:
+        rows = _split(rows, columns, val, test, seed)
     dataset = Dataset(
         _items(rows),
         nodes,
@@ -105,6 +111,28 @@ def _read(
                     problems.add(Problem(picture.kind, row.number, row.id, columns.image, picture.message))
                 else:
                     yield row._replace(image_row=pictures.append(picture))
+
+
+def _split(rows: list[Row], columns: Columns, val: float, test: float, seed: int) -> list[Row]:
+    """The rows with the splits that the table does not give."""
+    given = np.array([row.split for row in rows], dtype=object)
+    if columns.split is None:
+        given[:] = random_split([row.group for row in rows], val, test, seed)
+        return _with(rows, given)
+    train = np.flatnonzero(given == "train")
+    groups = [rows[i].group for i in train]
+    if not val or "val" in given or len(set(groups)) < 2:
+        return rows
+    if columns.label and not columns.group:
+        labels = numbered([rows[i].label for i in train])[0]
+        given[train] = split_by_class(labels, groups, val, 0, seed)
+    else:
+        given[train] = random_split(groups, val, 0, seed)
+    return _with(rows, given)
+
+
+def _with(rows: list[Row], splits: np.ndarray) -> list[Row]:
+    return [row._replace(split=split) for row, split in zip(rows, splits.tolist(), strict=True)]
 
 
 def _items(rows: list[Row]) -> pa.Table:

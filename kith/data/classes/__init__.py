@@ -1,0 +1,1 @@
+"""Image classification data sets in their official layouts: pictures, classes, splits, and no texts."""

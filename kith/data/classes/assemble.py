@@ -1,0 +1,123 @@
+"""From a listing to items: splits, labels, names, and the pictures decoded one after the other."""
+
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from kith.data import edges, items
+from kith.data.classes import names
+from kith.data.classes.listing import Entry, Listing
+from kith.data.items import ITEMS, TAXONOMY, Dataset
+from kith.data.labels import numbered
+from kith.data.loader import Loader, Unusable
+from kith.data.problems import Problem, Problems
+from kith.data.splits import some_of_each_class, split_by_class
+from kith.data.store import ImageWriter
+from kith.errors import KithError
+
+THREADS = 4
+AT_ONCE = 64
+
+
+def build(
+    path: Path,
+    listing: Listing,
+    pictures: ImageWriter,
+    *,
+    fit: str = "crop",
+    taxonomy: Path | None = None,
+    taxonomy_order: edges.Order = "parent-child",
+    class_names: Path | None = None,
+    val: float = 0.1,
+    test: float = 0.1,
+    train_per_class: int | None = None,
+    seed: int = 0,
+    skip: Collection[str] = (),
+) -> Dataset:
+    """The items of the data set at `path` in the order of `listing`, with their pictures decoded into `pictures`.
+
+    label: the class id where ids are whole numbers, else its number among the sorted ids. label_name: with a
+    `taxonomy` (a file that edges.read takes) the class id, which is its node and is shown by the node's name;
+    without, the readable name. Names are the data set's own and those of the file `class_names`.
+
+    A val or test split that the data set does not have is taken from its training part by class, with the shares
+    `val` and `test`; of each class `train_per_class` pictures are left in what then is train. Every picture is a
+    group of its own; there are no texts. `skip`: kinds of problems (SKIPPABLE) to leave out.
+
+    Raises KithError that names the list and line, or the file, of up to 20 faults at once.
+    """
+    called = {**listing.names, **(names.read(class_names) if class_names else {})}
+    nodes = TAXONOMY.empty_table() if taxonomy is None else edges.read(taxonomy, taxonomy_order, called)
+    labels, label_names = numbered([entry.node for entry in listing.entries])
+    if taxonomy is None:
+        readable = names.readable(dict.fromkeys(label_names), called)
+        label_names = [readable[name] for name in label_names]
+    split = _splits(path, listing.entries, labels, val, test, seed)
+    chosen = _chosen(listing.entries, labels, split, train_per_class, seed)
+    problems = Problems(str(path), skip)
+    loader = Loader(path / listing.root, pictures.shape[0], pictures.mode, fit)
+    stored = list(_store(listing, chosen, loader, pictures, problems))
+    index = np.array([i for i, _ in stored], dtype=np.int64)
+    ids = [listing.entries[i].id for i, _ in stored]
+    columns = {
+        "id": ids,
+        "split": split[index],
+        "label": labels[index] - listing.first,
+        "label_name": [label_names[i] for i, _ in stored],
+        "texts": [[]] * len(stored),
+        "group": ids,
+        "image_row": [row for _, row in stored],
+    }
+    dataset = Dataset(pa.table(columns, schema=ITEMS), nodes, tuple(problems.skipped), index)
+    items.check(dataset, pictures.count, problems)
+    problems.raise_any()
+    if not stored:
+        raise KithError(f"{path}: no picture is left to use; mend the files or prepare.skip")
+    return dataset
+
+
+def _splits(path: Path, entries: Sequence[Entry], labels: np.ndarray, val: float, test: float, seed: int) -> np.ndarray:
+    """The splits of the data set, and those that it lacks taken from its training part."""
+    split = np.array([entry.split for entry in entries], dtype=object)
+    there = set(split)
+    train = np.flatnonzero(split == "train")
+    shares = {name: 0.0 if name in there else share for name, share in (("val", val), ("test", test))}
+    split[train] = split_by_class(labels[train], [entries[i].id for i in train.tolist()], **shares, seed=seed)
+    for name, share in shares.items():
+        if share and len(train) and name not in split:
+            raise KithError(
+                f"{path}: no class has pictures enough to give some to {name}; set prepare.{name} to 0, or add pictures"
+            )
+    return split
+
+
+def _chosen(
+    entries: Sequence[Entry], labels: np.ndarray, split: np.ndarray, train_per_class: int | None, seed: int
+) -> list[int]:
+    """The entries to use: all, or `train_per_class` of each class in train and all others."""
+    kept = np.ones(len(entries), dtype=bool)
+    if train_per_class is not None:
+        train = np.flatnonzero(split == "train")
+        ids = [entries[i].id for i in train.tolist()]
+        kept[train] = some_of_each_class(labels[train], ids, train_per_class, seed)
+    return np.flatnonzero(kept).tolist()
+
+
+def _store(
+    listing: Listing, chosen: list[int], loader: Loader, pictures: ImageWriter, problems: Problems
+) -> Iterator[tuple[int, int]]:
+    """(entry, row of its picture) of all that can be used; few pictures are in memory at a time."""
+    raw = zip(chosen, listing.load(listing.entries[i] for i in chosen), strict=True)
+    with ThreadPoolExecutor(THREADS) as pool:
+        while batch := list(islice(raw, AT_ONCE)):
+            for (index, _), picture in zip(batch, pool.map(loader, [image for _, image in batch]), strict=True):
+                if isinstance(picture, Unusable):
+                    entry = listing.entries[index]
+                    fault = Problem(picture.kind, index, entry.id, "image", picture.message, entry.place)
+                    problems.add(fault)
+                else:
+                    yield index, pictures.append(picture)

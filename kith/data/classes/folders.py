@@ -1,0 +1,117 @@
+"""Pictures in one folder a class: any such data set, ILSVRC, and folders with lists of what is in which split."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from kith.data import splits
+from kith.data.classes.listing import Entry, Listing
+from kith.data.classes.textlists import lines
+from kith.errors import KithError
+
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+LISTS = {
+    "train": ("train.txt", "TrainImages.txt"),
+    "val": ("val.txt",),
+    "test": ("test.txt", "TestImages.txt"),
+}
+
+
+def image_folder(path: Path, *, splits: Mapping[str, str] | None = None) -> Listing:
+    """<split>/<class>/**/<picture>, or <class>/**/<picture> without splits; class folders name the classes.
+
+    There are splits where a folder in `path` is called train, or means it by `splits` (folder: split or
+    "ignore"). Files that are no pictures by their suffix are passed over. A val folder without a test folder
+    is the test split.
+    """
+    folders = _folders(path)
+    meant = {name: (splits or {}).get(name, name) for name in folders}
+    if "train" in meant.values():
+        split_of = _known(path, meant)
+    else:
+        _refuse_likely(path, folders)
+        split_of = {}
+    entries = [
+        entry for folder, split in (split_of or {"": "train"}).items() for entry in _classes(path, path / folder, split)
+    ]
+    return Listing(entries)
+
+
+def ilsvrc(path: Path) -> Listing:
+    """ILSVRC2012_img_train/<wnid>/ and ILSVRC2012_img_val/<wnid>/; the validation part is the test split."""
+    parts = {"ILSVRC2012_img_train": "train", "ILSVRC2012_img_val": "test"}
+    return Listing([entry for part, split in parts.items() for entry in _classes(path, path / part, split)])
+
+
+def image_lists(path: Path) -> Listing:
+    """<class>/<picture> with train.txt, test.txt and, if there is one, val.txt: one path a line, class folder
+    first (MIT67Scenes, UC Merced, RESISC45). The class folders are in `path`, or in its folder Images or images;
+    MIT67's own TrainImages.txt and TestImages.txt will do."""
+    root = next((name for name in ("Images", "images") if (path / name).is_dir()), ".")
+    entries, since = [], dict[str, str]()
+    for split, names in LISTS.items():
+        file = next((path / name for name in names if (path / name).is_file()), path / names[0])
+        if split == "val" and not file.is_file():
+            continue
+        for number, line in lines(file):
+            picture = line.replace("\\", "/").removeprefix("./")
+            place = f"{file.name}, line {number}"
+            if "/" not in picture:
+                raise KithError(f"{file}: line {number}: expected <class>/<picture>, found '{line}'")
+            if picture in since:
+                raise KithError(f"{file}: line {number}: '{picture}' is already listed in {since[picture]}; keep one")
+            since[picture] = place
+            entries.append(Entry(picture, split, picture.split("/")[0], picture, place))
+    return Listing(entries, root=root)
+
+
+def _known(path: Path, meant: Mapping[str, str]) -> dict[str, str]:
+    """{folder: split}, train first."""
+    for name, split in meant.items():
+        if split != "ignore" and not splits.known(split):
+            raise KithError(
+                f"{path}: folder '{name}' beside train is no split; splits are {splits.NAMES}; say what it is with "
+                f"fetch.splits: {{'{name}': {splits.suggestion(name)}}}"
+            )
+    used = {name: split for name, split in meant.items() if split != "ignore"}
+    if "test" not in used.values():
+        used = {name: "test" if split == "val" else split for name, split in used.items()}
+    return dict(sorted(used.items(), key=lambda pair: (pair[1] != "train", pair[1] != "val", pair)))
+
+
+def _refuse_likely(path: Path, folders: Sequence[str]) -> None:
+    """Folders that look like splits would become classes."""
+    likely = {name: splits.USUAL.get(name.lower(), name) for name in folders}
+    if any(splits.known(split) for split in likely.values()) and len(folders) <= 4:
+        told = ", ".join(f"'{name}': {split}" for name, split in likely.items() if splits.known(split))
+        raise KithError(
+            f"{path}: no folder train, but {', '.join(folders)}; say what they are with fetch.splits: {{{told}}}"
+        )
+
+
+def _classes(path: Path, folder: Path, split: str) -> Iterator[Entry]:
+    for name in _folders(folder):
+        found = [file.relative_to(path).as_posix() for file in _pictures(folder / name)]
+        if not found:
+            raise KithError(f"{folder / name}: no picture in this class folder; add some, or remove it")
+        yield from (Entry(picture, split, name, picture, f"file '{picture}'") for picture in found)
+
+
+def _folders(path: Path) -> list[str]:
+    """Names of the folders in `path`, sorted."""
+    if not path.is_dir():
+        raise KithError(f"{path}: no such folder; mend fetch.path")
+    with os.scandir(path) as found:
+        names = sorted(each.name for each in found if each.is_dir() and not each.name.startswith("."))
+    if not names:
+        raise KithError(f"{path}: no folders of classes in it")
+    return names
+
+
+def _pictures(folder: Path) -> Iterator[Path]:
+    """All pictures at or below `folder`, sorted within each folder."""
+    for place, below, files in os.walk(folder, followlinks=True):
+        below.sort()
+        yield from (
+            Path(place, name) for name in sorted(files) if name.lower().endswith(PICTURES) and not name.startswith(".")
+        )

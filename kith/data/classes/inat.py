@@ -1,0 +1,106 @@
+"""iNaturalist 2018 and 2019: COCO-style JSON. Van Horn et al., "The iNaturalist Species Classification and
+Detection Dataset", CVPR 2018."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kith.data.classes.listing import Entry, Listing
+from kith.errors import KithError
+
+
+def inat2018(path: Path, *, supercategory: str | None = None) -> Listing:
+    """train2018.json and val2018.json; see `_listing`."""
+    return _listing(path, 2018, supercategory)
+
+
+def inat2019(path: Path, *, supercategory: str | None = None) -> Listing:
+    """train2019.json and val2019.json; see `_listing`."""
+    return _listing(path, 2019, supercategory)
+
+
+def _listing(path: Path, year: int, wanted: str | None) -> Listing:
+    """`images` (id, file_name below `path`), `annotations` (image_id, category_id) and `categories` (id, maybe name) of
+    both parts; the validation part is the test split. Nodes and labels are category ids. `wanted`: only this
+    supercategory ("Insecta"), as categories.json or the categories say, or else the second folder of file names.
+    """
+    extra = _extra(path / "categories.json")
+    names: dict[str, str] = {}
+    entries, seen = [], set[str]()
+    for part, split in ((f"train{year}.json", "train"), (f"val{year}.json", "test")):
+        content = _load(path / part, "images", "annotations", "categories")
+        own = _categories(path / part, content["categories"])
+        known = {key: each | extra.get(key, {}) for key, each in own.items()}
+        names |= {key: str(each["name"]) for key, each in known.items() if "name" in each}
+        for entry, category in _entries(path / part, content, split, known):
+            found = str(category.get("supercategory") or (entry.image.split("/") + ["", ""])[1])
+            seen.add(found)
+            if wanted is None or found == wanted:
+                entries.append(entry)
+    if not entries:
+        raise KithError(f"{path}: no picture of the supercategory '{wanted}'; there are: {', '.join(sorted(seen))}")
+    return Listing(entries, names)
+
+
+Category = dict[str, Any]
+
+
+def _extra(file: Path) -> dict[str, Category]:
+    """What categories.json adds, where it is there: the real names, which the competition kept back."""
+    if not file.is_file():
+        return {}
+    content = _json(file)
+    if not isinstance(content, list):
+        raise KithError(f"{file}: is not a list of categories")
+    return _categories(file, content)
+
+
+def _categories(file: Path, found: list[Category]) -> dict[str, Category]:
+    return {str(_field(file, "categories", row, each, "id")): each for row, each in enumerate(found)}
+
+
+def _entries(
+    file: Path, content: dict[str, Any], split: str, known: dict[str, Category]
+) -> Iterator[tuple[Entry, Category]]:
+    images = {_field(file, "images", row, each, "id"): (row, each) for row, each in enumerate(content["images"])}
+    category_of: dict[Any, str] = {}
+    for row, each in enumerate(content["annotations"]):
+        image, category = (_field(file, "annotations", row, each, name) for name in ("image_id", "category_id"))
+        if image not in images:
+            raise KithError(f"{file}: annotations: row {row}: no image has the image_id {image!r}")
+        if str(category) not in known:
+            raise KithError(f"{file}: annotations: row {row}: no category has the category_id {category!r}")
+        if category_of.setdefault(image, str(category)) != str(category):
+            raise KithError(f"{file}: annotations: row {row}: image {image!r} has a second category, {category!r}")
+    for image, (row, each) in images.items():
+        if image not in category_of:
+            raise KithError(f"{file}: images: row {row}: no annotation has the image_id {image!r}; add it")
+        name = _field(file, "images", row, each, "file_name")
+        node = category_of[image]
+        yield Entry(str(name), split, node, str(name), f"{file.name}, images, row {row}"), known[node]
+
+
+def _field(file: Path, table: str, row: int, each: Any, name: str) -> Any:
+    if not isinstance(each, dict) or name not in each:
+        raise KithError(f"{file}: {table}: row {row}: no '{name}'")
+    if not isinstance(each[name], str | int):
+        raise KithError(f"{file}: {table}: row {row}: '{name}' is {each[name]!r}, not an id or a name")
+    return each[name]
+
+
+def _load(file: Path, *lists: str) -> dict[str, Any]:
+    content = _json(file)
+    for name in lists:
+        if not isinstance(content, dict) or not isinstance(content.get(name), list):
+            raise KithError(f"{file}: no list '{name}'")
+    return content
+
+
+def _json(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise KithError(f"{file}: cannot be opened ({error.strerror}); mend fetch.path, or add the file") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise KithError(f"{file}: not valid JSON: {error}") from None

@@ -1,0 +1,90 @@
+"""The sources of labelled pictures by name: what lists them, which options they take, and their checksum."""
+
+import hashlib
+import inspect
+import os
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kith.data.classes import birds, cifar, folders, inat, matlab
+from kith.data.classes.listing import Listing
+from kith.errors import KithError
+
+# What `assemble` does for each of them.
+COMMON = frozenset({"taxonomy", "taxonomy_order", "class_names", "train_per_class"})
+
+
+class Source(NamedTuple):
+    """`listing`: (path, **options) -> Listing. `lists`: patterns of the files whose content says what there is.
+    `named`: whether it is one data set, or a layout that many have."""
+
+    listing: Callable[..., Listing]
+    lists: tuple[str, ...] = ()
+    named: bool = True
+
+    @property
+    def options(self) -> frozenset[str]:
+        """The names of all options: those of its own are the keyword parameters of `listing`."""
+        own = inspect.signature(self.listing).parameters.values()
+        return COMMON | {each.name for each in own if each.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+SOURCES: dict[str, Source] = {
+    "cifar10": Source(cifar.cifar10, ("*",)),
+    "cifar100": Source(cifar.cifar100, ("*",)),
+    "image_folder": Source(folders.image_folder, named=False),
+    "image_lists": Source(folders.image_lists, ("*.txt",), named=False),
+    "ilsvrc": Source(folders.ilsvrc),
+    "cub": Source(birds.birds, birds.LISTS),
+    "nab": Source(birds.birds, birds.LISTS),
+    "cars": Source(matlab.cars, ("*.mat",)),
+    "flowers102": Source(matlab.flowers102, ("*.mat",)),
+    "inat2018": Source(inat.inat2018, ("*.json",)),
+    "inat2019": Source(inat.inat2019, ("*.json",)),
+    "mit67": Source(folders.image_lists, ("*.txt",)),
+    "ucmerced": Source(folders.image_lists, ("*.txt",)),
+    "resisc45": Source(folders.image_lists, ("*.txt",)),
+}
+
+
+def listing(source: str, path: Path, options: Mapping[str, Any]) -> Listing:
+    """The pictures of the data set at `path`; of `options` the source takes its own. Raises KithError."""
+    own = SOURCES[source].options - COMMON
+    found = SOURCES[source].listing(path, **{name: value for name, value in options.items() if name in own})
+    if not found.entries:
+        raise KithError(f"{path}: lists no picture")
+    return found
+
+
+def digest(source: str, path: Path) -> tuple[str, int]:
+    """(SHA-256, bytes) of the file at `path`, or of the folder: names and sizes of all files in it that are not
+    hidden, and the contents of those that list what there is. Pictures themselves are not read."""
+    if path.is_file():
+        return _sha256(path), path.stat().st_size
+    if not path.is_dir():
+        raise KithError(f"{path}: no such file or folder; mend fetch.path")
+    total, size = hashlib.sha256(), 0
+    for place, below, files in os.walk(path, followlinks=True):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        for name in sorted(name for name in files if not name.startswith(".")):
+            file = Path(place, name)
+            bytes_ = file.stat().st_size
+            content = _sha256(file) if any(fnmatch(name, pattern) for pattern in SOURCES[source].lists) else ""
+            total.update(f"{file.relative_to(path).as_posix()}\n{bytes_}\n{content}\n".encode())
+            size += bytes_
+    return total.hexdigest(), size
+
+
+def name(source: str, path: Path, options: Mapping[str, Any]) -> str:
+    """What the data set is called: "cifar100", "cifar100-a", "inat2018-Aves"; of a layout, the folder's name."""
+    parts = [source if SOURCES[source].named else path.stem]
+    parts += [str(options[each]) for each in ("variant", "supercategory") if options.get(each)]
+    per_class = options.get("train_per_class")
+    return "-".join(parts + ([f"sub{per_class}"] if per_class else []))
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
