@@ -74,12 +74,16 @@ def svm_scores(
     """
     from sklearn.svm import LinearSVC
 
-    train, other = (as_matrix(x, "features").astype(np.float64) for x in (train_features, features))
+    train, other = _finite("train_features", train_features), _finite("features", features)
     labels = class_labels("train_labels", train_labels, n_classes)
     if len(np.unique(labels)) < 2:
         raise KithError("train_labels: an SVM needs items of at least two classes")
+    if len(train) != len(labels) or train.shape[1] != other.shape[1]:
+        raise KithError(
+            f"{len(labels)} train_labels, train_features {train.shape} and features {other.shape} do not fit"
+        )
     if scaling == "l2":
-        train, other = unit_rows(train, "train_features"), unit_rows(other, "features")
+        train, other = unit_rows(train), unit_rows(other)
     elif scaling == "max_abs":
         largest = np.abs(train).max(axis=0)
         train, other = (x / np.where(largest > 0, largest, 1) for x in (train, other))
@@ -100,3 +104,11 @@ def _rank_of(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     own = scores[np.arange(len(labels)), labels][:, None]
     lower = np.arange(scores.shape[1]) < labels[:, None]
     return np.count_nonzero((scores > own) | ((scores == own) & lower), axis=1)
+
+
+def _finite(name: str, features: Any) -> np.ndarray:
+    matrix = as_matrix(features, name).astype(np.float64)
+    bad = np.flatnonzero(~np.isfinite(matrix).all(axis=1))
+    if len(bad):
+        raise KithError(f"{name}: row {bad[0]} is not finite ({len(bad)} such rows)")
+    return matrix
