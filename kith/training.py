@@ -303,7 +303,9 @@ def _batch(
     return fabric.to_device((images, texts, *of_rows))
 
 
-def _refit(task: Any, data: TrainingData, items: np.ndarray, config: TrainingConfig, fabric: Fabric, epoch: int) -> None:
+def _refit(
+    task: Any, data: TrainingData, items: np.ndarray, config: TrainingConfig, fabric: Fabric, epoch: int
+) -> None:
     """Fit the projection to all of the epoch's items, in place of the last batch (Dorfer et al., IJMIR 2018)."""
     layer = task.model.projection
     if isinstance(layer, UnitLayer) or data.text is None:
@@ -326,7 +328,10 @@ def _optimizer(task: Task, config: TrainingConfig) -> torch.optim.Optimizer:
         decays = dict.fromkeys(decays, 2 * config.l2)
     matrices = {p for p in task.model.parameters() if p.ndim >= 2}
     groups = [
-        {"params": [p for p in task.parameters() if p.requires_grad and (p in matrices) == matrix], "weight_decay": decay}
+        {
+            "params": [p for p in task.parameters() if p.requires_grad and (p in matrices) == matrix],
+            "weight_decay": decay,
+        }
         for matrix, decay in decays.items()
     ]
     if config.optimizer == "sgd":

@@ -44,9 +44,7 @@ def validate(task: Any, data: TrainingData, seen: np.ndarray, batch_size: int, f
     }
 
 
-def _measure(
-    model: DualEncoder, data: TrainingData, items: np.ndarray, batch_size: int
-) -> tuple[Record, list[Batch]]:
+def _measure(model: DualEncoder, data: TrainingData, items: np.ndarray, batch_size: int) -> tuple[Record, list[Batch]]:
     """Figures of `items`, and batches of them for the objective: each item with its first text, no neighbours."""
     features = torch.cat(list(encode_images(model, data.image, data.image.all_of(items)[0], batch_size)))
     image = model.projection.stored().first(features)

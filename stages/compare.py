@@ -162,7 +162,9 @@ def _certainty(done: list[Run], split: str, task: Task, board: pd.DataFrame, set
     """
     able = [run for run in done if _answers(run, task)]
     methods = list(dict.fromkeys(run.method for run in able))
-    asked = [run.queries[(run.queries["split"] == split) & run.queries["direction"].isin(task.directions)] for run in able]
+    asked = [
+        run.queries[(run.queries["split"] == split) & run.queries["direction"].isin(task.directions)] for run in able
+    ]
     if not len(asked[0]):
         return pd.DataFrame(index=methods, columns=[task.prefix + end for end in CERTAINTY], dtype=float)
     values = np.array([queries[task.value] for queries in asked])
@@ -173,7 +175,9 @@ def _certainty(done: list[Run], split: str, task: Task, board: pd.DataFrame, set
     resamples = Resamples(int(groups.max()) + 1, options.bootstrap, options.seed)
     drawn = [resamples.means(values[:, directions == d].T, groups[directions == d]) for d in task.directions]
     low, high = percentile_interval(sum(drawn) / len(drawn), options.confidence)
-    share = np.select([directions == d for d in task.directions], [1 / np.sum(directions == d) for d in task.directions])
+    share = np.select(
+        [directions == d for d in task.directions], [1 / np.sum(directions == d) for d in task.directions]
+    )
     means = board.set_index("method").loc[methods, task.figure].to_numpy()
     p = _against_best(values * share, groups, means, settings)
     return pd.DataFrame(dict(zip((task.prefix + end for end in CERTAINTY), (low, high, p), strict=True)), index=methods)

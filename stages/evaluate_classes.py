@@ -55,9 +55,7 @@ def read(
     return KnownClasses(labels, similarity, predicted, embedded_items)
 
 
-def _svm(
-    vectors: np.ndarray, embedded: np.ndarray, items: pd.DataFrame, labels: np.ndarray, seed: int
-) -> np.ndarray:
+def _svm(vectors: np.ndarray, embedded: np.ndarray, items: pd.DataFrame, labels: np.ndarray, seed: int) -> np.ndarray:
     train = (items["split"].to_numpy()[embedded] == "train") & (labels[embedded] >= 0)
     if not train.any():
         raise KithError("params.yaml: evaluate.svm needs the training pictures: name train in embed.splits")
@@ -71,10 +69,13 @@ def searches(images: Side, known: KnownClasses, options: params.Evaluate) -> dic
     if len(label) < 3:
         return {}
     ks = [k for k in options.precision_ks if k < len(label)]
-    found = hierarchical_retrieval(chosen.vectors, label, known.similarity, ks, options.clip)
+    clip = min(options.clip, len(label) - 1)  # of fewer answers, all count
+    found = hierarchical_retrieval(chosen.vectors, label, known.similarity, ks, clip)
     ranks = first_hit_ranks(chosen.vectors, label)
-    values = {"mrr": 1 / ranks, "map": found.pop("AP")} | {_name(name): each for name, each in found.items()}
-    levels = hierarchical_chance(label, known.similarity, ks, options.clip)
+    values = {"mrr": 1 / ranks, "map": found.pop("AP")} | {
+        _name(name, clip, options.clip): each for name, each in found.items()
+    }
+    levels = hierarchical_chance(label, known.similarity, ks, clip)
     best, similarities = top_candidates(chosen.vectors, chosen.vectors, HITS + 1)
     hits = [row[row != own][:HITS] for own, row in enumerate(best)]
     table = pd.DataFrame({"direction": DIRECTION, "row": chosen.items, "text": 0, "rank": ranks})
@@ -82,13 +83,13 @@ def searches(images: Side, known: KnownClasses, options: params.Evaluate) -> dic
     table["ahp"] = values[f"AHP@{options.clip}"]
     table["hits"] = [chosen.items[row] for row in hits]
     table["similarities"] = [s[b != own][:HITS] for own, (b, s) in enumerate(zip(best, similarities, strict=True))]
-    chance = {_name(name): level for name, level in levels.items()}
+    chance = {_name(name, clip, options.clip): level for name, level in levels.items()}
     return {DIRECTION: (Search(values, chance, {}, len(label), table), chosen.groups)}
 
 
-def _name(figure: str) -> str:
-    """HP@1_lcsh → HP@1; those under Wu and Palmer's similarity keep their _wup."""
-    return figure.removesuffix("_lcsh")
+def _name(figure: str, clip: int, wanted: int) -> str:
+    """HP@1_lcsh → HP@1; those under Wu and Palmer's similarity keep their _wup. AHP@<clip> has the name asked for."""
+    return figure.removesuffix("_lcsh").replace(f"AHP@{clip}", f"AHP@{wanted}")
 
 
 def predictions(images: Side, known: KnownClasses) -> dict[str, tuple[dict[str, np.ndarray], np.ndarray]]:

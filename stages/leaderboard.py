@@ -73,8 +73,8 @@ def pictures(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]],
         levels = (_number(chance[name], name) if name in chance else "" for name in [ahp, *names])
         rows.append([split, "chance", *levels, ""])
     note = (
-        f"Each picture looks for pictures of near classes among those of its split. HP@k is the hierarchical precision "
-        f"of the first k answers, AHP@{settings.evaluate.clip} its mean over k (Barz & Denzler, WACV 2019), with its "
+        "Each picture looks for pictures of near classes among those of its split. HP@k is the hierarchical "
+        f"precision of the first k answers, AHP@{settings.evaluate.clip} its mean over k (Barz & Denzler, WACV 2019), with its "
         f"{100 * settings.evaluate.confidence:g} % bootstrap interval; classes are as near as their lowest common "
         "ancestor is low (LCSH), or by Wu and Palmer's measure (WUP). mAP counts pictures of the same class. p: against "
         "the **best**, as above."
@@ -94,9 +94,7 @@ def predictions(board: pd.DataFrame) -> list[str]:
     ]
     if not rows:
         return []
-    note = (
-        "Percent of pictures. Balanced: the mean over classes. Hierarchical: a wrong class counts as far as it is similar."
-    )
+    note = "Percent of pictures. Balanced: the mean over classes. Hierarchical: wrong ones count by their similarity."
     head = ["method", "by", "accuracy", "balanced", "top 5", "hierarchical"]
     return [f"## Predicted classes, split {board['split'].iloc[0]}", note, table(head, rows)]
 
@@ -142,9 +140,7 @@ def _plan(method: params.Method) -> str:
         width = "its own dimensions"
     elif method.uses_targets:
         width = "the dimensions of the class embeddings"
-    return (
-        f"{train.epochs} epochs in batches of {train.batch_size}, {_tower(train.image)} for pictures{texts}, {width}"
-    )
+    return f"{train.epochs} epochs in batches of {train.batch_size}, {_tower(train.image)} for pictures{texts}, {width}"
 
 
 def _tower(options: params.ImageTower | params.TextTower) -> str:

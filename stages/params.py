@@ -320,9 +320,9 @@ class Train(Section):
     weight_decay: NonNegative = 1e-4
     l2: NonNegative = 0.0
     clip_norm: Annotated[float, Field(gt=0)] | None = None
-    schedule: Literal[
-        "constant", "cosine", "plateau", "refine", "sgdr", "steps", "resnet", "cyclical", "one_cycle"
-    ] = "cosine"
+    schedule: Literal["constant", "cosine", "plateau", "refine", "sgdr", "steps", "resnet", "cyclical", "one_cycle"] = (
+        "cosine"
+    )
     warmup: Share = 0.05
     sgdr: Sgdr = Sgdr()
     steps: list[tuple[Count, Annotated[float, Field(gt=0)]]] = []

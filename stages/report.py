@@ -10,9 +10,7 @@ from kith.errors import KithError
 from stages import cli, compare, contract, files, params, report_classes, report_examples, report_page, tracking
 
 
-def main(
-    *, data: Path, neighbors: Path, taxonomy: Path, runs: Path, compared: Path, figures: Path, page: Path
-) -> None:
+def main(*, data: Path, neighbors: Path, taxonomy: Path, runs: Path, compared: Path, figures: Path, page: Path) -> None:
     """Write the figures (PNG) into --figures and the report to --page."""
     settings = params.load()
     board = leaderboard(compared / "leaderboard.csv")

@@ -13,9 +13,7 @@ from stages import contract, params
 from stages.evaluate_classes import DIRECTION
 
 
-def charts(
-    settings: params.Params, board: pd.DataFrame, runs: Path, data: Path, taxonomy: Path
-) -> dict[str, Figure]:
+def charts(settings: params.Params, board: pd.DataFrame, runs: Path, data: Path, taxonomy: Path) -> dict[str, Figure]:
     """Of one split: HP@k over k, precision over recall, and AHP with intervals; nothing without known classes."""
     clip = settings.evaluate.clip
     figure = f"{DIRECTION}/AHP@{clip}"
@@ -50,4 +48,5 @@ def _found(run: Path, chosen: np.ndarray, labels: np.ndarray, similarity: np.nda
         items = rows["image_rows"]
     kept = np.flatnonzero(chosen[items])
     vectors = np.load(run / "embeddings_image.npy", mmap_mode="r")[kept]
+    clip = min(clip, len(kept) - 1)
     return hierarchical_retrieval(vectors, labels[items[kept]], similarity, (1,), clip, curve=True)

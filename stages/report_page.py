@@ -21,7 +21,6 @@ GROUPS = {"seeds": "", "p": BOTH, "mean": BOTH, **plots.DIRECTIONS, "pairs": "ma
 GROUPS |= {leaderboard.IMAGES: IMAGES, "ahp p": IMAGES, **leaderboard.PREDICTORS}
 MAIN = ["mean/mrr", "p", "ahp p", "classifier/accuracy", f"{leaderboard.IMAGES}/map", f"{leaderboard.IMAGES}/HP@10"]
 MAIN += [f"{direction}/{name}" for direction in plots.DIRECTIONS for name in ("R@1", "R@10", "mrr", "median_rank")]
-AHP = f"{leaderboard.IMAGES}/AHP@"
 # How the name of a figure begins: what it means, which end is better, decimals.
 FIGURES = {
     "seeds": ("Trainings with different seeds; figures are their means, ± their standard deviations.", "", 0),
@@ -103,12 +102,17 @@ def best(board: pd.DataFrame) -> dict[str, Any]:
     }
 
 
+def is_ahp(name: str) -> bool:
+    """Whether this is the figure that methods are compared by where pictures find pictures."""
+    return name.startswith(f"{leaderboard.IMAGES}/AHP@") and not name.endswith(("_wup", " sd"))
+
+
 def table(rows: pd.DataFrame, measured: dict[str, Any]) -> dict[str, Any]:
     """One split of the leaderboard as the page shows it: methods, and the main and all columns in groups."""
     hidden = {"split", "method", "low", "high", "ahp low", "ahp high"}
     names = [name for name in rows if name not in hidden and not name.endswith(" sd")]
     columns = [column(name, rows, measured.get("chance", {}).get(name)) for name in names]
-    main = [each for each in columns if each["name"] in MAIN or each["name"].startswith(AHP) and "_" not in each["label"]]
+    main = [each for each in columns if each["name"] in MAIN or is_ahp(each["name"])]
     return {"methods": list(rows["method"]), "main": grouped(main), "all": grouped(columns)}
 
 
@@ -128,7 +132,12 @@ def column(name: str, rows: pd.DataFrame, chance: float | None) -> dict[str, Any
     meaning, better, decimals = FIGURES.get(known, ("", "", 3))
     best = rows[name].agg(better) if better and rows[name].notna().sum() > 1 else None
     cells = [
-        {"value": "" if pd.isna(row[name]) else row[name], "text": number(row[name], decimals), "note": note(name, row, decimals), "best": is_best}
+        {
+            "value": "" if pd.isna(row[name]) else row[name],
+            "text": number(row[name], decimals),
+            "note": note(name, row, decimals),
+            "best": is_best,
+        }
         for (_, row), is_best in zip(rows.iterrows(), rows[name] == best, strict=True)
     ]
     return {
@@ -151,10 +160,7 @@ def label(name: str) -> str:
 def note(name: str, row: pd.Series, decimals: int) -> str:
     """The spread over seeds, and the interval of the deciding figure."""
     spread = [f"± {row[f'{name} sd']:.{decimals}f}"] if f"{name} sd" in row else []
-    ends = {"mean/mrr": ("low", "high")}.get(name) or (name.startswith(AHP) and "_" not in name.removeprefix(AHP)) and (
-        "ahp low",
-        "ahp high",
-    )
+    ends = ("low", "high") if name == "mean/mrr" else ("ahp low", "ahp high") if is_ahp(name) else None
     interval = [f"{row[ends[0]]:.3f}–{row[ends[1]]:.3f}"] if ends and not pd.isna(row[name]) else []
     return ", ".join(spread + interval)
 

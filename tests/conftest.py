@@ -26,6 +26,8 @@ PARAMS = {
     "prepare": {"image": {"size": 16}},
     "text": {"tokens": {"min_length": 1}, "doc2vec": {"dim": 12, "epochs": 5}},
     "neighbors": {"k": 10},
+    "taxonomy": {},
+    "class_embedding": {},
     "train": {
         "epochs": 4,
         "batch_size": 48,
@@ -64,7 +66,7 @@ def prepared_study(tmp_path_factory) -> Path:
     """A folder in which fetch, prepare, text and neighbors of a small table have run."""
     import mlflow
 
-    from stages import fetch, neighbors, prepare, text, tracking
+    from stages import class_embedding, fetch, neighbors, prepare, taxonomy, text, tracking
 
     folder = tmp_path_factory.mktemp("study")
     write_table(folder / "shapes.parquet")
@@ -77,6 +79,8 @@ def prepared_study(tmp_path_factory) -> Path:
         prepare.main(raw=Path("data/raw"), out=Path("data/prepared"))
         text.main(data=Path("data/prepared"), out=Path("data/text"))
         neighbors.main(data=Path("data/prepared"), text=Path("data/text"), out=Path("data/neighbors"))
+        taxonomy.main(data=Path("data/prepared"), out=Path("data/taxonomy"))
+        class_embedding.main(taxonomy=Path("data/taxonomy"), text=Path("data/text"), out=Path("data/class_embedding"))
     return folder
 
 

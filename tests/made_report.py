@@ -12,12 +12,13 @@ import yaml
 from PIL import Image, ImageDraw, ImageFont
 
 from stages import compare, evaluate, tracking
-from stages.files import read_json, write_json, write_npy
+from stages.files import read_json, write_json, write_npy, write_npz
+from tests.made_runs import make_taxonomy
 
 METHODS = {"infonce": 0.9, "neighborhood": 1.2, "vsepp": 2.0}  # method → noise of its embeddings
 PARAMS = {
     "fetch": {"source": "glyphs", "path": "kith/data/glyphs.py"},
-    **{name: {} for name in ("prepare", "text", "neighbors", "embed")},
+    **{name: {} for name in ("prepare", "text", "neighbors", "taxonomy", "class_embedding", "embed")},
     "train": {"epochs": 8, "batch_size": 32},
     "methods": {name: {} for name in METHODS},
     "evaluate": {"bootstrap": 200},
@@ -47,6 +48,7 @@ def make_study(
     find_neighbors(root / "data/neighbors", items, meanings)
     if features:
         items = make_features(root, items, dict(zip(("image", "text"), features, strict=True)), rng)
+    make_taxonomy(root, items)
     silent = mock.patch.multiple(tracking, log_evaluation=mock.DEFAULT, log_comparison=mock.DEFAULT)
     with contextlib.chdir(root), silent:
         for method, noise in METHODS.items():
@@ -63,6 +65,7 @@ def paths(root: Path) -> dict[str, Path]:
     return {
         "data": root / "data/prepared",
         "neighbors": root / "data/neighbors",
+        "taxonomy": root / "data/taxonomy",
         "runs": root / "runs",
         "compared": compared,
         "figures": compared / "figures",
@@ -181,6 +184,7 @@ def run(
     counts = items["texts"].map(len).iloc[held_out].clip(lower=1)  # without texts, features
     rows = {"image": held_out, "text": np.repeat(held_out, counts)}
     np.savez(folder / "embedding_rows.npz", image_rows=rows["image"], text_rows=rows["text"])
+    write_npz(folder / "class_scores.npz")
     for kind, places in rows.items():
         vectors = meanings[places] + noise * rng.normal(size=(len(places), 16)) / 4
         write_npy(folder / f"embeddings_{kind}.npy", unit(vectors))
@@ -190,6 +194,8 @@ def run(
         seed=seed,
         data=Path("data/prepared"),
         text=Path("data/text"),
+        taxonomy=Path("data/taxonomy"),
+        scores=folder / "class_scores.npz",
         images=folder / "embeddings_image.npy",
         texts=folder / "embeddings_text.npy",
         rows=folder / "embedding_rows.npz",

@@ -16,7 +16,10 @@ PARAMS = {
     "methods": {name: {"preset": "infonce"} for name in ("good", "fair", "bad")},
     "evaluate": {"ks": [1, 5, 10], "nway": [5, 20], "bootstrap": 200},
     "compare": {"permutations": 500},
-    **{name: {} for name in ("prepare", "text", "neighbors", "embed", "report", "expect")},
+    **{
+        name: {}
+        for name in ("prepare", "text", "neighbors", "taxonomy", "class_embedding", "embed", "report", "expect")
+    },
 }
 
 
@@ -67,7 +70,17 @@ def make_data(root: Path, items: pd.DataFrame) -> None:
     files.write_json(data / "dataset.json", described)
     files.write_npy(root / "data/text/vectors.npy", unit(rng.normal(size=(len(items), 6))))
     files.write_json(root / "data/neighbors/quality.json", {"recall": 0.998, "label_agreement@10": 0.412})
+    make_taxonomy(root, items)
     write_params(root)
+
+
+def make_taxonomy(root: Path, items: pd.DataFrame) -> None:
+    """data/taxonomy: the labels without any taxonomy."""
+    folder = root / "data/taxonomy"
+    known = items.loc[items["label"] >= 0, ["label", "label_name"]].drop_duplicates().sort_values("label")
+    files.write_parquet(folder / "classes.parquet", known.assign(name=known["label_name"]))
+    flat = np.eye(len(known))
+    files.write_npz(folder / "similarity.npz", lcsh=flat, wup=flat, target=flat)
 
 
 def without_inputs(root: Path) -> None:
@@ -103,6 +116,7 @@ def make_run(root: Path, method: str, seed: int, noise: float) -> dict[str, Path
         vectors = meaning[rows] + noise * rng.normal(size=(len(rows), meaning.shape[1]))
         files.write_npy(folder / f"embeddings_{kind}.npy", unit(vectors))
     np.savez(folder / "embedding_rows.npz", image_rows=image_rows, text_rows=text_rows)
+    files.write_npz(folder / "class_scores.npz")
     epochs = np.arange(1, 4)
     history = pd.DataFrame({"epoch": epochs, "lr": 0.001, "train_loss": noise / epochs, f"train_{method}": noise})
     history = history.assign(val_loss=1 / epochs, val_mrr=1 - noise / 9, train_mrr=1 - noise / 18)
@@ -110,6 +124,8 @@ def make_run(root: Path, method: str, seed: int, noise: float) -> dict[str, Path
     return {
         "data": root / "data/prepared",
         "text": root / "data/text",
+        "taxonomy": root / "data/taxonomy",
+        "scores": folder / "class_scores.npz",
         "images": folder / "embeddings_image.npy",
         "texts": folder / "embeddings_text.npy",
         "rows": folder / "embedding_rows.npz",

@@ -13,7 +13,7 @@ from kith import models
 from kith.errors import KithError
 from kith.models.embed import embed_images, embed_texts
 from kith.views import ArrayView
-from stages import compare, fetch, neighbors, prepare, report, text, train
+from stages import class_embedding, compare, fetch, neighbors, prepare, report, taxonomy, text, train
 from tests import made_arrays
 from tests.test_tracking import run_method
 from tests.test_train_stage import DATA, INPUTS, outputs
@@ -32,6 +32,8 @@ def prepared(study) -> None:
         "prepare": {"features": {"image": "max", "text": "none"}},
         "text": {"backend": "none"},
         "neighbors": {},
+        "taxonomy": {},
+        "class_embedding": {},
         "train": {"epochs": 3, "batch_size": 40, "dim": 8, "lr": 0.005, "threads": 1, **TOWERS},
         "methods": {"ccal_cont": {}, "learned_cont": {}, "neighborhood": {}},
         "expect": {},
@@ -42,6 +44,8 @@ def prepared(study) -> None:
     prepare.main(raw=Path("data/raw"), out=DATA["data"])
     text.main(**DATA, out=Path("data/text"))
     neighbors.main(**DATA, text=Path("data/text"), out=Path("data/neighbors"))
+    taxonomy.main(**DATA, out=Path("data/taxonomy"))
+    class_embedding.main(taxonomy=Path("data/taxonomy"), text=Path("data/text"), out=Path("data/class_embedding"))
 
 
 def test_from_maps_to_a_report_and_a_model(prepared, capsys):
@@ -50,7 +54,7 @@ def test_from_maps_to_a_report_and_a_model(prepared, capsys):
     assert "     Top 01:" in capsys.readouterr().out
     out, data = Path("reports/shapes"), {**DATA, "neighbors": Path("data/neighbors"), "runs": Path("runs")}
     compare.main(**data, out=out)
-    report.main(**data, compared=out, figures=out / "figures", page=out / "report.html")
+    report.main(**data, taxonomy=Path("data/taxonomy"), compared=out, figures=out / "figures", page=out / "report.html")
     board = pd.read_csv(out / "leaderboard.csv")
     assert set(board["method"]) == {"ccal_cont", "learned_cont"}
     # 40 candidates: chance is an MRR of .11.

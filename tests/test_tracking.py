@@ -15,7 +15,7 @@ from kith.errors import KithError
 from kith.models.embed import embed_texts
 from kith.views import TokenView
 from stages import embed, evaluate, tracking, train
-from tests.test_train_stage import DATA, INPUTS, edit, outputs
+from tests.test_train_stage import DATA, INPUTS, MEANING, edit, outputs
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -29,10 +29,11 @@ def run_method(method: str = "infonce") -> Path:
 
 def complete(run: Path, method: str = "infonce") -> None:
     names = {"images": "embeddings_image.npy", "texts": "embeddings_text.npy", "rows": "embedding_rows.npz"}
+    names["scores"] = "class_scores.npz"
     files = {option: run / name for option, name in names.items()}
     embed.main(**DATA, model=run / "model.pt", **files)
     results = {"metrics": run / "metrics.json", "queries": run / "queries.parquet"}
-    evaluate.main(method=method, seed=0, **DATA, text=Path("data/text"), **files, **results)
+    evaluate.main(method=method, seed=0, **DATA, **MEANING, **files, **results)
 
 
 def runs() -> pd.DataFrame:

@@ -20,7 +20,8 @@ from stages import embed, evaluate, neighbors, text, train
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA = {"data": Path("data/prepared")}
-INPUTS = DATA | {"text": Path("data/text"), "neighbors": Path("data/neighbors")}
+MEANING = {"text": Path("data/text"), "taxonomy": Path("data/taxonomy")}
+INPUTS = DATA | MEANING | {"neighbors": Path("data/neighbors"), "class_embedding": Path("data/class_embedding")}
 
 
 def outputs(name: str) -> dict[str, Path]:
@@ -39,7 +40,7 @@ def digest(path: Path) -> str:
 
 
 def start(name: str) -> subprocess.Popen:
-    paths = [x for key, path in (INPUTS | outputs(name)).items() for x in (f"--{key}", str(path))]
+    paths = [x for key, path in (INPUTS | outputs(name)).items() for x in ("--" + key.replace("_", "-"), str(path))]
     command = [sys.executable, "-m", "stages.train", "--method", "neighborhood", "--seed", "0", *paths]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -92,6 +93,7 @@ def test_train_embed_evaluate(study):
     history = pd.read_parquet(run / "history.parquet")
     assert list(history["epoch"]) == [1, 2, 3, 4]
     files = {"images": run / "embeddings_image.npy", "texts": run / "embeddings_text.npy", "rows": run / "rows.npz"}
+    files["scores"] = run / "scores.npz"
     embed.main(**DATA, model=run / "model.pt", **files)
     items = pd.read_parquet("data/prepared/items.parquet")
     images, texts, rows = np.load(files["images"]), np.load(files["texts"]), np.load(files["rows"])
@@ -102,7 +104,7 @@ def test_train_embed_evaluate(study):
     assert len(texts) == len(rows["text_rows"])
 
     results = {"metrics": run / "metrics.json", "queries": run / "queries.parquet"}
-    evaluate.main(method="infonce", seed=0, **DATA, text=Path("data/text"), **files, **results)
+    evaluate.main(method="infonce", seed=0, **DATA, **MEANING, **files, **results)
     metrics = json.loads(results["metrics"].read_text())["splits"]["test"]["metrics"]
     # 24 kinds, so a trained model should rank the right one far above chance (R@1 4.2 %).
     assert metrics["text_to_image/R@5"]["value"] > 40
@@ -140,7 +142,8 @@ def test_embedding_an_unknown_split_is_refused(study):
     edit(embed={"splits": ["dev"]})
     train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
     with pytest.raises(KithError, match=r"embed.splits: no items in \['dev'\]"):
-        embed.main(**DATA, model=Path("runs/infonce-0/model.pt"), images=Path("i"), texts=Path("t"), rows=Path("r"))
+        names = {name: Path(name) for name in ("images", "texts", "rows", "scores")}
+        embed.main(**DATA, model=Path("runs/infonce-0/model.pt"), **names)
 
 
 def test_neighbors_are_training_items_of_other_groups_and_share_meaning(study):

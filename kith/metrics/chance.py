@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from kith.metrics.class_similarity import class_labels, similarity_tables
-from kith.metrics.hierarchical import ideal, precision_figures
+from kith.metrics.hierarchical import ideal_gains, precision_figures
 
 
 def chance_level(right: np.ndarray, n_candidates: int, ks: Sequence[int] = (1, 5, 10, 25)) -> dict[str, float]:
@@ -44,7 +44,7 @@ def hierarchical_chance(labels: Any, similarity: Any, ks: Sequence[int], clip: i
         for label in classes.tolist():
             others = counts - (np.arange(len(counts)) == label)
             gains = np.full((1, others.sum()), (table[label] * others).sum() / others.sum())
-            best = ideal(table[label], others, table[label, label])[None]
+            best = ideal_gains(table[label], others, table[label, label])[None]
             for figure, values in precision_figures(gains, best, ks, clip).items():
                 expected[figure] = expected.get(figure, 0.0) + float(values[0]) * counts[label] / len(labels)
         levels |= {figure + name: value for figure, value in expected.items()}

@@ -65,7 +65,7 @@ def hierarchical_retrieval(
     @functools.lru_cache(maxsize=2 * len(tables))
     def best(name: str, label: int) -> np.ndarray:
         row, others = tables[name][label], counts - (np.arange(n_classes) == label)
-        return ideal(row, others, row[label])[:limit]
+        return ideal_gains(row, others, row[label])[:limit]
 
     def figures(own: np.ndarray, ranked: Any) -> dict[str, Any]:
         classes, which = np.unique(own, return_inverse=True)
@@ -74,7 +74,9 @@ def hierarchical_retrieval(
         for name, table in placed.items():
             ideal = place(np.stack([best(name, label) for label in classes.tolist()]))[place(which)]
             gains = table.take(own * n_classes + ranked)
-            found |= {key + name: values for key, values in precision_figures(gains, ideal, ks, clip, full, curve).items()}
+            found |= {
+                key + name: values for key, values in precision_figures(gains, ideal, ks, clip, full, curve).items()
+            }
         return found
 
     each: dict[str, np.ndarray] = {}
@@ -124,7 +126,7 @@ def hierarchical_metrics(
         counts = np.bincount(ranked, minlength=n_classes)
         figures = _same_class((ranked == own)[None])
         for name, table in tables.items():
-            ideal = ideal(table[own], counts, table[own, own] if removed else 0)
+            ideal = ideal_gains(table[own], counts, table[own, own] if removed else 0)
             measured = precision_figures(table[own][ranked][None], ideal[None], ks, clip)
             figures |= {key + name: values for key, values in measured.items()}
         found.append(figures)
@@ -132,7 +134,7 @@ def hierarchical_metrics(
     return {key: np.concatenate([figures[key] for figures in found]) for key in found[0]}
 
 
-def ideal(row: np.ndarray, counts: np.ndarray, own: float) -> np.ndarray:
+def ideal_gains(row: np.ndarray, counts: np.ndarray, own: float) -> np.ndarray:
     """best_1, best_2, … where `counts` items of the classes are worth `row`, the query, if it is removed, `own`."""
     order = np.argsort(-row, kind="stable")
     # The query is added first and taken off again: the rounding of the published figures.
