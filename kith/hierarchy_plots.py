@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from kith.plots import WIDTH, legend_of_methods, looks, styled
+from kith.plots import WIDTH, legend_of_methods, looks, styled, wrap
 
 
 @styled
@@ -16,9 +16,10 @@ def precision_curves(curves: pd.DataFrame, largest: int = 250) -> Figure:
     """
     figure = Figure((WIDTH, 4.6), layout="constrained")
     ax = figure.subplots()
-    _draw_curves(ax, curves[curves["k"] <= largest], "k")
-    ax.set(title="hierarchical precision", xlabel="k, answers looked at", ylabel="HP@k", xlim=(0, largest))
-    legend_of_methods(figure, curves["method"])
+    shown = curves[curves["k"] <= largest]
+    _draw_curves(ax, shown, "k")
+    ax.set(title="hierarchical precision", xlabel="k, answers looked at", ylabel="HP@k", xlim=(0, shown["k"].max()))
+    legend_of_methods(figure, shown["method"])
     return figure
 
 
@@ -39,25 +40,23 @@ def recall_precision(curves: pd.DataFrame) -> Figure:
 
 @styled
 def precision_bars(scores: pd.DataFrame, title: str = "mAHP@250") -> Figure:
-    """One bar a method, with its interval.
+    """One bar a method, its name above it, with its interval.
 
     scores: columns method, value, low, high; low and high may be NaN. The first method stands on top.
     """
     colours = [look["color"] for look in looks(scores["method"]).values()]
-    figure = Figure((WIDTH, 1.1 + 0.42 * len(scores)), layout="constrained")
+    figure = Figure((WIDTH, 0.8 + 0.56 * len(scores)), layout="constrained")
     ax = figure.subplots()
     places, values = np.arange(len(scores)), scores["value"].to_numpy()
-    ax.barh(places, values, height=0.66, color=colours)
+    ax.barh(places, values, height=0.36, color=colours, alpha=0.65)
     error = np.array([values - scores["low"], scores["high"] - values])
-    ax.errorbar(values, places, xerr=error, fmt="none", ecolor="#222222", elinewidth=1.3, capsize=3)
-    for place, value, high in zip(places, values, scores["high"], strict=True):
-        right = value if np.isnan(high) else high
-        ax.annotate(f"{value:.3f}", (right, place), (6, 0), textcoords="offset points", va="center", fontsize=9)
-    ax.set_yticks(places, scores["method"])
-    ax.set_ylim(len(scores) - 0.5, -0.5)
-    ax.set_xlim(0, 1.16 * max(np.nanmax(scores[["value", "high"]].to_numpy()), 1e-9))
+    ax.errorbar(values, places, xerr=error, fmt="none", ecolor="#222222", elinewidth=1.5, capsize=3)
+    ends = np.where(np.isnan(scores["high"]), values, scores["high"])
+    for place, name, value, end in zip(places, scores["method"], values, ends, strict=True):
+        ax.annotate(wrap(name, 50, 1), (0, place - 0.22), (2, 1), textcoords="offset points", va="bottom")
+        ax.annotate(f"{value:.3f}", (end, place), (6, 0), textcoords="offset points", va="center", fontsize=9)
+    ax.set(title=title, ylim=(len(scores) - 0.7, -0.75), xlim=(0, 1.13 * max(ends.max(), 1e-9)), yticks=[])
     ax.grid(axis="y", visible=False)
-    ax.set_title(title)
     return figure
 
 
@@ -65,7 +64,7 @@ def _draw_curves(ax: Axes, curves: pd.DataFrame, x: str) -> None:
     for method, look in looks(curves["method"]).items():
         runs = curves[curves["method"] == method]
         mean = runs.groupby(x)["precision"].mean()
-        ax.plot(mean, markevery=max(1, len(mean) // 10), **look)
+        ax.plot(mean, markevery=max(1, len(mean) // 10), clip_on=False, **look)
         if runs["seed"].nunique() > 1:
             for _, run in runs.groupby("seed"):
                 ax.plot(run[x], run["precision"], color=look["color"], linewidth=0.6, alpha=0.5)
