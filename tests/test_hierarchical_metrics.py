@@ -200,6 +200,9 @@ def test_a_class_of_one_has_an_average_precision_of_zero_and_no_nan():
     assert found["AP"][0] == pytest.approx((1 + 2 / 3 + 3 / 4) / 3)
     assert found["AP"][2] == found["HP@1"][2] == found["AHP"][2] == 0
     assert all(np.isfinite(values).all() for values in found.values())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        hierarchical_retrieval(features, labels, table, (1, 4), 3, full=False)
 
 
 @pytest.mark.parametrize(

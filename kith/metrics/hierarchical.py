@@ -87,7 +87,8 @@ def hierarchical_retrieval(
                 each.setdefault(key, np.empty(len(labels)))[rows] = as_array(values)
             else:
                 each[key] = each.get(key, 0) + as_array(values.sum(0)) / len(labels)
-    _warn_alone(int(np.count_nonzero(counts[labels] == 1)), len(labels))
+    if full:
+        _warn_alone(int(np.count_nonzero(counts[labels] == 1)), len(labels))
     return each
 
 
