@@ -1,1 +1,1 @@
-"""How good an embedding is: retrieval across and within modalities, with intervals and tests. NumPy; torch on a GPU only."""
+"""How good an embedding is: retrieval across and within modalities, with intervals and tests. NumPy; torch for GPUs."""
