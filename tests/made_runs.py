@@ -87,7 +87,9 @@ def without_inputs(root: Path) -> None:
     """Features in place of pictures and texts, which say nothing of meaning."""
     path = root / "data/prepared/items.parquet"
     items = pd.read_parquet(path)
-    items.assign(texts=[[] for _ in range(len(items))]).to_parquet(path, index=False)
+    items = items.assign(texts=[[] for _ in range(len(items))], label=-1, label_name="")
+    items.to_parquet(path, index=False)
+    make_taxonomy(root, items)
     described = files.read_json(root / "data/prepared/dataset.json")
     shapes = {side: {"shape": [d], "shift": 0.0, "scale": 1.0} for side, d in (("image", 40), ("text", 30))}
     described |= {"texts": 0, "labels": 0, "image": None, "mean": None, "features": shapes}

@@ -86,8 +86,9 @@ def test_from_classes_to_a_report(classes, capsys):
     runs = {method: run_method(method) for method in [*LEARNED, "infonce"]}
     for method in LEARNED:
         figures = metrics_of(runs[method])
-        # Six classes of four pictures; at random AHP is about .6 of the ideal, accuracy 17 %.
-        assert figures["image_to_image/AHP@250"] > 0.75, method
+        # Six classes of four pictures: chance is an accuracy of 17 %.
+        chance = json.loads((runs[method] / "metrics.json").read_text())["splits"]["test"]["chance"]
+        assert figures["image_to_image/AHP@250"] > chance["image_to_image/AHP@250"] + 0.05, method
         way = "nearest" if method in ("cosine", "devise") else "classifier"
         assert figures[f"{way}/accuracy"] > 50, method
         assert not any(name.startswith("text_to_image") for name in figures)
@@ -148,7 +149,7 @@ def test_training_starts_from_another_model_with_the_head_alone(classes):
     weights = [name for name in first if name.startswith("image_tower") and name.endswith(("weight", "bias"))]
     assert all(torch.equal(first[name], second[name]) for name in weights)
     edit(
-        methods={"again": {"preset": "hierarchy", "train": {"start": str(run / "model.pt"), "image": {"tower": "vgg"}}}}
+        methods={"again": {"preset": "hierarchy", "train": {"start": str(run / "model.pt"), "image": {"tower": "resnet"}}}}
     )
     with pytest.raises(KithError, match="none of its image tower fits"):
         train.main(method="again", seed=0, **INPUTS, **outputs("again-0"))

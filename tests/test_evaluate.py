@@ -86,6 +86,8 @@ def test_metrics_file(run):
         expected |= {f"mean/{name}" for name in ("mrr", "R@1", "R@10")}
         expected |= {f"pairs/{name}_distance" for name in ("mean", "median", "min", "max")}
         expected |= {f"neighborhood/{s}_{q}@10" for s in ("image", "text") for q in ("recall", "ndcg")}
+        names = [f"{name}{end}" for name in ("HP@1", "HP@10", "AHP", "AHP@250") for end in ("", "_wup")]
+        expected |= {f"image_to_image/{name}" for name in ("mrr", "map", *names)}
         assert set(figures) == expected
         for name, figure in figures.items():
             assert list(figure) == ["value", "low", "high"]
@@ -127,7 +129,8 @@ def test_distances_are_resampled_by_group(run):
 def test_hits_are_the_queries_behind_the_percentages(run):
     result, queries = measured(run)
     for split, content in result["splits"].items():
-        assert content["candidates"] == dict(zip(evaluate.DIRECTIONS, sizes(run, split), strict=True))
+        candidates = {d: n for d, n in content["candidates"].items() if d != "image_to_image"}
+        assert candidates == dict(zip(evaluate.DIRECTIONS, sizes(run, split), strict=True))
         for direction in evaluate.DIRECTIONS:
             table = queries[(queries["split"] == split) & (queries["direction"] == direction)]
             for k in (1, 5, 10):
@@ -209,7 +212,7 @@ def test_chance_knows_the_size_of_the_gallery(run):
 def test_queries_file(run):
     _, queries = measured(run)
     assert list(queries) == ["split", "direction", "row", "text", "group", "rank", "reciprocal_rank"] + [
-        "average_precision", "hits", "similarities"
+        "average_precision", "ahp", "hits", "similarities"
     ]  # fmt: skip
     schema = pq.read_schema(run["queries"])
     assert str(schema.field("hits").type) == "list<element: int64>"
@@ -225,7 +228,8 @@ def test_queries_file(run):
         assert (np.diff(query["similarities"]) <= 0).all()
         assert len(query["hits"]) == 5
         assert (items["split"].to_numpy()[query["hits"]] == query["split"]).all()
-        first = items["group"].to_numpy()[query["hits"][0]] == query["group"]
+        same = "label" if query["direction"] == "image_to_image" else "group"
+        first = items[same].to_numpy()[query["hits"][0]] == items[same].to_numpy()[query["row"]]
         assert first == (query["rank"] == 1)
 
 
