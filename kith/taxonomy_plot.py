@@ -20,7 +20,7 @@ from kith.taxonomy import Id, Taxonomy
 LAYOUTS = ("horizontal", "radial")
 MOST = 1500  # nodes; a figure of more is too large for picture formats
 FONT, LETTERS = 8, 32  # points; letters after which a name is cut
-ROW, GAP, PAD, MARGIN = 0.24, 0.4, 0.05, 0.25
+ROW, GAP, PAD, MARGIN = 0.25, 0.4, 0.05, 0.25
 INNER, LEAF, LINE = "#D2D2D2", "#FFFFFF", "#8C8C8C"
 
 

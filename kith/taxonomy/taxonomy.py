@@ -102,9 +102,7 @@ class Taxonomy:
 
     def depths(self, kind: str = "longest") -> np.ndarray:
         """(nodes,) int64 nodes on the longest (or shortest) path from a root: 1 for a root."""
-        if kind not in DEPTHS:
-            raise KithError(f"depth: '{kind}' is not one of {', '.join(DEPTHS)}")
-        return self._depths[kind]
+        return self._depths[_one_of(DEPTHS, kind, "depth")]
 
     @functools.cached_property
     def _depths(self) -> dict[str, np.ndarray]:
@@ -120,7 +118,7 @@ class Taxonomy:
         """Nodes without parents, ascending."""
         return [self.nodes[position] for position in np.flatnonzero(self._depths["longest"] == 1)]
 
-    @property
+    @functools.cached_property
     def is_tree(self) -> bool:
         """Whether no node has two parents (of several roots, each has its tree)."""
         return len(np.unique(self.edges[:, 1])) == len(self.edges)
@@ -139,10 +137,11 @@ class Taxonomy:
         Of several the one of lowest height, then of the smallest id. depth: which `depths` to go by.
         Raises KithError that names both if they have none.
         """
+        rank = self._rank[_one_of(DEPTHS, depth, "depth")]
         first, second = (self._up(position) for position in self.positions([a, b]).tolist())
         if not (common := first.keys() & second.keys()):
             raise self._unrelated(a, b)
-        return self.nodes[max(common, key=self._rank(depth).__getitem__)]
+        return self.nodes[max(common, key=rank.__getitem__)]
 
     def similarity(
         self, labels: Iterable[Any] | None = None, measure: str = "lcsh", depth: str = "longest"
@@ -153,15 +152,17 @@ class Taxonomy:
         2·depth(lcs) / (depth(a) + depth(b)), with depths over the lcs. An inner node has an LCSH below 1 with
         itself. depth: which `depths` to go by. Raises KithError that names two labels without common ancestor.
         """
-        if measure not in MEASURES:
-            raise KithError(f"measure: '{measure}' is not one of {', '.join(MEASURES)}")
+        rank = self._rank[_one_of(DEPTHS, depth, "depth")]
         positions = np.flatnonzero(self.heights == 0) if labels is None else self.positions(labels)
+        if not len(positions):
+            raise KithError("similarity: there are no labels; give some, or None for the leaves")
         up = [self._up(position) for position in positions.tolist()]
-        groups = similarity.by_ancestor(up, self._rank(depth))
-        if measure == "lcsh":
+        groups = similarity.by_ancestor(up, rank)
+        if _one_of(MEASURES, measure, "measure") == "lcsh":
             result = similarity.lcsh(groups, len(up), self.heights)
         else:
-            above = {ancestor: self._up(ancestor) for ancestor, _ in groups}
+            # In a tree nothing above the lcs shortens the way.
+            above = {ancestor: {ancestor: 0} if self.is_tree else self._up(ancestor) for ancestor, _ in groups}
             result = similarity.wup(groups, up, above, self.depths(depth))
         missing = np.isnan(result)
         if missing.any():
@@ -198,12 +199,11 @@ class Taxonomy:
             front = list(reached)
         return steps
 
-    def _rank(self, depth: str) -> np.ndarray:
-        """(nodes,) int64: of several common ancestors the highest rank is the lcs."""
-        rank = np.empty(len(self), dtype=np.int64)
-        order = np.lexsort((-np.arange(len(self)), -self.heights, self.depths(depth)))
-        rank[order] = np.arange(len(self))
-        return rank
+    @functools.cached_property
+    def _rank(self) -> dict[str, np.ndarray]:
+        """(nodes,) int64 by depth's kind: of several common ancestors the highest rank is the lcs."""
+        first = -np.arange(len(self))
+        return {k: np.argsort(np.lexsort((first, -self.heights, depths))) for k, depths in self._depths.items()}
 
     def _pairs(self, edges: np.ndarray) -> list[Edge]:
         return [(self.nodes[parent], self.nodes[child]) for parent, child in edges.tolist()]
@@ -220,6 +220,12 @@ def _plain(node: Any) -> Id:
         return operator.index(node)
     except TypeError:
         raise KithError(f"taxonomy: the id {node!r} is neither an integer nor a string") from None
+
+
+def _one_of(choices: tuple[str, ...], choice: str, what: str) -> str:
+    if choice not in choices:
+        raise KithError(f"{what}: '{choice}' is not one of {', '.join(choices)}")
+    return choice
 
 
 def _of_file(path: Path | str, make: Callable[[], Taxonomy]) -> Taxonomy:
