@@ -1,6 +1,7 @@
 """Pickles of class embeddings: what NumPy of any age writes is read, and nothing that a pickle calls is run."""
 
 import collections
+import io
 import pickle
 import struct
 import sys
@@ -40,8 +41,6 @@ class Python2(pickle._Pickler):
 
 
 def python2(value) -> bytes:
-    import io
-
     buffer = io.BytesIO()
     Python2(buffer, 2).dump(value)
     return buffer.getvalue().replace(b"numpy._core", b"numpy.core")
@@ -119,7 +118,7 @@ def hostile(path: Path) -> dict[str, object]:
         "exec": Calls(exec, (code,)),
         "open": Calls(open, (str(path), "w")),
         "system": Calls(__import__("os").system, (f"touch {path}",)),
-        "getattr": Calls(getattr, (np, "load")),
+        "getattr": Calls(getattr, (ROWS, "tofile")),
         "import": Calls(__import__, ("antigravity",)),
         "load": Calls(np.load, (str(path), None, True)),
         "tofile": Calls(np.ndarray.tofile, (ROWS, str(path))),
