@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import scipy.linalg
 
+from kith.eigen import Pairs, largest, largest_of_similarity
 from kith.errors import KithError, listed
 from kith.similarity import as_matrix, blocks, unit_rows
 
@@ -133,7 +134,7 @@ def _cholesky(gram: np.ndarray, what: str) -> np.ndarray:
 
 
 def _approx_sim(target: np.ndarray, dim: int | None) -> np.ndarray:
-    values, vectors = _eigen(target, len(target) if dim is None else dim)
+    values, vectors = _cut(largest_of_similarity, target, len(target) if dim is None else dim)
     return vectors * np.sqrt(np.maximum(values, 0))
 
 
@@ -141,7 +142,7 @@ def _mds(target: np.ndarray, dim: int | None) -> np.ndarray:
     squared = (1 - target) ** 2
     mean = squared.mean(axis=0)
     centred = (mean[:, None] + mean - squared - mean.mean()) / 2
-    values, vectors = _eigen(centred, max(1, len(target) - 1) if dim is None else dim)
+    values, vectors = _cut(largest, centred, max(1, len(target) - 1) if dim is None else dim)
     positive = int(np.count_nonzero(values > len(target) * np.finfo(np.float64).eps * values[0]))
     if dim is not None and positive < dim:
         raise KithError(f"class embedding: mds has {positive} positive eigenvalues for dim {dim}; take dim {positive}")
@@ -161,20 +162,16 @@ METHODS: dict[str, Callable[[np.ndarray, int | None], np.ndarray]] = {
 }
 
 
-def _eigen(matrix: np.ndarray, dim: int) -> tuple[np.ndarray, np.ndarray]:
-    """The `dim` largest eigenvalues, descending, and their vectors as columns, the largest entry of each positive."""
-    n = len(matrix)
-    values, vectors = scipy.linalg.eigh(matrix, subset_by_index=[max(0, n - dim - 1), n - 1], check_finite=False)
-    values, vectors = values[::-1], vectors[:, ::-1]
-    if dim < n and values[dim - 1] - values[dim] <= 1e-10 * values[0]:
+def _cut(solve: Callable[[np.ndarray, int], Pairs], matrix: np.ndarray, dim: int) -> Pairs:
+    """The `dim` largest eigenvalues and their vectors, with a warning if the next is equal to the last."""
+    values, vectors = solve(matrix, min(dim + 1, len(matrix)))
+    if dim < len(values) and values[dim - 1] - values[dim] <= 1e-10 * values[0]:
         warnings.warn(
             f"class embedding: eigenvalues {dim} and {dim + 1} are both {values[dim]:.6g}: the cut at dim {dim} is "
             "arbitrary; take another dim",
             stacklevel=4,
         )
-    values, vectors = values[:dim], vectors[:, :dim]
-    largest = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=0)[None], axis=0)
-    return values, vectors * np.where(largest < 0, -1, 1)
+    return values[:dim], vectors[:, :dim]
 
 
 def _drop_vanished(embedding: np.ndarray, names: Sequence[Any] | None) -> None:

@@ -1,0 +1,74 @@
+"""The largest eigenvalues of a symmetric matrix, and their vectors."""
+
+from hashlib import blake2b
+
+import numpy as np
+import scipy.linalg
+
+Pairs = tuple[np.ndarray, np.ndarray]
+
+
+def largest(matrix: np.ndarray, count: int) -> Pairs:
+    """The `count` largest eigenvalues of a symmetric (n, n) matrix, descending, and (n, count) unit vectors.
+
+    Of the two directions of a vector that with its largest entry positive.
+    """
+    n = len(matrix)
+    values, vectors = scipy.linalg.eigh(matrix, subset_by_index=[n - count, n - 1], check_finite=False)
+    values, vectors = values[::-1], vectors[:, ::-1]
+    entry = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=0)[None], axis=0)
+    return values, vectors * np.where(entry < 0, -1, 1)
+
+
+def largest_of_similarity(similarity: np.ndarray, count: int) -> Pairs:
+    """As `largest`, of a matrix with a diagonal of 1, and faster where classes are twins.
+
+    Twins, as the children of one node are, have the same similarity s to one another and the same to every other
+    class. Of m twins all vectors of sum 0 have the eigenvalue 1 − s; the rest of the spectrum is that of a matrix
+    with one row for them all: iNat2018's 8,142 classes become 4,412.
+    """
+    group, nearest = _twins(similarity)
+    _, first, size = np.unique(group, return_index=True, return_counts=True)
+    if len(size) == len(group):
+        return largest(similarity, count)
+    scale = np.sqrt(size)
+    quotient = similarity[np.ix_(first, first)] * scale[:, None] * scale
+    # A class alone has nobody to be like: (m − 1) s is 0.
+    quotient[np.diag_indices_from(quotient)] = 1 + (size - 1) * nearest[first]
+    values, vectors = largest(quotient, min(count, len(size)))
+    apart = np.repeat(1 - nearest[first], size - 1)
+    merged = np.concatenate([values, apart])
+    chosen = np.argsort(-merged, kind="stable")[:count]
+    result = np.zeros((len(group), len(chosen)))
+    whole = np.flatnonzero(chosen < len(values))
+    result[:, whole] = vectors[:, chosen[whole]][group] / scale[group, None]
+    members = np.split(np.argsort(group, kind="stable"), np.cumsum(size)[:-1])
+    owner = np.repeat(np.arange(len(size)), size - 1)
+    for column in np.flatnonzero(chosen >= len(values)).tolist():
+        contrast = chosen[column] - len(values)
+        result[:, column] = _contrast(
+            members[owner[contrast]], contrast - np.searchsorted(owner, owner[contrast]), len(group)
+        )
+    return merged[chosen], result
+
+
+def _twins(similarity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) the group of twins that each class is in, and (n,) its largest similarity to another class."""
+    nearest, group = np.zeros(len(similarity)), np.zeros(len(similarity), dtype=np.int64)
+    seen: dict[bytes, int] = {}
+    for i, row in enumerate(similarity):
+        # With its diagonal replaced the row is that of all its twins.
+        row = row + 0.0
+        row[i] = -np.inf
+        row[i] = nearest[i] = row.max()
+        group[i] = seen.setdefault(blake2b(row.tobytes()).digest(), len(seen))
+    return group, nearest
+
+
+def _contrast(members: np.ndarray, index: int, n: int) -> np.ndarray:
+    """(n,) the unit vector that sets member `index` + 1 against those before it (Helmert's)."""
+    vector = np.zeros(n)
+    before = index + 1
+    vector[members[before]] = before
+    vector[members[:before]] = -1
+    return vector / np.sqrt(before * (before + 1))
