@@ -81,7 +81,7 @@ class Fetch(Section):
     readable names. train_per_class: that many training pictures of each class. variant: half of the classes of
     CIFAR-100. supercategory: that part of iNaturalist."""
 
-    source: Pairs | Labelled
+    source: Literal[Pairs, Labelled]
     path: Path
     columns: Columns = Columns()
     arrays: Arrays = Arrays()

@@ -1,9 +1,11 @@
 import copy
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
 
+from kith.data.classes.sources import SOURCES
 from kith.errors import KithError
 from stages import params
 
@@ -62,6 +64,10 @@ def test_every_preset_is_a_method():
         ("train.l2", 0.1, "methods.infonce: train.l2 is for the optimizers adam and sgd"),
         ("methods.own", {"losses": {"trace_norm": {}}}, "methods.own: losses.trace_norm needs train.projection.kind"),
         ("fetch.arrays", {"image": "x"}, "fetch: the source glyphs does not take arrays"),
+        ("fetch", {"source": "cub", "path": "x", "variant": "a"}, "fetch: the source cub does not take variant"),
+        ("fetch", {"source": "cars", "path": "x", "columns": {}}, "fetch: the source cars does not take columns"),
+        ("fetch", {"source": "cifar1000", "path": "x"}, "fetch.source: Input should be 'glyphs', 'table'"),
+        ("fetch", {"source": "nab", "path": "x", "taxonomy_order": "up"}, "fetch.taxonomy_order: Input should be"),
     ],
 )
 def test_a_wrong_parameter_is_named_with_its_key(path, value, message):
@@ -69,6 +75,13 @@ def test_a_wrong_parameter_is_named_with_its_key(path, value, message):
         params.check(changed(path, value))
     assert str(error.value).startswith("params.yaml: ")
     assert message in str(error.value)
+
+
+def test_sources_of_labelled_pictures_are_those_of_the_library():
+    assert set(get_args(params.Labelled)) == set(SOURCES)
+    for name, source in SOURCES.items():
+        params.Fetch(source=name, path="x", **dict.fromkeys(source.options & {"class_names", "taxonomy"}, "y"))
+        assert source.options <= set(params.Fetch.model_fields)
 
 
 def test_files_that_are_no_params(tmp_path):

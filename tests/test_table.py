@@ -1,5 +1,6 @@
 """The table source: formats, columns, splits, labels, taxonomy, and everything that may be wrong with a table."""
 
+import gzip
 import io
 import json
 from pathlib import Path
@@ -153,6 +154,23 @@ def test_random_split_keeps_groups_whole_and_follows_the_seed(tmp_path):
     assert frame["split"].tolist() != other["split"].tolist()
 
 
+@pytest.mark.parametrize("columns", [{"label": "kind"}, {"group": "thing"}, {}])
+def test_a_split_column_without_val_leaves_it_to_a_share_of_train(tmp_path, columns):
+    records = [{**record, "kind": f"c{i % 3}", "thing": f"g{i // 2}"} for i, record in enumerate(rows(32))]
+    for i, record in enumerate(records):
+        record["part"] = "train" if i < 30 else "test"
+    path = write(tmp_path / "t.parquet", records)
+    columns = Columns(id="key", split="part", **columns)
+    frame = build(path, columns, val=0.2)[0].items.to_pandas()
+    assert frame["split"].value_counts().to_dict() == {"train": 24, "val": 6, "test": 2}
+    assert frame["split"].tolist()[30:] == ["test", "test"]
+    if columns.label:
+        assert frame[frame["split"] == "val"]["label"].value_counts().to_dict() == {0: 2, 1: 2, 2: 2}
+    if columns.group:
+        assert frame.groupby("group")["split"].nunique().max() == 1
+    assert "val" not in build(path, columns, val=0)[0].items["split"].to_pylist()
+
+
 def test_random_split_needs_groups(tmp_path):
     path = write(tmp_path / "t.parquet", [{**record, "thing": "one"} for record in rows()])
     assert "1 groups cannot be split" in fault(path, Columns(id="key", group="thing"))
@@ -218,6 +236,23 @@ def test_taxonomy_with_a_head_and_without(tmp_path):
     assert [tuple(edge.values()) for edge in edges.read(tmp_path / "a.csv").to_pylist()] == expected
     assert edges.read(tmp_path / "b.tsv").to_pylist() == [{"parent": "animal", "child": "cat", "name": "cat"}]
     assert edges.read(tmp_path / "c.txt")["child"].to_pylist() == ["cat", "dog"]
+
+
+def test_taxonomies_in_other_orders_with_longer_heads_with_names_and_compressed(tmp_path):
+    def write_gz(name: str, text: str) -> None:
+        (tmp_path / name).write_bytes(gzip.compress(text.encode()))
+
+    write_gz("a.txt.gz", "cat animal\ndog animal\n")
+    write_gz("b.tsv.gz", "parent_id\tchild_id\tparent_words\tchild_words\nanimal\tcat\tliving, moving\ta cat\n")
+    write_gz("c.csv.gz", "parent,child\nanimal,cat\n")
+    found = edges.read(tmp_path / "a.txt.gz", "child-parent", {"cat": "Cat"})
+    assert [tuple(edge.values()) for edge in found.to_pylist()] == [("animal", "cat", "Cat"), ("animal", "dog", "dog")]
+    wordy = edges.read(tmp_path / "b.tsv.gz", names={"cat": "not this"})
+    assert wordy.to_pylist() == [{"parent": "animal", "child": "cat", "name": "a cat"}]
+    assert edges.read(tmp_path / "c.csv.gz", names={"cat": "Cat"})["name"].to_pylist() == ["Cat"]
+    (tmp_path / "d.txt.gz").write_bytes(b"plain")
+    with pytest.raises(KithError, match=r"d\.txt\.gz: cannot be unpacked"):
+        edges.read(tmp_path / "d.txt.gz")
 
 
 @pytest.mark.parametrize(
