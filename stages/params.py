@@ -111,6 +111,9 @@ class Fetch(Section):
         given = self.model_fields_set - {"source", "path", "licence"} - taken
         if given:
             raise ValueError(f"the source {self.source} does not take {', '.join(sorted(given))}; leave it out")
+        of_taxonomy = {"taxonomy_order"} | ({"class_names"} if self.source == "table" else set())
+        if self.taxonomy is None and (idle := self.model_fields_set & of_taxonomy):
+            raise ValueError(f"{', '.join(sorted(idle))} is for a taxonomy, and there is none; leave it out")
         return self
 
 

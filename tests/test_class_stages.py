@@ -102,6 +102,18 @@ def test_a_folder_that_changed_after_fetch():
         prepare.main(raw=RAW, out=OUT)
 
 
+def test_files_that_cannot_be_read_or_named():
+    path = made.class_folders(Path("mine"))
+    (path / "cat" / "gone.png").symlink_to("nowhere")
+    with pytest.raises(KithError, match=r"mine/cat/gone.png: cannot be read \(No such file or directory\)"):
+        run(8, source="image_folder", path="mine")
+    (path / "cat" / "gone.png").unlink()
+    made.picture(path / "cat" / "plain.png")
+    os.rename(path / "cat" / "plain.png", os.fsencode(path / "cat") + b"/\xff.png")
+    with pytest.raises(KithError, match=r"mine: 'cat/\\udcff.png': the name is not valid Unicode; rename it"):
+        run(8, source="image_folder", path="mine")
+
+
 def test_fetch_finds_faults_of_lists_and_leaves_nothing_behind():
     path = made.birds(Path("cub"))
     (path / "classes.txt").unlink()

@@ -15,6 +15,7 @@ from kith.data.items import ITEMS, TAXONOMY, Dataset
 from kith.data.labels import numbered
 from kith.data.loader import Loader, Unusable
 from kith.data.problems import Problem, Problems
+from kith.data.rows import SURROGATE
 from kith.data.splits import some_of_each_class, split_by_class
 from kith.data.store import ImageWriter
 from kith.errors import KithError
@@ -50,6 +51,8 @@ def build(
 
     Raises KithError that names the list and line, or the file, of up to 20 faults at once.
     """
+    if broken := next((entry for entry in listing.entries if SURROGATE.search(entry.id + entry.node)), None):
+        raise KithError(f"{path}: {broken.id!a}: the name is not valid Unicode; rename it")
     called = {**listing.names, **(names.read(class_names) if class_names else {})}
     nodes = TAXONOMY.empty_table() if taxonomy is None else edges.read(taxonomy, taxonomy_order, called)
     labels, label_names = numbered([entry.node for entry in listing.entries])

@@ -3,7 +3,7 @@
 import hashlib
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -66,15 +66,23 @@ def digest(source: str, path: Path) -> tuple[str, int]:
     if not path.is_dir():
         raise KithError(f"{path}: no such file or folder; mend fetch.path")
     total, size = hashlib.sha256(), 0
+    try:
+        for file in _files(path):
+            listed = any(fnmatch(file.name, pattern) for pattern in SOURCES[source].lists)
+            length, content = file.stat().st_size, _sha256(file) if listed else ""
+            named = file.relative_to(path).as_posix().encode(errors="surrogateescape")
+            total.update(named + f"\n{length}\n{content}\n".encode())
+            size += length
+    except OSError as error:
+        raise KithError(f"{error.filename}: cannot be read ({error.strerror}); mend or remove it") from None
+    return total.hexdigest(), size
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """All files below `path`, sorted within each folder, that are not hidden."""
     for place, below, files in os.walk(path, followlinks=True):
         below[:] = sorted(name for name in below if not name.startswith("."))
-        for name in sorted(name for name in files if not name.startswith(".")):
-            file = Path(place, name)
-            bytes_ = file.stat().st_size
-            content = _sha256(file) if any(fnmatch(name, pattern) for pattern in SOURCES[source].lists) else ""
-            total.update(f"{file.relative_to(path).as_posix()}\n{bytes_}\n{content}\n".encode())
-            size += bytes_
-    return total.hexdigest(), size
+        yield from (Path(place, name) for name in sorted(files) if not name.startswith("."))
 
 
 def name(source: str, path: Path, options: Mapping[str, Any]) -> str:
