@@ -107,6 +107,7 @@ class Evil:
         ),
         (made.python2_pickle({b"data": made.colours([1], 0), b"labels": [b"1"]}), "row 0 of 'labels' is b'1'"),
     ],
+    ids=lambda value: "" if isinstance(value, bytes) else value,
 )
 def test_a_corrupt_member_is_named_and_nothing_is_run(tmp_path, monkeypatch, content, told):
     monkeypatch.chdir(tmp_path)
@@ -115,6 +116,14 @@ def test_a_corrupt_member_is_named_and_nothing_is_run(tmp_path, monkeypatch, con
     with pytest.raises(KithError, match=rf"c.tar.gz: member 'data_batch_1'.*{told}"):
         cifar.cifar10(path)
     assert not Path("evil").exists()
+
+
+def test_a_pickle_that_breaks_off_anywhere_is_a_clear_error(tmp_path):
+    whole = made.python2_pickle({b"labels": [3], b"data": made.colours([3], 0)})
+    for end in [*range(0, 300, 7), *range(300, len(whole), 401)]:
+        (tmp_path / "data_batch_1").write_bytes(whole[:end])
+        with pytest.raises(KithError, match=r"member 'data_batch_1'"):
+            cifar.cifar10(tmp_path)
 
 
 def test_archives_of_another_kind(archives, tmp_path):

@@ -90,6 +90,9 @@ def test_changes_of_a_folder_are_seen_without_reading_pictures(monkeypatch):
     changed = sources.digest("cub", path)
     assert changed[0] != before[0]
     assert changed[1] == before[1]
+    with (path / "images" / "001.Bird_1" / "0.jpg").open("ab") as file:
+        file.write(b"more")
+    assert sources.digest("cub", path)[0] not in (before[0], changed[0])
     made.picture(path / "images" / "001.Bird_1" / "new.jpg")
     assert sources.digest("cub", path)[1] > before[1]
 
