@@ -81,7 +81,9 @@ class Task(nn.Module):
         text, *neighbor_texts = map(_gather, self.model.encode_texts(*texts).split(size)) if texts else [None]
         # The sums of exponentials need float32 whatever precision the towers run in.
         with torch.autocast(image.device.type, enabled=False):
-            space = self.model.projection.project(image, text)
+            space: Any = self.model.projection
+            if text is not None:
+                space = space.project(image, text)
             neighbors = [
                 (space.first(a), space.second(b)) for a, b in zip(neighbor_images, neighbor_texts, strict=True)
             ]

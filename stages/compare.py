@@ -8,10 +8,9 @@ import numpy as np
 import pandas as pd
 
 from kith.errors import KithError
-from kith.metrics.gallery import DIRECTIONS
+from kith.metrics.gallery import DIRECTIONS, IMAGES
 from kith.metrics.statistics import Resamples, holm, paired_test, percentile_interval
 from stages import cli, files, leaderboard, params, tracking
-from stages.evaluate_classes import DIRECTION as IMAGES
 
 DECIMALS = 6
 QUERY = ["split", "direction", "row", "text"]  # what names a query
@@ -78,7 +77,7 @@ def tasks(options: params.Evaluate) -> list[Task]:
 def read(study: params.Study, folder: Path) -> list[Run]:
     """Every run of the study, method by method; those that answer a kind of query must have answered the same ones."""
     done: list[Run] = []
-    first: dict[str, tuple[str, pd.DataFrame, set[str]]] = {}
+    first: dict[str, tuple[str, pd.DataFrame, set[tuple[str, str]]]] = {}
     for method in study.methods:
         for seed in study.seeds:
             name, item = f"{method}-{seed}", f"@{method}-{seed}"
@@ -174,7 +173,7 @@ def _certainty(done: list[Run], split: str, task: Task, board: pd.DataFrame, set
     options = settings.evaluate
     resamples = Resamples(int(groups.max()) + 1, options.bootstrap, options.seed)
     drawn = [resamples.means(values[:, directions == d].T, groups[directions == d]) for d in task.directions]
-    low, high = percentile_interval(sum(drawn) / len(drawn), options.confidence)
+    low, high = percentile_interval(np.mean(drawn, axis=0), options.confidence)
     share = np.select(
         [directions == d for d in task.directions], [1 / np.sum(directions == d) for d in task.directions]
     )

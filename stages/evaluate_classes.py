@@ -10,13 +10,12 @@ from kith.errors import KithError
 from kith.metrics.chance import hierarchical_chance
 from kith.metrics.class_retrieval import first_hit_ranks
 from kith.metrics.classification import classification_metrics, svm_scores
-from kith.metrics.gallery import Side
+from kith.metrics.gallery import IMAGES, Side
 from kith.metrics.hierarchical import hierarchical_retrieval
 from kith.similarity import top_candidates
 from stages import contract, params
 
 HITS = 5  # best candidates kept of each query
-DIRECTION = "image_to_image"
 
 
 class Search(NamedTuple):
@@ -78,13 +77,13 @@ def searches(images: Side, known: KnownClasses, options: params.Evaluate) -> dic
     levels = hierarchical_chance(label, known.similarity, ks, clip)
     best, similarities = top_candidates(chosen.vectors, chosen.vectors, HITS + 1)
     hits = [row[row != own][:HITS] for own, row in enumerate(best)]
-    table = pd.DataFrame({"direction": DIRECTION, "row": chosen.items, "text": 0, "rank": ranks})
+    table = pd.DataFrame({"direction": IMAGES, "row": chosen.items, "text": 0, "rank": ranks})
     table["reciprocal_rank"], table["average_precision"] = values["mrr"], values["map"]
     table["ahp"] = values[f"AHP@{options.clip}"]
     table["hits"] = [chosen.items[row] for row in hits]
     table["similarities"] = [s[b != own][:HITS] for own, (b, s) in enumerate(zip(best, similarities, strict=True))]
     chance = {_name(name, clip, options.clip): level for name, level in levels.items()}
-    return {DIRECTION: (Search(values, chance, {}, len(label), table), chosen.groups)}
+    return {IMAGES: (Search(values, chance, {}, len(label), table), chosen.groups)}
 
 
 def _name(figure: str, clip: int, wanted: int) -> str:

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from kith.errors import KithError
+from kith.metrics.gallery import IMAGES
 from stages import params
 
 DIRECTIONS = {"text_to_image": "t→i", "image_to_text": "i→t"}
 MAIN = ("R@1", "R@10", "mrr", "median_rank")
-IMAGES = "image_to_image"
 PREDICTORS = {"classifier": "classifier", "nearest": "nearest class embedding", "svm": "linear SVM"}
 
 
@@ -74,10 +74,10 @@ def pictures(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]],
         rows.append([split, "chance", *levels, ""])
     note = (
         "Each picture looks for pictures of near classes among those of its split. HP@k is the hierarchical "
-        f"precision of the first k answers, AHP@{settings.evaluate.clip} its mean over k (Barz & Denzler, WACV 2019), with its "
-        f"{100 * settings.evaluate.confidence:g} % bootstrap interval; classes are as near as their lowest common "
-        "ancestor is low (LCSH), or by Wu and Palmer's measure (WUP). mAP counts pictures of the same class. p: against "
-        "the **best**, as above."
+        f"precision of the first k answers, AHP@{settings.evaluate.clip} its mean over k (Barz & Denzler, WACV 2019), "
+        f"with its {100 * settings.evaluate.confidence:g} % bootstrap interval; classes are as near as their lowest "
+        "common ancestor is low (LCSH), or by Wu and Palmer's measure (WUP). mAP counts pictures of the same class. "
+        "p is of a paired randomisation test against the **best** of the split."
     )
     head = ["split", "method", f"AHP@{settings.evaluate.clip}", *(_title(name) for name in names), "p"]
     return ["## Pictures by pictures", note, table(head, rows)]

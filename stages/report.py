@@ -36,7 +36,9 @@ def main(*, data: Path, neighbors: Path, taxonomy: Path, runs: Path, compared: P
 def leaderboard(path: Path) -> pd.DataFrame:
     """leaderboard.csv, the test split first; within a split the order of the file."""
     board = pd.read_csv(path, dtype={"split": str, "method": str})
-    missing = {"split", "method", "seeds"} - set(board)
+    needed = {"split", "method", "seeds"}
+    needed |= set(compare.CERTAINTY) if "mean/mrr" in board else {f"ahp {end}" for end in compare.CERTAINTY}
+    missing = needed - set(board)
     if missing or board.empty:
         problem = f"no column {', '.join(sorted(missing))}" if missing else "no rows"
         raise KithError(f"{path}: {problem}; make it again with `dvc repro -f compare`")

@@ -8,15 +8,15 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from kith import hierarchy_plots
+from kith.metrics.gallery import IMAGES
 from kith.metrics.hierarchical import hierarchical_retrieval
 from stages import contract, params
-from stages.evaluate_classes import DIRECTION
 
 
 def charts(settings: params.Params, board: pd.DataFrame, runs: Path, data: Path, taxonomy: Path) -> dict[str, Figure]:
     """Of one split: HP@k over k, precision over recall, and AHP with intervals; nothing without known classes."""
     clip = settings.evaluate.clip
-    figure = f"{DIRECTION}/AHP@{clip}"
+    figure = f"{IMAGES}/AHP@{clip}"
     if figure not in board or board[figure].isna().all():
         return {}
     split = board["split"].iloc[0]

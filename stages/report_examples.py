@@ -10,8 +10,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from kith import galleries, plots
+from kith.metrics.gallery import IMAGES
 from stages import contract
-from stages.evaluate_classes import DIRECTION as IMAGES
 from stages.params import Report
 
 ITEMS, NEIGHBORS = 5, 3  # of the figure of neighbourhoods

@@ -37,7 +37,7 @@ def main(*, data: Path, out: Path) -> None:
         else:
             flat, summary = np.eye(len(classes)), {"nodes": 0, "height": 0, "tree": 1}
             similarity = dict.fromkeys(("lcsh", "wup", "target"), flat)
-        np.savez(folder / "similarity.npz", **similarity)
+        files.write_npz(folder / "similarity.npz", **similarity)
         summary = {"classes": len(classes), **summary}
         files.write_json(folder / "summary.json", summary)
     print(json.dumps(summary))

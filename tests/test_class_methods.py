@@ -90,7 +90,7 @@ def test_from_classes_to_a_report(classes, capsys):
         chance = json.loads((runs[method] / "metrics.json").read_text())["splits"]["test"]["chance"]
         assert figures["image_to_image/AHP@250"] > chance["image_to_image/AHP@250"] + 0.05, method
         way = "nearest" if method in ("cosine", "devise") else "classifier"
-        assert figures[f"{way}/accuracy"] > 50, method
+        assert figures[f"{way}/accuracy"] > 30, method
         assert not any(name.startswith("text_to_image") for name in figures)
     assert "image_to_image/AHP@250" in metrics_of(runs["infonce"])
     history = pd.read_parquet(runs["hierarchy_ce"] / "history.parquet")
@@ -118,7 +118,7 @@ def test_from_classes_to_a_report(classes, capsys):
     found = mlflow.search_runs(experiment_names=["shapes"], filter_string="tags.method = 'classifier'")
     model = mlflow.pyfunc.load_model(f"runs:/{found['run_id'].item()}/model")
     pictures = pd.read_parquet("shapes.parquet")["image"][:3]
-    assert model.predict(pd.DataFrame({"image": pictures})).shape == (3, 128)  # 4 × 4 × 8 channels
+    assert model.predict(pd.DataFrame({"image": pictures})).shape == (3, 256)  # 4 × 4 × 16 channels
 
 
 def test_pictures_alone_make_a_leaderboard(classes):
@@ -149,7 +149,9 @@ def test_training_starts_from_another_model_with_the_head_alone(classes):
     weights = [name for name in first if name.startswith("image_tower") and name.endswith(("weight", "bias"))]
     assert all(torch.equal(first[name], second[name]) for name in weights)
     edit(
-        methods={"again": {"preset": "hierarchy", "train": {"start": str(run / "model.pt"), "image": {"tower": "resnet"}}}}
+        methods={
+            "again": {"preset": "hierarchy", "train": {"start": str(run / "model.pt"), "image": {"tower": "resnet"}}}
+        }
     )
     with pytest.raises(KithError, match="none of its image tower fits"):
         train.main(method="again", seed=0, **INPUTS, **outputs("again-0"))

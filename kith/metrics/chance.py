@@ -38,7 +38,7 @@ def hierarchical_chance(labels: Any, similarity: Any, ks: Sequence[int], clip: i
     labels = class_labels("labels", labels, len(next(iter(tables.values()))))
     counts = np.bincount(labels, minlength=len(next(iter(tables.values()))))
     classes = np.flatnonzero(counts)
-    levels = {}
+    levels: dict[str, float] = {}
     for name, table in tables.items():
         expected: dict[str, float] = {}
         for label in classes.tolist():

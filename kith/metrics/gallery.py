@@ -20,6 +20,7 @@ from kith.neighbors import nearest
 from kith.similarity import unit_rows
 
 DIRECTIONS = ("text_to_image", "image_to_text")
+IMAGES = "image_to_image"  # pictures found by pictures, right where the class is the same
 
 
 @dataclass(frozen=True)

@@ -38,6 +38,7 @@ class DualEncoder(nn.Module):
     text_head: nn.Module | None
     classifier: Classifier | None
     targets: Tensor | None
+    dim: int
 
     def __init__(self, config: dict[str, Any]):
         super().__init__()
@@ -52,7 +53,8 @@ class DualEncoder(nn.Module):
             self.image_tower = image_tower(**image | ({"size": crop} if crop else {}))
         head = config.get("head", "linear")
         self.image_head = _head(self.image_tower, config["dim"], head)
-        self.dim = config["dim"] if head == "linear" else self.image_tower.out_features
+        tower: Any = self.image_tower
+        self.dim = config["dim"] if head == "linear" else tower.out_features
         self.text_input, self.text_tower, self.text_head = None, None, None
         if text is not None:
             if "shape" in text:
