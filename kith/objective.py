@@ -79,7 +79,7 @@ class Objective(nn.Module):
                 self.log_scale[name] = nn.Parameter(start, requires_grad=options["learn_temperature"])
         if "siglip" in terms:
             self.bias["siglip"] = nn.Parameter(torch.tensor(-10.0))
-        if "center" in terms:
+        if "center" in terms and terms["center"]["learned"]:
             self.centers = nn.Parameter(torch.zeros(classes, dim))
         if "label_embedding" in terms:
             self.second_output = nn.Linear(dim, classes)
@@ -165,7 +165,7 @@ class Objective(nn.Module):
         return losses.devise(known.features, known.label, known.targets, options["margin"])
 
     def _center(self, known: Classes, options: dict[str, Any]) -> Tensor:
-        return losses.center_loss(known.features, known.label, self.centers)
+        return losses.center_loss(known.features, known.label, self.centers if options["learned"] else known.targets)
 
     def _label_embedding(self, known: Classes, options: dict[str, Any]) -> Tensor:
         second, rows = self.second_output(known.hidden.detach()), self.label_table[known.label]

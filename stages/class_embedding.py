@@ -6,31 +6,30 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kith import class_embedding
-from kith.errors import KithError
+from kith import class_embedding, reference_pickle
+from kith.errors import KithError, listed
 from stages import cli, contract, files, params, tracking
 
 
 def main(*, taxonomy: Path, text: Path, out: Path) -> None:
-    """Write embedding.npy, (classes, d) float64, and words.npy, where word vectors are asked for, into --out."""
+    """Write embedding.npy, (classes, d) float64, and words.npy, where word vectors are asked for, into --out.
+
+    embedding.pickle has the embedding as the program of Barz and Denzler reads it.
+    """
     options = params.load().class_embedding
     classes = contract.classes(taxonomy)
     target = contract.similarity(taxonomy, "target")
-    names = list(classes["name"])
-    try:
-        make = class_embedding.class_embedding
-        embedded = make(target, options.method, options.dim, names=names) if names else target
-    except KithError as error:
-        raise KithError(f"params.yaml: {error}") from None
-    reached = embedded @ embedded.T
+    embedded = _embedding(options, classes, target) if len(classes) else target
     summary = {
         "classes": len(classes),
         "dimensions": embedded.shape[1],
-        "largest_error": float(np.abs(reached - target).max(initial=0)),
+        "largest_error": float(np.abs(embedded @ embedded.T - target).max(initial=0)),
     }
     with files.replacing(out) as folder:
         folder.mkdir()
         np.save(folder / "embedding.npy", embedded)
+        if len(classes):
+            reference_pickle.write(folder / "embedding.pickle", embedded, list(classes["label_name"]))
         if options.words is not None:
             np.save(folder / "words.npy", _words(options.words, classes, text))
         files.write_json(folder / "summary.json", summary)
@@ -38,12 +37,31 @@ def main(*, taxonomy: Path, text: Path, out: Path) -> None:
     tracking.log_stage("class_embedding", params=options.model_dump(), metrics=summary)
 
 
+def _embedding(options: params.ClassEmbedding, classes: pd.DataFrame, target: np.ndarray) -> np.ndarray:
+    if options.file is not None:
+        return _from_file(options.file, list(classes["label_name"]))
+    make = class_embedding.class_embedding
+    try:
+        return make(target, options.method, options.dim, names=list(classes["name"]))
+    except KithError as error:
+        raise KithError(f"params.yaml: {error}") from None
+
+
+def _from_file(path: Path, labels: list[str]) -> np.ndarray:
+    """The rows of the classes in a pickle of the published program, whose labels may be numbers."""
+    found = reference_pickle.read(path)
+    rows = {str(label): row for row, label in enumerate(found.labels)}
+    if missing := [label for label in labels if label not in rows]:
+        raise KithError(f"{path}: has no embedding of {listed(missing)}; it knows {listed(list(rows))}")
+    return np.asarray(found.embedding, dtype=np.float64)[[rows[label] for label in labels]]
+
+
 def _words(source: str, classes: pd.DataFrame, text: Path) -> np.ndarray:
     """Word vectors of the classes' names: of the text stage's model, or of a Parquet file (word, vector)."""
     path = text / "word_vectors.parquet" if source == "text" else Path(source)
     try:
         table = pd.read_parquet(path, columns=["word", "vector"])
-    except (FileNotFoundError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise KithError(f"{path}: no word vectors ({error}); see class_embedding.words") from None
     vectors = dict(zip(table["word"], table["vector"], strict=True))
     try:

@@ -219,11 +219,14 @@ class Taxonomy(Section):
 
 class ClassEmbedding(Section):
     """unitsphere: dot products equal similarities; approx_sim and mds approximate them in `dim` dimensions; spheres:
-    distances equal dissimilarities; onehot. words: where class names get word vectors from, "text" (the Doc2Vec
-    model of the text stage) or a Parquet file with the columns word and vector; for methods with `targets: words`."""
+    distances equal dissimilarities; onehot. file: a pickle of the published program (embedding, ind2label,
+    label2ind) with a row for each class, in place of a computed embedding. words: where class names get word
+    vectors from, "text" (the Doc2Vec model of the text stage) or a Parquet file with the columns word and vector; for
+    methods with `targets: words`."""
 
     method: Literal["unitsphere", "approx_sim", "spheres", "mds", "onehot"] = "unitsphere"
     dim: Positive | None = None
+    file: Path | None = None
     words: str | None = None
 
 
@@ -387,6 +390,12 @@ class Devise(Loss):
     margin: NonNegative = 0.1
 
 
+class Center(Loss):
+    """learned: centres move with the pictures; else they are the class embeddings that `targets` names."""
+
+    learned: bool = True
+
+
 class LabelEmbedding(Loss):
     temperature: Annotated[float, Field(gt=0)] = 2.0
     alpha: Share = 0.9
@@ -408,7 +417,7 @@ class Losses(Section):
     cross_entropy: CrossEntropy | None = None
     class_embedding: TowardsClass | None = None
     devise: Devise | None = None
-    center: Loss | None = None
+    center: Center | None = None
     label_embedding: LabelEmbedding | None = None
 
     @model_validator(mode="after")
@@ -449,7 +458,8 @@ class Method(Section):
 
     @property
     def uses_targets(self) -> bool:
-        return not {"class_embedding", "devise"}.isdisjoint(self.losses.terms())
+        fixed_centers = self.losses.center is not None and not self.losses.center.learned
+        return fixed_centers or not {"class_embedding", "devise"}.isdisjoint(self.losses.terms())
 
     @property
     def classifier(self) -> str | None:

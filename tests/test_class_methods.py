@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 
-from kith import models
+from kith import models, reference_pickle
 from kith.errors import KithError
 from stages import class_embedding, compare, params, report, taxonomy, train
 from tests.test_tracking import run_method
@@ -184,3 +184,26 @@ def test_word_vectors_of_class_names(classes):
     class_embedding.main(taxonomy=Path("data/taxonomy"), text=Path("data/text"), out=Path("data/class_embedding"))
     with pytest.raises(KithError, match=r"words\.npy: no such file"):
         train.main(method="devise", seed=0, **INPUTS, **outputs("devise-0"))
+
+
+def test_embeddings_of_the_published_program_come_in_and_go_out(classes):
+    """What is written is what is read, by label and in whatever order."""
+    written = reference_pickle.read("data/class_embedding/embedding.pickle")
+    assert written.labels == sorted(EDGES)
+    np.testing.assert_array_equal(written.embedding, np.load("data/class_embedding/embedding.npy"))
+    turned = np.random.default_rng(0).normal(size=(7, 4))
+    reference_pickle.write("other.pickle", turned, [*written.labels[::-1], "unused"])
+    edit(class_embedding={"file": "other.pickle"})
+    places = {"taxonomy": Path("data/taxonomy"), "text": Path("data/text"), "out": Path("data/class_embedding")}
+    class_embedding.main(**places)
+    np.testing.assert_array_equal(np.load("data/class_embedding/embedding.npy"), turned[5::-1])
+    reference_pickle.write("other.pickle", turned[:5], written.labels[:5])
+    with pytest.raises(KithError, match=r"other\.pickle: has no embedding of 'square'"):
+        class_embedding.main(**places)
+
+
+def test_centres_may_be_class_embeddings(classes):
+    fixed = {"losses": {"cross_entropy": {}, "center": {"learned": False}}, "train": {"epochs": 1}}
+    edit(methods={"fixed": fixed})
+    train.main(method="fixed", seed=0, **INPUTS, **outputs("fixed-0"))
+    assert models.load(Path("runs/fixed-0/model.pt"))[0].targets.shape == (6, 6)
