@@ -1,0 +1,27 @@
+"""Distances between all rows of two matrices, with gradients, by one matrix product."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Distance = Literal["squared", "euclidean", "product"]
+
+
+def pairwise(rows: Tensor, others: Tensor | None = None, distance: Distance = "squared") -> Tensor:
+    """(n, m) distances of (n, d) rows to (m, d) others, by default the rows themselves.
+
+    squared: |x − y|²; euclidean: |x − y|, whose gradient is 0 where the rows are equal; product: −½xᵀy, which is
+    minus the θ of hashing by pairs or triplets. Raises ValueError for another name.
+    """
+    others = rows if others is None else others
+    product = rows @ others.T
+    if distance == "product":
+        return -product / 2
+    squared = rows.square().sum(dim=1, keepdim=True) + others.square().sum(dim=1) - 2 * product
+    if distance == "squared":
+        return squared.clamp(min=0)
+    if distance != "euclidean":
+        raise ValueError(f"no distance '{distance}'; there are squared, euclidean and product")
+    apart = squared > 0
+    return torch.where(apart, torch.where(apart, squared, 1).sqrt(), 0)

@@ -1,0 +1,81 @@
+"""Pairs of a batch: all that belong together, and as many that do not."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from kith.distances import pairwise
+from kith.mining.positives import positives
+
+
+class Pairs(NamedTuple):
+    """first, second: (n,) int64 rows, first < second; same: (n,) bool, true where they are of one class."""
+
+    first: Tensor
+    second: Tensor
+    same: Tensor
+
+
+def all_pairs(labels: Tensor) -> Pairs:
+    """Every pair of a batch with (B,) labels."""
+    first, second = torch.triu_indices(len(labels), len(labels), 1, device=labels.device)
+    return Pairs(first, second, labels[first] == labels[second])
+
+
+def balanced_pairs(labels: Tensor, generator: torch.Generator | None = None) -> Pairs:
+    """All positive pairs, and as many different negative ones, or all there are, drawn on the CPU."""
+    first, second = _positive(labels)
+    order = labels.argsort(stable=True)
+    # The negatives of a row that come later in this order are all those of later classes.
+    ranked = labels[order]
+    after = torch.searchsorted(ranked, ranked, right=True)
+    ends = (len(labels) - after).cumsum(0)
+    total = int(ends[-1]) if len(labels) else 0
+    drawn = torch.randperm(total, generator=generator)[: len(first)].to(labels.device)
+    place = torch.searchsorted(ends, drawn, right=True)
+    later = len(labels) - (ends[place] - drawn)
+    return _joined(first, second, order[place], order[later])
+
+
+@torch.no_grad()
+def hardest_pairs(embeddings: Tensor, labels: Tensor, block: int = 512) -> Pairs:
+    """All positive pairs of (B, d) embeddings, and as many negative ones, or all there are: the closest."""
+    first, second = _positive(labels)
+    size = len(labels)
+    best, where = embeddings.new_zeros(0), first.new_zeros(0)
+    later = torch.arange(size, device=labels.device)
+    for start in range(0, size, block):
+        part = slice(start, start + block)
+        apart = pairwise(embeddings[part], embeddings)
+        out = (labels[part, None] == labels) | (later[part, None] >= later)
+        apart = torch.cat([best, apart.masked_fill_(out, math.inf).flatten()])
+        best, chosen = apart.topk(min(len(first), len(apart)), largest=False)
+        known = len(where)
+        new = (chosen >= known).nonzero()[:, 0]
+        where = torch.where(chosen < known, where[chosen.clamp(max=max(known - 1, 0))], 0) if known else chosen * 0
+        where[new] = chosen[new] - known + start * size
+    where = where[best.isfinite()]
+    return _joined(first, second, where // max(size, 1), where % max(size, 1))
+
+
+def class_pairs(labels: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+    """Two different rows of each class that has two, drawn on the CPU: anchors and positives, (classes,) int64."""
+    shuffled = torch.randperm(len(labels), generator=generator).to(labels.device)
+    order = shuffled[labels[shuffled].argsort(stable=True)]
+    ranked = labels[order]
+    start = torch.searchsorted(ranked, ranked.unique())
+    start = start[torch.searchsorted(ranked, ranked[start], right=True) - start > 1]
+    return order[start], order[start + 1]
+
+
+def _positive(labels: Tensor) -> tuple[Tensor, Tensor]:
+    index, kept = positives(labels)
+    first, place = kept.nonzero(as_tuple=True)
+    return first, index[first, place]
+
+
+def _joined(first: Tensor, second: Tensor, one: Tensor, other: Tensor) -> Pairs:
+    same = torch.arange(len(first) + len(one), device=first.device) < len(first)
+    return Pairs(torch.cat([first, torch.minimum(one, other)]), torch.cat([second, torch.maximum(one, other)]), same)

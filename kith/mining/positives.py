@@ -1,0 +1,22 @@
+"""What goes with what: the positives of each anchor, from labels alone."""
+
+import torch
+from torch import Tensor
+
+
+def positives(labels: Tensor, pool: Tensor | None = None, ordered: bool = False) -> tuple[Tensor, Tensor]:
+    """The positives of each of B anchors, in a table that is as wide as the largest class: (B, K) int64 rows of the
+    pool, and (B, K) bool, true where the table holds one.
+
+    labels: (B,) integers; pool: (N,) labels of all rows, of which the anchors are the first B; by default the anchors
+    alone. Each pair counts once, with the smaller row as its anchor; twice where `ordered`.
+    """
+    pool = labels if pool is None else pool
+    order = pool.argsort(stable=True)
+    ranked = pool[order]
+    start, stop = (torch.searchsorted(ranked, labels, right=right)[:, None] for right in (False, True))
+    width = int((stop - start).max()) if len(labels) else 0
+    place = start + torch.arange(width, device=labels.device)
+    index = order[place.clamp(max=len(pool) - 1)]
+    anchor = torch.arange(len(labels), device=labels.device)[:, None]
+    return index, (place < stop) & (index != anchor if ordered else index > anchor)

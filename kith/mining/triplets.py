@@ -1,0 +1,200 @@
+"""Triplets (anchor, positive, negative) of a batch, found by distance.
+
+l = d(a, p) − d(a, n) + margin is what a triplet violates. Each anchor's negatives are sorted once, and those that a
+positive may take are then a range, found by binary search: O(B² log B) time, and memory of `block` anchors.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from kith.distances import Distance, pairwise
+from kith.mining.positives import positives
+
+Strategy = Literal[
+    "all",
+    "hardest",
+    "random",
+    "semi_hard",
+    "nearest_semi_hard",
+    "distance_weighted",
+    "batch_hard",
+    "batch_easy_hard",
+]
+MOST = 100_000_000  # triplets that are listed
+
+
+class Triplets(NamedTuple):
+    """anchor: (T,) int64 rows of the batch; positive, negative: (T,) int64 rows of the pool, which begins with the
+    batch. candidates: how many could have been found: positive pairs, or anchors with a positive, or all triplets."""
+
+    anchor: Tensor
+    positive: Tensor
+    negative: Tensor
+    candidates: int
+
+
+class Block(NamedTuple):
+    """Some anchors. negatives: (b, N) distances, infinite to what is no negative; near: (b, K) distances to the
+    positives; kept: (b, K) bool; draws: (b, K) uniform in [0, 1)."""
+
+    negatives: Tensor
+    near: Tensor
+    kept: Tensor
+    draws: Tensor
+    margin: float
+    dim: int
+
+
+@torch.no_grad()
+def mine_triplets(
+    embeddings: Tensor,
+    labels: Tensor,
+    strategy: Strategy = "semi_hard",
+    *,
+    margin: float = 1.0,
+    distance: Distance = "squared",
+    ordered: bool = False,
+    generator: torch.Generator | None = None,
+    bank: tuple[Tensor, Tensor] | None = None,
+    block: int = 512,
+) -> Triplets:
+    """embeddings: (B, d); labels: (B,) integers; bank: (M, d) and (M,) of further rows, positives and negatives only.
+
+    For each positive pair (each once, or twice where `ordered`), a negative:
+      all                 every one, whatever it violates
+      hardest             the nearest, where l > 0
+      random              any with l > 0
+      semi_hard           any with 0 < l < margin (Schroff et al., "FaceNet", CVPR 2015)
+      nearest_semi_hard   the nearest that is farther than the positive, else the farthest
+      distance_weighted   drawn inversely to the density of distances on the sphere, for unit rows and any `distance`
+                          (Wu et al., ICCV 2017)
+    For each anchor with a positive and a negative, whatever it violates:
+      batch_hard          its farthest positive and nearest negative (Hermans et al., 2017)
+      batch_easy_hard     its nearest positive and nearest negative (Xuan et al., WACV 2020)
+    Draws are made on the CPU: the same whatever device the embeddings are on. Raises ValueError for an unknown
+    strategy, and for more than 100 million triplets of `all`.
+    """
+    pool, pool_labels = embeddings, labels
+    if bank is not None:
+        pool, pool_labels = torch.cat([embeddings, bank[0]]), torch.cat([labels, bank[1]])
+    if strategy == "all":
+        return _all(labels, pool_labels, ordered)
+    if strategy not in CHOICES and strategy not in PER_ANCHOR:
+        raise ValueError(f"no mining '{strategy}'; there are all, {', '.join([*CHOICES, *PER_ANCHOR])}")
+    index, kept = positives(labels, pool_labels, ordered or strategy in PER_ANCHOR)
+    draws = _draws(kept, generator)
+    kind = "euclidean" if strategy == "distance_weighted" else distance
+    found, candidates = [], 0
+    for start in range(0, len(labels), block):
+        part = slice(start, start + block)
+        apart = pairwise(embeddings[part], pool, kind)
+        negatives = apart.masked_fill(labels[part, None] == pool_labels, math.inf)
+        near = apart.gather(1, index[part])
+        some = Block(negatives, near, kept[part], draws[part], margin, embeddings.shape[1])
+        anchor, place, negative = _per_anchor(some, strategy) if strategy in PER_ANCHOR else _per_pair(some, strategy)
+        candidates += int(some.kept.any(dim=1).sum() if strategy in PER_ANCHOR else some.kept.sum())
+        found.append((anchor + start, index[part][anchor, place], negative))
+    if not found:
+        nothing = labels.new_zeros(0, dtype=torch.int64)
+        return Triplets(nothing, nothing, nothing, 0)
+    return Triplets(*(torch.cat(each) for each in zip(*found, strict=True)), candidates)
+
+
+def _draws(kept: Tensor, generator: torch.Generator | None) -> Tensor:
+    draws = torch.zeros(kept.shape, dtype=torch.float64)
+    draws[kept.cpu()] = torch.rand(int(kept.sum()), dtype=torch.float64, generator=generator)
+    return draws.to(kept.device)
+
+
+def _all(labels: Tensor, pool: Tensor, ordered: bool) -> Triplets:
+    index, kept = positives(labels, pool, ordered)
+    pairs = kept.sum(dim=1)
+    negatives = (labels[:, None] != pool).sum(dim=1)
+    count = int((pairs * negatives).sum())
+    if count > MOST:
+        raise ValueError(f"{count:,} triplets in a batch of {len(labels)} are too many to list; mine some of them")
+    anchor, place = kept.nonzero(as_tuple=True)
+    repeats = negatives[anchor]
+    # Row by row, the pool's rows of other classes: those of one anchor lie side by side.
+    others = (labels[:, None] != pool).nonzero()[:, 1]
+    first = negatives.cumsum(0) - negatives
+    within = torch.arange(count, device=labels.device) - (repeats.cumsum(0) - repeats).repeat_interleave(repeats)
+    negative = others[first[anchor].repeat_interleave(repeats) + within]
+    positive = index[anchor, place].repeat_interleave(repeats)
+    return Triplets(anchor.repeat_interleave(repeats), positive, negative, count)
+
+
+def _per_pair(some: Block, strategy: str) -> tuple[Tensor, Tensor, Tensor]:
+    chosen, possible = CHOICES[strategy](some)
+    anchor, place = (some.kept & possible).nonzero(as_tuple=True)
+    return anchor, place, chosen[anchor, place]
+
+
+def _per_anchor(some: Block, strategy: str) -> tuple[Tensor, Tensor, Tensor]:
+    nearest, negative = some.negatives.min(dim=1)
+    anchor = (some.kept.any(dim=1) & nearest.isfinite()).nonzero()[:, 0]
+    if not len(anchor):
+        return anchor, anchor, anchor
+    if strategy == "batch_hard":
+        place = some.near.masked_fill(~some.kept, -math.inf).argmax(dim=1)
+    else:
+        place = some.near.masked_fill(~some.kept, math.inf).argmin(dim=1)
+    return anchor, place[anchor], negative[anchor]
+
+
+def _hardest(some: Block) -> tuple[Tensor, Tensor]:
+    nearest, negative = (each[:, None] for each in some.negatives.min(dim=1))
+    return negative.expand_as(some.near), nearest < some.near + some.margin
+
+
+def _random(some: Block) -> tuple[Tensor, Tensor]:
+    ranked, order = some.negatives.sort(dim=1)
+    stop = torch.searchsorted(ranked, some.near + some.margin)
+    return _drawn(order, torch.zeros_like(stop), stop, some.draws)
+
+
+def _semi_hard(some: Block) -> tuple[Tensor, Tensor]:
+    ranked, order = some.negatives.sort(dim=1)
+    start = torch.searchsorted(ranked, some.near, right=True)
+    return _drawn(order, start, torch.searchsorted(ranked, some.near + some.margin), some.draws)
+
+
+def _nearest_semi_hard(some: Block) -> tuple[Tensor, Tensor]:
+    ranked, order = some.negatives.sort(dim=1)
+    count = some.negatives.isfinite().sum(dim=1, keepdim=True)
+    place = torch.minimum(torch.searchsorted(ranked, some.near, right=True), count - 1)
+    return order.gather(1, place.clamp(min=0)), (count > 0).expand_as(some.kept)
+
+
+def _distance_weighted(some: Block) -> tuple[Tensor, Tensor]:
+    """Weights 1 / q(d), q(d) = d^(n−2) (1 − d²/4)^((n−3)/2), of distances taken to be at least ½; beyond 1.4 there
+    is nothing to learn from."""
+    apart = some.negatives.double().clamp(min=0.5)
+    log = (2 - some.dim) * apart.log() - (some.dim - 3) / 2 * (1 - apart.square() / 4).clamp(min=1e-8).log()
+    possible = some.negatives < 1.4
+    log = log.masked_fill(~possible, -math.inf)
+    top = log.amax(dim=1, keepdim=True).clamp(min=torch.finfo(log.dtype).min)
+    reached = (log - top).exp().cumsum(dim=1)
+    total = reached[:, -1:]
+    chosen = torch.searchsorted(reached, some.draws * total, right=True)
+    return chosen.clamp(max=apart.shape[1] - 1), (total > 0).expand_as(some.kept)
+
+
+def _drawn(order: Tensor, start: Tensor, stop: Tensor, draws: Tensor) -> tuple[Tensor, Tensor]:
+    """One of each range of places in `order`, and whether there is any."""
+    place = start + (draws * (stop - start)).long()
+    return order.gather(1, place.clamp(0, order.shape[1] - 1)), stop > start
+
+
+CHOICES: dict[str, Callable[[Block], tuple[Tensor, Tensor]]] = {
+    "hardest": _hardest,
+    "random": _random,
+    "semi_hard": _semi_hard,
+    "nearest_semi_hard": _nearest_semi_hard,
+    "distance_weighted": _distance_weighted,
+}
+PER_ANCHOR = ("batch_hard", "batch_easy_hard")
