@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kith import losses
+from kith.metric_terms import Found, MetricTerms, Moment
 from kith.models import DualEncoder
-from kith.terms import CLASS_TERMS, NEIGHBOR_TERMS
+from kith.terms import CLASS_TERMS, METRIC_TERMS, NEIGHBOR_TERMS
 
 
 @dataclass
@@ -60,17 +61,18 @@ class Batch:
 class Objective(nn.Module):
     """terms: name of a loss → its parameters with `weight`, as `methods.<name>.losses` in params.yaml.
 
-    Called with a Batch, it returns the weighted sum and the value of each term. Learned temperatures, class centres
+    Called with a Batch, it returns the weighted sum and the value of each term; of mined terms also `active`, the
+    share of pairs or triplets that are above zero among those that could have been found, and `mined`, their number
+    in the batch. Learned temperatures, class centres
     and label embeddings are its parameters; for these it is told the width of the embeddings before the projection
     and the number of classes. Terms that need neighbours, or labels, see only the items that have one, and are 0
-    where there is none. `epoch`, counted from 1, is set by the training loop.
+    where there is none. `moment` is set by the training loop.
     """
-
-    epoch = 1
 
     def __init__(self, terms: dict[str, dict[str, Any]], dim: int = 0, classes: int = 0):
         super().__init__()
         self.terms = terms
+        self.moment = Moment()
         self.log_scale = nn.ParameterDict()
         self.bias = nn.ParameterDict()
         for name, options in terms.items():
@@ -84,6 +86,7 @@ class Objective(nn.Module):
         if "label_embedding" in terms:
             self.second_output = nn.Linear(dim, classes)
             self.label_table = nn.Parameter(torch.eye(classes))
+        self.metric = MetricTerms(terms, dim, classes)
 
     @property
     def uses_neighbors(self) -> bool:
@@ -98,16 +101,22 @@ class Objective(nn.Module):
         return not set(self.terms).isdisjoint(CLASS_TERMS)
 
     def forward(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
-        values = {name: self._value(name, batch, options) for name, options in self.terms.items()}
+        found: list[Found] = []
+        values = {name: self._value(name, batch, options, found) for name, options in self.terms.items()}
         total = torch.stack([self.terms[name]["weight"] * value for name, value in values.items()]).sum()
-        return total, values
+        return total, values | _shares(found, total)
 
-    def _value(self, name: str, batch: Batch, options: dict[str, Any]) -> Tensor:
+    def _value(self, name: str, batch: Batch, options: dict[str, Any], found: list[Found]) -> Tensor:
         if name not in CLASS_TERMS:
             return getattr(self, f"_{name}")(batch, options)
-        if batch.classes is None or not len(batch.classes.label):
+        known = batch.classes
+        if known is None or not len(known.label):
             return batch.image.new_zeros(())
-        return getattr(self, f"_{name}")(batch.classes, options)
+        if name not in METRIC_TERMS:
+            return getattr(self, f"_{name}")(known, options)
+        value, mined = self.metric(name, known.features, known.label, self.moment)
+        found += [] if mined is None else [mined]
+        return value
 
     def _scale(self, name: str) -> Tensor:
         # CLIP bounds the scale at 100, so that the logits cannot run away.
@@ -122,7 +131,7 @@ class Objective(nn.Module):
 
     def _pairwise_hinge(self, batch: Batch, options: dict[str, Any]) -> Tensor:
         # From random weights the hardest negatives alone pull everything into one point.
-        negatives: Any = "all" if self.epoch <= options["warmup_epochs"] else options["negatives"]
+        negatives: Any = "all" if self.moment.epoch <= options["warmup_epochs"] else options["negatives"]
         shape = {name: options[name] for name in ("reduction", "symmetric", "distance")}
         twins = _twins(batch.group)
         return losses.pairwise_hinge(batch.image, batch.text, options["margin"], negatives, twins, **shape)
@@ -203,6 +212,13 @@ def column_correlations(first: Tensor, second: Tensor) -> Tensor:
     """(d,) Pearson correlations of the paired columns of two (n, d) matrices; 0 for a constant column."""
     first, second = (F.normalize(rows - rows.mean(dim=0), dim=0) for rows in (first, second))
     return (first * second).sum(dim=0)
+
+
+def _shares(found: list[Found], like: Tensor) -> dict[str, Tensor]:
+    if not found:
+        return {}
+    active, candidates = (sum(counts) for counts in zip(*found, strict=True))
+    return {"active": like.new_tensor(active / max(1, candidates)), "mined": like.new_tensor(float(active))}
 
 
 def _twins(group: Tensor) -> Tensor:

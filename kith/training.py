@@ -13,6 +13,8 @@ from tqdm import tqdm
 
 from kith import schedules
 from kith.augment import augment
+from kith.class_sampling import BalancedSampler
+from kith.metric_terms import Moment
 from kith.models import DualEncoder
 from kith.models.dual_encoder import UnitLayer
 from kith.models.embed import encode_pairs
@@ -35,6 +37,9 @@ class TrainingConfig:
     batch_size: int = 128
     items_per_group: int | None = None
     fill_batches: bool = False
+    sampler: str = "shuffled"
+    classes_per_batch: int | None = None
+    items_per_class: int = 4
     neighbor_count: int = 1
     neighbor_among: int = 10
     augment: dict[str, Any] | None = None
@@ -144,9 +149,7 @@ def fit(
     task = Task(model, objective)
     optimizer = _optimizer(task, config)
     wrapped, stepper = fabric.setup(task, optimizer)
-    sampler = PairSampler(
-        data.train, data.groups[data.train], config.batch_size, config.items_per_group, config.fill_batches, config.seed
-    )
+    sampler = batches_of(data, config)
     schedule = _schedule(optimizer, config, len(sampler.epoch(1)))
     seen = _as_many_groups(data, config.seed)
     history: list[Record] = []
@@ -160,7 +163,7 @@ def fit(
         history, best, ended = list(resume["history"]), resume["best"], resume["ended"]
 
     while len(history) < config.epochs and not ended:
-        epoch = objective.epoch = len(history) + 1
+        epoch = len(history) + 1
         record: Record = {"epoch": epoch, "lr": float(optimizer.param_groups[0]["lr"])}
         try:
             record |= _train_epoch(wrapped, stepper, schedule, sampler, data, config, fabric, epoch)
@@ -169,6 +172,7 @@ def fit(
                 raise
             _back_to_best(task, optimizer, best, config.lr * schedule.factor)
             continue
+        objective.moment = _moment(config, epoch)
         _refit(wrapped, data, np.concatenate(sampler.epoch(epoch)), config, fabric, epoch)
         record |= validate(wrapped, data, seen, config.batch_size, fabric)
         history.append(record)
@@ -202,6 +206,22 @@ def fit(
     return history
 
 
+def batches_of(data: TrainingData, config: TrainingConfig) -> PairSampler | BalancedSampler:
+    """What puts training items together. Raises ValueError for balanced batches without classes."""
+    if config.sampler == "balanced":
+        labels = np.full(len(data.groups), -1) if data.labels is None else data.labels
+        many = config.classes_per_batch or max(2, config.batch_size // config.items_per_class)
+        return BalancedSampler(data.train, labels[data.train], many, config.items_per_class, config.seed)
+    groups = data.groups[data.train]
+    return PairSampler(data.train, groups, config.batch_size, config.items_per_group, config.fill_batches, config.seed)
+
+
+def _moment(config: TrainingConfig, epoch: int, step: int | None = None) -> Moment:
+    """Of a step, or of the validation after an epoch; every process draws the same, for the whole batch."""
+    key = generator(config.seed, epoch, 0 if step is None else step, 2, 1 if step is None else 2)
+    return Moment(torch.Generator().manual_seed(int(key.integers(2**62))), epoch, config.epochs)
+
+
 def _back_to_best(task: Task, optimizer: torch.optim.Optimizer, best: State, lr: float) -> None:
     task.model.load_state_dict(best["model"])
     task.objective.load_state_dict(best["objective"])
@@ -228,7 +248,7 @@ def _train_epoch(
     task: Any,
     optimizer: Any,
     schedule: Any,
-    sampler: PairSampler,
+    sampler: PairSampler | BalancedSampler,
     data: TrainingData,
     config: TrainingConfig,
     fabric: Fabric,
@@ -250,6 +270,7 @@ def _train_epoch(
         key = int(generator(config.seed, epoch, step, 3 + fabric.global_rank).integers(2**62))
         random = torch.Generator().manual_seed(key)
         images = augment(model.prepare(images), random, **(config.augment or {}))
+        task.objective.moment = _moment(config, epoch, step)
         loss, terms = task(images, *rest)
         if not torch.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss.item()} in epoch {epoch}, batch {step + 1} of {len(batches)}")

@@ -304,11 +304,15 @@ class Train(Section):
     `l2` is the weight of Σw² over every parameter, in place of `weight_decay`, for the optimizers adam and sgd.
     `dim` is the width of the embeddings; a method with class embeddings as targets has theirs. `head: none` leaves the
     image tower's output as it is, without a last layer. `start` is a Kith model, of which all layers that fit are
-    taken over; in the first `head_epochs` the towers then stay as they are.
+    taken over; in the first `head_epochs` the towers then stay as they are. `sampler: balanced` makes batches of
+    `classes_per_batch` classes, by default as many as `batch_size` has room for, with `items_per_class` pictures each.
     """
 
     epochs: Positive
     batch_size: Annotated[int, Field(ge=2)] = 128
+    sampler: Literal["shuffled", "balanced"] = "shuffled"
+    classes_per_batch: Annotated[int, Field(ge=2)] | None = None
+    items_per_class: Annotated[int, Field(ge=2)] = 4
     items_per_group: Positive | None = None
     fill_batches: bool = False
     dim: Positive = 256
@@ -402,6 +406,73 @@ class LabelEmbedding(Loss):
     beta: Share = 0.5
 
 
+class PairsOfClass(Loss):
+    """Hadsell et al. (2006) on unit rows: all pairs of a batch, or all positives with as many negatives, drawn or the
+    hardest."""
+
+    margin: Annotated[float, Field(gt=0)] = 1.0
+    mining: Literal["all", "random", "hardest"] = "random"
+    normalize: bool = True
+
+
+class MinedTriplets(Loss):
+    """For each positive pair (twice where `ordered`) the negatives that `mining` names, see kith.mining. margin: by
+    which negatives should be farther; what violates it may be mined. normalize: on rows of length 1."""
+
+    mining: Literal[
+        "all", "hardest", "random", "semi_hard", "nearest_semi_hard", "distance_weighted", "batch_hard",
+        "batch_easy_hard",
+    ] = "semi_hard"  # fmt: skip
+    ordered: bool = False
+    normalize: bool = True
+
+
+class Triplet(MinedTriplets):
+    """soft: log(1 + exp) in place of the margin; reduction: over all triplets found, or those above 0; bank: this many
+    embeddings of earlier batches are positives and negatives too."""
+
+    margin: Annotated[float, Field(gt=0)] = 0.2
+    distance: Literal["squared", "euclidean"] = "squared"
+    soft: bool = False
+    reduction: Literal["mean", "active"] = "mean"
+    bank: Count = 0
+
+
+class HofferAilon(MinedTriplets):
+    margin: Annotated[float, Field(gt=0)] = 0.2
+    mining: Literal["all", "hardest", "random", "semi_hard", "batch_hard", "batch_easy_hard"] = "all"
+
+
+class NPairs(Loss):
+    """Two pictures of each class; angle: of the angular loss in degrees, in place of the N-pairs loss; regularization:
+    weight of the squared lengths."""
+
+    angle: Annotated[float, Field(gt=0, lt=90)] | None = None
+    regularization: NonNegative = 0.0
+    normalize: bool = False
+
+
+class Dtsh(MinedTriplets):
+    """margin: by default half the number of bits; quantization: weight of |u − sign u|²; schedule: which of the two
+    is doubled four times, in equal parts of the training, up to its value; form: see kith.losses.dtsh."""
+
+    mining: Literal["all", "hardest", "random", "semi_hard", "batch_hard", "batch_easy_hard"] = "all"
+    margin: Annotated[float, Field(gt=0)] | None = None
+    quantization: NonNegative = 100 / 22500
+    schedule: Literal["none", "margin", "quantization_weight"] = "none"
+    form: Literal["mean", "sum", "anchors"] = "mean"
+    normalize: bool = False
+
+
+class MetricLearning(Loss):
+    """A loss of pytorch-metric-learning: ProxyAnchor, MultiSimilarity, SupCon, NTXent, ArcFace, …, with its options.
+    Most bring rows to length 1 by themselves."""
+
+    name: str
+    options: dict[str, Any] = {}
+    normalize: bool = True
+
+
 class Losses(Section):
     """Terms of the objective; those given are summed with their weights."""
 
@@ -419,6 +490,12 @@ class Losses(Section):
     devise: Devise | None = None
     center: Center | None = None
     label_embedding: LabelEmbedding | None = None
+    contrastive: PairsOfClass | None = None
+    triplet: Triplet | None = None
+    hoffer_ailon: HofferAilon | None = None
+    npairs: NPairs | None = None
+    dtsh: Dtsh | None = None
+    metric_learning: MetricLearning | None = None
 
     @model_validator(mode="after")
     def some(self) -> "Losses":
@@ -428,7 +505,7 @@ class Losses(Section):
 
     def terms(self) -> dict[str, dict[str, Any]]:
         """Name of the loss → its parameters, for those with a weight above zero."""
-        given = self.model_dump(exclude_none=True)
+        given = {name: values for name, values in self.model_dump().items() if values is not None}
         return {name: values for name, values in given.items() if values["weight"] > 0}
 
 
@@ -477,6 +554,10 @@ class Method(Section):
             raise ValueError(f"train.projection.kind: {train.projection.kind} needs a loss of pictures and texts")
         if train.select in ("ahp", "accuracy") and not self.uses_classes:
             raise ValueError(f"train.select: {train.select} needs a loss of classes, such as cross_entropy")
+        if train.sampler == "balanced" and not self.uses_classes:
+            raise ValueError("train.sampler: balanced needs a loss of classes, such as triplet")
+        if train.sampler == "balanced" and (train.items_per_group is not None or train.fill_batches):
+            raise ValueError("train.items_per_group and train.fill_batches are for the sampler shuffled")
         if train.l2 and train.optimizer == "adamw":
             raise ValueError("train.l2 is for the optimizers adam and sgd; with adamw use train.weight_decay")
         if train.projection.kind == "cca" and train.batch_size <= train.dim:

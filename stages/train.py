@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from kith.errors import KithError
+from kith.class_sampling import BalancedSampler
+from kith.errors import KithError, listed
 from kith.models import DualEncoder, save, start_from
 from kith.models.features import TfidfTower
 from kith.models.image import load_weights
@@ -20,7 +21,7 @@ from kith.models.text import load_inverse_frequency, load_word_vectors
 from kith.objective import Objective
 from kith.sampling import NeighborSampler
 from kith.text import Vocabulary
-from kith.training import TrainingConfig, fit
+from kith.training import TrainingConfig, batches_of, fit
 from kith.training_data import TrainingData
 from kith.views import TokenView
 from stages import cli, contract, devices, files, params, tracking, views
@@ -55,6 +56,8 @@ def main(
     except (ValueError, FileNotFoundError) as error:
         raise KithError(f"params.yaml: train: {error}") from None
     objective = Objective(settings.losses.terms(), encoder.dim, len(classes))
+    config = _config(settings, seed)
+    _say_small_classes(learned, config, list(classes["label_name"]))
     if objective.uses_neighbors and learned.neighbors is None:
         raise KithError(
             f"method {method}: its losses draw neighbours, and {neighbors / 'neighbors.parquet'} has none; "
@@ -84,7 +87,7 @@ def main(
                 encoder,
                 objective,
                 learned,
-                _config(settings, seed),
+                config,
                 fabric,
                 resume=checkpoint.read(),
                 on_epoch=on_epoch,
@@ -262,6 +265,13 @@ def _initialize(
         print(f"{taken} tensors start from {options.start}, {left} do not fit it")
     if targets is not None and encoder.targets is not None:
         encoder.targets.copy_(targets)
+
+
+def _say_small_classes(learned: TrainingData, config: TrainingConfig, names: list[str]) -> None:
+    sampler = batches_of(learned, config)
+    if isinstance(sampler, BalancedSampler) and len(sampler.small):
+        few = listed([names[number] for number in sampler.small])
+        print(f"of {few} there are fewer than {config.items_per_class} pictures: some come twice in a batch")
 
 
 def _config(settings: params.Method, seed: int) -> TrainingConfig:

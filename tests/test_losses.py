@@ -204,8 +204,9 @@ def test_hardest_negatives_wait_for_the_end_of_the_warm_up():
     options |= {"reduction": "sum", "symmetric": True, "distance": "cosine"}
     objective = Objective({"pairwise_hinge": options})
     values = {}
-    for objective.epoch in (1, 2, 3):
-        values[objective.epoch] = objective(batch())[0].item()
+    for epoch in (1, 2, 3):
+        objective.moment.epoch = epoch
+        values[epoch] = objective(batch())[0].item()
     everything, hardest = (pairwise_hinge(rows(0), rows(1), 0.2, kind).item() for kind in ("all", "hardest"))
     assert list(values.values()) == pytest.approx([everything, everything, hardest])
 

@@ -11,7 +11,7 @@ from kith.losses.library import library_loss
 from kith.losses.npairs import angular_npairs, npairs
 from kith.losses.pairs import contrastive, contrastive_pairs
 from kith.losses.ranking import pairwise_hinge
-from kith.losses.triplet import batch_all, hoffer_ailon, soft_margin, triplet_margin
+from kith.losses.triplet import batch_all, hoffer_ailon, soft_margin, triplet_distances, triplet_margin
 
 __all__ = [
     "angular",
@@ -37,6 +37,7 @@ __all__ = [
     "softmax_corr",
     "squared_distance",
     "trace_norm",
+    "triplet_distances",
     "triplet_margin",
     "unnorm_corr",
 ]

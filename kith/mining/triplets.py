@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from kith.distances import Distance, pairwise
+from kith.errors import KithError
 from kith.mining.positives import positives
 
 Strategy = Literal[
@@ -76,7 +77,7 @@ def mine_triplets(
       batch_hard          its farthest positive and nearest negative (Hermans et al., 2017)
       batch_easy_hard     its nearest positive and nearest negative (Xuan et al., WACV 2020)
     Draws are made on the CPU: the same whatever device the embeddings are on. Raises ValueError for an unknown
-    strategy, and for more than 100 million triplets of `all`.
+    strategy, KithError for more than 100 million triplets of `all`.
     """
     pool, pool_labels = embeddings, labels
     if bank is not None:
@@ -101,7 +102,8 @@ def mine_triplets(
     if not found:
         nothing = labels.new_zeros(0, dtype=torch.int64)
         return Triplets(nothing, nothing, nothing, 0)
-    return Triplets(*(torch.cat(each) for each in zip(*found, strict=True)), candidates)
+    anchor, positive, negative = (torch.cat(each) for each in zip(*found, strict=True))
+    return Triplets(anchor, positive, negative, candidates)
 
 
 def _draws(kept: Tensor, generator: torch.Generator | None) -> Tensor:
@@ -116,7 +118,7 @@ def _all(labels: Tensor, pool: Tensor, ordered: bool) -> Triplets:
     negatives = (labels[:, None] != pool).sum(dim=1)
     count = int((pairs * negatives).sum())
     if count > MOST:
-        raise ValueError(f"{count:,} triplets in a batch of {len(labels)} are too many to list; mine some of them")
+        raise KithError(f"{count:,} triplets in a batch of {len(labels)} are too many to list; mine some of them")
     anchor, place = kept.nonzero(as_tuple=True)
     repeats = negatives[anchor]
     # Row by row, the pool's rows of other classes: those of one anchor lie side by side.
