@@ -1,0 +1,176 @@
+"""Retrieval by Hamming distance: average precision, precision and recall by rank and by radius.
+
+Distances of short codes are few, so items tie everywhere, and their order decides figures that are reported to three
+digits: the default is the exact expectation over all orders of equals (He et al., CVPR 2018). All figures but those
+of the order by index come from one histogram a query, of distances and of those of right items.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, get_args
+
+import numpy as np
+
+from kith.codes import hamming_blocks, packed_words
+from kith.errors import KithError
+from kith.metrics.class_similarity import class_labels
+from kith.metrics.tied_precision import buckets, expected_ratio, harmonic_numbers, precision_sums, right_found
+
+Ties = Literal["expected", "optimistic", "pessimistic", "index"]
+Denominator = Literal["found", "relevant", "min"]
+
+
+class Histograms(NamedTuple):
+    """(n_queries, bits + 1) int64: items of the database at each Hamming distance, and the right ones among them."""
+
+    items: np.ndarray
+    right: np.ndarray
+
+
+def hamming_retrieval(
+    query_codes: Any,
+    database_codes: Any,
+    query_labels: Any,
+    database_labels: Any,
+    topk: int | None = None,
+    ties: Ties = "expected",
+    *,
+    denominator: Denominator = "found",
+    without_relevant: Literal["omit", "zero"] = "omit",
+    ks: Sequence[int] = (),
+    radii: Sequence[int] = (2,),
+    exclude_self: bool = False,
+) -> dict[str, Any]:
+    """Figures of a database searched by Hamming distance; right answers are the items of the query's class.
+
+    query_codes (n, bits), database_codes (m, bits): ±1, or packed (kith.codes.pack). query_labels (n,) and
+    database_labels (m,): integers from 0. topk: average precision looks at the first `topk` answers (None: all).
+    ties: items at the same distance come in every order (the exact expectation), right ones first or last, or by
+    index. denominator of AP: right items in the first `topk` (as in papers on hashing), all right items of the
+    database, or min(topk, all). without_relevant: queries whose class the database lacks are NaN (left out of means),
+    or 0. exclude_self: query i is item i of the database, and no answer to itself.
+
+    Returns means over queries under "map", "precision@<k>", "recall@<k>" for `ks`, "precision_radius<r>" (0 where
+    nothing is within r bits) and "recall_radius<r>" for `radii`; the (n,) float64 values of each under the same name
+    in "per_query"; "relevant", (n,) right items of each query; "without_relevant", the number of queries that have
+    none; and "by_radius", `radius_curves`. Raises KithError for shapes that do not fit and options out of range.
+    """
+    if ties not in get_args(Ties) or denominator not in get_args(Denominator):
+        raise KithError(f"ties '{ties}' is none of {get_args(Ties)}, or '{denominator}' of {get_args(Denominator)}")
+    labels = class_labels("query_labels", query_labels), class_labels("database_labels", database_labels)
+    (queries, bits), (database, others) = packed_words(query_codes), packed_words(database_codes)
+    _check(queries, database, labels, exclude_self, topk, ks)
+    if bits != others:
+        raise KithError(f"queries and database have codes of different lengths: {bits} and {others} bits")
+    found = histograms(queries, database, *labels, bits, exclude_self)
+    relevant = found.right.sum(axis=1)
+    cuts = [topk, *ks]
+    if ties == "index":
+        sums, hits = _by_index(queries, database, *labels, cuts, exclude_self)
+    else:
+        harmonic, of = harmonic_numbers(len(database)), [buckets(*found, cut) for cut in cuts]
+        sums = precision_sums(of[0], ties, harmonic).sum(axis=1)
+        hits = np.column_stack([right_found(each, ties).sum(axis=1) for each in of])
+    below = {"found": hits[:, 0], "relevant": relevant, "min": np.minimum(relevant, topk or len(database))}[denominator]
+    values = {"map": sums / np.maximum(below, 1e-300)}
+    if ties == "expected" and denominator == "found" and topk is not None:
+        pairs = zip(*found, strict=True)
+        values["map"] = np.array([expected_ratio(buckets(*each, topk), harmonic) for each in pairs])
+    some = np.maximum(relevant, 1)
+    for k, right in zip(ks, hits.T[1:], strict=True):
+        values |= {f"precision@{k}": right / k, f"recall@{k}": right / some}
+    for radius in radii:
+        items, right = (table[:, : radius + 1].sum(axis=1) for table in found)
+        values |= {f"precision_radius{radius}": right / np.maximum(items, 1), f"recall_radius{radius}": right / some}
+    missing = 0.0 if without_relevant == "zero" else np.nan
+    values = {name: np.where(relevant > 0, each, missing) for name, each in values.items()}
+    means = {name: float(np.nanmean(each)) if not np.isnan(each).all() else np.nan for name, each in values.items()}
+    counts = {"relevant": relevant, "without_relevant": int((relevant == 0).sum())}
+    asked = relevant >= (0 if without_relevant == "zero" else 1)
+    curves = radius_curves(Histograms(found.items[asked], found.right[asked]))
+    return means | {"per_query": values, **counts, "by_radius": curves}
+
+
+def histograms(
+    queries: np.ndarray,
+    database: np.ndarray,
+    query_labels: np.ndarray,
+    database_labels: np.ndarray,
+    bits: int,
+    exclude_self: bool = False,
+) -> Histograms:
+    """Distances of packed codes (n, words) and (m, words) uint64, counted."""
+    order = np.argsort(database_labels, kind="stable")  # the right items of a query are one slice
+    first, last = (np.searchsorted(database_labels[order], query_labels, side=side) for side in ("left", "right"))
+    items, right = np.zeros((2, len(queries), bits + 1), dtype=np.int64)
+    for block, distances in hamming_blocks(queries, database[order]):
+        for query, row in zip(range(block.start, block.stop), distances, strict=True):
+            items[query] = _counts(row, bits)
+            right[query] = _counts(row[first[query] : last[query]], bits)
+    if exclude_self:
+        items[:, 0] -= 1
+        right[:, 0] -= 1
+    return Histograms(items, right)
+
+
+def radius_curves(found: Histograms) -> dict[str, np.ndarray]:
+    """Of each radius 0 … bits: "precision" and "recall" of all pairs of queries and items within it, (bits + 1,)
+    float64; precision is NaN where there is none."""
+    items, right = (np.cumsum(table.sum(axis=0)) for table in found)
+    with np.errstate(invalid="ignore"):
+        return {"precision": right / np.where(items > 0, items, np.nan), "recall": right / max(1, int(right[-1]))}
+
+
+def _counts(distances: np.ndarray, bits: int) -> np.ndarray:
+    """How often each distance 0 … bits occurs; bytes are counted in pairs, which halves the work."""
+    if distances.dtype != np.uint8:
+        return np.bincount(distances, minlength=bits + 1)
+    even = len(distances) // 2 * 2
+    pairs = np.bincount(distances[:even].view(np.uint16), minlength=256 * (bits + 1)).reshape(bits + 1, -1)
+    table = pairs[:, : bits + 1]
+    counts = table.sum(axis=0) + table.sum(axis=1)
+    if even < len(distances):
+        counts[distances[-1]] += 1
+    return counts
+
+
+def _by_index(
+    queries: np.ndarray,
+    database: np.ndarray,
+    query_labels: np.ndarray,
+    database_labels: np.ndarray,
+    cuts: list[int | None],
+    exclude_self: bool,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Items in order of distance, then index: (n,) Σ precision up to the first cut, (n, cuts) right items found."""
+    sums, hits = np.zeros(len(queries)), np.zeros((len(queries), len(cuts)))
+    places = np.arange(1, len(database) + 1)
+    for block, distances in hamming_blocks(queries, database):
+        for query, row in zip(range(block.start, block.stop), distances, strict=True):
+            order = np.argsort(row, kind="stable")
+            order = order[order != query] if exclude_self else order
+            right = database_labels[order] == query_labels[query]
+            found = np.cumsum(right)
+            hits[query] = [found[:cut][-1] if len(found) else 0 for cut in cuts]
+            kept = np.flatnonzero(right[: cuts[0]])
+            sums[query] = (found[kept] / places[kept]).sum()
+    return sums, hits
+
+
+def _check(
+    queries: np.ndarray,
+    database: np.ndarray,
+    labels: tuple[np.ndarray, np.ndarray],
+    exclude_self: bool,
+    topk: int | None,
+    ks: Sequence[int],
+) -> None:
+    for name, codes, of in (("query", queries, labels[0]), ("database", database, labels[1])):
+        if len(codes) != len(of):
+            raise KithError(f"{name}_codes have {len(codes)} rows, {name}_labels {len(of)}")
+    answers = len(database) - exclude_self
+    if not len(queries) or answers < 1:
+        raise KithError(f"{len(queries)} queries and {answers} answers in the database: nothing to measure")
+    if exclude_self and (queries.shape != database.shape or (labels[0] != labels[1]).any()):
+        raise KithError("exclude_self: queries and database have to be the same items")
+    if (topk is not None and topk < 1) or not all(1 <= k <= answers for k in ks):
+        raise KithError(f"topk {topk} and ks {tuple(ks)}: from 1, and ks up to the {answers} answers of the database")
