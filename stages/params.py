@@ -138,12 +138,21 @@ class FeatureScaling(Section):
     text: Literal["standard", "max", "none"] = "standard"
 
 
+class PerClass(Section):
+    """Splits drawn anew from all labelled pictures, so many of each class; the others become the database: they are
+    found, but neither asked for nor trained on. The share `prepare.val` of the training items is held out."""
+
+    train: Positive
+    test: Positive
+
+
 class Prepare(Section):
     image: Image = Image()
     features: FeatureScaling = FeatureScaling()
     glyphs: Glyphs = Glyphs()
     val: Share = 0.1
     test: Share = 0.1
+    per_class: PerClass | None = None
     seed: Count = 0
     skip: list[Literal["missing_image", "undecodable_image", "empty_text"]] = []
 

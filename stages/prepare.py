@@ -2,14 +2,16 @@
 
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from kith.data import arrays, items, table
+from kith.data import arrays, items, splits, table
 from kith.data.classes import assemble, sources
 from kith.data.items import Dataset
 from kith.data.problems import Problems
@@ -31,7 +33,7 @@ def main(*, raw: Path, out: Path) -> None:
         if settings.fetch.source in ("glyphs", "table") or settings.fetch.labelled:
             image = settings.prepare.image
             with ImageWriter(folder / "images.npy", image.size, image.mode) as pictures:
-                dataset = _build(raw, source, settings, pictures)
+                dataset = _drawn(_build(raw, source, settings, pictures), settings.prepare)
             views = _describe_pictures(dataset, folder, image.fit)
         else:
             dataset, views = _build_features(raw, source, settings, folder)
@@ -42,6 +44,24 @@ def main(*, raw: Path, out: Path) -> None:
         name = _name(settings.fetch)
         files.write_json(folder / "dataset.json", {"name": name, **_describe(dataset, source, folder, views)})
     _tell(dataset, out)
+
+
+def _drawn(dataset: Dataset, options: params.Prepare) -> Dataset:
+    """With the splits that `prepare.per_class` asks for, if it does; items without a label are in the database."""
+    wanted = options.per_class
+    if wanted is None:
+        return dataset
+    frame = dataset.items.select(["id", "label", "group"]).to_pandas()
+    if frame["group"].duplicated().any():
+        raise KithError("prepare.per_class: groups of several items would be split apart; leave it out")
+    labelled = frame[frame["label"] >= 0]
+    split = np.full(len(frame), "database", dtype=object)
+    split[labelled.index] = splits.draw_per_class(
+        labelled["label"].to_numpy(), list(labelled["id"]), wanted.train, wanted.test, options.val, options.seed
+    )
+    place = dataset.items.schema.get_field_index("split")
+    items = dataset.items.set_column(place, dataset.items.schema.field("split"), pa.array(split, pa.string()))
+    return replace(dataset, items=items)
 
 
 def _source(raw: Path) -> dict[str, Any]:

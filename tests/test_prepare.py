@@ -19,7 +19,10 @@ from kith.errors import KithError
 from stages import fetch, prepare
 
 REST = {"study": {"name": "made", "methods": ["infonce"]}, "train": {"epochs": 1}, "methods": {"infonce": {}}}
-REST |= {name: {} for name in ("text", "neighbors", "embed", "evaluate", "compare", "report", "expect")}
+REST |= {
+    name: {}
+    for name in ("text", "neighbors", "taxonomy", "class_embedding", "embed", "evaluate", "compare", "report", "expect")
+}
 FLICKR = Path(__file__).resolve().parents[2] / "shared" / "data" / "flickr8k_128px_jpeg.parquet"
 RAW, OUT = Path("data/raw"), Path("data/prepared")
 
@@ -245,3 +248,24 @@ def test_flickr8k():
     assert dataset["counts"] == {split: names.count(split) for split in ("train", "val", "test")}
     assert dataset["texts"] == 5 * sum(dataset["counts"].values())
     assert dataset["skipped"] == []
+
+
+def test_splits_drawn_for_each_class():
+    """Four of each class: one for test, two for training, of which one validates, and the rest to be found."""
+    small_table(per_class={"train": 2, "test": 1}, val=0.5)
+    assert run()["counts"] == {"train": 3, "val": 3, "database": 3, "test": 3}
+    frame = pq.read_table(OUT / "items.parquet").to_pandas()
+    assert (frame.groupby(["split", "label"]).size() == 1).all()
+    before = digests(OUT)
+    run()
+    assert digests(OUT) == before
+
+
+@pytest.mark.parametrize(
+    ("per_class", "message"),
+    [({"train": 4, "test": 1}, "class 0 has 4 items, fewer than 4 for train and 1 for test"), ({"train": 2}, "test")],
+)
+def test_splits_that_a_class_cannot_give(per_class, message):
+    small_table(per_class=per_class)
+    with pytest.raises(KithError, match=message):
+        run()

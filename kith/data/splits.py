@@ -9,13 +9,13 @@ import pandas as pd
 from kith.errors import KithError
 
 MAIN = ("train", "val", "test")
-KNOWN = re.compile(r"train|val|test(_[A-Za-z0-9_]+)?")
-NAMES = "train, val, test or test_<name>"
+KNOWN = re.compile(r"train|val|database|test(_[A-Za-z0-9_]+)?")
+NAMES = "train, val, test, test_<name> or database"
 USUAL = {"dev": "val", "valid": "val", "validation": "val", "eval": "test", "testing": "test", "training": "train"}
 
 
 def known(name: str) -> bool:
-    """Whether `name` is train, val, test or an extra test set test_<name>."""
+    """Whether `name` is train, val, test, an extra test set test_<name>, or database: found, but never asked for."""
     return KNOWN.fullmatch(name) is not None
 
 
@@ -62,6 +62,26 @@ def split_by_class(labels: np.ndarray, keys: Sequence[str], val: float, test: fl
     for_val = np.minimum(_at_least_one(val, size), size - 1 - for_test)
     frame["split"] = np.select([rank <= for_test, rank <= for_test + for_val], ["test", "val"], "train")
     return frame["split"].sort_index().to_numpy(dtype=object)
+
+
+def draw_per_class(labels: np.ndarray, keys: Sequence[str], train: int, test: int, val: float, seed: int) -> np.ndarray:
+    """(n,) array of splits: of each class `test` items for test and `train` for training, of which the share `val`
+    is held out, by chance; the others become the database. `keys` as in `split_by_class`.
+
+    Raises KithError that names a class with too few items.
+    """
+    frame = pd.DataFrame({"label": labels, "key": keys}).sort_values(["label", "key"])
+    counts = frame["label"].value_counts()
+    if counts.min() < train + test:
+        raise KithError(
+            f"prepare.per_class: class {counts.idxmin()} has {counts.min()} items, fewer than {train} for train and "
+            f"{test} for test"
+        )
+    frame["chance"] = np.random.default_rng(seed).random(len(frame))
+    rank = frame.groupby("label")["chance"].rank(method="first").to_numpy()
+    held_out = test + (max(1, round(val * train)) if val else 0)
+    places = [rank <= test, rank <= held_out, rank <= test + train]
+    return frame.assign(split=np.select(places, ["test", "val", "train"], "database"))["split"].sort_index().to_numpy()
 
 
 def some_of_each_class(labels: np.ndarray, keys: Sequence[str], count: int, seed: int) -> np.ndarray:
