@@ -1,20 +1,20 @@
 """Batches of classes, and pairs and triplets drawn for losses that look at no batch: all from a key alone."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from kith.sampling import generator
+from kith.sampling import generator, occurrence
 
 
 @dataclass(frozen=True)
 class BalancedSampler:
     """Batches of P different classes with K items each. rows: (n,) items; labels: (n,) the class of each.
 
-    classes_per_batch: P, at most the number of classes. Items without a class, label −1, take no part. Where an epoch
-    has been through all items of a class, its last K, or its turn in a batch that would lack classes, are filled up
-    with items drawn anew; in a class of fewer than K items, listed in `small`, some come twice.
-    Raises ValueError without classes.
+    classes_per_batch: P, or the number of classes if that is less. Items without a class, label −1, take no part.
+    The last K of a class, and the last batches where classes are used up, are filled up with items drawn anew; of a
+    class with fewer than K items, listed in `small`, some come twice. With `items_per_group` only so many items of
+    each of the `groups`, (n,) integers, take part in an epoch, chosen anew. Raises ValueError without classes.
     """
 
     rows: np.ndarray
@@ -22,64 +22,66 @@ class BalancedSampler:
     classes_per_batch: int
     items_per_class: int
     seed: int = 0
-    classes: np.ndarray = field(init=False, repr=False)
-    _members: list[np.ndarray] = field(init=False, repr=False)
+    groups: np.ndarray | None = None
+    items_per_group: int | None = None
 
     def __post_init__(self) -> None:
-        known = self.labels >= 0
-        rows, labels = self.rows[known], self.labels[known]
-        classes, counts = np.unique(labels, return_counts=True)
-        if not len(classes):
+        if not (self.labels >= 0).any():
             raise ValueError("batches of classes need items whose class is known")
-        order = np.argsort(labels, kind="stable")
-        object.__setattr__(self, "classes", classes)
-        object.__setattr__(self, "_members", np.split(rows[order], np.cumsum(counts)[:-1]))
+
+    @property
+    def classes(self) -> np.ndarray:
+        return np.unique(self.labels[self.labels >= 0])
 
     @property
     def small(self) -> np.ndarray:
-        """Classes with fewer than K items."""
-        return self.classes[[len(members) < self.items_per_class for members in self._members]]
-
-    @property
-    def per_batch(self) -> int:
-        """P, or the number of classes if that is less."""
-        return min(self.classes_per_batch, len(self.classes))
+        """Classes with fewer than K items in an epoch."""
+        members = self._members(generator(self.seed, 1, 0))
+        return self.classes[[len(each) < self.items_per_class for each in members]]
 
     def __len__(self) -> int:
-        """Batches of an epoch, the fewest that have every item."""
-        turns = self._turns()
-        return max(-(-int(turns.sum()) // self.per_batch), int(turns.max()))
-
-    def _turns(self) -> np.ndarray:
-        return np.array([-(-len(members) // self.items_per_class) for members in self._members])
+        """Batches of an epoch: the fewest that have every item."""
+        turns = self._turns(self._members(generator(self.seed, 1, 0)))
+        return max(-(-int(turns.sum()) // min(self.classes_per_batch, len(turns))), int(turns.max()))
 
     def epoch(self, epoch: int) -> list[np.ndarray]:
         """The batches of one epoch: every item at least once, class by class in each batch."""
         random = generator(self.seed, epoch, 0)
-        left, size = self._turns(), self.items_per_class
-        orders = [self._order(members, random) for members in self._members]
+        members, size = self._members(random), self.items_per_class
+        left = self._turns(members)
+        orders = [self._filled(each, random) for each in members]
         batches = []
         while left.any():
             # Those with the most turns left come first, so that no class is left over alone.
-            chosen = np.argsort(-left - random.random(len(left)), kind="stable")[: self.per_batch]
+            chosen = np.argsort(-left - random.random(len(left)), kind="stable")[: self.classes_per_batch]
             turns = [
-                orders[c][(left[c] - 1) * size : left[c] * size] if left[c] else self._draw(self._members[c], random)
+                orders[c][(left[c] - 1) * size : left[c] * size] if left[c] else _draw(members[c], size, random)
                 for c in chosen
             ]
             left[chosen] = np.maximum(left[chosen] - 1, 0)
             batches.append(np.concatenate(turns))
         return [batches[i] for i in random.permutation(len(batches))]
 
-    def _order(self, members: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        """All items of a class, and as many others as fill its last turn."""
-        order = random.permutation(members)
-        missing = -len(order) % self.items_per_class
-        last = len(order) - (self.items_per_class - missing if missing else 0)
-        others = order[:last] if last >= missing else order
-        return np.concatenate([order, random.choice(others, missing, replace=missing > len(others))])
+    def _members(self, random: np.random.Generator) -> list[np.ndarray]:
+        """The items of each class that take part in an epoch, in random order."""
+        order = random.permutation(np.flatnonzero(self.labels >= 0))
+        if self.groups is not None and self.items_per_group is not None:
+            order = order[occurrence(self.groups[order]) < self.items_per_group]
+        order = order[np.argsort(self.labels[order], kind="stable")]
+        return np.split(self.rows[order], np.searchsorted(self.labels[order], self.classes[1:]))
 
-    def _draw(self, members: np.ndarray, random: np.random.Generator) -> np.ndarray:
-        return random.choice(members, self.items_per_class, replace=self.items_per_class > len(members))
+    def _turns(self, members: list[np.ndarray]) -> np.ndarray:
+        return np.array([-(-len(each) // self.items_per_class) for each in members])
+
+    def _filled(self, members: np.ndarray, random: np.random.Generator) -> np.ndarray:
+        """All items of a class, and as many others as its last turn lacks."""
+        missing = -len(members) % self.items_per_class
+        others = members[: len(members) // self.items_per_class * self.items_per_class]
+        return np.concatenate([members, _draw(others if len(others) else members, missing, random)])
+
+
+def _draw(items: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
+    return random.choice(items, count, replace=count > len(items)) if count else items[:0]
 
 
 def random_pairs(labels: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

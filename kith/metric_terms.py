@@ -34,12 +34,13 @@ class MetricTerms(nn.Module):
     of classes and a memory bank are in its state. Raises KithError for an unknown loss of the library.
     """
 
-    library: nn.Module | None = None
-    bank: mining.MemoryBank | None = None
+    library: nn.Module | None
+    bank: mining.MemoryBank | None
 
     def __init__(self, terms: dict[str, dict[str, Any]], dim: int = 0, classes: int = 0):
         super().__init__()
         self.terms = terms
+        self.library, self.bank = None, None
         if "metric_learning" in terms:
             options = terms["metric_learning"]
             self.library = losses.library_loss(options["name"], options["options"], dim, classes)

@@ -33,13 +33,13 @@ class PairSampler:
         random = generator(self.seed, epoch, 0)
         order = random.permutation(len(self.rows))
         if self.items_per_group is not None:
-            order = order[_occurrence(self.groups[order]) < self.items_per_group]
+            order = order[occurrence(self.groups[order]) < self.items_per_group]
         if self.fill_batches:
             order = np.concatenate([order, random.choice(order, -len(order) % self.batch_size)])
         return np.array_split(self.rows[order], max(1, -(-len(order) // self.batch_size)))
 
 
-def _occurrence(values: np.ndarray) -> np.ndarray:
+def occurrence(values: np.ndarray) -> np.ndarray:
     """How often each element has occurred before in the array: [7, 7, 3, 7] → [0, 1, 0, 2]."""
     by_value = np.argsort(values, kind="stable")
     ordered = values[by_value]

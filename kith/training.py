@@ -208,12 +208,14 @@ def fit(
 
 def batches_of(data: TrainingData, config: TrainingConfig) -> PairSampler | BalancedSampler:
     """What puts training items together. Raises ValueError for balanced batches without classes."""
-    if config.sampler == "balanced":
-        labels = np.full(len(data.groups), -1) if data.labels is None else data.labels
-        many = config.classes_per_batch or max(2, config.batch_size // config.items_per_class)
-        return BalancedSampler(data.train, labels[data.train], many, config.items_per_class, config.seed)
     groups = data.groups[data.train]
-    return PairSampler(data.train, groups, config.batch_size, config.items_per_group, config.fill_batches, config.seed)
+    if config.sampler == "shuffled":
+        sizes = config.batch_size, config.items_per_group, config.fill_batches
+        return PairSampler(data.train, groups, *sizes, config.seed)
+    labels = np.full(len(data.groups), -1) if data.labels is None else data.labels
+    each = config.items_per_class
+    many = config.classes_per_batch or max(2, config.batch_size // each)
+    return BalancedSampler(data.train, labels[data.train], many, each, config.seed, groups, config.items_per_group)
 
 
 def _moment(config: TrainingConfig, epoch: int, step: int | None = None) -> Moment:

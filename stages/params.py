@@ -565,8 +565,6 @@ class Method(Section):
             raise ValueError(f"train.select: {train.select} needs a loss of classes, such as cross_entropy")
         if train.sampler == "balanced" and not self.uses_classes:
             raise ValueError("train.sampler: balanced needs a loss of classes, such as triplet")
-        if train.sampler == "balanced" and (train.items_per_group is not None or train.fill_batches):
-            raise ValueError("train.items_per_group and train.fill_batches are for the sampler shuffled")
         if train.l2 and train.optimizer == "adamw":
             raise ValueError("train.l2 is for the optimizers adam and sgd; with adamw use train.weight_decay")
         if train.projection.kind == "cca" and train.batch_size <= train.dim:

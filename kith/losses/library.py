@@ -24,7 +24,7 @@ def library_loss(name: str, options: dict[str, Any] | None = None, dim: int = 0,
             f"losses.metric_learning: {name} is of pytorch-metric-learning, which cannot be imported ({error}); "
             "pip install -r requirements.txt"
         ) from None
-    known: dict[str, type[nn.Module]] = {
+    known: dict[str, Any] = {
         each.removesuffix("Loss"): kind
         for each, kind in vars(losses).items()
         if inspect.isclass(kind) and issubclass(kind, losses.BaseMetricLossFunction) and each not in NOT_BY_NAME
