@@ -35,6 +35,7 @@ SUMMARY = {  # name in metrics/<method>.json → figures of the leaderboard, ave
     "MRR": ["mean/mrr"],
     "median rank": ["text_to_image/median_rank", "image_to_text/median_rank"],
     "mAP i2i": ["image_to_image/map"],
+    "mAP codes": ["hamming/map"],
     "accuracy": ["classifier/accuracy"],
 }
 
@@ -67,10 +68,11 @@ def main(*, data: Path, neighbors: Path, runs: Path, out: Path) -> None:
 
 
 def tasks(options: params.Evaluate) -> list[Task]:
-    """Texts find pictures and pictures texts; pictures find those of near classes."""
+    """Texts find pictures and pictures texts; pictures find those of near classes, and by codes those of their own."""
     return [
         Task("mean/mrr", DIRECTIONS, "reciprocal_rank", ""),
         Task(f"{IMAGES}/AHP@{options.clip}", (IMAGES,), "ahp", "ahp "),
+        Task("hamming/map", (IMAGES,), "hamming_ap", "hamming "),
     ]
 
 
@@ -95,7 +97,7 @@ def read(study: params.Study, folder: Path) -> list[Run]:
 
 
 def _read_queries(path: Path) -> pd.DataFrame:
-    return pd.read_parquet(path, columns=[*QUERY, "group", "reciprocal_rank", "ahp"])
+    return pd.read_parquet(path, columns=[*QUERY, "group", "reciprocal_rank", "ahp", "hamming_ap"])
 
 
 def figures(splits: dict[str, dict[str, Any]], direction: str) -> set[tuple[str, str]]:
@@ -118,9 +120,10 @@ def rank(done: list[Run], settings: params.Params) -> pd.DataFrame:
     """The leaderboard: one row a method and split; test comes first, and its figures order the methods.
 
     Columns: split, method, seeds; mean/mrr, its bootstrap interval low and high, p (Holm-corrected, of the paired
-    test against the best of the split, which has none); the same for AHP, which begin with "ahp "; then every other
-    figure. Empty for methods that a figure does not apply to: those that know no texts come last. Figures are means
-    over the seeds; with more than one, "<figure> sd" columns hold their standard deviations.
+    test against the best of the split, which has none); the same for AHP, which begin with "ahp ", and for the mAP of
+    binary codes, which begin with "hamming "; then every other figure. Empty for methods that a figure does not apply
+    to: those that know no texts come last. Figures are means over the seeds; with more than one, "<figure> sd" columns
+    hold their standard deviations.
     """
     boards = []
     there = [task for task in tasks(settings.evaluate) if any(_answers(run, task) for run in done)]
@@ -130,7 +133,8 @@ def rank(done: list[Run], settings: params.Params) -> pd.DataFrame:
         for task in there:
             board = board.join(_certainty(done, split, task, board, settings), on="method")
         boards.append(board)
-    order = boards[0].sort_values([task.figure for task in there], ascending=False, kind="stable").index
+    leading = [task.figure for task in there if task.figure in boards[0]]
+    order = boards[0].sort_values(leading, ascending=False, kind="stable").index
     board = pd.concat([board.loc[order] for board in boards], ignore_index=True)
     head = ["split", "method", "seeds"]
     head += [name for task in there for name in (task.figure, *(task.prefix + end for end in CERTAINTY))]
@@ -138,7 +142,8 @@ def rank(done: list[Run], settings: params.Params) -> pd.DataFrame:
 
 
 def _answers(run: Run, task: Task) -> bool:
-    return set(task.directions) <= set(run.queries["direction"])
+    asked = run.queries.loc[run.queries[task.value].notna(), "direction"]
+    return set(task.directions) <= set(asked)
 
 
 def _means(done: list[Run], split: str, study: params.Study) -> pd.DataFrame:
@@ -164,12 +169,13 @@ def _certainty(done: list[Run], split: str, task: Task, board: pd.DataFrame, set
     asked = [
         run.queries[(run.queries["split"] == split) & run.queries["direction"].isin(task.directions)] for run in able
     ]
-    if not len(asked[0]):
-        return pd.DataFrame(index=methods, columns=[task.prefix + end for end in CERTAINTY], dtype=float)
     values = np.array([queries[task.value] for queries in asked])
     values = values.reshape(len(methods), len(settings.study.seeds), -1).mean(axis=1)
-    directions = asked[0]["direction"].to_numpy()
-    groups = np.unique(asked[0]["group"].to_numpy(dtype=str), return_inverse=True)[1]
+    applies = ~np.isnan(values).any(axis=0)  # a query without a right answer has none for every method
+    if not applies.any():
+        return pd.DataFrame(index=methods, columns=[task.prefix + end for end in CERTAINTY], dtype=float)
+    values, directions = values[:, applies], asked[0]["direction"].to_numpy()[applies]
+    groups = np.unique(asked[0]["group"].to_numpy(dtype=str)[applies], return_inverse=True)[1]
     options = settings.evaluate
     resamples = Resamples(int(groups.max()) + 1, options.bootstrap, options.seed)
     drawn = [resamples.means(values[:, directions == d].T, groups[directions == d]) for d in task.directions]

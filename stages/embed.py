@@ -14,7 +14,10 @@ from stages import cli, contract, files, params, views
 
 
 def main(*, data: Path, model: Path, images: Path, texts: Path, rows: Path, scores: Path) -> None:
-    """Write unit vectors of --images and --texts, the item row of each in --rows, and class --scores of pictures."""
+    """Write unit vectors of --images and --texts, the item row of each in --rows, and class --scores of pictures.
+
+    --rows also says whether the vectors are meant as binary codes, which are their signs: those of the outputs.
+    """
     settings = params.load()
     options = settings.embed
     torch.set_num_threads(settings.train.threads)
@@ -32,7 +35,8 @@ def main(*, data: Path, model: Path, images: Path, texts: Path, rows: Path, scor
     image_vectors, predicted = embed_and_predict(encoder, pictures, image_rows, options.batch_size)
     files.write_npy(images, image_vectors)
     files.write_npy(texts, text_vectors)
-    files.write_npz(rows, image_rows=image_items, text_rows=text_items)
+    coded = bool(encoder.config.get("codes"))
+    files.write_npz(rows, image_rows=image_items, text_rows=text_items, codes=np.array(coded))
     files.write_npz(scores, **predicted)
 
 

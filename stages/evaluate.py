@@ -10,11 +10,12 @@ from kith.errors import KithError
 from kith.metrics import gallery as measures
 from kith.metrics.chance import chance_level
 from kith.metrics.distance import distance_summary
-from kith.metrics.gallery import DIRECTIONS, Gallery, Side
+from kith.metrics.gallery import DIRECTIONS, IMAGES, Gallery, Side
 from kith.metrics.statistics import Resamples, percentile_interval
 from kith.similarity import top_candidates
-from stages import cli, contract, evaluate_classes, files, params, tracking
+from stages import cli, contract, evaluate_classes, evaluate_codes, files, params, tracking
 from stages.evaluate_classes import HITS, KnownClasses, Search
+from stages.evaluate_codes import Database
 
 DECIMALS = 6  # beyond them, the order of additions shows
 BOTH = ("mrr", "R@1", "R@10")  # also reported as the mean of the two directions
@@ -53,16 +54,18 @@ def main(
     items = contract.items(data)
     galleries = read(items, contract.semantic_vectors(text), images, texts, rows)
     known = evaluate_classes.read(items, taxonomy, images, rows, scores, options)
+    database = evaluate_codes.read(items, known.labels, images, rows, options)
     splits, tables = {}, []
     for split, gallery in galleries.items():
-        splits[split], table = measure(gallery, known, options)
+        splits[split], table = measure(gallery, known, database, options)
         asked = [direction for direction in DIRECTIONS if direction in splits[split]["queries"]]
         print("\n\n".join(block(split, splits[split], direction) for direction in asked), end="\n\n" if asked else "")
         table["group"] = items["group"].to_numpy()[table["row"]]
         tables.append(table.assign(split=split))
     result = {"method": method, "seed": seed, "splits": splits}
     columns = ["split", "direction", "row", "text", "group", "rank", "reciprocal_rank", "average_precision", "ahp"]
-    files.write_parquet(queries, pd.concat(tables, ignore_index=True)[[*columns, "hits", "similarities"]])
+    columns += [evaluate_codes.COLUMN, "hits", "similarities"]
+    files.write_parquet(queries, pd.concat(tables, ignore_index=True)[columns])
     files.write_json(metrics, result)
     artifacts, model = [metrics, queries], images.with_name("model.pt")
     tracking.log_evaluation(method=method, seed=seed, metrics=result, artifacts=artifacts, model=model)
@@ -105,7 +108,9 @@ def _side(path: Path, rows_path: Path, embedded: Any, name: str, items: pd.DataF
     return Side(vectors, rows, groups[rows], places)
 
 
-def measure(gallery: Gallery, known: KnownClasses, options: params.Evaluate) -> tuple[dict[str, Any], pd.DataFrame]:
+def measure(
+    gallery: Gallery, known: KnownClasses, database: Database, options: params.Evaluate
+) -> tuple[dict[str, Any], pd.DataFrame]:
     """The split's entry of metrics.json, and its rows of queries.parquet (without split and group)."""
     groups = np.unique(np.concatenate([gallery.images.groups, gallery.texts.groups]))
     resamples = Resamples(len(groups), options.bootstrap, options.seed)
@@ -135,6 +140,10 @@ def measure(gallery: Gallery, known: KnownClasses, options: params.Evaluate) -> 
     for head, (values, codes) in evaluate_classes.predictions(gallery.images, known).items():
         values = {f"{head}/{name}": of_items for name, of_items in values.items()}
         estimates |= estimate(values, np.searchsorted(groups, codes), resamples)
+    coded = evaluate_codes.search(gallery.images, known, database, options)
+    estimates |= estimate(coded.values, np.searchsorted(groups, coded.groups), resamples)
+    estimates |= {name: Estimate(value, np.empty(0)) for name, value in coded.together.items()}
+    chance |= coded.chance
     entry = {
         "queries": {direction: len(found.table) for direction, found in searches.items()},
         "candidates": {direction: found.candidates for direction, found in searches.items()},
@@ -143,7 +152,12 @@ def measure(gallery: Gallery, known: KnownClasses, options: params.Evaluate) -> 
         "metrics": {name: interval(e, options.confidence) for name, e in estimates.items()},
         "chance": {name: round(level, DECIMALS) for name, level in chance.items()},
     }
-    return entry, pd.concat([found.table for found in searches.values()], ignore_index=True)
+    if coded.by_radius:
+        entry["by_radius"] = coded.by_radius
+    tables = {name: found.table.assign(**{evaluate_codes.COLUMN: np.nan}) for name, found in searches.items()}
+    if IMAGES in tables and "hamming/map" in coded.values:
+        tables[IMAGES][evaluate_codes.COLUMN] = coded.values["hamming/map"]
+    return entry, pd.concat(tables.values(), ignore_index=True)
 
 
 def search(gallery: Gallery, direction: str, options: params.Evaluate) -> Search:

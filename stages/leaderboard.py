@@ -35,6 +35,8 @@ def document(
         budget(settings),
         *(pairs(boards, splits, settings) if "mean/mrr" in board else []),
         *pictures(boards, splits, settings),
+        *codes(boards, splits, settings),
+        *database(boards, splits, settings),
         *predictions(boards[first]),
         *details(boards[first], splits[first]),
         *expected(settings, board),
@@ -81,6 +83,60 @@ def pictures(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]],
     )
     head = ["split", "method", f"AHP@{settings.evaluate.clip}", *(_title(name) for name in names), "p"]
     return ["## Pictures by pictures", note, table(head, rows)]
+
+
+def codes(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]], settings: params.Params) -> list[str]:
+    """Search by Hamming distance, of the methods that make binary codes."""
+    figure, options = "hamming/map", settings.evaluate
+    boards = {split: board[board[figure].notna()] for split, board in boards.items() if figure in board}
+    boards = {split: board for split, board in boards.items() if len(board)}
+    if not boards:
+        return []
+    first = next(iter(boards.values()))
+    precision = [f"hamming/precision@{k}" for k in options.precision_ks if f"hamming/precision@{k}" in first]
+    wanted = [f"hamming/map@{options.hamming_topk}", *precision[-1:], "hamming/precision_radius2"]
+    names = [name for name in wanted if name in first]
+    rows = []
+    for split, board in boards.items():
+        for _, line in board.sort_values(figure, ascending=False, kind="stable").iterrows():
+            interval = f"{_figure(line, figure)} [{line['hamming low']:.3f}, {line['hamming high']:.3f}]"
+            figures = [_figure(line, name) for name in names]
+            method = _method(line, settings, "hamming p")
+            rows.append([split, method, f"{line['hamming/bits']:.0f}", interval, *figures, _p(line["hamming p"])])
+        chance = splits[split]["chance"]
+        levels = (_number(chance[name], name) if name in chance else "" for name in [figure, *names])
+        rows.append([split, "chance", "", *levels, ""])
+    note = (
+        f"Each picture looks for its class among {_searched(settings)} by the Hamming distance of codes, the signs of "
+        "the embeddings. mAP counts all answers, those at the same distance by the exact expectation over their orders "
+        f"(He et al., CVPR 2018), with its {100 * options.confidence:g} % bootstrap interval; P@k is the precision of "
+        "the first k, P@radius 2 that of all within two bits, 0 where there are none. Pictures whose class is not "
+        "there are left out. p is of a paired randomisation test against the **best** of the split."
+    )
+    head = ["split", "method", "bits", "mAP", *(_title(name) for name in names), "p"]
+    return ["## Binary codes", note, table(head, rows)]
+
+
+def database(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]], settings: params.Params) -> list[str]:
+    """Search of the training pictures by the cosine, where it was asked for."""
+    names = ["database/map", "database/knn_accuracy"]
+    rows = []
+    for split, board in boards.items():
+        if names[0] in board and board[names[0]].notna().any():
+            rows += [[split, line["method"], *(_figure(line, name) for name in names)] for _, line in board.iterrows()]
+            rows.append([split, "chance", _number(splits[split]["chance"][names[0]], names[0]), ""])
+    if not rows:
+        return []
+    note = (
+        "Each picture looks for its class among the training pictures, by the cosine of the embeddings: mean average "
+        f"precision, and how often (percent) the {settings.evaluate.knn} nearest vote for its class."
+    )
+    head = ["split", "method", "mAP", "k-NN accuracy"]
+    return ["## Training pictures by pictures", note, table(head, rows)]
+
+
+def _searched(settings: params.Params) -> str:
+    return "the training pictures" if settings.evaluate.database == "train" else "the others of its split"
 
 
 def predictions(board: pd.DataFrame) -> list[str]:
@@ -296,7 +352,7 @@ def _figure(line: pd.Series, name: str) -> str:
 
 
 def _number(value: float, name: str) -> str:
-    percent = "R@" in name or name.endswith("way") or name.partition("/")[0] in PREDICTORS
+    percent = "R@" in name or name.endswith(("way", "knn_accuracy")) or name.partition("/")[0] in PREDICTORS
     return f"{value:.1f}" if percent or name.endswith("rank") else f"{value:.3f}"
 
 
@@ -307,6 +363,8 @@ def _p(p: float) -> str:
 def _title(name: str) -> str:
     """Column title of a figure: "text_to_image/hard_5way" → "t→i hard 5-way"."""
     place, figure = name.split("/")
+    if place == "hamming":
+        return figure.replace("map", "mAP").replace("precision_radius", "P@radius ").replace("precision@", "P@")
     if figure.endswith("_wup"):
         return f"{figure.removesuffix('_wup')} (WUP)"
     if place == IMAGES:

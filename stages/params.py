@@ -312,8 +312,9 @@ class Train(Section):
 
     `l2` is the weight of Σw² over every parameter, in place of `weight_decay`, for the optimizers adam and sgd.
     `dim` is the width of the embeddings; a method with class embeddings as targets has theirs. `head: none` leaves the
-    image tower's output as it is, without a last layer. `start` is a Kith model, of which all layers that fit are
-    taken over; in the first `head_epochs` the towers then stay as they are. `sampler: balanced` makes batches of
+    image tower's output as it is, without a last layer. `codes`: the embeddings of pictures are also evaluated as
+    binary codes of `dim` bits, their signs. `start` is a Kith model, of which all layers that fit are taken over; in
+    the first `head_epochs` the towers then stay as they are. `sampler: balanced` makes batches of
     `classes_per_batch` classes, by default as many as `batch_size` has room for, with `items_per_class` pictures each.
     """
 
@@ -326,6 +327,7 @@ class Train(Section):
     fill_batches: bool = False
     dim: Positive = 256
     head: Literal["linear", "none"] = "linear"
+    codes: bool = False
     image: ImageTower = ImageTower()
     text: TextTower = TextTower()
     projection: Projection = Projection()
@@ -559,6 +561,8 @@ class Method(Section):
         train = self.train
         if train.head == "none" and self.uses_texts:
             raise ValueError("train.head: none is for methods that look at pictures alone")
+        if train.head == "none" and train.codes:
+            raise ValueError("train.codes needs head: linear; a tower's own output seldom has both signs")
         if not self.uses_texts and train.projection.kind != "unit":
             raise ValueError(f"train.projection.kind: {train.projection.kind} needs a loss of pictures and texts")
         if train.select in ("ahp", "accuracy") and not self.uses_classes:
@@ -584,7 +588,10 @@ class Embed(Section):
 
 class Evaluate(Section):
     """ks: of recall; clip, precision_ks: answers that count in the (mean) hierarchical precision of pictures; svm:
-    also predict classes by a linear SVM on the training pictures' embeddings (embed.splits has to name train)."""
+    also predict classes by a linear SVM on the training pictures' embeddings (embed.splits has to name train);
+    database: what pictures look for their class in: the others of their split, or the training pictures, for which
+    embed.splits has to name train; of these, knn vote on a class. hamming_topk: answers that count in the mAP@R of
+    binary codes."""
 
     ks: Annotated[list[Positive], Field(min_length=1)] = [1, 5, 10, 25]
     nway: list[Annotated[int, Field(ge=2)]] = [5, 20]
@@ -593,6 +600,9 @@ class Evaluate(Section):
     clip: Positive = 250
     precision_ks: list[Positive] = [1, 10, 50, 100]
     svm: bool = False
+    database: Literal["same", "train"] = "same"
+    knn: Positive = 10
+    hamming_topk: Positive | None = None
     bootstrap: Positive = 1000
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
     seed: Count = 0

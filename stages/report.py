@@ -7,7 +7,18 @@ from matplotlib.figure import Figure
 
 from kith import plots
 from kith.errors import KithError
-from stages import cli, compare, contract, files, params, report_classes, report_examples, report_page, tracking
+from stages import (
+    cli,
+    compare,
+    contract,
+    files,
+    params,
+    report_classes,
+    report_codes,
+    report_examples,
+    report_page,
+    tracking,
+)
 
 
 def main(*, data: Path, neighbors: Path, taxonomy: Path, runs: Path, compared: Path, figures: Path, page: Path) -> None:
@@ -18,6 +29,7 @@ def main(*, data: Path, neighbors: Path, taxonomy: Path, runs: Path, compared: P
     run = runs / f"{best['method']}-{settings.study.seeds[0]}"
     drawn = charts(settings.study, board[board["split"] == best["split"]], runs)
     drawn |= report_classes.charts(settings, board[board["split"] == best["split"]], runs, data, taxonomy)
+    drawn |= report_codes.charts(settings.study, board[board["split"] == best["split"]], runs)
     drawn |= report_examples.draw(settings.report, best["split"], run, data, neighbors)
     pictures = {name: plots.png(figure) for name, figure in drawn.items()}
     if (taxonomy / "taxonomy.png").exists():

@@ -19,7 +19,9 @@ BOTH, KEPT = "both directions", "neighbourhoods kept"
 IMAGES = "image → image, by class"
 GROUPS = {"seeds": "", "p": BOTH, "mean": BOTH, **plots.DIRECTIONS, "pairs": "matched pairs", "neighborhood": KEPT}
 GROUPS |= {leaderboard.IMAGES: IMAGES, "ahp p": IMAGES, **leaderboard.PREDICTORS}
+GROUPS |= {"hamming": "binary codes", "hamming p": "binary codes", "database": "among training pictures"}
 MAIN = ["mean/mrr", "p", "ahp p", "classifier/accuracy", f"{leaderboard.IMAGES}/map", f"{leaderboard.IMAGES}/HP@10"]
+MAIN += ["hamming/bits", "hamming/map", "hamming p", "hamming/precision_radius2", "database/knn_accuracy"]
 MAIN += [f"{direction}/{name}" for direction in plots.DIRECTIONS for name in ("R@1", "R@10", "mrr", "median_rank")]
 # How the name of a figure begins: what it means, which end is better, decimals.
 FIGURES = {
@@ -34,6 +36,13 @@ FIGURES = {
     "p": ("How often chance makes a difference from the best method as large (paired, Holm-corrected).", "", 3),
     "mrr": ("Mean reciprocal rank of the first right answer: 1 if it always comes first.", "max", 3),
     "map": ("Mean average precision over all right answers.", "max", 3),
+    "map@": ("Mean average precision over the right answers among the first k.", "max", 3),
+    "bits": ("Length of the codes.", "", 0),
+    "bit_imbalance": ("How far bits are from halving the pictures: 0 they do, 1 they never change.", "min", 3),
+    "bit_correlation": ("Mean size of the correlation of two bits.", "min", 3),
+    "precision@": ("Share of right ones among the first k answers.", "max", 3),
+    "precision_radius": ("Share of right ones among all within so many bits, 0 where there are none.", "max", 3),
+    "knn_accuracy": ("Percentage of pictures for whose class the nearest training pictures vote.", "max", 1),
     "R@": ("Recall: percentage of queries with a right answer among the k best.", "max", 1),
     "median_rank": ("Rank of the first right answer that half of the queries reach.", "min", 1),
     "mean_rank": ("Mean rank of the first right answer.", "min", 1),
@@ -109,7 +118,7 @@ def is_ahp(name: str) -> bool:
 
 def table(rows: pd.DataFrame, measured: dict[str, Any]) -> dict[str, Any]:
     """One split of the leaderboard as the page shows it: methods, and the main and all columns in groups."""
-    hidden = {"split", "method", "low", "high", "ahp low", "ahp high"}
+    hidden = {"split", "method", *(prefix + end for prefix in ("", "ahp ", "hamming ") for end in ("low", "high"))}
     names = [name for name in rows if name not in hidden and not name.endswith(" sd")]
     columns = [column(name, rows, measured.get("chance", {}).get(name)) for name in names]
     main = [each for each in columns if each["name"] in MAIN or is_ahp(each["name"])]
@@ -127,7 +136,7 @@ def grouped(columns: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
 def column(name: str, rows: pd.DataFrame, chance: float | None) -> dict[str, Any]:
     """A figure of all methods, the best marked if there are several, and what chance gives."""
     head, _, short = name.rpartition("/")
-    short = short.replace("ahp p", "p")
+    short = short.replace("ahp p", "p").replace("hamming p", "p")
     known = max((start for start in FIGURES if short.startswith(start)), key=len, default="")
     meaning, better, decimals = FIGURES.get(known, ("", "", 3))
     best = rows[name].agg(better) if better and rows[name].notna().sum() > 1 else None
@@ -152,7 +161,17 @@ def column(name: str, rows: pd.DataFrame, chance: float | None) -> dict[str, Any
 
 def label(name: str) -> str:
     """mrr → MRR, hard_5way → hard 5-way."""
-    for old, new in (("_wup", " (WUP)"), ("mrr", "MRR"), ("map", "mAP"), ("ndcg", "nDCG"), ("way", "-way"), ("_", " ")):
+    for old, new in (
+        ("_wup", " (WUP)"),
+        ("precision@", "P@"),
+        ("precision_radius", "P@radius "),
+        ("knn", "k-NN"),
+        ("mrr", "MRR"),
+        ("map", "mAP"),
+        ("ndcg", "nDCG"),
+        ("way", "-way"),
+        ("_", " "),
+    ):
         name = name.replace(old, new)
     return name
 
@@ -160,7 +179,8 @@ def label(name: str) -> str:
 def note(name: str, row: pd.Series, decimals: int) -> str:
     """The spread over seeds, and the interval of the deciding figure."""
     spread = [f"± {row[f'{name} sd']:.{decimals}f}"] if f"{name} sd" in row else []
-    ends = ("low", "high") if name == "mean/mrr" else ("ahp low", "ahp high") if is_ahp(name) else None
+    prefix = {"mean/mrr": "", "hamming/map": "hamming "}.get(name, "ahp " if is_ahp(name) else None)
+    ends = None if prefix is None else (f"{prefix}low", f"{prefix}high")
     interval = [f"{row[ends[0]]:.3f}–{row[ends[1]]:.3f}"] if ends and not pd.isna(row[name]) else []
     return ", ".join(spread + interval)
 

@@ -32,7 +32,7 @@ EXPERIMENT = {
     "validation figures of each epoch like `val_mrr`.",
 }
 
-COMPARED = ("MRR", "mAP i2i")  # figures of each method on the study's run
+COMPARED = ("MRR", "mAP i2i", "mAP codes")  # figures of each method on the study's run
 
 
 class Run:

@@ -211,6 +211,7 @@ def architecture(
         "image": _image_side(options, dataset),
         "text": _text_side(options, dataset, vocabulary) if settings.uses_texts else None,
         "head": options.head,
+        "codes": options.codes,
         "projection": options.projection.options(),
         "classes": {
             "names": list(classes["label_name"]),

@@ -58,7 +58,7 @@ def test_golden_figures_without_the_query_itself(batches, expected, tag):
     assert found["r_precision"] == pytest.approx(wanted["r_precision"], abs=1e-12)
     assert found["map@r"] == pytest.approx(wanted["map_at_r"], abs=1e-12)
     alone = np.bincount(labels)[labels] == 1
-    others = hierarchical_retrieval(vectors, labels, np.eye(labels.max() + 1))["AP"]
+    others = hierarchical_retrieval(vectors, labels, np.eye(labels.max() + 1), (1,), 5)["AP"]
     assert np.mean(others[~alone]) == pytest.approx(wanted["map"], abs=1e-12)
     assert np.isnan(self_retrieval(vectors, labels)["map@r"]).tolist() == alone.tolist()
     neighbours = np.concatenate([order for _, order in ordering.nearest_first(vectors, np.arange(len(labels)), 5)])

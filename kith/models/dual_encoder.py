@@ -26,6 +26,7 @@ class DualEncoder(nn.Module):
     "shape", "shift", "scale", "hidden", "layers", "width"},
     "text": {"tower", "words", "embedding", "hidden", "layers", "dropout"}, or of features as above, or None,
     "head": "linear" (default), or "none" where the tower's output is the embedding, whatever `dim` says,
+    "codes": whether the signs of the embeddings are meant as binary codes (default: not),
     "projection": {"kind": "unit", "learned" or "cca", and the layer's parameters},
     "classes": {"names", "classifier": a kind of `Classifier` or None, "targets": width of the class embeddings or
     None}, or None (default) for a model that knows no classes}.
