@@ -57,7 +57,7 @@ def main(
     database = evaluate_codes.read(items, known.labels, images, rows, options)
     splits, tables = {}, []
     for split, gallery in galleries.items():
-        splits[split], table = measure(gallery, known, database, options)
+        splits[split], table = measure(gallery, known, database.without(split), options)
         asked = [direction for direction in DIRECTIONS if direction in splits[split]["queries"]]
         print("\n\n".join(block(split, splits[split], direction) for direction in asked), end="\n\n" if asked else "")
         table["group"] = items["group"].to_numpy()[table["row"]]

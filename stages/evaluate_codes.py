@@ -18,16 +18,25 @@ from stages.evaluate_classes import KnownClasses
 
 DECIMALS = 6
 RADIUS = 2
+FOUND = ("train", "val", "database")  # splits of the database: all that are not for testing
 COLUMN = "hamming_ap"  # of queries.parquet
 
 
 class Database(NamedTuple):
-    """coded: the run's vectors are meant as binary codes. vectors (m, d) and labels (m,) of the training pictures
-    whose class is known, or None where each split is searched in itself."""
+    """coded: the run's vectors are meant as binary codes. vectors (m, d), labels (m,) and splits (m,) of the pictures
+    whose class is known and that may be found, or None where each split is searched in itself."""
 
     coded: bool
-    vectors: np.ndarray | None
-    labels: np.ndarray | None
+    vectors: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    splits: np.ndarray | None = None
+
+    def without(self, split: str) -> "Database":
+        """What is there for the queries of a split: they are not in it themselves."""
+        if self.vectors is None or self.labels is None or self.splits is None or split not in self.splits:
+            return self
+        kept = self.splits != split
+        return Database(self.coded, self.vectors[kept], self.labels[kept])
 
 
 class Found(NamedTuple):
@@ -46,14 +55,15 @@ def read(items: pd.DataFrame, labels: np.ndarray, images: Path, rows: Path, opti
     with np.load(rows) as embedded:
         coded, places = "codes" in embedded and bool(embedded["codes"]), embedded["image_rows"]
     if options.database == "same":
-        return Database(coded, None, None)
-    chosen = (items["split"].to_numpy()[places] == "train") & (labels[places] >= 0)
-    if not chosen.any():
+        return Database(coded)
+    splits = items["split"].to_numpy()[places]
+    chosen = np.isin(splits, FOUND) & (labels[places] >= 0)
+    if not (splits[chosen] == "train").any():
         raise KithError(
             f"params.yaml: evaluate.database: train needs training pictures with a label, and {rows} has none: "
             "name train in embed.splits"
         )
-    return Database(coded, np.load(images, mmap_mode="r")[chosen], labels[places][chosen])
+    return Database(coded, np.load(images, mmap_mode="r")[chosen], labels[places][chosen], splits[chosen])
 
 
 def search(images: Side, known: KnownClasses, database: Database, options: params.Evaluate) -> Found:

@@ -136,7 +136,9 @@ def database(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]],
 
 
 def _searched(settings: params.Params) -> str:
-    return "the training pictures" if settings.evaluate.database == "train" else "the others of its split"
+    return (
+        "the pictures that are not for testing" if settings.evaluate.database == "train" else "the others of its split"
+    )
 
 
 def predictions(board: pd.DataFrame) -> list[str]:

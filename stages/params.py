@@ -589,8 +589,9 @@ class Embed(Section):
 class Evaluate(Section):
     """ks: of recall; clip, precision_ks: answers that count in the (mean) hierarchical precision of pictures; svm:
     also predict classes by a linear SVM on the training pictures' embeddings (embed.splits has to name train);
-    database: what pictures look for their class in: the others of their split, or the training pictures, for which
-    embed.splits has to name train; of these, knn vote on a class. hamming_topk: answers that count in the mAP@R of
+    database: what pictures look for their class in: the others of their split, or all that are not for testing
+    (training and validation pictures and the split database), for which embed.splits has to name train; of these, knn
+    vote on a class. hamming_topk: answers that count in the mAP@R of
     binary codes."""
 
     ks: Annotated[list[Positive], Field(min_length=1)] = [1, 5, 10, 25]
