@@ -1,6 +1,7 @@
 """Binary codes through the real stages: from training to a report."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +35,14 @@ def embedded(run: Path, *splits: str) -> tuple[np.ndarray, np.ndarray]:
 
 def entry(run: Path, split: str = "test") -> dict:
     return json.loads((run / "metrics.json").read_text())["splits"][split]
+
+
+def again(method: str, seed: int = 0) -> None:
+    """Evaluate what was embedded once more."""
+    files = {"images": "embeddings_image.npy", "texts": "embeddings_text.npy", "rows": "embedding_rows.npz"}
+    files |= {"scores": "class_scores.npz", "metrics": "metrics.json", "queries": "queries.parquet"}
+    paths = {name: Path(f"runs/{method}-{seed}") / file for name, file in files.items()}
+    evaluate.main(method=method, seed=seed, **DATA, **MEANING, **paths)
 
 
 def pages() -> Path:
@@ -135,6 +144,28 @@ def test_without_labels_there_is_no_hamming_figure(study):
     assert not any(name.startswith("hamming") for name in metrics_of(run_method()))
 
 
+def test_a_picture_alone_in_its_class_is_left_out_of_intervals_and_tests(classes):  # noqa: F811
+    edit(study={"methods": ["codes", "bits"], "seeds": [0, 1]}, methods=CODED, train={"epochs": 2})
+    for method in ("codes", "bits"):
+        run_method(method)
+        shutil.copytree(f"runs/{method}-0", f"runs/{method}-1")  # as if the seed changed nothing
+    items = pd.read_parquet("data/prepared/items.parquet")
+    chosen = items.index[(items["split"] == "test") & (items["label_name"] == "frame")][1:]
+    items.loc[chosen, "label"] = items.loc[items["label_name"] == "corner", "label"].iloc[0]
+    items.to_parquet("data/prepared/items.parquet")
+    for method in ("codes", "bits"):
+        for seed in (0, 1):
+            again(method, seed)
+    queries = pd.read_parquet("runs/bits-1/queries.parquet").query("split == 'test' and direction == 'image_to_image'")
+    assert queries["hamming_ap"].isna().sum() == 1
+    board = pd.read_csv(pages() / "leaderboard.csv").query("split == 'test'")
+    assert (board["hamming low"] < board["hamming/map"]).all()
+    assert (board["hamming high"] > board["hamming/map"]).all()
+    assert (board["hamming/map sd"] == 0).all()
+    assert board["hamming p"].isna().sum() == 1
+    assert board["hamming/map"].max() == pytest.approx(queries["hamming_ap"].mean(), abs=1e-5)
+
+
 def test_codes_need_a_last_layer(study):
     content = yaml.safe_load(Path("params.yaml").read_text())
     content["methods"]["odd"] = {"preset": "classifier", "train": {"codes": True, "head": "none"}}
@@ -149,9 +180,7 @@ def test_embeddings_of_earlier_versions_hold_no_codes(classes):  # noqa: F811
         assert bool(rows["codes"])
         kept = {name: rows[name] for name in ("image_rows", "text_rows")}
     np.savez(run / "embedding_rows.npz", **kept)
-    files = {"images": "embeddings_image.npy", "texts": "embeddings_text.npy", "rows": "embedding_rows.npz"}
-    files |= {"scores": "class_scores.npz", "metrics": "metrics.json", "queries": "queries.parquet"}
-    evaluate.main(method="codes", seed=0, **DATA, **MEANING, **{name: run / file for name, file in files.items()})
+    again("codes")
     assert not any(name.startswith("hamming") for name in metrics_of(run))
 
 
