@@ -1,0 +1,66 @@
+"""Pictures from outside, as a model takes them: looked at before they are decoded."""
+
+import io
+import warnings
+from typing import Any
+
+import numpy as np
+from PIL import ExifTags, Image
+
+from kith.data.images import UndecodableImage, decode
+
+MAX_BYTES = 16 << 20
+MAX_PIXELS = 50_000_000
+# Pillow also knows formats that start other programs (EPS); what browsers and scanners make is enough.
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+DARK, LIGHT = 0.25, 0.75  # mean brightness below or above which grey pictures have a ground that is dark or light
+
+
+def read(data: bytes, image: dict[str, Any], brightness: float = 0.5, invert: bool | None = None) -> np.ndarray:
+    """Decode an encoded picture for a model: uint8 (size, size, channels).
+
+    image: the image side of the model's config. brightness: mean of the data set's pictures, 0…1.
+    invert: whether light and dark are exchanged. None decides for grey pictures: if those of the data set are light
+    on dark and this one is the other way round, or dark on light.
+
+    Raises UndecodableImage (a KithError) for more than 16 MiB or 50 million pixels, known from the header before
+    anything is decoded, and for data that are no PNG, JPEG, WebP, GIF, BMP or TIFF picture.
+    """
+    width, height = _size(data)
+    pixels = decode(data, image["size"], "L" if image["channels"] == 1 else "RGB", image["fit"])
+    pixels = np.array(pixels)  # a copy that can be written to
+    inner = _inner(pixels, width, height) if image["fit"] == "pad" else pixels
+    if invert is None:
+        mean = float(inner.mean()) / 255
+        other_way_round = (brightness < DARK and mean > 0.5) or (brightness > LIGHT and mean < 0.5)
+        invert = image["channels"] == 1 and other_way_round
+    if invert:
+        inner[:] = 255 - inner
+    return pixels
+
+
+def _size(data: bytes) -> tuple[int, int]:
+    """Width and height as the picture is seen, from its header."""
+    if len(data) > MAX_BYTES:
+        raise UndecodableImage(f"the picture has {len(data):,} bytes, more than the limit of {MAX_BYTES:,}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+                width, height = picture.size
+                turned = picture.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
+    except Image.DecompressionBombError:
+        raise UndecodableImage(f"the picture has more than the limit of {MAX_PIXELS:,} pixels") from None
+    except Exception:  # Pillow raises nearly anything on broken headers
+        raise UndecodableImage("not a PNG, JPEG, WebP, GIF, BMP or TIFF picture") from None
+    if width * height > MAX_PIXELS:
+        raise UndecodableImage(f"the picture has {width}×{height} pixels, more than the limit of {MAX_PIXELS:,}")
+    return (height, width) if turned else (width, height)
+
+
+def _inner(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
+    """A view of `pixels` without the bars that bring a picture of width×height to a square."""
+    size = len(pixels)
+    across, down = (max(1, round(side * size / max(width, height))) for side in (width, height))
+    left, top = (size - across) // 2, (size - down) // 2
+    return pixels[top : top + down, left : left + across]

@@ -1,0 +1,114 @@
+"""A trained run that can be asked: its model, and an index over what it embedded."""
+
+from pathlib import Path
+from threading import Lock
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from kith import models
+from kith.errors import KithError, listed
+from kith.models.embed import embed_images, embed_texts
+from kith.search import pictures
+from kith.search.index import Index
+from kith.search.prepared import Prepared
+from kith.search.vectors import SIDES, embedded, everything
+from kith.text import tokenize
+from kith.views import ArrayView, TokenView
+
+
+class Found(NamedTuple):
+    item: int
+    similarity: float
+
+
+class Run:
+    """The folder of a trained run, runs/<method>-<seed>, over its prepared data; safe to use from several threads.
+
+    embed_all: search every item of the data, not only those that the embed stage embedded.
+    Raises KithError where the folder holds no model, or embeddings of other data.
+    """
+
+    def __init__(self, folder: Path, data: Prepared, embed_all: bool = False):
+        if not folder.is_dir():
+            there = sorted(path.parent.name for path in folder.parent.glob("*/model.pt"))
+            known = f"there are {listed(there, 20)}" if there else "train one first"
+            raise KithError(f"{folder}: no such run; {known}")
+        self.name, self.data = folder.resolve().name, data
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.model, self.vocabulary, saved = models.load(folder / "model.pt", device)
+        self._max_tokens = saved["max_tokens"]
+        self._known_words = frozenset(self.vocabulary.words)
+        self._lock = Lock()  # a tower uses all cores by itself
+        if embed_all:
+            self._sides = everything(folder, self.model, self.vocabulary, self._max_tokens, data)
+        else:
+            self._sides = embedded(folder, len(data), self.model.dim)
+        codes = bool(self.model.config.get("codes"))
+        indexes = {side: Index(*self._sides[side], codes=codes) for side in SIDES}
+        self.indexes = {side: index for side, index in indexes.items() if len(index)}
+        if not self.indexes:
+            raise KithError(f"{folder}: nothing was embedded; run the embed stage, or search with --embed-all")
+        self.items = np.unique(np.concatenate([index.items for index in self.indexes.values()]))
+        self._places = {
+            side: dict(zip(reversed(items.tolist()), reversed(range(len(items))), strict=True))
+            for side, (_, items) in self._sides.items()
+        }
+
+    @property
+    def asks(self) -> list[str]:
+        """What it can be searched by: of "text", "image" and "item"."""
+        text, image = self.model.config["text"], self.model.config["image"]
+        by = {"text": text is not None and "shape" not in text, "image": "shape" not in image, "item": True}
+        return [kind for kind, possible in by.items() if possible]
+
+    @property
+    def sides(self) -> list[str]:
+        """What it can be searched for: of "image" and "text"."""
+        return list(self.indexes)
+
+    def unknown_words(self, text: str) -> list[str]:
+        """The words of a text that the model never saw."""
+        return [word for word in dict.fromkeys(tokenize(text)) if word not in self._known_words]
+
+    def text_vector(self, text: str) -> np.ndarray:
+        """(dim,) of a text. Raises KithError if the run knows no texts, or the text holds no word."""
+        self._must_ask("text")
+        if not tokenize(text):
+            raise KithError("the text has no word to search by")
+        tokens, lengths = self.vocabulary.encode([text], self._max_tokens)
+        with self._lock:
+            return embed_texts(self.model, TokenView(tokens, lengths, np.arange(2)), np.arange(1))[0]
+
+    def picture_vector(self, encoded: bytes, invert: bool | None = None) -> np.ndarray:
+        """(dim,) of an encoded picture; see `pictures.read`. Raises KithError if the run knows no pictures."""
+        self._must_ask("image")
+        with self._lock:
+            pixels = pictures.read(encoded, self.model.config["image"], self.data.brightness, invert)
+            return embed_images(self.model, ArrayView(pixels[None], np.arange(1)), np.arange(1))[0]
+
+    def item_vector(self, item: int) -> np.ndarray:
+        """(dim,) of an item: of its image side, or else of its first text."""
+        for side in SIDES:
+            if item in self._places[side]:
+                return self._sides[side].vectors[self._places[side][item]]
+        name = self.data.table["id"].iat[item]
+        raise KithError(f"{self.name}: item '{name}' was not embedded; search among all items with --embed-all")
+
+    def nearest(
+        self, vector: np.ndarray, side: str, count: int, *, one_per_group: bool = False, without: int | None = None
+    ) -> list[Found]:
+        """The items whose image or text side is nearest to a vector, best first.
+
+        one_per_group: of each group only the nearest item. without: an item that is left out.
+        """
+        if side not in self.indexes:
+            raise KithError(f"{self.name} embedded no {side}s; search for {listed(self.sides)}")
+        groups = self.data.groups if one_per_group else None
+        items, similarities = self.indexes[side].search(vector, count, groups=groups, without=without)
+        return [Found(*found) for found in zip(items.tolist(), similarities.tolist(), strict=True)]
+
+    def _must_ask(self, kind: str) -> None:
+        if kind not in self.asks:
+            raise KithError(f"{self.name} cannot be searched by {kind}, only by {' or '.join(self.asks)}")

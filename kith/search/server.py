@@ -1,0 +1,172 @@
+"""The web page of a search, and its HTTP interface. Nothing is stored, and nothing that was sent is run or shown as
+markup."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import uvicorn
+from fastapi import FastAPI, HTTPException, Request
+from fastapi import Query as Parameter
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException as AnyHTTPException
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+from kith.errors import KithError
+from kith.search.pictures import MAX_BYTES
+from kith.search.query import Query, answer
+from kith.search.run import Run
+
+STATIC = Path(__file__).parent / "static"
+LOCAL = ("127.0.0.1", "localhost", "[::1]")
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-cache",
+}
+FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+
+Text = Annotated[str | None, Parameter(max_length=1000)]
+Name = Annotated[str, Parameter(max_length=200)]
+Side = Literal["image", "text"] | None
+Count = Annotated[int, Parameter(ge=1, le=100)]
+
+
+def serve(runs: Sequence[Run], host: str, port: int) -> None:
+    """Serve until interrupted. A host other than this computer's own name makes the page public there."""
+    hosts = LOCAL if host in ("127.0.0.1", "localhost", "::1") else ("*",)
+    address = f"[{host}]" if ":" in host else host
+    print(f"Search {', '.join(run.name for run in runs)}: http://{address}:{port}   (Ctrl+C ends it)", flush=True)
+    uvicorn.run(create_app(runs, hosts), host=host, port=port, log_level="warning", server_header=False)
+
+
+def create_app(runs: Sequence[Run], hosts: Sequence[str] = LOCAL) -> FastAPI:
+    """The page over `runs`, which share their data.
+
+    GET /api/runs; GET /api/search?run=&text= or &item=, and POST /api/search?run= with an encoded picture as the body
+    (both with side, count, one_per_group; pictures with invert); GET /api/sample?run=; GET /api/pictures/{row}.png.
+    hosts: names that the page may be asked for by, so that no other site can reach it through a name of its own.
+    A fault is answered with its status and {"error": message}.
+    """
+    by_name = {run.name: run for run in runs}
+    data = runs[0].data
+    app = FastAPI(title="Kith", docs_url=None, redoc_url=None, openapi_url=None)
+    app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
+    _guard(app)
+
+    def named(name: str) -> Run:
+        if name not in by_name:
+            raise HTTPException(404, f"no run is called '{name}'; there are {', '.join(by_name)}")
+        return by_name[name]
+
+    def shown(result: dict[str, Any]) -> dict[str, Any]:
+        address = f"/api/pictures/{result['row']}.png?data={data.checksum[:12]}"
+        return result | {"picture": address if data.has_picture(result["row"]) else None}
+
+    def answered(run: Run, query: Query) -> dict[str, Any]:
+        found = answer(run, query)
+        return found | {"results": [shown(result) for result in found["results"]]}
+
+    @app.get("/api/runs")
+    def describe() -> dict[str, Any]:
+        return {
+            "dataset": data.dataset["name"],
+            "items": len(data),
+            "grey": data.grey,
+            "light_on_dark": data.grey and data.brightness < 0.5,
+            "groups": len(set(data.groups)) < len(data),
+            "max_bytes": MAX_BYTES,
+            "runs": [
+                {"name": run.name, "asks": run.asks, "sides": run.sides, "items": len(run.items)} for run in runs
+            ],
+        }
+
+    @app.get("/api/search")
+    def by_name_or_text(
+        run: Name,
+        text: Text = None,
+        item: Text = None,
+        side: Side = None,
+        count: Count = 24,
+        one_per_group: bool = False,
+    ) -> dict[str, Any]:
+        query = Query(text=text, item=item, side=side, count=count, one_per_group=one_per_group)
+        return answered(named(run), query)
+
+    @app.post("/api/search")
+    async def by_picture(
+        request: Request,
+        run: Name,
+        invert: bool | None = None,
+        side: Side = None,
+        count: Count = 24,
+        one_per_group: bool = False,
+    ) -> dict[str, Any]:
+        asked = named(run)
+        image = await _body(request)
+        query = Query(image=image, invert=invert, side=side, count=count, one_per_group=one_per_group)
+        return await run_in_threadpool(answered, asked, query)
+
+    @app.get("/api/sample")
+    def sample(run: Name, count: Count = 24) -> dict[str, Any]:
+        """Items to begin with, spread evenly over all that the run embedded."""
+        items = named(run).items
+        rows = items[:: max(1, len(items) // count)][:count].tolist()
+        return {"run": run, "results": [shown({"row": row, **data.describe(row)}) for row in rows]}
+
+    @app.get("/api/pictures/{row}.png")
+    def picture(row: int) -> Response:
+        try:
+            return Response(data.png(row), media_type="image/png", headers=FOREVER)
+        except KithError as error:
+            raise HTTPException(404, str(error)) from None
+
+    @app.get("/")
+    def page() -> Response:
+        return FileResponse(STATIC / "index.html")
+
+    app.mount("/static", StaticFiles(directory=STATIC))
+    return app
+
+
+def _guard(app: FastAPI) -> None:
+    """Safe headers on every answer; every fault as {"error": message}."""
+
+    @app.middleware("http")
+    async def add_headers(request: Request, call_next: Any) -> Response:
+        response = await call_next(request)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    @app.exception_handler(KithError)
+    def refused(request: Request, error: KithError) -> Response:
+        return JSONResponse({"error": str(error)}, 400)
+
+    @app.exception_handler(AnyHTTPException)
+    def failed(request: Request, error: AnyHTTPException) -> Response:
+        return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(request: Request, error: RequestValidationError) -> Response:
+        faults = [f"{fault['loc'][-1]}: {fault['msg']}" for fault in error.errors()]
+        return JSONResponse({"error": "; ".join(faults)}, 422)
+
+
+async def _body(request: Request) -> bytes:
+    """The body, read only as far as a picture may be long."""
+    limit = HTTPException(413, f"the picture is larger than the limit of {MAX_BYTES >> 20} MiB")
+    if int(request.headers.get("content-length", 0)) > MAX_BYTES:
+        raise limit
+    data = bytearray()
+    async for part in request.stream():
+        data += part
+        if len(data) > MAX_BYTES:
+            raise limit
+    return bytes(data)
