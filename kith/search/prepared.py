@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +20,24 @@ COLUMNS = ("id", "split", "label_name", "texts", "group", "image_row")
 class Prepared:
     """A folder of prepared data: items.parquet, dataset.json, and images.npy or features_{image,text}.npy.
 
-    Raises KithError where one of the first two is missing or lacks a column.
+    Raises KithError where one of the first two is missing, cannot be read, or lacks a column.
     """
 
     def __init__(self, folder: Path):
         self.folder = folder
+        table, description = folder / "items.parquet", folder / "dataset.json"
+        for path in (description, table):
+            if not path.exists():
+                raise KithError(f"{path}: no such file; run the prepare stage, or name its folder: --data")
         try:
-            described = (folder / "dataset.json").read_bytes()
-            self.table = pd.read_parquet(folder / "items.parquet")
-        except FileNotFoundError as error:
-            raise KithError(f"{error.filename}: no such file; run the prepare stage, or name its folder: --data") from None
+            self.table = pd.read_parquet(table)
+            self.dataset: dict[str, Any] = json.loads(description.read_bytes())
+        except ValueError as error:  # of JSON and of Parquet
+            raise KithError(f"{folder}: cannot be read ({error}); run the prepare stage again") from None
         missing = [column for column in COLUMNS if column not in self.table]
         if missing:
-            raise KithError(f"{folder / 'items.parquet'}: no column '{missing[0]}'; run the prepare stage again")
-        self.dataset: dict[str, Any] = json.loads(described)
-        self.checksum = hashlib.sha256(described).hexdigest()
+            raise KithError(f"{table}: no column '{missing[0]}'; run the prepare stage again")
+        self.checksum = hashlib.sha256(description.read_bytes()).hexdigest()
         self.groups = pd.factorize(self.table["group"])[0].astype(np.int64)
         self.images = self._array("images")
         self._rows = {name: row for row, name in enumerate(self.table["id"])}
@@ -47,7 +49,7 @@ class Prepared:
     def grey(self) -> bool:
         return self.images is not None and self.images.shape[-1] == 1
 
-    @cached_property
+    @property
     def brightness(self) -> float:
         """Mean of the training pictures, 0…1."""
         return float(np.mean(self.dataset.get("mean") or 0.5))

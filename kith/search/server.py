@@ -8,12 +8,11 @@ from typing import Annotated, Any, Literal
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request
 from fastapi import Query as Parameter
-from fastapi.exceptions import RequestValidationError
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError, StarletteHTTPException
+from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
-from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException as AnyHTTPException
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from kith.errors import KithError
 from kith.search.pictures import MAX_BYTES
@@ -82,9 +81,7 @@ def create_app(runs: Sequence[Run], hosts: Sequence[str] = LOCAL) -> FastAPI:
             "light_on_dark": data.grey and data.brightness < 0.5,
             "groups": len(set(data.groups)) < len(data),
             "max_bytes": MAX_BYTES,
-            "runs": [
-                {"name": run.name, "asks": run.asks, "sides": run.sides, "items": len(run.items)} for run in runs
-            ],
+            "runs": [{"name": run.name, "asks": run.asks, "sides": run.sides, "items": len(run.items)} for run in runs],
         }
 
     @app.get("/api/search")
@@ -149,8 +146,8 @@ def _guard(app: FastAPI) -> None:
     def refused(request: Request, error: KithError) -> Response:
         return JSONResponse({"error": str(error)}, 400)
 
-    @app.exception_handler(AnyHTTPException)
-    def failed(request: Request, error: AnyHTTPException) -> Response:
+    @app.exception_handler(StarletteHTTPException)
+    def failed(request: Request, error: StarletteHTTPException) -> Response:
         return JSONResponse({"error": error.detail}, error.status_code, headers=error.headers)
 
     @app.exception_handler(RequestValidationError)

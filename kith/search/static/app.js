@@ -26,14 +26,16 @@ const chosenSide = () => document.querySelector("#sides input:checked").value;
 async function answerOf(run, signal) {
   const name = new URLSearchParams({ run });
   if (!query) return { run, ...(await ask(`/api/sample?${name}`, { signal })) };
-  const sides = data.runs.find((each) => each.name === run).sides;
+  const { asks, sides } = data.runs.find((each) => each.name === run);
+  const kind = ["text", "image", "item"].find((each) => query[each] !== undefined);
+  if (!asks.includes(kind)) return { run, error: `This run cannot be searched by ${kind}.` };
   name.set("side", sides.includes(chosenSide()) ? chosenSide() : sides[0]);
   name.set("one_per_group", data.groups && $("one_per_group").checked);
-  if (query.image) {
+  if (kind === "image") {
     if (query.invert !== undefined) name.set("invert", query.invert);
     return { run, ...(await ask(`/api/search?${name}`, { method: "POST", body: query.image, signal })) };
   }
-  for (const kind of ["text", "item"]) if (query[kind] !== undefined) name.set(kind, query[kind]);
+  name.set(kind, query[kind]);
   return { run, ...(await ask(`/api/search?${name}`, { signal })) };
 }
 
@@ -59,22 +61,19 @@ async function show() {
 function told(answers) {
   if (!answers.length) return "Choose a run.";
   if (answers.every((answer) => answer.error)) return "Nothing was found.";
-  if (!query) return "A few of the items. Click one to see what is near it.";
-  return chosenSide() === "text" ? "Nearest by their texts" : "Nearest";
+  if (!query) return "A few of the items. Choose one to see what is near it.";
+  const most = Math.max(...answers.map((answer) => answer.results?.length ?? 0));
+  return `The ${most} items with the nearest ${chosenSide() === "text" ? "texts" : "pictures"}`;
 }
 
 function showAsked() {
-  $("asked").hidden = !query;
-  if (!query) return;
-  const parts = [];
-  if (query.image) parts.push(element("img", { src: query.address, alt: "" }));
-  if (query.picture) {
-    const picture = element("img", { src: query.picture, alt: "" });
-    if (data.light_on_dark) picture.style.filter = "invert(1)";
-    parts.push(picture);
-  }
-  parts.push(element("p", {}, query.text ?? query.title));
-  $("asked").replaceChildren(...parts);
+  $("text").value = query?.text ?? "";
+  $("asked").hidden = !query || query.text !== undefined;
+  if ($("asked").hidden) return;
+  $("asked").classList.toggle("light-on-dark", Boolean(data.light_on_dark && query.picture));
+  const address = query.address ?? query.picture;
+  const picture = address ? [element("img", { src: address, alt: "" })] : [];
+  $("asked").replaceChildren(...picture, element("p", {}, query.title));
 }
 
 /** Search, and let the browser's Back return to the question before. Pictures are kept while the page is open. */
@@ -116,7 +115,9 @@ function option(run, checked) {
 function setUp() {
   const asks = new Set(data.runs.flatMap((run) => run.asks));
   const sides = new Set(data.runs.flatMap((run) => run.sides));
-  $("dataset").textContent = `${data.dataset}, ${data.items.toLocaleString("en")} items`;
+  const searched = Math.max(...data.runs.map((run) => run.items));
+  const [part, all] = [searched, data.items].map((count) => count.toLocaleString("en"));
+  $("dataset").textContent = `${data.dataset}, ${searched < data.items ? `${part} of ${all}` : all} items`;
   document.title = `Kith: ${data.dataset}`;
   $("runs").append(...data.runs.map((run, place) => option(run, place === 0)));
   $("runs").hidden = data.runs.length < 2;
@@ -150,7 +151,6 @@ function listen() {
   });
   addEventListener("popstate", (event) => {
     query = event.state ?? fromAddress();
-    $("text").value = query?.text ?? "";
     show();
   });
   if (!$("upload").hidden) listenForDrops();
@@ -181,6 +181,5 @@ if (data.error) {
   setUp();
   listen();
   query = history.state ?? fromAddress();
-  $("text").value = query?.text ?? "";
   show();
 }

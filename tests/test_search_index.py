@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kith.errors import KithError
+from kith.search import Index
+from kith.search.index import hamming
+
+
+def naive(similarities: np.ndarray, items: np.ndarray, k: int, keys: np.ndarray, without: int | None) -> list[int]:
+    """Items in the order of their vectors' similarity, each key once."""
+    seen, found = set(), []
+    for row in sorted(range(len(items)), key=lambda row: (-round(float(similarities[row]), 6), row)):
+        key = keys[items[row]]
+        if items[row] != without and key not in seen:
+            seen.add(key)
+            found.append(int(items[row]))
+    return found[:k]
+
+
+@st.composite
+def searches(draw):
+    """Vectors with many ties, items with several of them, groups, a query."""
+    n, d = draw(st.integers(1, 40)), draw(st.integers(1, 5))
+    number = st.integers(-2, 2)
+    vectors = np.array(draw(st.lists(st.lists(number, min_size=d, max_size=d), min_size=n, max_size=n)), np.float32)
+    items = np.array(draw(st.lists(st.integers(0, 9), min_size=n, max_size=n)))
+    groups = np.array(draw(st.lists(st.integers(0, 3), min_size=10, max_size=10)))
+    query = np.array(draw(st.lists(number, min_size=d, max_size=d)), np.float32)
+    return vectors, items, groups, query, draw(st.integers(1, 12)), draw(st.none() | st.integers(0, 9))
+
+
+def unit(x: np.ndarray) -> np.ndarray:
+    return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-9)
+
+
+@given(searches(), st.booleans(), st.booleans())
+def test_as_a_naive_search_finds_them(search, grouped, codes):
+    vectors, items, groups, query, k, without = search
+    signs = [np.where(x >= 0, 1.0, -1.0) for x in (vectors, query)]
+    similarities = signs[0] @ signs[1] / len(query) if codes else unit(vectors) @ unit(query)
+    index = Index(vectors, items, codes=codes)
+    found, similar = index.search(query, k, groups=groups if grouped else None, without=without)
+    assert found.tolist() == naive(similarities, items, k, groups if grouped else np.arange(10), without)
+    best = [similarities[items == item].max() for item in found]
+    np.testing.assert_allclose(similar, best, atol=2e-6)
+
+
+def test_codes_of_more_bits_than_a_word():
+    random = np.random.default_rng(0)
+    vectors, query = random.normal(size=(50, 70)), random.normal(size=70)
+    _, similar = Index(vectors, np.arange(50), codes=True).search(query, 50)
+    expected = np.sort((np.sign(vectors) @ np.sign(query)) / 70)[::-1]
+    np.testing.assert_allclose(similar, expected)
+
+
+def test_hamming_counts_bits_that_differ():
+    codes = np.array([[0b1011, 0], [0, 2**64 - 1]], np.uint64)
+    np.testing.assert_array_equal(hamming(codes, np.array([0b0001, 1], np.uint64)), [3, 64])
+
+
+def test_a_graph_finds_nearly_what_an_exact_search_does():
+    vectors = np.random.default_rng(0).normal(size=(3000, 16)).astype(np.float32)
+    items = np.arange(3000) // 2
+    exact, graph = (Index(vectors, items, method=method) for method in ("exact", "hnsw"))
+    shared = 0
+    for query in vectors[:50]:
+        (expected, similar), (found, similar_too) = exact.search(query, 10), graph.search(query, 10)
+        shared += len(np.intersect1d(expected, found))
+        assert similar_too[0] == pytest.approx(similar[0], abs=1e-5)
+        assert (np.diff(similar_too) <= 0).all()
+        assert len(set(found.tolist())) == 10
+    assert shared >= 0.97 * 500
+
+
+def test_a_size_decides_on_the_graph(monkeypatch):
+    monkeypatch.setattr("kith.search.index.EXACT_UP_TO", 20)
+    kinds = [type(Index(np.eye(n), np.arange(n))._ranking).__name__ for n in (20, 21)]
+    assert kinds == ["_Exact", "_Graph"]
+
+
+def test_vectors_and_items_belong_together():
+    with pytest.raises(KithError, match="3 vectors cannot belong to 2 items"):
+        Index(np.eye(3), np.arange(2))
+    with pytest.raises(KithError, match="row 1 is not finite"):
+        Index(np.array([[1.0], [np.nan]]), np.arange(2))
