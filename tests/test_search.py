@@ -305,6 +305,7 @@ def test_usage_is_checked(made, capsys):
         (run, "name what to search by"),
         ([*run, "--text", "a", "--count", "0"], "no whole number"),
         ([*run, "--text", "a", "--item", "b"], "not allowed with"),
+        ([*run, "--serve", "--port", "70000"], "no port"),
         (["--text", "a"], "--run"),
     ):
         with pytest.raises(SystemExit):

@@ -6,7 +6,7 @@ export function element(name, attributes = {}, ...children) {
   return made;
 }
 
-const SMALL = 64; // pictures up to this many pixels wide are shown as pixels
+const SMALL = 48; // pictures up to this many pixels wide keep their pixels, larger ones are scaled smoothly
 
 function similarity(value) {
   const bar = element("i");
