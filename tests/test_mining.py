@@ -56,7 +56,7 @@ def loop(rows, labels, strategy, margin, distance="squared", ordered=False):
                 continue
             others = [n for n in range(len(rows)) if labels[n] != labels[a]]
             violated = {n: float(apart[a, p] - apart[a, n]) + margin for n in others}
-            within = [n for n in others if 0 < violated[n] and (strategy != "semi_hard" or violated[n] < margin)]
+            within = [n for n in others if violated[n] > 0 and (strategy != "semi_hard" or violated[n] < margin)]
             if strategy == "hardest":
                 within = within and [max(within, key=lambda n: violated[n])]
             if strategy == "all":

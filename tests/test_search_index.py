@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 
 from kith.errors import KithError
 from kith.search import Index
-from kith.search.index import hamming
 
 
 def naive(similarities: np.ndarray, items: np.ndarray, k: int, keys: np.ndarray, without: int | None) -> list[int]:
@@ -53,11 +52,6 @@ def test_codes_of_more_bits_than_a_word():
     _, similar = Index(vectors, np.arange(50), codes=True).search(query, 50)
     expected = np.sort((np.sign(vectors) @ np.sign(query)) / 70)[::-1]
     np.testing.assert_allclose(similar, expected)
-
-
-def test_hamming_counts_bits_that_differ():
-    codes = np.array([[0b1011, 0], [0, 2**64 - 1]], np.uint64)
-    np.testing.assert_array_equal(hamming(codes, np.array([0b0001, 1], np.uint64)), [3, 64])
 
 
 def test_a_graph_finds_nearly_what_an_exact_search_does():

@@ -5,6 +5,7 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+from kith.codes import hamming_distances, pack, sign_codes
 from kith.errors import KithError
 from kith.similarity import unit_rows
 
@@ -87,11 +88,11 @@ class _Exact:
 class _Hamming:
     def __init__(self, vectors: np.ndarray):
         self.bits = vectors.shape[1]
-        self.codes = _packed(np.asarray(vectors))
+        self.codes = pack(sign_codes(vectors)) if len(vectors) else np.empty((0, 1), dtype=np.uint64)
 
     def best(self, vector: np.ndarray, count: int) -> Ranked:
-        distances = hamming(self.codes, _packed(np.asarray(vector)[None])[0])
-        return _best(1 - 2 * distances / self.bits, count)
+        distances = hamming_distances(pack(sign_codes(np.asarray(vector)[None])), self.codes)[0]
+        return _best(1 - 2 * distances.astype(np.float64) / self.bits, count)
 
 
 class _Graph:
@@ -124,17 +125,6 @@ class _Graph:
         similarities = np.round(-np.asarray(distances, dtype=np.float64), DECIMALS)
         order = np.lexsort((rows, -similarities))
         return np.asarray(rows, dtype=np.int64)[order], similarities[order]
-
-
-def hamming(codes: np.ndarray, code: np.ndarray) -> np.ndarray:
-    """(n,) int64, the bits in which each of `codes` (n, words) uint64 differs from `code` (words,)."""
-    return np.bitwise_count(codes ^ code).sum(axis=1, dtype=np.int64)
-
-
-def _packed(vectors: np.ndarray) -> np.ndarray:
-    """Signs as bits: (n, d) floats to (n, ⌈d / 64⌉) uint64; zero counts as positive."""
-    padded = np.pad(vectors >= 0, ((0, 0), (0, -vectors.shape[1] % 64)))
-    return np.packbits(padded, axis=1).view(np.uint64)
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
