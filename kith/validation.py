@@ -92,7 +92,7 @@ def _classes(
     record = {"mrr": float(np.nanmean(1 / ranks)) if np.isfinite(ranks).any() else 0.0}
     if similarity is not None and len(label) > 2:
         clip = min(CLIP, len(label) - 1)
-        found = hierarchical_retrieval(vectors, label, similarity, ks=(1,), clip=clip)
+        found = hierarchical_retrieval(vectors, label, similarity, ks=(1,), clip=clip, full=False)
         record["ahp"] = float(found[f"AHP@{clip}"].mean())
     for scores in model.class_scores(features).values():
         record.setdefault("accuracy", float(np.mean(scores.argmax(dim=1).cpu().numpy()[known] == label)))
