@@ -1,4 +1,4 @@
-"""Distances between all rows of two matrices, with gradients, by one matrix product."""
+"""Distances between rows, with gradients."""
 
 from typing import Literal
 
@@ -9,7 +9,7 @@ Distance = Literal["squared", "euclidean", "product"]
 
 
 def pairwise(rows: Tensor, others: Tensor | None = None, distance: Distance = "squared") -> Tensor:
-    """(n, m) distances of (n, d) rows to (m, d) others, by default the rows themselves.
+    """(n, m) distances of (n, d) rows to (m, d) others, by default the rows themselves, by one matrix product.
 
     squared: |x − y|²; euclidean: |x − y|, whose gradient is 0 where the rows are equal; product: −½xᵀy, which is
     minus the θ of hashing by pairs or triplets. Raises ValueError for another name.
@@ -23,5 +23,18 @@ def pairwise(rows: Tensor, others: Tensor | None = None, distance: Distance = "s
         return squared.clamp(min=0)
     if distance != "euclidean":
         raise ValueError(f"no distance '{distance}'; there are squared, euclidean and product")
+    return root(squared)
+
+
+def paired(rows: Tensor, others: Tensor, distance: Distance = "squared") -> Tensor:
+    """(n,) distances of each of (n, d) rows to the other of its number; distances as of `pairwise`."""
+    if distance == "product":
+        return -(rows * others).sum(dim=1) / 2
+    squared = (rows - others).square().sum(dim=1)
+    return squared if distance == "squared" else root(squared)
+
+
+def root(squared: Tensor) -> Tensor:
+    """Square roots of what is above 0, else 0, where the gradient is 0 too."""
     apart = squared > 0
     return torch.where(apart, torch.where(apart, squared, 1).sqrt(), 0)

@@ -75,14 +75,14 @@ class MetricTerms(nn.Module):
             self.bank.add(rows, label)
         triplets = _mined(rows, label, options, moment, margin, distance, bank)
         pool = rows if bank is None else torch.cat([rows, bank[0]])
-        found = _found(rows, triplets, margin, distance, pool)
+        found = _found(rows, triplets, options, margin, distance, pool)
         if options["soft"]:
             return losses.soft_margin(rows, triplets, 0.0, distance, pool), found
         return losses.triplet_margin(rows, triplets, margin, distance, options["reduction"], pool), found
 
     def _hoffer_ailon(self, rows: Tensor, label: Tensor, options: Any, moment: Moment) -> tuple[Tensor, Found]:
         triplets = _mined(rows, label, options, moment, options["margin"], "euclidean")
-        return losses.hoffer_ailon(rows, triplets), _found(rows, triplets, options["margin"], "euclidean")
+        return losses.hoffer_ailon(rows, triplets), _found(rows, triplets, options, options["margin"], "euclidean")
 
     def _npairs(self, rows: Tensor, label: Tensor, options: Any, moment: Moment) -> tuple[Tensor, None]:
         first, second = mining.class_pairs(label, moment.random)
@@ -100,7 +100,7 @@ class MetricTerms(nn.Module):
             quantization = schedules.doubling(moment.epoch - 1, moment.epochs, quantization)
         triplets = _mined(rows, label, options, moment, margin, "product")
         loss = losses.dtsh(rows, triplets, margin, quantization, options["form"])
-        return loss, _found(rows, triplets, margin, "product")
+        return loss, _found(rows, triplets, options, margin, "product")
 
     def _metric_learning(self, rows: Tensor, label: Tensor, options: Any, moment: Moment) -> tuple[Tensor, None]:
         assert self.library is not None
@@ -130,7 +130,14 @@ def _mined(
 
 @torch.no_grad()
 def _found(
-    rows: Tensor, triplets: mining.Triplets, margin: float, distance: Distance, pool: Tensor | None = None
+    rows: Tensor,
+    triplets: mining.Triplets,
+    options: Any,
+    margin: float,
+    distance: Distance,
+    pool: Tensor | None = None,
 ) -> Found:
+    if options["mining"] in ("hardest", "random", "semi_hard"):  # they find what is above zero alone
+        return Found(len(triplets.anchor), triplets.candidates)
     near, far = losses.triplet_distances(rows, triplets, distance, pool)
     return Found(int((near - far + margin > 0).sum()), triplets.candidates)

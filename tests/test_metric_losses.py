@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from kith import losses, mining, schedules
-from kith.distances import pairwise
+from kith.distances import paired, pairwise
 from kith.errors import KithError
 
 GOLDEN = Path(__file__).resolve().parents[2] / "shared" / "golden" / "metric_hashing"
@@ -141,6 +141,17 @@ def test_angular_npairs_look_at_other_classes_and_no_lengths():
     assert losses.angular_npairs(7 * a, p, labels, 36.0).item() == pytest.approx(expected, rel=1e-12)
 
 
+def test_few_triplets_are_as_many():
+    """They take another way to their distances."""
+    rows, labels = normal(0, 200, 4).requires_grad_(), torch.arange(200) % 8
+    each = mining.mine_triplets(rows, labels, "batch_hard")
+    often = [index.repeat(5) for index in each[:3]]
+    for distance in ("squared", "euclidean", "product"):
+        few, many = (losses.triplet_margin(rows, t, 0.5, distance) for t in (each, often))
+        torch.testing.assert_close(few, many, rtol=1e-12, atol=0)
+        torch.testing.assert_close(*(torch.autograd.grad(loss, rows)[0] for loss in (few, many)))
+
+
 def test_gradients():
     labels = torch.tensor([0, 1, 0, 1, 2, 2])
     rows = normal(0, 6, 3).requires_grad_()
@@ -168,8 +179,9 @@ def test_distances_are_those_of_loops_and_equal_rows_have_finite_gradients(dista
         for j, y in enumerate(others):
             ways = {"squared": (x - y) @ (x - y), "euclidean": (x - y).norm(), "product": -(x @ y) / 2}
             assert found[i, j].item() == pytest.approx(ways[distance].item(), rel=1e-9)
+            assert paired(x[None], y[None], distance).item() == pytest.approx(ways[distance].item(), rel=1e-12)
     same = torch.ones(3, 2, requires_grad=True)
-    pairwise(same, distance=distance).sum().backward()
+    (pairwise(same, distance=distance).sum() + paired(same, same, distance).sum()).backward()
     assert torch.isfinite(same.grad).all()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from kith.distances import pairwise
+from kith.distances import pairwise, root
 
 
 def contrastive(first: Tensor, second: Tensor, same: Tensor, margin: float = 1.0) -> Tensor:
@@ -25,14 +25,8 @@ def contrastive_pairs(embeddings: Tensor, pairs: Sequence[Tensor], margin: float
     """
     first, second, same = pairs
     squared = pairwise(embeddings).flatten().index_select(0, first * len(embeddings) + second)
-    apart = (margin - _root(squared)).clamp(min=0).square()
+    apart = (margin - root(squared)).clamp(min=0).square()
     return _mean(squared.where(same, apart))
-
-
-def _root(squared: Tensor) -> Tensor:
-    """The gradient at 0 is 0."""
-    apart = squared > 0
-    return squared.where(apart, 1).sqrt().where(apart, 0)
 
 
 def _mean(values: Tensor) -> Tensor:

@@ -11,7 +11,9 @@ from typing import Any, Literal
 import torch.nn.functional as F
 from torch import Tensor
 
-from kith.distances import Distance, pairwise
+from kith.distances import Distance, paired, pairwise
+
+FEW = 100  # a triplet's own distances cost about as much as so many by a matrix product
 
 
 def triplet_margin(
@@ -79,8 +81,10 @@ def triplet_distances(
     embeddings: Tensor, triplets: Sequence[Any], distance: Distance, pool: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
     """(T,) d(a, p) and d(a, n)."""
-    apart = pairwise(embeddings, pool, distance)
     anchor, positive, negative = triplets[:3]
-    first = anchor * apart.shape[1]
-    apart = apart.flatten()
+    pool = embeddings if pool is None else pool
+    if FEW * len(anchor) < len(embeddings) * len(pool):
+        rows = embeddings[anchor]
+        return paired(rows, pool[positive], distance), paired(rows, pool[negative], distance)
+    apart, first = pairwise(embeddings, pool, distance).flatten(), anchor * len(pool)
     return apart.index_select(0, first + positive), apart.index_select(0, first + negative)
