@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kith import losses, mining, schedules
-from kith.distances import Distance
+from kith.distances import Distance, pairwise
 
 
 class Found(NamedTuple):
@@ -61,7 +61,7 @@ class MetricTerms(nn.Module):
             pairs = mining.all_pairs(label)
         loss = losses.contrastive_pairs(rows, pairs, options["margin"])
         with torch.no_grad():
-            near = (rows[pairs.first] - rows[pairs.second]).norm(dim=1) < options["margin"]
+            near = pairwise(rows).flatten()[pairs.first * len(rows) + pairs.second] < options["margin"] ** 2
         return loss, Found(int((pairs.same | near).sum()), len(pairs.same))
 
     def _triplet(self, rows: Tensor, label: Tensor, options: Any, moment: Moment) -> tuple[Tensor, Found]:
