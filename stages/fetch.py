@@ -64,9 +64,7 @@ def _glyphs(folder: Path) -> dict[str, Any]:
 
 def _table(fetch: params.Fetch) -> dict[str, Any]:
     """Check the table's columns, count its rows and hash it; it stays where it is."""
-    table.check_columns(fetch.path, Columns(**fetch.columns.model_dump()))
-    if fetch.image_root is not None and not fetch.image_root.is_dir():
-        raise KithError(f"{fetch.image_root}: no such directory; mend fetch.image_root")
+    table.check_columns(fetch.path, Columns(**fetch.columns.model_dump()), fetch.image_root)
     rows = readers.count(fetch.path)
     if not rows:
         raise KithError(f"{fetch.path}: the table has no rows")

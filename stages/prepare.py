@@ -18,14 +18,19 @@ from kith.data.problems import Problems
 from kith.data.rows import Columns
 from kith.data.store import ImageWriter, moments
 from kith.errors import KithError
-from stages import cli, files, params
+from stages import check, cli, files, params
 from stages.fetch import FONTS, digest
 
+ROW_GROUP = 100_000  # rows of items.parquet that are encoded at a time
 NAMED = ("glyphs", "iapr_tc12", "audio_score")  # sources that are a data set
 
 
 def main(*, raw: Path, out: Path) -> None:
-    """Write items.parquet, images.npy (or features of both sides), taxonomy.parquet and dataset.json."""
+    """Write items.parquet, images.npy (or features of both sides), taxonomy.parquet and dataset.json.
+
+    With --check in place of --raw and --out: look at a table beforehand; `--check --help` says how.
+    """
+    pa.set_memory_pool(pa.system_memory_pool())  # Arrow's usual one holds on to much of what is given back
     settings = params.load()
     source = _source(raw)
     with files.replacing(out) as folder:
@@ -37,9 +42,8 @@ def main(*, raw: Path, out: Path) -> None:
             views = _describe_pictures(dataset, folder, image.fit)
         else:
             dataset, views = _build_features(raw, source, settings, folder)
-        if not pc.any(pc.equal(dataset.items["split"], "train")).as_py():
-            raise KithError(f"{source['path']}: no item to train on; give some rows the split train")
-        pq.write_table(dataset.items, folder / "items.parquet", compression="zstd")
+        items.check_train(dataset, source["path"])
+        pq.write_table(dataset.items, folder / "items.parquet", compression="zstd", row_group_size=ROW_GROUP)
         pq.write_table(dataset.taxonomy, folder / "taxonomy.parquet", compression="zstd")
         name = _name(settings.fetch)
         files.write_json(folder / "dataset.json", {"name": name, **_describe(dataset, source, folder, views)})
@@ -193,4 +197,8 @@ def _tell(dataset: Dataset, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    if "--check" in sys.argv:
+        arguments = [argument for argument in sys.argv[1:] if argument != "--check"]
+        cli.run(check.main, "python -m stages.prepare --check", arguments)
+    else:
+        cli.run(main)

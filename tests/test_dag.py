@@ -16,7 +16,10 @@ from workflow.dag import Dag, Stage
 ROOT = Path(__file__).resolve().parent.parent
 STUDIES = [ROOT / "params.yaml", *sorted((ROOT / "studies").glob("*.yaml"))]
 # What reads, writes and reports, but decides no result: a change there reruns nothing.
-PLUMBING = {"kith/errors.py", *(f"stages/{name}.py" for name in ("cli", "contract", "files", "params", "tracking"))}
+PLUMBING = {
+    "kith/errors.py",
+    *(f"stages/{name}.py" for name in ("check", "cli", "contract", "files", "params", "tracking")),
+}
 
 
 def as_dvc_reads(definition: Path, values: Path, folder: Path) -> dict[str, tuple]:

@@ -1,11 +1,16 @@
 """Decoding pictures: any encoded bytes to one size and mode."""
 
 import io
+import warnings
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from kith.errors import KithError
+
+# What Pillow warns of is either harmless (EXIF it cannot read) or refused below; it names no file.
+warnings.filterwarnings("ignore", module=r"PIL\.")
+warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 CHANNELS = {"L": 1, "RGB": 3}
 
@@ -28,14 +33,27 @@ def decode(data: bytes, size: int, mode: str = "RGB", fit: str = "pad") -> np.nd
             _refuse_bomb(image)
             # JPEG can be decoded at a fraction of its size, which is several times faster for photographs.
             image.draft(None, (2 * size, 2 * size))
-            picture = _convert(ImageOps.exif_transpose(image), mode)
+            picture = _convert(_upright(image), mode)
         return np.asarray(_FITS[fit](picture, size)).reshape(size, size, CHANNELS[mode])
     except UndecodableImage:
         raise
+    except Image.DecompressionBombError:
+        raise UndecodableImage(
+            f"more than twice the limit of {Image.MAX_IMAGE_PIXELS:,} pixels; make it smaller"
+        ) from None
     except UnidentifiedImageError:
         raise UndecodableImage("not a known image format" if data else "empty file") from None
     except Exception as error:  # Pillow's decoders raise nearly anything on broken data
         raise UndecodableImage(_reason(error)) from None
+
+
+def size(data: object) -> tuple[int, int] | None:
+    """Width and height of a picture, of which the head alone is read; None for what is none."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:  # type: ignore[arg-type]
+            return image.size
+    except Exception:  # as in decode
+        return None
 
 
 def fitted(pixels: np.ndarray, size: int, mode: str = "RGB", fit: str = "pad") -> np.ndarray:
@@ -46,10 +64,21 @@ def fitted(pixels: np.ndarray, size: int, mode: str = "RGB", fit: str = "pad") -
     return np.asarray(_FITS[fit](picture, size)).reshape(size, size, CHANNELS[mode])
 
 
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as EXIF says; as it is where EXIF is broken."""
+    image.load()
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # as many kinds as there are ways to break EXIF; the pixels are good
+        return image
+
+
 def _refuse_bomb(image: Image.Image) -> None:
     limit = Image.MAX_IMAGE_PIXELS
     if limit and image.width * image.height > limit:
-        raise UndecodableImage(f"{image.width}×{image.height} pixels, more than the limit of {limit:,}")
+        raise UndecodableImage(
+            f"{image.width}×{image.height} pixels, more than the limit of {limit:,}; make it smaller"
+        )
 
 
 def _reason(error: Exception) -> str:

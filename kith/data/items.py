@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from kith.data import splits
 from kith.data.problems import Problem, Problems
+from kith.errors import KithError
 
 ITEMS = pa.schema(
     [
@@ -51,7 +52,7 @@ def check(dataset: Dataset, pictures: int, problems: Problems, columns: Mapping[
     items = dataset.items
     if not items.schema.equals(ITEMS):
         raise TypeError(f"items have schema {items.schema}, expected {ITEMS}")
-    frame = items.drop_columns("texts").to_pandas()
+    frame = items.select(["id", "split", "label", "label_name", "group"]).to_pandas()
     rows = np.arange(len(frame)) if dataset.rows is None else dataset.rows
     nodes = set(pc.unique(dataset.taxonomy["child"]).to_pylist()) | set(dataset.taxonomy["parent"].to_pylist())
     faults = [_ids(frame, rows), _splits(frame), _groups(frame, rows), _labels(frame), _texts(items["texts"])]
@@ -60,8 +61,15 @@ def check(dataset: Dataset, pictures: int, problems: Problems, columns: Mapping[
     for name, index, message in (fault for found in faults for fault in found):
         column = (columns or {}).get(name) or name
         problems.add(Problem(name, int(rows[index]), frame["id"].iat[int(index)], column, message))
-    if len(frame) and not frame["image_row"].between(-1, pictures - 1).all():
+    least, most = pc.min_max(items["image_row"]).as_py().values()
+    if len(frame) and not -1 <= least <= most < pictures:
         raise ValueError(f"image_row outside -1…{pictures - 1}")
+
+
+def check_train(dataset: Dataset, source: object) -> None:
+    """Raise KithError, with the name of the `source`, unless an item is in train."""
+    if not pc.any(pc.equal(dataset.items["split"], "train")).as_py():
+        raise KithError(f"{source}: no item to train on; give some rows the split train")
 
 
 Fault = tuple[str, SupportsIndex, str]
@@ -70,6 +78,8 @@ Fault = tuple[str, SupportsIndex, str]
 def _ids(frame: pd.DataFrame, rows: np.ndarray) -> Iterator[Fault]:
     for index in np.flatnonzero(frame["id"] == ""):
         yield "id", index, "is empty; every item needs an id"
+    if pc.count_distinct(pa.array(frame["id"])).as_py() == len(frame):
+        return
     first = pd.Series(rows).groupby(frame["id"].to_numpy(), sort=False).transform("first").to_numpy()
     for index in np.flatnonzero(frame["id"].duplicated() & (frame["id"] != "")):
         yield "id", index, f"already used by row {first[index]}; ids must be unique"
@@ -110,7 +120,9 @@ def _nodes(frame: pd.DataFrame, nodes: set[str]) -> Iterator[Fault]:
 
 
 def _texts(texts: pa.ChunkedArray) -> Iterator[Fault]:
-    flat = pc.list_flatten(texts)
-    blank = pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(pc.fill_null(flat, ""))), 0)
-    for index in np.unique(pc.list_parent_indices(texts).filter(blank).to_numpy()):
-        yield "texts", index, "a text is empty"
+    start = 0
+    for piece in texts.chunks:
+        blank = pc.equal(pc.utf8_length(pc.utf8_trim_whitespace(pc.fill_null(piece.flatten(), ""))), 0)
+        for index in np.unique(pc.list_parent_indices(piece).filter(blank).to_numpy()):
+            yield "texts", start + index, "a text is empty"
+        start += len(piece)

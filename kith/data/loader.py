@@ -1,5 +1,6 @@
 """Getting the picture out of what a source has: encoded bytes, the path of a file, or colours."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -7,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kith.data.images import UndecodableImage, decode, fitted
+
+ADDRESS = re.compile(r"\w{2,}://")
 
 
 class Unusable(NamedTuple):
@@ -30,17 +33,37 @@ class Loader:
         colours (H, W, 3)."""
         if isinstance(cell, np.ndarray):
             return fitted(cell, self.size, self.mode, self.fit)
+        data = self.read(cell)
+        if isinstance(data, Unusable):
+            return data
+        try:
+            return decode(data, self.size, self.mode, self.fit)
+        except UndecodableImage as error:
+            return Unusable("undecodable_image", f"cannot be decoded ({error})")
+
+    def read(self, cell: Any) -> bytes | Unusable:
+        """The encoded picture of bytes, a path, or a dict of either."""
         if isinstance(cell, dict):
             cell = cell.get("bytes") or cell.get("path")
-        if cell is None or cell == "":
+        if cell is None or cell == "" or cell != cell:  # NaN, which is not equal to itself
             return Unusable("missing_image", "is empty")
         if not isinstance(cell, str | bytes):
             return Unusable("image", f"is of type {type(cell).__name__}; pictures are bytes or paths of files")
         try:
-            data = cell if isinstance(cell, bytes) else (self.root / cell).read_bytes()
-            return decode(data, self.size, self.mode, self.fit)
-        except UndecodableImage as error:
-            return Unusable("undecodable_image", f"cannot be decoded ({error})")
+            return cell if isinstance(cell, bytes) else self._path(cell).read_bytes()
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
-            return Unusable("missing_image", f"'{self.root / str(cell)}' cannot be opened ({reason})")
+            if ADDRESS.match(str(cell)):
+                reason = "an address, not a file; download it first"
+            return Unusable(
+                "missing_image", f"'{shorten(str(self.root / str(cell)), 300)}' cannot be opened ({reason})"
+            )
+
+    def _path(self, cell: str) -> Path:
+        """The file as the table writes it, or else with the separators of Windows read as such."""
+        path = self.root / cell
+        return path if "\\" not in cell or path.exists() else self.root / cell.replace("\\", "/")
+
+
+def shorten(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -1,5 +1,6 @@
 """Faults of single rows, collected so that a user sees them together."""
 
+from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 
@@ -12,9 +13,9 @@ SKIPPABLE = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Problem:
-    """A fault in one field of one row; rows are counted from 0, and `id` is empty where there is none.
+    """A fault in one field of one row; rows are counted from 0, and `id` and `field` are empty where there is none.
 
     `place` is what a user calls the row where it is not a row of a table ("images.txt, line 3").
     """
@@ -28,37 +29,50 @@ class Problem:
 
     def __str__(self) -> str:
         named = f" (id '{self.id}')" if self.id else ""
-        return f"{self.place or f'row {self.row}'}{named}, column '{self.field}': {self.message}"
+        column = f", column '{self.field}'" if self.field else ""
+        return f"{self.place or f'row {self.row}'}{named}{column}: {self.message}"
 
 
 class Problems:
-    """Collects the faults of `source`: those of a kind named in `skip` are noted, all others are errors."""
+    """Collects the faults of `source`: those of a kind named in `skip` are noted, all others are errors.
+
+    errors: the first `limit`; counts: of each kind, how many there are; skipped: those to be left out.
+    """
 
     def __init__(self, source: str, skip: Collection[str] = (), limit: int = 20) -> None:
         self.source = source
         self.skip = frozenset(skip)
         self.limit = limit
         self.skipped: list[Problem] = []
-        self.count = 0
-        self._errors: list[str] = []
-        self._rows = False
+        self.errors: list[Problem] = []
+        self.counts: Counter[str] = Counter()
+
+    @property
+    def count(self) -> int:
+        """The number of errors."""
+        return self.counts.total()
 
     def add(self, problem: Problem) -> None:
         """Note a fault; one of a kind that SKIPPABLE does not list is always an error."""
         if problem.kind in self.skip:
             self.skipped.append(problem)
             return
-        self.count += 1
-        if len(self._errors) < self.limit:
-            mend = SKIPPABLE.get(problem.kind)
-            advice = f"; {mend}, or skip such rows with prepare.skip: [{problem.kind}]" if mend else ""
-            self._rows |= not problem.place
-            self._errors.append(f"{self.source}: {problem}{advice}")
+        self.counts[problem.kind] += 1
+        if len(self.errors) < self.limit:
+            self.errors.append(problem)
 
     def raise_any(self) -> None:
         """If there are errors, raise a KithError with the first `limit` and the number of the others."""
         if not self.count:
             return
-        more = self.count - len(self._errors)
-        lines = [*self._errors, f"… and {more:,} more"] if more else self._errors
-        raise KithError("\n".join([*lines, "(Rows are counted from 0.)"] if self._rows else lines))
+        lines = [f"{self.source}: {problem}{_advice(problem)}" for problem in self.errors]
+        if more := self.count - len(self.errors):
+            lines.append(f"… and {more:,} more")
+        if not all(problem.place for problem in self.errors):
+            lines.append("(Rows are counted from 0.)")
+        raise KithError("\n".join(lines))
+
+
+def _advice(problem: Problem) -> str:
+    mend = SKIPPABLE.get(problem.kind)
+    return f"; {mend}, or skip such rows with prepare.skip: [{problem.kind}]" if mend else ""

@@ -1,11 +1,14 @@
 """Understanding one row of a user's table."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from kith.data import splits
+from kith.data.categories import Categories
+from kith.data.labels import word
 from kith.data.problems import Problem, Problems
 
 # Halves of characters, which JSON can spell but no text can hold.
@@ -14,7 +17,8 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True)
 class Columns:
-    """Which column of a table holds what; None: none does."""
+    """Which column of a table holds what; None: none does. `categories`: from the widest to the narrowest; they
+    are a taxonomy and take the place of `label`."""
 
     id: str | None = None
     image: str | None = "image"
@@ -22,11 +26,13 @@ class Columns:
     label: str | None = None
     split: str | None = None
     group: str | None = None
+    categories: Sequence[str] = ()
 
     def named(self) -> list[tuple[str, str]]:
         """(field, column) of all that are given."""
         single = [(name, getattr(self, name)) for name in ("id", "image", "label", "split", "group")]
-        return [(field, name) for field, name in single if name] + [("texts", name) for name in self.texts]
+        many = [("texts", name) for name in self.texts] + [("categories", name) for name in self.categories]
+        return [(field, name) for field, name in single if name] + many
 
 
 class Row(NamedTuple):
@@ -35,7 +41,7 @@ class Row(NamedTuple):
     number: int
     id: str
     split: str
-    label: Any
+    label: str
     texts: list[str]
     group: str
     image_row: int = -1
@@ -48,59 +54,93 @@ class Rows:
         self.columns = columns
         self.split_names = split_names
         self.problems = problems
+        self.categories = Categories()
         self._unknown_splits: set[str] = set()
 
     def parse(self, number: int, cells: Mapping[str, Any]) -> Row | None:
-        """The row, without its picture; None if it is to be ignored, or has a fault that is now noted.
+        """The row, without its picture; None if it is to be left out.
 
-        Without a split column the split is train.
+        One with an error is whole all the same, as far as it can be, so that the rest of it is looked at too.
+        Without a split column the split is train; it is empty for a value that is not known.
         """
-        columns = self.columns
-        name = str(number) if columns.id is None else _word(cells[columns.id])
-        split = "train" if columns.split is None else self._split(number, name, _word(cells[columns.split]))
-        if split is None:
+        columns, errors = self.columns, self.problems.count
+        name = str(number) if columns.id is None else self._word(number, "", "id", columns.id, cells)
+        split = "train"
+        if columns.split is not None:
+            split = self._split(number, name, self._word(number, name, "split", columns.split, cells))
+        if split == "ignore":
             return None
         texts = [text for column in columns.texts for text in self._texts(number, name, column, cells[column])]
-        if columns.texts and not texts:
+        if columns.texts and not texts and self.problems.count == errors:
             return None
-        group = _word(cells[columns.group]) if columns.group else ""
-        label = cells[columns.label] if columns.label else None
-        return Row(number, name, split, label, texts, group or name)
+        group = self._word(number, name, "group", columns.group, cells) if columns.group else ""
+        return Row(number, name, split, self._label(number, name, cells), texts, group or name)
 
-    def _split(self, number: int, name: str, value: str) -> str | None:
+    def _label(self, number: int, name: str, cells: Mapping[str, Any]) -> str:
+        columns = self.columns
+        if columns.label:
+            return self._word(number, name, "label", columns.label, cells)
+        path = [self._word(number, name, "label", column, cells) for column in columns.categories]
+        label, fault = self.categories.label(path)
+        if fault:
+            self._note("label", number, name, columns.categories[len(path) - 1], fault)
+        return label
+
+    def _split(self, number: int, name: str, value: str) -> str:
         split = self.split_names.get(value, value)
-        if split != "ignore" and not splits.known(split) and value not in self._unknown_splits:
+        if split == "ignore" or splits.known(split):
+            return split
+        if value not in self._unknown_splits:
             self._unknown_splits.add(value)
-            self._note(
-                "split",
-                number,
-                name,
-                self.columns.split or "",
-                f"unknown split '{value}'; splits are {splits.NAMES}; say what it means with "
-                f"fetch.splits: {{'{value}': {splits.suggestion(value)}}}",
+            said = f"unknown split '{value}'" if value else "is empty"
+            message = (
+                f"{said}; splits are {splits.NAMES}; say what it means with "
+                f"fetch.splits: {{'{value}': {splits.suggestion(value)}}}"
             )
-        return split if splits.known(split) else None
+            self._note("split", number, name, self.columns.split or "", message)
+        return ""
 
     def _texts(self, number: int, name: str, column: str, cell: Any) -> Iterator[str]:
         """The texts in a cell, a string or a list of strings, without white space around them."""
         many = isinstance(cell, list) and len(cell) > 0
         for index, text in enumerate(cell if many else [cell]):
             which = f"text {index} " if many else ""
-            if text is None or text == [] or (isinstance(text, str) and not text.strip()):
+            text = _utf8(text) if isinstance(text, bytes) else text
+            if _blank(text):
                 self._note("empty_text", number, name, column, f"{which}is empty")
             elif not isinstance(text, str):
                 kind = type(text).__name__
-                self._note(
-                    "text", number, name, column, f"{which}is of type {kind}; texts are strings or lists of them"
-                )
+                message = f"{which}is of type {kind}; texts are strings or lists of them"
+                self._note("text", number, name, column, message)
             elif SURROGATE.search(text):
                 self._note("text", number, name, column, f"{which}is not valid Unicode; mend the text")
             else:
                 yield text.strip()
 
+    def _word(self, number: int, name: str, field: str, column: str, cells: Mapping[str, Any]) -> str:
+        """A cell that holds a single value, as text."""
+        cell = cells[column]
+        if isinstance(cell, list | dict):
+            self._note(field, number, name, column, f"is of type {type(cell).__name__}; expected a single value")
+            return ""
+        text = word(cell)
+        if SURROGATE.search(text):
+            self._note(field, number, name, column, "is not valid Unicode; mend the text")
+            return ""
+        return text
+
     def _note(self, kind: str, number: int, name: str, column: str, message: str) -> None:
         self.problems.add(Problem(kind, number, name, column, message))
 
 
-def _word(cell: Any) -> str:
-    return "" if cell is None else str(cell).strip()
+def _blank(text: Any) -> bool:
+    if isinstance(text, str):
+        return not text.strip()
+    return text is None or text == [] or (isinstance(text, float) and math.isnan(text))
+
+
+def _utf8(data: bytes) -> str | bytes:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data

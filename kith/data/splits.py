@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from kith.errors import KithError
 
@@ -31,20 +33,22 @@ def suggestion(value: str) -> str:
     return USUAL.get(value.strip().lower(), "ignore")
 
 
-def random_split(groups: Sequence[str], val: float, test: float, seed: int) -> np.ndarray:
+def random_split(groups: Sequence[str] | pa.ChunkedArray, val: float, test: float, seed: int) -> np.ndarray:
     """(n,) array of "train", "val" and "test" for items of the given groups; a group falls into one split.
 
     `val` and `test` are shares of the groups; a share above zero gives at least one group.
     Raises KithError where no group would be left to train on.
     """
-    members, names = pd.factorize(np.asarray(groups, dtype=object), sort=True)
-    wanted = [max(1, round(share * len(names))) if share else 0 for share in (val, test)]
-    if sum(wanted) >= len(names):
+    strings = groups if isinstance(groups, pa.ChunkedArray) else pa.array(groups, pa.string())
+    members = pc.rank(strings, tiebreaker="dense").to_numpy().astype(np.int64) - 1
+    count = int(members.max(initial=-1)) + 1
+    wanted = [max(1, round(share * count)) if share else 0 for share in (val, test)]
+    if sum(wanted) >= count:
         raise KithError(
-            f"{len(names)} groups cannot be split into {wanted[0]} for val, {wanted[1]} for test and "
+            f"{count} groups cannot be split into {wanted[0]} for val, {wanted[1]} for test and "
             "the rest for train; lower prepare.val and prepare.test, or name a column in fetch.columns.split"
         )
-    of_group = np.repeat(["val", "test", "train"], [*wanted, len(names) - sum(wanted)])
+    of_group = np.repeat(["val", "test", "train"], [*wanted, count - sum(wanted)])
     return np.random.default_rng(seed).permutation(of_group)[members]
 
 

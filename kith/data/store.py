@@ -4,12 +4,23 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 import numpy as np
 
 from kith.data.images import CHANNELS
 
 BLOCK = 1024
+
+
+class Pictures(Protocol):
+    """What takes pictures, uint8 of `shape` (size, size, C), and says in which row each is."""
+
+    mode: str
+    shape: tuple[int, int, int]
+    count: int
+
+    def append(self, picture: np.ndarray) -> int: ...
 
 
 class ImageWriter:

@@ -1,6 +1,7 @@
 """The user's own table: any Parquet, CSV, TSV or JSONL file, read by the names of its columns."""
 
 import difflib
+import itertools
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,16 +18,38 @@ from kith.data.loader import Loader, Unusable
 from kith.data.problems import Problem, Problems
 from kith.data.rows import Columns, Row, Rows
 from kith.data.splits import check_map, random_split, split_by_class
-from kith.data.store import ImageWriter
+from kith.data.store import Pictures
 from kith.errors import KithError
 
 THREADS = 4
+PIECE = 8192  # rows that are Python objects at a time; the others are in Arrow's compact form
+
+# A Row, field by field.
+ROWS = pa.schema(
+    {
+        **{"number": pa.int64(), "id": pa.string(), "split": pa.string(), "label": pa.string()},
+        **{"texts": pa.list_(pa.string()), "group": pa.string(), "image_row": pa.int64()},
+    }
+)
 
 
-def build(
+def build(path: Path, columns: Columns, pictures: Pictures, *, skip: Collection[str] = (), **options: Any) -> Dataset:
+    """`collect`, with all faults together as an error. `skip` names the kinds of problems (SKIPPABLE) whose rows are
+    left out and listed in the result.
+
+    Raises KithError with up to 20 faults at once, each with its row and column.
+    """
+    problems = Problems(str(path), skip)
+    dataset = collect(path, columns, pictures, problems, **options)
+    problems.raise_any()
+    return dataset
+
+
+def collect(
     path: Path,
     columns: Columns,
-    pictures: ImageWriter,
+    pictures: Pictures,
+    problems: Problems,
     *,
     fit: str = "pad",
     image_root: Path | None = None,
@@ -37,7 +60,6 @@ def build(
     val: float = 0.1,
     test: float = 0.1,
     seed: int = 0,
-    skip: Collection[str] = (),
 ) -> Dataset:
     """Read the table at `path`, decode its images into `pictures`, and return its items in the table's order.
 
@@ -46,104 +68,118 @@ def build(
     needs no mapping. Without a split column, `val` and `test` are the shares of a random split by group; with one
     that leaves val empty, the share `val` of train becomes val, of each class alike where there are labels and no
     groups, else by group.
-    `taxonomy` is a file that edges.read takes, `class_names` one with names of its nodes (see classes.names).
-    Without an id column the row number is the id; without a group an item is its own. `skip` names the kinds
-    of problems (SKIPPABLE) whose rows are left out and listed in the result.
+    `taxonomy` is a file that edges.read takes, `class_names` one with names of its nodes (see classes.names);
+    columns of categories are a taxonomy by themselves. Without an id column the row number is the id; without a
+    group an item is its own. Pictures are decoded a few rows at a time, and rows are kept in Arrow's compact form.
 
-    Raises KithError with up to 20 faults at once, each with its row and column.
+    Faults of rows are added to `problems`; where there are any, the result is only good for looking at.
+    Raises KithError for what makes the whole table unreadable: a missing file or column, a broken taxonomy.
     """
-    check_columns(path, columns)
+    check_columns(path, columns, image_root)
     check_map(splits or {})
     called = names.read(class_names) if class_names else {}
     nodes = TAXONOMY.empty_table() if taxonomy is None else edges.read(taxonomy, taxonomy_order, called)
-    problems = Problems(str(path), skip)
     parser = Rows(columns, splits or {}, problems)
     loader = Loader(image_root or path.parent, pictures.shape[0], pictures.mode, fit)
-    rows = list(_read(path, columns, parser, loader, pictures, problems))
-    if not rows:
-        problems.raise_any()
+    rows = _table(_read(path, columns, parser, loader, pictures, problems))
+    if columns.categories:
+        nodes = parser.categories.table()
+    if not rows.num_rows and not problems.count:
         raise KithError(f"{path}: no row is left to use; mend fetch.path, fetch.splits or prepare.skip")
     if not problems.count:
         rows = _split(rows, columns, val, test, seed)
-    dataset = Dataset(
-        _items(rows),
-        nodes,
-        tuple(problems.skipped),
-        np.array([row.number for row in rows], dtype=np.int64),
-    )
+    dataset = Dataset(_items(rows), nodes, tuple(problems.skipped), rows["number"].to_numpy())
     items.check(dataset, pictures.count, problems, dict(columns.named()))
-    problems.raise_any()
     return dataset
 
 
-def check_columns(path: Path, columns: Columns) -> None:
-    """Raise KithError unless the table has each of `columns` once, and they hold pictures or texts."""
+def check_columns(path: Path, columns: Columns, image_root: Path | None = None) -> None:
+    """Raise KithError unless the table has each of `columns` once, they hold pictures or texts, and `image_root` is
+    a directory. All faults are named, a line each."""
     if columns.image is None and not columns.texts:
         raise KithError("fetch.columns: neither image nor texts; name the column of at least one")
     there = readers.columns(path)
+    faults = []
+    if image_root is not None and not image_root.is_dir():
+        faults.append(f"{image_root}: no such directory; mend fetch.image_root")
     for field, name in columns.named():
         if there.count(name) > 1:
-            raise KithError(f"{path}: column '{name}' is there {there.count(name)} times; rename all but one")
+            faults.append(f"{path}: column '{name}' is there {there.count(name)} times; rename all but one")
         if name not in there:
             close = difflib.get_close_matches(name, there, n=1)
             hint = f"; did you mean '{close[0]}'?" if close else ""
             known = ", ".join(there)
-            raise KithError(f"{path}: no column '{name}' (fetch.columns.{field}); the columns are: {known}{hint}")
+            faults.append(f"{path}: no column '{name}' (fetch.columns.{field}); the columns are: {known}{hint}")
+    if faults:
+        raise KithError("\n".join(faults))
 
 
 def _read(
-    path: Path, columns: Columns, parser: Rows, loader: Loader, pictures: ImageWriter, problems: Problems
+    path: Path, columns: Columns, parser: Rows, loader: Loader, pictures: Pictures, problems: Problems
 ) -> Iterator[Row]:
     """The rows to use, with their pictures decoded batch by batch and stored in order."""
-    number = 0
+    gaps: set[int] = set()
+
+    def broken(row: int, place: str, message: str) -> None:
+        gaps.add(row)
+        problems.add(Problem("row", row, "", "", message, place))
+
+    numbers = (number for number in itertools.count() if number not in gaps)
     with ThreadPoolExecutor(THREADS) as pool:
-        for batch in readers.batches(path, [name for _, name in columns.named()]):
+        for batch in readers.batches(path, [name for _, name in columns.named()], broken):
             cells = [dict(zip(batch, values, strict=True)) for values in zip(*batch.values(), strict=True)]
-            rows = [parser.parse(number + index, row) for index, row in enumerate(cells)]
-            number += len(cells)
+            rows = [parser.parse(next(numbers), row) for row in cells]
             kept = [(row, values) for row, values in zip(rows, cells, strict=True) if row is not None]
             if columns.image is None:
-                yield from (row for row, _ in kept)
+                yield from (row for row, _ in kept if row.split)
                 continue
             loaded = pool.map(loader, [values[columns.image] for _, values in kept])
             for (row, _), picture in zip(kept, loaded, strict=True):
                 if isinstance(picture, Unusable):
                     problems.add(Problem(picture.kind, row.number, row.id, columns.image, picture.message))
-                else:
+                elif row.split:
                     yield row._replace(image_row=pictures.append(picture))
 
 
-def _split(rows: list[Row], columns: Columns, val: float, test: float, seed: int) -> list[Row]:
+def _table(rows: Iterator[Row]) -> pa.Table:
+    """All `rows` (schema ROWS)."""
+    pieces = []
+    while piece := list(itertools.islice(rows, PIECE)):
+        values = dict(zip(Row._fields, zip(*piece, strict=True), strict=True))
+        pieces.append(pa.RecordBatch.from_pydict(values, schema=ROWS))
+    return pa.Table.from_batches(pieces, schema=ROWS)
+
+
+def _split(rows: pa.Table, columns: Columns, val: float, test: float, seed: int) -> pa.Table:
     """The rows with the splits that the table does not give."""
-    given = np.array([row.split for row in rows], dtype=object)
     if columns.split is None:
-        given[:] = random_split([row.group for row in rows], val, test, seed)
-        return _with(rows, given)
+        return _with(rows, random_split(rows["group"], val, test, seed))
+    given = rows["split"].to_numpy()
     train = np.flatnonzero(given == "train")
-    groups = [rows[i].group for i in train]
-    if not val or "val" in given or len(set(groups)) < 2:
+    groups = rows["group"].take(train)
+    if not val or "val" in given or len(groups.unique()) < 2:
         return rows
-    if columns.label and not columns.group:
-        labels = numbered([rows[i].label for i in train])[0]
-        given[train] = split_by_class(labels, groups, val, 0, seed)
+    if (columns.label or columns.categories) and not columns.group:
+        labels = _numbered(rows["label"].take(train))[0]
+        given[train] = split_by_class(labels, groups.to_pandas(), val, 0, seed)
     else:
         given[train] = random_split(groups, val, 0, seed)
     return _with(rows, given)
 
 
-def _with(rows: list[Row], splits: np.ndarray) -> list[Row]:
-    return [row._replace(split=split) for row, split in zip(rows, splits.tolist(), strict=True)]
+def _with(rows: pa.Table, splits: np.ndarray) -> pa.Table:
+    return rows.set_column(ROWS.get_field_index("split"), ROWS.field("split"), pa.array(splits, pa.string()))
 
 
-def _items(rows: list[Row]) -> pa.Table:
-    labels, names = numbered([row.label for row in rows])
-    values: dict[str, Any] = {
-        "id": [row.id for row in rows],
-        "split": [row.split for row in rows],
-        "label": labels,
-        "label_name": names,
-        "texts": [row.texts for row in rows],
-        "group": [row.group for row in rows],
-        "image_row": [row.image_row for row in rows],
-    }
-    return pa.table(values, schema=ITEMS)
+def _numbered(labels: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
+    """`labels.numbered`, of each different value once."""
+    encoded = labels.combine_chunks().dictionary_encode()
+    numbers, called = numbered(encoded.dictionary.to_pylist())
+    index = encoded.indices.to_numpy()
+    return numbers[index], pa.array(called, pa.string()).take(encoded.indices)
+
+
+def _items(rows: pa.Table) -> pa.Table:
+    labels, called = _numbered(rows["label"])
+    values = {name: rows[name] for name in ITEMS.names if name in rows.column_names}
+    return pa.table({**values, "label": labels, "label_name": called}).select(ITEMS.names).cast(ITEMS)

@@ -1,0 +1,177 @@
+"""Guessing which column of a table holds what, from names and the first rows."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kith.data import readers, splits
+from kith.data.labels import word
+from kith.data.rows import Columns
+
+ROWS = 1000
+KEPT = 300  # characters or bytes of a cell that are looked at
+
+FILE = re.compile(r".+\.(jpe?g|png|gif|webp|bmp|tiff?|jp2|avif)", re.IGNORECASE)
+PICTURE = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
+LEVEL = re.compile(r"(.*\D)_?(\d)")  # category1, level_2, …
+NAMED = {
+    "id": re.compile(r"(.*[_ ])?(id|sku|key|uuid|guid|asin|isbn|ean|number|no)"),
+    "label": re.compile(r"(.*[_ ])?(label|class|category|kind|type|species|breed|genre|target)"),
+    "group": re.compile(r"(.*[_ ])?(group|group_id|cluster|family|product_id|parent_id|parent)"),
+    "texts": re.compile(r"(.*[_ ])?(texts?|titles?|name|captions?|desc|description|sentences?|summary|body|comments?)"),
+}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A column and the cells of its first rows that are not empty."""
+
+    name: str
+    cells: list[Any]
+
+    @property
+    def words(self) -> list[str]:
+        return [word(cell) for cell in self.cells]
+
+    @property
+    def single(self) -> bool:
+        """Whether all cells are single values that can be written as text."""
+        return bool(self.cells) and not any(isinstance(cell, list | dict | bytes) for cell in self.cells)
+
+    @property
+    def distinct(self) -> int:
+        return len(set(self.words))
+
+    def called(self, field: str) -> bool:
+        return NAMED[field].fullmatch(self.name.lower()) is not None
+
+
+def guess(path: Path, given: dict[str, Any]) -> tuple[Columns, dict[str, str]]:
+    """The columns of the table at `path`, those `given` (field of Columns → column, None: there is none) as they are;
+    and for each field that was guessed the reason."""
+    taken = {name for value in given.values() for name in ([value] if isinstance(value, str) else value or [])}
+    free = [seen for seen in _look(path) if seen.name not in taken and seen.cells]
+    found: dict[str, Any] = {"image": None, "texts": [], **given}
+    reasons: dict[str, str] = {}
+    for field, search in SEARCHES.items():
+        ruled_out = (field == "label" and found.get("categories")) or (field == "categories" and found.get("label"))
+        if field in given or ruled_out:
+            continue
+        names, reason = search(free)
+        if names:
+            found[field] = names if field in ("texts", "categories") else names[0]
+            reasons[field] = reason
+            free = [seen for seen in free if seen.name not in names]
+    return Columns(**found), reasons
+
+
+Found = tuple[list[str], str]  # columns and the reason why
+
+
+def _look(path: Path) -> list[Seen]:
+    cells: dict[str, list[Any]] = {name: [] for name in readers.columns(path)}
+    rows = 0
+    for batch in readers.batches(path, list(cells), lambda *_: None):
+        for name, values in batch.items():
+            cells[name] += [_shorter(value) for value in values if value == value and value not in (None, "", [])]
+            rows = rows + len(values) if name == next(iter(batch)) else rows
+        if rows >= ROWS:
+            break
+    return [Seen(name, values) for name, values in cells.items()]
+
+
+def _shorter(cell: Any) -> Any:
+    if isinstance(cell, dict):
+        return {key: _shorter(value) for key, value in cell.items()}
+    return cell[:KEPT] if isinstance(cell, str | bytes) else cell
+
+
+def _image(free: Sequence[Seen]) -> Found:
+    for seen in free:
+        if (share := sum(map(_is_picture, seen.cells)) / len(seen.cells)) > 0.5:
+            what = "names of picture files" if isinstance(seen.cells[0], str) else "encoded pictures"
+            return [seen.name], f"{share:.0%} {what}"
+    return [], ""
+
+
+def _is_picture(cell: Any) -> bool:
+    if isinstance(cell, dict):
+        return _is_picture(cell.get("bytes") or cell.get("path"))
+    if isinstance(cell, bytes):
+        return cell.startswith(PICTURE)
+    return isinstance(cell, str) and FILE.fullmatch(cell.strip()) is not None
+
+
+def _split(free: Sequence[Seen]) -> Found:
+    for seen in free:
+        values = set(seen.words) if seen.single else set()
+        meant = [value for value in values if splits.known(value) or splits.suggestion(value) != "ignore"]
+        if meant and len(values) <= 10:
+            return [seen.name], f"values {', '.join(sorted(values))}"
+    return [], ""
+
+
+def _categories(free: Sequence[Seen]) -> Found:
+    levels = [(match[1], int(match[2]), seen) for seen in free if (match := LEVEL.fullmatch(seen.name))]
+    for stem in dict.fromkeys(stem for stem, _, _ in levels):
+        columns = sorted((number, seen.name) for of, number, seen in levels if of == stem and seen.single)
+        hinted = re.search("level|categ|class|taxon", stem.lower())
+        if hinted and len(columns) > 1:
+            return [name for _, name in columns], "levels by their names, from the widest to the narrowest"
+    return [], ""
+
+
+def _label(free: Sequence[Seen]) -> Found:
+    repeated = [seen for seen in free if seen.single and 1 < seen.distinct < len(seen.cells)]
+    for seen in repeated:
+        if seen.called("label"):
+            return [seen.name], f"by its name; {seen.distinct} different values in {len(seen.cells)} rows"
+    few = [seen for seen in repeated if isinstance(seen.cells[0], str) and seen.distinct <= len(seen.cells) / 3]
+    short = [seen for seen in few if _words_each(seen) <= 3 and not any(map(seen.called, NAMED))]
+    if not short:
+        return [], ""
+    best = min(short, key=lambda seen: seen.distinct)
+    return [best.name], f"{best.distinct} different values in {len(best.cells)} rows"
+
+
+def _group(free: Sequence[Seen]) -> Found:
+    return _first(seen for seen in free if seen.single and seen.called("group") and seen.distinct < len(seen.cells))
+
+
+def _id(free: Sequence[Seen]) -> Found:
+    return _first(seen for seen in free if seen.single and seen.called("id") and seen.distinct > 0.9 * len(seen.cells))
+
+
+def _texts(free: Sequence[Seen]) -> Found:
+    names = []
+    for seen in free:
+        flat = [text for cell in seen.cells for text in (cell if isinstance(cell, list) else [cell])]
+        strings = [text for text in flat if isinstance(text, str) and "://" not in text]
+        if len(strings) > len(flat) / 2 and (seen.called("texts") or _words_each(Seen(seen.name, strings)) >= 2):
+            names.append(seen.name)
+    return names, "words" if names else ""
+
+
+def _first(columns: Iterator[Seen]) -> Found:
+    seen = next(columns, None)
+    return (
+        ([seen.name], f"by its name; {seen.distinct} different values in {len(seen.cells)} rows") if seen else ([], "")
+    )
+
+
+def _words_each(seen: Seen) -> float:
+    return sum(len(text.split()) for text in seen.words) / max(1, len(seen.cells))
+
+
+# In the order in which columns are given away.
+SEARCHES = {
+    "image": _image,
+    "split": _split,
+    "categories": _categories,
+    "id": _id,
+    "label": _label,
+    "group": _group,
+    "texts": _texts,
+}

@@ -1,0 +1,374 @@
+"""Tables as people have them: pictures of every kind, odd cells, encodings, separators, paths, classes of one item."""
+
+import gzip
+import io
+import json
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+from kith.data import edges, table
+from kith.data.rows import Columns
+from kith.data.store import ImageWriter
+from kith.errors import KithError
+
+SIZE = 16
+RED = (200, 40, 40)
+
+
+def encoded(image: Image.Image, kind: str, **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def build(path: Path, columns: Columns, **options):
+    with ImageWriter(path.parent / "images.npy", SIZE, "RGB") as pictures:
+        dataset = table.build(path, columns, pictures, **{"val": 0, "test": 0, **options})
+    return dataset.items.to_pylist(), np.load(path.parent / "images.npy"), dataset
+
+
+def fault(path: Path, columns: Columns, **options) -> str:
+    with pytest.raises(KithError) as caught:
+        build(path, columns, **options)
+    return str(caught.value)
+
+
+def texts(path: Path, *columns: str, **named) -> list:
+    return build(path, Columns(image=None, texts=columns or ("text",), **named))[0]
+
+
+# Pictures
+
+
+def pictures() -> dict[str, bytes]:
+    """The same red in every kind of file, by name."""
+    red = Image.new("RGB", (40, 30), RED)
+    frames = [red, Image.new("RGB", (40, 30), "blue")]
+    animated = {"save_all": True, "append_images": frames[1:], "duration": 50}
+    glass = Image.new("RGBA", (40, 30), (*RED, 255))
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    deep = Image.fromarray(np.full((30, 40), 90 * 257, np.uint16))
+    return {
+        "a.jpg": encoded(red, "JPEG", quality=95),
+        "a.png": encoded(red, "PNG"),
+        "a.gif": encoded(red, "GIF"),
+        "a.webp": encoded(red, "WEBP", lossless=True),
+        "moving.gif": encoded(red, "GIF", **animated),
+        "moving.webp": encoded(red, "WEBP", lossless=True, **animated),
+        "moving.png": encoded(red, "PNG", **animated),
+        "cmyk.jpg": encoded(red.convert("CMYK"), "JPEG", quality=95),
+        "turned.jpg": encoded(red, "JPEG", quality=95, exif=exif),
+        "palette.png": encoded(red.quantize(4), "PNG"),
+        "glass.png": encoded(glass, "PNG"),
+        "one.png": encoded(Image.new("RGB", (1, 1), RED), "PNG"),
+        "large.png": encoded(Image.new("RGB", (3000, 2000), RED), "PNG"),
+        "wide.png": encoded(Image.new("RGB", (4000, 3), RED), "PNG"),
+        "png named.jpg": encoded(red, "PNG"),
+        "deep.png": encoded(deep, "PNG"),
+        "deep.tif": encoded(deep, "TIFF"),
+        "grey.png": encoded(Image.new("L", (40, 30), 90), "PNG"),
+    }
+
+
+def test_pictures_of_every_kind_in_one_table(tmp_path):
+    made = pictures()
+    for name, data in made.items():
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "t.csv").write_text("photo\n" + "\n".join(made))
+    items, images, _ = build(tmp_path / "t.csv", Columns(image="photo", texts=[]), fit="stretch")
+    assert len(items) == len(made)
+    for name, item in zip(made, items, strict=True):
+        expected = (90, 90, 90) if name.startswith(("deep", "grey")) else RED
+        assert np.abs(images[item["image_row"]].astype(int) - expected).max() <= 4, name
+
+
+def test_transparency_in_a_palette_and_in_colours_is_white(tmp_path):
+    clear = Image.new("RGBA", (8, 8), (0, 0, 0, 0))
+    palette = Image.new("P", (8, 8), 0)
+    palette.putpalette([9, 9, 9])
+    rows = [encoded(clear, "PNG"), encoded(palette, "PNG", transparency=0), encoded(clear, "WEBP", lossless=True)]
+    pq.write_table(pa.table({"image": rows}), tmp_path / "t.parquet")
+    _, images, _ = build(tmp_path / "t.parquet", Columns(texts=[]))
+    assert (images == 255).all()
+
+
+def bomb() -> bytes:
+    def chunk(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    head = chunk(b"IHDR", struct.pack(">IIBBBBB", 30_000, 30_000, 8, 0, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+
+
+def test_every_broken_picture_is_named_at_once_and_nothing_else_is_said(tmp_path, capfd, recwarn):
+    whole = encoded(Image.new("RGB", (64, 64), RED), "JPEG")
+    broken = {
+        "truncated.jpg": (whole[: len(whole) // 2], "truncated file"),
+        "empty.jpg": (b"", "empty file"),
+        "text.jpg": (b"This is no picture.\n", "not a known image format"),
+        "bomb.png": (bomb(), "cannot be decoded (more than twice the limit of 89,478,485 pixels; make it smaller)"),
+        "none.jpg": (None, "No such file"),
+    }
+    for name, (data, _) in broken.items():
+        if data is not None:
+            (tmp_path / name).write_bytes(data)
+    (tmp_path / "t.csv").write_text("image\n" + "\n".join(broken))
+    lines = fault(tmp_path / "t.csv", Columns(texts=[])).splitlines()
+    for row, (line, (_, message)) in enumerate(zip(lines, broken.values(), strict=False)):
+        assert f"row {row} (id '{row}'), column 'image': " in line
+        assert message in line
+    assert len(lines) == len(broken) + 1
+    assert capfd.readouterr().err == ""
+    assert not [warning for warning in recwarn if "PIL" in str(warning.filename)]
+
+
+def test_broken_exif_does_no_harm(tmp_path):
+    data = encoded(Image.new("RGB", (16, 16), RED), "JPEG", exif=b"Exif\0\0II*\0\xff\xff\xff\x7f")
+    pq.write_table(pa.table({"image": [data]}), tmp_path / "t.parquet")
+    assert np.abs(build(tmp_path / "t.parquet", Columns(texts=[]))[1].astype(int) - RED).max() < 5
+
+
+def test_paths_absolute_upwards_with_windows_separators_and_addresses(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "tables").mkdir()
+    Image.new("RGB", (8, 8), RED).save(tmp_path / "sub" / "a.png")
+    Image.new("RGB", (8, 8), "blue").save(tmp_path / "tables" / "b\\c.png")  # a backslash that is part of a name
+    good = [str(tmp_path / "sub" / "a.png"), "../sub/a.png", "..\\sub\\a.png", "b\\c.png"]
+    path = tmp_path / "tables" / "t.jsonl"
+    path.write_text("\n".join(json.dumps({"image": name}) for name in good))
+    items, _, _ = build(path, Columns(texts=[]))
+    assert [item["image_row"] for item in items] == [0, 0, 0, 1]
+    bad = ["https://example.org/a.png", "sub", "\0", "x" * 5000, ".."]
+    path.write_text("\n".join(json.dumps({"image": name}) for name in bad))
+    message = fault(path, Columns(texts=[]))
+    assert message.count("cannot be opened") == len(bad)
+    assert "an address, not a file; download it first" in message
+    assert max(map(len, message.splitlines())) < 600
+
+
+# Texts
+
+
+def test_texts_of_every_script_and_cells_that_are_empty(tmp_path):
+    kinds = ["👩‍👩‍👧 family", "שלום עולם", "مرحبا بالعالم", "\u202eabc\u202c", "日本語", "e\u0301"]
+    path = tmp_path / "t.jsonl"
+    path.write_text("\n".join(json.dumps({"text": text}) for text in kinds))
+    assert [item["texts"] for item in texts(path)] == [[text] for text in kinds]
+    empty = ['""', '" \\t\\n "', "null", "NaN", "[]", '["", null]', '"\u00a0\u3000"']
+    path.write_text("\n".join(f'{{"text": {cell}}}' for cell in empty))
+    assert fault(path, Columns(image=None)).count("is empty") == 8
+    path.write_text("\n".join([*(f'{{"text": {cell}}}' for cell in empty), '{"text": "a"}', "{}"]))
+    items, _, dataset = build(path, Columns(image=None), skip=["empty_text"])
+    assert [(item["id"], item["texts"]) for item in items] == [("7", ["a"])]
+    assert len(dataset.skipped) == 9
+
+
+def test_no_texts_and_several_texts(tmp_path):
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"a": ["x", "y"], "b": "z"}\n{"a": "w", "b": ["v"]}\n')
+    assert [item["texts"] for item in texts(path, "a", "b")] == [["x", "y", "z"], ["w", "v"]]
+    pq.write_table(pa.table({"image": [pictures()["a.png"]] * 2}), tmp_path / "t.parquet")
+    assert [item["texts"] for item in build(tmp_path / "t.parquet", Columns(texts=[]))[0]] == [[], []]
+
+
+# Labels, ids, groups
+
+
+@pytest.mark.parametrize(
+    ("cells", "labels", "names"),
+    [
+        (["b", "a", " b "], [1, 0, 1], ["b", "a", "b"]),
+        ([2, 1, 2], [2, 1, 2], ["2", "1", "2"]),
+        ([2.0, float("nan"), 1.0], [2, -1, 1], ["2", "", "1"]),
+        ([0.5, 1.0, None], [0, 1, -1], ["0.5", "1", ""]),
+        ([True, False, True], [1, 0, 1], ["True", "False", "True"]),
+        (["2", 2, 2.0], [2, 2, 2], ["2", "2", "2"]),
+        ([10**30, 1, 2], [1, 0, 2], [str(10**30), "1", "2"]),
+    ],
+)
+def test_labels_of_every_type(tmp_path, cells, labels, names):
+    path = tmp_path / "t.jsonl"
+    path.write_text("\n".join(json.dumps({"text": "a", "kind": cell}) for cell in cells))
+    items = texts(path, label="kind")
+    assert [item["label"] for item in items] == labels
+    assert [item["label_name"] for item in items] == names
+
+
+def test_ids_of_mixed_types_that_say_the_same_are_twins(tmp_path):
+    path = tmp_path / "t.jsonl"
+    path.write_text("\n".join(json.dumps({"key": key, "text": "a"}) for key in (1, "b", 2.5, True, "1", 1.0)))
+    message = fault(path, Columns(id="key", image=None))
+    assert "row 4 (id '1'), column 'key': already used by row 0" in message
+    assert "row 5 (id '1')" in message
+    assert message.count("\n") == 2
+
+
+@pytest.mark.parametrize("field", ["id", "label", "split", "group"])
+def test_single_values_that_are_lists_or_no_text(tmp_path, field):
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"x": ["a"], "text": "a"}\n{"x": {"b": 1}, "text": "a"}\n{"x": "\\ud800", "text": "a"}\n')
+    message = fault(path, Columns(image=None, **{field: "x"}))
+    assert "column 'x': is of type list; expected a single value" in message
+    assert "column 'x': is of type dict; expected a single value" in message
+    assert "column 'x': is not valid Unicode" in message
+
+
+def test_an_empty_split_is_told(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("text,part\na,train\nb,\n")
+    message = fault(path, Columns(image=None, split="part"))
+    assert "row 1 (id '1'), column 'part': is empty; splits are train, val, test" in message
+    assert [item["split"] for item in build(path, Columns(image=None, split="part"), splits={"": "val"})[0]] == [
+        "train",
+        "val",
+    ]
+
+
+def test_all_faults_of_a_row_are_told_at_once(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("key,image,text,part\na,none.png,,trian\na,none.png,x,train\n")
+    message = fault(path, Columns(id="key", split="part"))
+    for part in ("row 0 (id 'a'), column 'image'", "column 'text': is empty", "unknown split 'trian'"):
+        assert part in message
+    assert message.count("none.png") == 2
+
+
+def test_large_and_single_classes(tmp_path):
+    """Of each class some go to val, but never the only one."""
+    kinds = ["many"] * 90 + ["few"] * 5 + ["two"] * 2 + ["one"]
+    path = tmp_path / "t.csv"
+    path.write_text("text,kind,part\n" + "\n".join(f"a,{kind},train" for kind in kinds) + "\na,one,test")
+    items = build(path, Columns(image=None, label="kind", split="part"), val=0.1)[0]
+    held = [item["label_name"] for item in items if item["split"] == "val"]
+    assert {kind: held.count(kind) for kind in set(held)} == {"many": 9, "few": 1, "two": 1}
+    assert sum(item["label_name"] == "one" for item in items) == 2
+
+
+def test_a_group_split_apart_and_a_group_of_each_item(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("text,thing,part\na,g,train\nb,g,val\nc,,val\nd,,train\n")
+    message = fault(path, Columns(image=None, group="thing", split="part"))
+    assert "group 'g' is split apart: here in val, in row 0 in train" in message
+    assert message.count("split apart") == 1  # items without a group are groups of their own
+
+
+# Files
+
+
+ROWS = [("k1", "one, with a comma"), ("k2", 'a "quoted"\nline\r\nbreak'), ("k3", "žluťoučký")]
+
+
+def delimited(separator: str) -> str:
+    lines = [f'{key}{separator}"{text.replace(chr(34), 2 * chr(34))}"' for key, text in ROWS]
+    return "\n".join([f"key{separator}text", *lines]) + "\n"
+
+
+@pytest.mark.parametrize("separator", [",", ";", "|", "\t"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_separators_marks_and_quoted_line_breaks(tmp_path, separator, mark):
+    data = mark + delimited(separator).encode()
+    (tmp_path / "t.csv").write_bytes(data)
+    (tmp_path / "z.csv.gz").write_bytes(gzip.compress(data))
+    (tmp_path / "w.csv").write_bytes(data.replace(b"\n", b"\r\n").replace(b"\r\r", b"\r"))
+    for name in ("t.csv", "z.csv.gz"):
+        items = texts(tmp_path / name, id="key")
+        assert [(item["id"], *item["texts"]) for item in items] == ROWS
+    assert len(texts(tmp_path / "w.csv", id="key")) == 3
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_other_encodings_are_named_with_their_line(tmp_path, suffix):
+    text = "text\nplain\ncafé\n" if suffix == ".csv" else '{"text": "plain"}\n{"text": ""}\n{"text": "café"}\n'
+    path = tmp_path / f"t{suffix}"
+    path.write_bytes(text.encode("latin-1"))
+    assert "line 3: byte 0xe9 is not UTF-8 text; save it as UTF-8" in fault(path, Columns(image=None))
+    path.write_bytes(text.encode("utf-16"))
+    assert "is UTF-16 text; save it as UTF-8" in fault(path, Columns(image=None))
+
+
+def test_broken_lines_are_told_with_their_numbers_and_rows_still_count(tmp_path):
+    path = tmp_path / "t.jsonl"
+    path.write_text('{"text": "a"}\n\n{"text": \n"no object"\n{"text": ""}\n{"text": 1e99999}\n')
+    lines = fault(path, Columns(image=None)).splitlines()
+    assert lines[0].startswith(f"{path}: line 3: not valid JSON: ")
+    assert lines[1] == f"{path}: line 4: expected an object in braces"
+    assert lines[2].startswith(f"{path}: row 3 (id '3'), column 'text': is empty")
+    assert "row 4 (id '4'), column 'text': is of type float" in lines[3]
+    path = tmp_path / "t.csv"
+    path.write_text('key,text\na,"x\ny"\nb\nc,z,z\n"d"d,z\ne,\nf,"never closed\n')
+    lines = fault(path, Columns(id="key", image=None)).splitlines()
+    assert lines[0].startswith(f"{path}: line 4: has 1 cells in place of 2")
+    assert lines[1].startswith(f"{path}: line 5: has 3 cells in place of 2")
+    assert "line 6: cannot be read" in lines[2]
+    assert "row 4 (id 'e'), column 'text': is empty" in "\n".join(lines)
+    assert "line 8: cannot be read (unexpected end of data); is a quotation mark missing" in "\n".join(lines)
+
+
+def test_parquet_with_columns_of_every_kind(tmp_path):
+    words = ["a red thing", "a blue thing", "a red thing"]
+    columns = {
+        "dictionary": pa.array(words).dictionary_encode(),
+        "large": pa.array(words, pa.large_string()),
+        "bytes": pa.array([word.encode() for word in words], pa.binary()),
+        "lists": pa.array([[word] for word in words], pa.large_list(pa.large_string())),
+        "dotted.name": pa.array(words),
+        "view": pa.array(words, pa.string_view()),
+    }
+    key = pa.array([1, 2, 3], pa.int16())
+    nested = pa.array([{"path": None, "bytes": pictures()["a.png"], "more": [1]}] * 3)
+    pq.write_table(pa.table({**columns, "key": key, "image": nested}), tmp_path / "t.parquet")
+    items, images, _ = build(tmp_path / "t.parquet", Columns(id="key", texts=list(columns), label="dictionary"))
+    assert [item["texts"] for item in items] == [[word] * len(columns) for word in words]
+    assert [(item["id"], item["label"]) for item in items] == [("1", 1), ("2", 0), ("3", 1)]
+    assert len(images) == 1
+    message = fault(tmp_path / "t.parquet", Columns(id="key", texts=["image"]))
+    assert "column 'image': is of type dict; texts are strings" in message
+
+
+def test_damaged_files(tmp_path):
+    pq.write_table(pa.table({"text": [f"text {i}" for i in range(5000)]}), tmp_path / "t.parquet", compression="zstd")
+    data = bytearray((tmp_path / "t.parquet").read_bytes())
+    data[len(data) // 3 : len(data) // 2] = bytes(len(data) // 2 - len(data) // 3)
+    (tmp_path / "t.parquet").write_bytes(data)
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(b"text\n" + b"abc\n" * 9999)[:-20])
+    (tmp_path / "u.csv.gz").write_bytes(b"text\nabc\n")
+    for name in ("t.parquet", "t.csv.gz", "u.csv.gz"):
+        assert fault(tmp_path / name, Columns(image=None)).startswith(f"{tmp_path / name}: cannot be read as ")
+
+
+# Categories
+
+
+def test_categories_are_a_taxonomy_of_paths(tmp_path):
+    path = tmp_path / "t.csv"
+    rows = ["women,shoes,boots", "men,shoes,boots", "men,hats,", ",,", "women,shoes,sandals"]
+    path.write_text("a,b,c,text\n" + "\n".join(f"{row},x" for row in rows))
+    items, _, dataset = build(path, Columns(image=None, categories=["a", "b", "c"]))
+    names = ["women > shoes > boots", "men > shoes > boots", "men > hats", "", "women > shoes > sandals"]
+    assert [item["label_name"] for item in items] == names
+    assert [item["label"] for item in items] == [2, 1, 0, -1, 3]
+    nodes = {node["child"]: (node["parent"], node["name"]) for node in dataset.taxonomy.to_pylist()}
+    assert nodes["women > shoes > boots"] == ("women > shoes", "women > shoes > boots")
+    assert nodes["women > shoes > sandals"] == ("women > shoes", "sandals")
+    assert nodes["men > hats"] == ("men", "hats")
+    assert nodes["men"] == ("all", "men")
+    assert len(nodes) == 8
+    pq.write_table(dataset.taxonomy, tmp_path / "tree.parquet")
+    assert edges.read(tmp_path / "tree.parquet").equals(dataset.taxonomy)
+
+
+def test_faults_of_categories(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("a,b,text\nwomen,shoes,x\n,hats,x\nmen,a > b,x\nall,all,x\n")
+    lines = fault(path, Columns(image=None, categories=["a", "b"])).splitlines()
+    assert "row 1 (id '1'), column 'b': a wider category is empty" in lines[0]
+    assert "row 2 (id '2'), column 'b': 'a > b' has ' > ' in it" in lines[1]
+    assert len(lines) == 3
