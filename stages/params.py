@@ -39,7 +39,8 @@ class Study(Section):
 
 
 class Columns(Section):
-    """Column names of the user's table. Images: bytes, or paths relative to `image_root`."""
+    """Column names of the user's table. Images: bytes, or paths relative to `image_root`. Categories, from the widest
+    to the narrowest: the taxonomy, and in the place of `label` the last of them."""
 
     id: str | None = None
     image: str | None = "image"
@@ -47,6 +48,13 @@ class Columns(Section):
     label: str | None = None
     split: str | None = None
     group: str | None = None
+    categories: list[str] = []
+
+    @model_validator(mode="after")
+    def one_label(self) -> "Columns":
+        if self.categories and self.label:
+            raise ValueError("categories are the label too; leave columns.label out")
+        return self
 
 
 class Arrays(Section):
@@ -111,6 +119,8 @@ class Fetch(Section):
         given = self.model_fields_set - {"source", "path", "licence"} - taken
         if given:
             raise ValueError(f"the source {self.source} does not take {', '.join(sorted(given))}; leave it out")
+        if self.columns.categories and self.taxonomy is not None:
+            raise ValueError("columns.categories are a taxonomy by themselves; leave out taxonomy or the categories")
         of_taxonomy = {"taxonomy_order"} | ({"class_names"} if self.source == "table" else set())
         if self.taxonomy is None and (idle := self.model_fields_set & of_taxonomy):
             raise ValueError(f"{', '.join(sorted(idle))} is for a taxonomy, and there is none; leave it out")
@@ -630,7 +640,8 @@ class Expected(Section):
 
 
 class Params(Section):
-    """The whole file. Every section has to be there, if only as {}: DVC tracks each by its name."""
+    """The whole file. Every section has to be there, if only as {}: DVC tracks each by its name. `stages.study` fills
+    in those that a study leaves out."""
 
     study: Study
     fetch: Fetch
@@ -661,7 +672,10 @@ class Params(Section):
         for name in self.study.methods:
             if name not in self.methods:
                 known = ", ".join(self.methods) or "none"
-                raise ValueError(f"study.methods names '{name}', which is not under methods (there: {known})")
+                raise ValueError(
+                    f"study.methods names '{name}', which is not under methods (there: {known}), nor a preset"
+                    f"{_suggest(name, [*self.methods, *presets()])}"
+                )
         for name in self.expect:
             if name not in self.methods:
                 raise ValueError(f"expect names '{name}', which is not under methods")
@@ -681,13 +695,18 @@ def load(path: Path = PARAMS) -> Params:
     """
     if not path.exists():
         raise KithError(f"{path}: no such file; choose a study with `python -m stages.study NAME`")
+    return check(parse(path.read_text(encoding="utf-8"), path), path)
+
+
+def parse(text: str, path: Path = PARAMS) -> dict[str, Any]:
+    """The sections in the text of a params file, not yet validated; `path` is for the messages."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise KithError(f"{path}: not valid YAML: {error}") from None
     if not isinstance(content, dict):
         raise KithError(f"{path}: expected sections (study, fetch, train, …) at the top level")
-    return check(content, path)
+    return content
 
 
 def check(content: dict[str, Any], path: Path = PARAMS) -> Params:
@@ -738,6 +757,8 @@ def _explain(model: type[BaseModel], error: Any, prefix: str) -> str:
         return f"{key}: no such parameter{_suggest(str(error['loc'][-1]), _keys(model, error['loc'][:-1]))}"
     given = f" (given: {error['input']!r})" if isinstance(error["input"], str | int | float) else ""
     message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "missing" and model is Params and len(error["loc"]) == 1:
+        return f"{key}: no such section; `python -m stages.study NAME` fills in what a study leaves out"
     return f"{key}: {message}{given}" if key else message
 
 

@@ -1,4 +1,5 @@
-"""Choose a study: check studies/NAME.yaml and copy it onto params.yaml; without a name, list the studies."""
+"""Choose a study: check studies/NAME.yaml, fill in what it leaves out, and copy it onto params.yaml; without a name,
+list the studies."""
 
 import argparse
 import sys
@@ -13,28 +14,51 @@ from workflow.dag import Dag
 
 STUDIES = Path("studies")
 DEFINITION = Path("dvc.yaml")
+NEEDED = ("study", "fetch", "train")  # sections that have parameters without a default
+# Parameters that dvc.yaml reads by name.
+READ: dict[str, tuple[type[params.Section], str]] = {
+    "study": (params.Study, "seeds"),
+    "train": (params.Train, "threads"),
+}
 
 
 def choose(name: str, changes: list[str], target: Path = params.PARAMS) -> None:
     """Write the study `name` to `target`, as it stands or with `changes` ("train.epochs=3", values in YAML).
 
-    Comments stay where nothing is changed; with changes, those at the head do.
-    Raises KithError for an unknown study, a value that the schema refuses, and a section that dvc.yaml reads
-    and the study lacks.
+    What the study leaves out is filled in (see `complete`). Without changes its comments stay, with them those at the
+    head do. Raises KithError for an unknown study, and for a value that the schema refuses.
     """
     source = STUDIES / f"{name}.yaml"
     if not source.is_file():
         raise KithError(f"no study '{name}'; there are:\n{listing()}")
     text = source.read_text(encoding="utf-8")
-    content = yaml.safe_load(text)
+    content = _without_gaps(params.parse(text, source))
     for change in changes:
         _set(content, change)
+    content = complete(content)
     params.check(content, source)
-    if changes:
-        text = _head(text) + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
+    written = text if changes else _filled_in(text, content)
+    if not _says(written, content):
+        written = _head(text) + _dump(content)
     with files.replacing(target) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(written, encoding="utf-8")
         _check_sections(temporary, source)
+
+
+def complete(content: dict[str, Any]) -> dict[str, Any]:
+    """A study with all that dvc.yaml reads: sections left out or empty are {}, presets that study.methods names stand
+    under methods, and READ have their defaults. What is wrong stays as it is, for the schema to say."""
+    filled = _without_gaps(content)
+    filled |= {name: {} for name in params.Params.model_fields if name not in filled and name not in NEEDED}
+    for name, (model, key) in READ.items():
+        if isinstance(section := filled.get(name), dict):
+            filled[name] = {key: model.model_fields[key].default} | section
+    study, methods = filled.get("study"), filled["methods"]
+    named = study.get("methods") if isinstance(study, dict) else None
+    if isinstance(named, list) and isinstance(methods, dict):
+        known = [name for name in named if isinstance(name, str) and name in params.presets()]
+        filled["methods"] = methods | {name: {} for name in known if name not in methods}
+    return filled
 
 
 def listing() -> str:
@@ -49,6 +73,49 @@ def _head(text: str) -> str:
     lines = text.splitlines(keepends=True)
     end = next((i for i, line in enumerate(lines) if not line.startswith("#")), len(lines))
     return "".join(lines[:end])
+
+
+def _without_gaps(content: dict[str, Any]) -> dict[str, Any]:
+    return {name: {} if section is None else section for name, section in content.items()}
+
+
+def _filled_in(text: str, content: dict[str, Any]) -> str:
+    """The YAML `text` with the sections, and the parameters in them, that `content` has more; comments stay."""
+    sections = {key.value: node for key, node in yaml.compose(text).value}  # type: ignore[union-attr]
+    places = []
+    for name, section in content.items():
+        node = sections.get(name)
+        if isinstance(node, yaml.MappingNode):
+            there = {key.value for key, _ in node.value}
+            added = {key: value for key, value in section.items() if key not in there}
+            gap = ", " if node.flow_style else "\n" + " " * node.start_mark.column
+            new = "".join(f"{key}: {_flow(value)}{gap}" for key, value in added.items())
+            start = node.start_mark.index + bool(node.flow_style)
+            places.append((start, start, new))
+        elif node is not None and section == {}:
+            places.append((node.start_mark.index, node.end_mark.index, " {}"))
+    for start, end, new in sorted(places, reverse=True):
+        text = text[:start] + new + text[end:]
+    rest = "".join(f"{name}: {_flow(value)}\n" for name, value in content.items() if name not in sections)
+    return f"{text.rstrip()}\n\n# Defaults, which the study leaves out.\n{rest}" if rest else text
+
+
+def _says(text: str, content: dict[str, Any]) -> bool:
+    """Whether the YAML `text` says `content`, which insertions into it may have spoilt (anchors, tags)."""
+    try:
+        return yaml.safe_load(text) == content
+    except yaml.YAMLError:
+        return False
+
+
+def _flow(value: Any) -> str:
+    return (
+        yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000).removesuffix("...\n").strip()
+    )
+
+
+def _dump(content: dict[str, Any]) -> str:
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=110)
 
 
 def _set(content: dict[str, Any], change: str) -> None:

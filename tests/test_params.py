@@ -8,6 +8,7 @@ import yaml
 from kith.data.classes.sources import SOURCES
 from kith.errors import KithError
 from stages import params
+from stages.study import complete
 
 ROOT = Path(__file__).resolve().parent.parent
 CONTENT = yaml.safe_load((ROOT / "params.yaml").read_text())
@@ -25,7 +26,7 @@ def changed(path: str, value) -> dict:
 
 @pytest.mark.parametrize("study", sorted((ROOT / "studies").glob("*.yaml")), ids=lambda path: path.stem)
 def test_ready_made_studies_are_valid(study):
-    loaded = params.load(study)
+    loaded = params.check(complete(params.parse(study.read_text())))
     assert loaded.study.name
     assert study.read_text().startswith("# Study:")
 
@@ -46,6 +47,7 @@ def test_every_preset_is_a_method():
         ("train.lr", -1, "train.lr: Input should be greater than 0 (given: -1)"),
         ("train.lr", "fast", "train.lr: Input should be a valid number"),
         ("study.methods", ["nope"], "study.methods names 'nope', which is not under methods"),
+        ("study.methods", ["vsep"], "nor a preset; did you mean 'vsepp'?"),
         ("methods.infonce", {"preset": "info_nc"}, "methods.infonce.preset: no preset 'info_nc'"),
         ("methods.own", {}, "methods.own.losses: Field required"),
         ("methods.own", {"losses": {}}, "methods.own.losses: name at least one of info_nce"),
@@ -83,6 +85,24 @@ def test_sources_of_labelled_pictures_are_those_of_the_library():
     for name, source in SOURCES.items():
         params.Fetch(source=name, path="x", **dict.fromkeys(source.options & {"class_names", "taxonomy"}, "y"))
         assert source.options <= set(params.Fetch.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("columns", "more", "message"),
+    [
+        ({"label": "a", "categories": ["b"]}, {}, "fetch.columns: categories are the label too"),
+        ({"categories": ["b"]}, {"taxonomy": "x.csv"}, "fetch: columns.categories are a taxonomy by themselves"),
+    ],
+)
+def test_categories_are_label_and_taxonomy(columns, more, message):
+    with pytest.raises(KithError, match=message):
+        params.check(changed("fetch", {"source": "table", "path": "x", "columns": columns, **more}))
+
+
+def test_a_section_that_is_missing_is_named_with_what_to_do():
+    content = {name: section for name, section in CONTENT.items() if name != "neighbors"}
+    with pytest.raises(KithError, match=r"neighbors: no such section; `python -m stages.study NAME` fills in"):
+        params.check(content)
 
 
 def test_files_that_are_no_params(tmp_path):

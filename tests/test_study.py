@@ -59,12 +59,86 @@ def test_what_is_wrong_leaves_params_alone(target, name, changes, message):
     assert [path.name for path in target.parent.iterdir() if path.name.endswith(".part")] == []
 
 
-def test_a_section_that_dvc_reads_may_not_be_missing(target):
-    path = study.STUDIES / "another.yaml"
-    path.write_text(path.read_text().replace("expect: {}", ""))
-    with pytest.raises(KithError, match="expect"):
-        study.choose("another", [], target)
+SHORT = """\
+# Study: shop. Short.
+study: {name: shop, methods: [infonce, hierarchy_ce]}  # two of them
+fetch:
+  source: table
+  path: products.parquet
+  columns: {id: sku, image: photo, texts: [title], label: category}
+  taxonomy: categories.csv
+prepare: {image: {size: 64}}
+text:  # of the titles
+methods:
+  # a change
+  infonce: {train: {lr: 0.002}}
+train:
+  epochs: 10  # few
+"""
+
+
+def test_what_a_short_study_leaves_out_is_filled_in(target):
+    (study.STUDIES / "shop.yaml").write_text(SHORT)
+    study.choose("shop", [], target)
+    chosen, text = params.load(target), target.read_text()
+    assert set(yaml.safe_load(text)) == set(params.Params.model_fields)
+    assert (chosen.study.seeds, chosen.train.threads) == ([0], params.Train(epochs=1).threads)
+    assert chosen.methods == {"infonce": {"train": {"lr": 0.002}}, "hierarchy_ce": {}}
+    for comment in ("# Study: shop. Short.", "  # two of them", "  # of the titles", "  # a change", "  # few"):
+        assert comment in text
+    lines = text.splitlines()
+    assert [line for line in SHORT.splitlines() if line not in lines] == [
+        "study: {name: shop, methods: [infonce, hierarchy_ce]}  # two of them",
+        "text:  # of the titles",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SHORT.replace("methods:\n  # a change\n  infonce: {train: {lr: 0.002}}\n", ""),
+        SHORT.replace("methods:\n  # a change\n  infonce: {train: {lr: 0.002}}\n", "methods: {}\n"),
+        SHORT.replace("train:\n  epochs", "train: &shared\n  epochs"),
+        SHORT.replace("text:  # of the titles\n", "text: ~\n").rstrip(),
+    ],
+)
+def test_a_short_study_may_be_written_in_many_ways(target, text):
+    (study.STUDIES / "shop.yaml").write_text(text)
+    study.choose("shop", [], target)
+    assert params.load(target).study.methods == ["infonce", "hierarchy_ce"]
+    assert target.read_text().startswith("# Study: shop. Short.")
+
+
+def test_a_short_study_with_changes(target):
+    (study.STUDIES / "shop.yaml").write_text(SHORT)
+    study.choose("shop", ["study.methods=[vsepp]", "text.backend=tfidf", "neighbors.k=3"], target)
+    chosen = params.load(target)
+    assert (chosen.text.backend, chosen.neighbors.k, list(chosen.methods)) == ("tfidf", 3, ["infonce", "vsepp"])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("[infonce, hierarchy_ce]", "[infonec]", "nor a preset; did you mean 'infonce'"),
+        ("[infonce, hierarchy_ce]", "infonce", "study.methods: Input should be a valid list"),
+        ("study:", "stud:", "study: no such section"),
+        ("train:\n  epochs: 10  # few", "", "train: no such section"),
+        ("epochs: 10", "epoch: 10", "did you mean 'epochs'"),
+        ("prepare: {image", "prepare: {image: {size: 2}, imag", "prepare.image.size"),
+    ],
+)
+def test_faults_of_a_short_study(target, before, after, message):
+    (study.STUDIES / "shop.yaml").write_text(SHORT.replace(before, after, 1))
+    with pytest.raises(KithError, match=message) as error:
+        study.choose("shop", [], target)
+    assert str(error.value).startswith(f"{study.STUDIES / 'shop.yaml'}: ")
     assert target.read_text() == "old: true\n"
+
+
+def test_files_that_are_no_studies(target):
+    (study.STUDIES / "list.yaml").write_text("- 1\n")
+    with pytest.raises(KithError, match=r"list.yaml: expected sections"):
+        study.choose("list", [], target)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "studies").glob("*.yaml")), ids=lambda path: path.stem)
