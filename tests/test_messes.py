@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from kith.data import edges, table
+from kith.data import edges, readers, table
 from kith.data.rows import Columns
 from kith.data.store import ImageWriter
 from kith.errors import KithError
@@ -331,6 +331,16 @@ def test_parquet_with_columns_of_every_kind(tmp_path):
     assert len(images) == 1
     message = fault(tmp_path / "t.parquet", Columns(id="key", texts=["image"]))
     assert "column 'image': is of type dict; texts are strings" in message
+
+
+def test_a_row_group_is_not_held_as_a_whole(tmp_path):
+    random = np.random.default_rng(0)
+    pictures = [random.bytes(50_000) for _ in range(1000)]
+    pq.write_table(pa.table({"image": pictures}), tmp_path / "t.parquet")
+    del pictures
+    before = pa.total_allocated_bytes()
+    most = max(pa.total_allocated_bytes() - before for _ in readers.batches(tmp_path / "t.parquet", ["image"]))
+    assert most < 20_000_000
 
 
 def test_damaged_files(tmp_path):
