@@ -336,7 +336,7 @@ def test_parquet_with_columns_of_every_kind(tmp_path):
 def test_a_row_group_is_not_held_as_a_whole(tmp_path):
     random = np.random.default_rng(0)
     pictures = [random.bytes(50_000) for _ in range(1000)]
-    pq.write_table(pa.table({"image": pictures}), tmp_path / "t.parquet")
+    pq.write_table(pa.table({"image": pictures}), tmp_path / "t.parquet", write_batch_size=20)
     del pictures
     before = pa.total_allocated_bytes()
     most = max(pa.total_allocated_bytes() - before for _ in readers.batches(tmp_path / "t.parquet", ["image"]))
