@@ -1,17 +1,23 @@
-"""Pin the raw data: copy the fonts, or note what the user's table, arrays or pictures are."""
+"""Pin the raw data: copy the fonts, or note what the user's table, arrays or pictures are; download them first, if that
+is wanted."""
 
 import hashlib
 import shutil
+import sys
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from kith.data import edges, readers, table
 from kith.data.arrays import Arrays
+from kith.data.captions import sources as captions
 from kith.data.classes import names, sources
+from kith.data.classes.sources import digest_of
+from kith.data.registry import RECIPES
 from kith.data.rows import Columns
 from kith.errors import KithError
 from stages import cli, files, params
+from stages.download import bring, origin
 
 FONTS = "fonts"
 
@@ -19,15 +25,19 @@ FONTS = "fonts"
 def main(*, out: Path) -> None:
     """Write source.json, which says what the data are, into a directory; fonts are copied beside it."""
     fetch = params.load().fetch
+    if fetch.labelled or fetch.captioned or fetch.source in RECIPES:
+        bring(fetch)
     with files.replacing(out) as folder:
         folder.mkdir()
         if fetch.source == "glyphs":
             source = _glyphs(folder / FONTS)
         elif fetch.source == "table":
             source = _table(fetch)
+        elif fetch.labelled:
+            source = _labelled(fetch)
         else:
-            source = _labelled(fetch) if fetch.labelled else _arrays(fetch)
-        files.write_json(folder / "source.json", {"source": fetch.source, **source})
+            source = _captioned(fetch) if fetch.captioned else _arrays(fetch)
+        files.write_json(folder / "source.json", {"source": fetch.source, **source, **origin(fetch)})
 
 
 def _glyphs(folder: Path) -> dict[str, Any]:
@@ -88,6 +98,27 @@ def _labelled(fetch: params.Fetch) -> dict[str, Any]:
         "rows": len(sources.listing(fetch.source, fetch.path, fetch.model_dump()).entries),
         "licence": fetch.licence,
         **_classes(fetch),
+    }
+
+
+def _captioned(fetch: params.Fetch) -> dict[str, Any]:
+    """Check the lists of pictures and captions, and hash them; they stay where they are."""
+    digest, size = captions.digest(fetch.source, fetch.path)
+    found = captions.listing(fetch.source, fetch.path, fetch.model_dump())
+    for what, count in found.left_out.items():
+        print(f"fetch: left out: {count:,} {what}", file=sys.stderr)
+    elsewhere = {}
+    if fetch.image_root is not None:
+        pictures, more = digest_of(fetch.image_root, ())
+        elsewhere = {"image_root": {"path": fetch.image_root.as_posix(), "sha256": pictures, "bytes": more}}
+    return {
+        "path": fetch.path.as_posix(),
+        "sha256": digest,
+        "bytes": size,
+        "rows": len(found.entries),
+        "left_out": dict(found.left_out),
+        "licence": fetch.licence,
+        **elsewhere,
     }
 
 

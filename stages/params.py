@@ -74,6 +74,9 @@ Labelled = Literal[
     "cifar10", "cifar100", "image_folder", "image_lists", "ilsvrc", "cub", "nab", "cars", "flowers102",
     "inat2018", "inat2019", "mit67", "ucmerced", "resisc45",
 ]  # fmt: skip
+Captioned = Literal[
+    "flickr8k", "flickr30k", "coco2014", "coco2017", "politics", "goodnews", "conceptual_captions"
+]  # fmt: skip
 TAKEN = {
     "table": frozenset({"columns", "image_root", "splits", "taxonomy", "taxonomy_order", "class_names"}),
     "arrays": frozenset({"arrays"}),
@@ -83,13 +86,18 @@ TAKEN = {
 class Fetch(Section):
     """Where the data come from: `glyphs` draws them, `table` reads a Parquet, CSV or JSONL file of pictures and
     texts; `arrays`, `iapr_tc12` and `audio_score` read an .npz file, a folder of .npy files, or list columns of a
-    Parquet file; the others are labelled pictures in their official layouts (kith.data.classes).
+    Parquet file; the others are labelled pictures (kith.data.classes) and pictures with captions
+    (kith.data.captions) in their official layouts.
+
+    download: where there is nothing at `path`, get the data set from its publisher, if kith.data.registry knows where
+    it is, into `downloads`, and unpack it to `path`; offline: only from files that are in `downloads` already.
 
     taxonomy: a file of edges, with ids in the order that taxonomy_order says. class_names: a file of ids and
     readable names. train_per_class: that many training pictures of each class. variant: half of the classes of
-    CIFAR-100. supercategory: that part of iNaturalist."""
+    CIFAR-100. supercategory: that part of iNaturalist. image_root: where pictures lie, if not where the data set has
+    them. karpathy_split: whether to use Karpathy's split; by default where its file is there. text: of goodnews."""
 
-    source: Literal[Pairs, Labelled]
+    source: Literal[Pairs, Labelled, Captioned]
     path: Path
     columns: Columns = Columns()
     arrays: Arrays = Arrays()
@@ -101,22 +109,26 @@ class Fetch(Section):
     train_per_class: Positive | None = None
     variant: Literal["a", "b", "b-consec"] | None = None
     supercategory: str | None = None
+    karpathy_split: bool | None = None
+    text: Literal["caption", "article", "headline"] = "caption"
     licence: str = "not stated"
+    download: bool = False
+    offline: bool = False
+    downloads: Path = Path("data/downloads")
 
     @property
     def labelled(self) -> bool:
         """Whether it is a source of pictures and labels without texts."""
         return self.source in get_args(Labelled)
 
+    @property
+    def captioned(self) -> bool:
+        """Whether it is a source of pictures and captions in the layout of a data set."""
+        return self.source in get_args(Captioned)
+
     @model_validator(mode="after")
     def fits_source(self) -> "Fetch":
-        if self.labelled:
-            from kith.data.classes.sources import SOURCES
-
-            taken = SOURCES[self.source].options
-        else:
-            taken = TAKEN.get(self.source, frozenset())
-        given = self.model_fields_set - {"source", "path", "licence"} - taken
+        given = self.model_fields_set - {"source", "path", "licence"} - _taken(self)
         if given:
             raise ValueError(f"the source {self.source} does not take {', '.join(sorted(given))}; leave it out")
         if self.columns.categories and self.taxonomy is not None:
@@ -125,6 +137,18 @@ class Fetch(Section):
         if self.taxonomy is None and (idle := self.model_fields_set & of_taxonomy):
             raise ValueError(f"{', '.join(sorted(idle))} is for a taxonomy, and there is none; leave it out")
         return self
+
+
+def _taken(fetch: Fetch) -> frozenset[str]:
+    """The parameters, beside those that all take, that the source takes."""
+    from kith.data.captions.sources import SOURCES as CAPTIONED
+    from kith.data.classes.sources import SOURCES as LABELLED
+    from kith.data.registry import RECIPES
+
+    own = TAKEN.get(fetch.source, frozenset())
+    if fetch.labelled or fetch.captioned:
+        own = (LABELLED[fetch.source] if fetch.labelled else CAPTIONED[fetch.source]).options
+    return own | ({"download", "offline", "downloads"} if fetch.source in RECIPES else frozenset())
 
 
 class Image(Section):

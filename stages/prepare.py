@@ -12,6 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kith.data import arrays, items, splits, table
+from kith.data.captions import assemble as captioned
+from kith.data.captions import sources as captions
 from kith.data.classes import assemble, sources
 from kith.data.items import Dataset
 from kith.data.problems import Problems
@@ -35,7 +37,7 @@ def main(*, raw: Path, out: Path) -> None:
     source = _source(raw)
     with files.replacing(out) as folder:
         folder.mkdir()
-        if settings.fetch.source in ("glyphs", "table") or settings.fetch.labelled:
+        if settings.fetch.source in ("glyphs", "table") or settings.fetch.labelled or settings.fetch.captioned:
             image = settings.prepare.image
             with ImageWriter(folder / "images.npy", image.size, image.mode) as pictures:
                 dataset = _drawn(_build(raw, source, settings, pictures), settings.prepare)
@@ -83,9 +85,12 @@ def _build(raw: Path, source: dict[str, Any], settings: params.Params, pictures:
     _check_pinned(source, fetch)
     options: dict[str, Any] = {
         **{"fit": prepare.image.fit, "val": prepare.val, "test": prepare.test, "seed": prepare.seed},
-        **{"skip": prepare.skip, "taxonomy": fetch.taxonomy, "taxonomy_order": fetch.taxonomy_order},
-        "class_names": fetch.class_names,
+        "skip": prepare.skip,
     }
+    if fetch.captioned:
+        told = captions.listing(fetch.source, fetch.path, fetch.model_dump())
+        return captioned.build(fetch.path, told, pictures, split_names=fetch.splits, **options)
+    options |= {"taxonomy": fetch.taxonomy, "taxonomy_order": fetch.taxonomy_order, "class_names": fetch.class_names}
     if fetch.labelled:
         listing = sources.listing(fetch.source, fetch.path, fetch.model_dump())
         return assemble.build(fetch.path, listing, pictures, train_per_class=fetch.train_per_class, **options)
@@ -97,15 +102,22 @@ def _check_pinned(source: dict[str, Any], fetch: params.Fetch) -> None:
     """Raise KithError unless the files are those that the fetch stage saw."""
     for path, known in [
         (fetch.path, source),
+        (fetch.image_root if fetch.captioned else None, source.get("image_root")),
         (fetch.taxonomy, source.get("taxonomy")),
         (fetch.class_names, source.get("class_names")),
     ]:
         if path is None:
             continue
-        of_source = fetch.labelled and path == fetch.path
-        found = sources.digest(fetch.source, path)[0] if of_source else files.sha256(path)
+        found = _digest(path, fetch)
         if known is None or found != known["sha256"]:
             raise KithError(f"{path}: is not what the fetch stage saw; run the fetch stage again")
+
+
+def _digest(path: Path, fetch: params.Fetch) -> str:
+    """The checksum of a file that fetch names, of the data set, or of the folder of its pictures."""
+    if fetch.captioned:
+        return captions.digest(fetch.source, path)[0] if path == fetch.path else sources.digest_of(path, ())[0]
+    return sources.digest(fetch.source, path)[0] if fetch.labelled and path == fetch.path else files.sha256(path)
 
 
 def _check_source(raw: Path, source: dict[str, Any], fetch: params.Fetch) -> None:
@@ -165,7 +177,7 @@ def _glyphs(raw: Path, prepare: params.Prepare, pictures: ImageWriter) -> Datase
 def _name(fetch: params.Fetch) -> str:
     if fetch.labelled:
         return sources.name(fetch.source, fetch.path, fetch.model_dump())
-    return fetch.source if fetch.source in NAMED else fetch.path.stem
+    return fetch.source if fetch.source in NAMED or fetch.captioned else fetch.path.stem
 
 
 def _describe(dataset: Dataset, source: dict[str, Any], folder: Path, views: dict[str, Any]) -> dict[str, Any]:

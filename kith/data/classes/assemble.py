@@ -1,9 +1,10 @@
 """From a listing to items: splits, labels, names, and the pictures decoded one after the other."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -63,7 +64,7 @@ def build(
     chosen = _chosen(listing.entries, labels, split, train_per_class, seed)
     problems = Problems(str(path), skip)
     loader = Loader(path / listing.root, pictures.shape[0], pictures.mode, fit)
-    stored = list(_store(listing, chosen, loader, pictures, problems))
+    stored = list(store(listing, chosen, loader, pictures, problems))
     index = np.array([i for i, _ in stored], dtype=np.int64)
     ids = [listing.entries[i].id for i, _ in stored]
     columns = {
@@ -110,8 +111,18 @@ def _chosen(
     return np.flatnonzero(kept).tolist()
 
 
-def _store(
-    listing: Listing, chosen: list[int], loader: Loader, pictures: ImageWriter, problems: Problems
+class Listed(Protocol):
+    """A listing of any kind of entries, which have an id and a place."""
+
+    @property
+    def entries(self) -> Sequence[Any]: ...
+
+    @property
+    def load(self) -> Callable[[Iterable[Any]], Iterator[Any]]: ...
+
+
+def store(
+    listing: Listed, chosen: list[int], loader: Loader, pictures: ImageWriter, problems: Problems
 ) -> Iterator[tuple[int, int]]:
     """(entry, row of its picture) of all that can be used; few pictures are in memory at a time."""
     raw = zip(chosen, listing.load(listing.entries[i] for i in chosen), strict=True)

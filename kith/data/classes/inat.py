@@ -1,12 +1,12 @@
 """iNaturalist 2018 and 2019: COCO-style JSON. Van Horn et al., "The iNaturalist Species Classification and
 Detection Dataset", CVPR 2018."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from kith.data.classes.listing import Entry, Listing
+from kith.data.jsonfiles import field, lists, read
 from kith.errors import KithError
 
 
@@ -29,7 +29,7 @@ def _listing(path: Path, year: int, wanted: str | None) -> Listing:
     names: dict[str, str] = {}
     entries, seen = [], set[str]()
     for part, split in ((f"train{year}.json", "train"), (f"val{year}.json", "test")):
-        content = _load(path / part, "images", "annotations", "categories")
+        content = lists(path / part, "images", "annotations", "categories")
         own = _categories(path / part, content["categories"])
         known = {key: each | extra.get(key, {}) for key, each in own.items()}
         names |= {key: str(each["name"]) for key, each in known.items() if "name" in each}
@@ -50,23 +50,23 @@ def _extra(file: Path) -> dict[str, Category]:
     """What categories.json adds, where it is there: the real names, which the competition kept back."""
     if not file.is_file():
         return {}
-    content = _json(file)
+    content = read(file)
     if not isinstance(content, list):
         raise KithError(f"{file}: is not a list of categories")
     return _categories(file, content)
 
 
 def _categories(file: Path, found: list[Category]) -> dict[str, Category]:
-    return {str(_field(file, "categories", row, each, "id")): each for row, each in enumerate(found)}
+    return {str(field(file, "categories", row, each, "id")): each for row, each in enumerate(found)}
 
 
 def _entries(
     file: Path, content: dict[str, Any], split: str, known: dict[str, Category]
 ) -> Iterator[tuple[Entry, Category]]:
-    images = {_field(file, "images", row, each, "id"): (row, each) for row, each in enumerate(content["images"])}
+    images = {field(file, "images", row, each, "id"): (row, each) for row, each in enumerate(content["images"])}
     category_of: dict[Any, str] = {}
     for row, each in enumerate(content["annotations"]):
-        image, category = (_field(file, "annotations", row, each, name) for name in ("image_id", "category_id"))
+        image, category = (field(file, "annotations", row, each, name) for name in ("image_id", "category_id"))
         if image not in images:
             raise KithError(f"{file}: annotations: row {row}: no image has the image_id {image!r}")
         if str(category) not in known:
@@ -76,31 +76,6 @@ def _entries(
     for image, (row, each) in images.items():
         if image not in category_of:
             raise KithError(f"{file}: images: row {row}: no annotation has the image_id {image!r}; add it")
-        name = _field(file, "images", row, each, "file_name")
+        name = field(file, "images", row, each, "file_name")
         node = category_of[image]
         yield Entry(str(name), split, node, str(name), f"{file.name}, images, row {row}"), known[node]
-
-
-def _field(file: Path, table: str, row: int, each: Any, name: str) -> Any:
-    if not isinstance(each, dict) or name not in each:
-        raise KithError(f"{file}: {table}: row {row}: no '{name}'")
-    if not isinstance(each[name], str | int):
-        raise KithError(f"{file}: {table}: row {row}: '{name}' is {each[name]!r}, not an id or a name")
-    return each[name]
-
-
-def _load(file: Path, *lists: str) -> dict[str, Any]:
-    content = _json(file)
-    for name in lists:
-        if not isinstance(content, dict) or not isinstance(content.get(name), list):
-            raise KithError(f"{file}: no list '{name}'")
-    return content
-
-
-def _json(file: Path) -> Any:
-    try:
-        return json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise KithError(f"{file}: cannot be opened ({error.strerror}); mend fetch.path, or add the file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise KithError(f"{file}: not valid JSON: {error}") from None

@@ -3,7 +3,7 @@
 import hashlib
 import inspect
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -59,8 +59,13 @@ def listing(source: str, path: Path, options: Mapping[str, Any]) -> Listing:
 
 
 def digest(source: str, path: Path) -> tuple[str, int]:
+    """See `digest_of`; the source says which files list what there is."""
+    return digest_of(path, SOURCES[source].lists)
+
+
+def digest_of(path: Path, lists: Sequence[str]) -> tuple[str, int]:
     """(SHA-256, bytes) of the file at `path`, or of the folder: names and sizes of all files in it that are not
-    hidden, and the contents of those that list what there is. Pictures themselves are not read."""
+    hidden, and the contents of those whose names fit a pattern of `lists`. Pictures themselves are not read."""
     if path.is_file():
         return _sha256(path), path.stat().st_size
     if not path.is_dir():
@@ -68,7 +73,7 @@ def digest(source: str, path: Path) -> tuple[str, int]:
     total, size = hashlib.sha256(), 0
     try:
         for file in _files(path):
-            listed = any(fnmatch(file.name, pattern) for pattern in SOURCES[source].lists)
+            listed = any(fnmatch(file.name, pattern) for pattern in lists)
             length, content = file.stat().st_size, _sha256(file) if listed else ""
             named = file.relative_to(path).as_posix().encode(errors="surrogateescape")
             total.update(named + f"\n{length}\n{content}\n".encode())

@@ -1,0 +1,1 @@
+"""Pictures with captions or articles in the layouts in which they are published."""

@@ -1,0 +1,142 @@
+"""News: pictures with the articles or captions they were published with, as in Thomas and Kovashka, "Preserving
+Semantic Neighborhoods for Robust Cross-modal Retrieval", ECCV 2020."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kith.data.captions.listing import Entry, Listing, first_there, picture_folder
+from kith.data.classes import unpickle
+from kith.data.classes.cifar import DAMAGED
+from kith.data.jsonfiles import read
+from kith.errors import KithError
+
+SIDES = ("left", "right")
+
+
+def politics(path: Path, *, image_root: Path | None = None) -> Listing:
+    """complete_db.pickle or complete_db.json: {"left" or "right": {issue: [{"local_path", "content_text"}, …]}}, maybe
+    splits.json: {local_path: split}.
+
+    Thomas and Kovashka, "Predicting the Politics of an Image Using Webly Supervised Data", NeurIPS 2019. Of the
+    layout, the file's name and its levels are those that programs which read it use; that paths are relative to
+    `image_root` (by default `path`) is assumed. splits.json is Kith's own: without it, articles are split by chance.
+    A leading "./" of paths is dropped. The side is the label. Pictures of the same article are one group, whatever
+    issue it is filed under; a picture filed twice is one item, and the other is counted. Nothing in the pickle is run.
+    """
+    file = first_there(path, "complete_db.pickle", "complete_db.json")
+    content = _unpickled(file) if file.suffix == ".pickle" else read(file)
+    splits = _splits(path / "splits.json")
+    entries: dict[str, Entry] = {}
+    article: dict[str, str] = {}
+    again = 0
+    for place, side, item in _items(file, content):
+        image, text = (_text(file, place, item, name) for name in ("local_path", "content_text"))
+        image = image.removeprefix("./")
+        if image in entries:
+            if entries[image].label != side:
+                raise KithError(f"{file}: {place}: '{image}' is {side} here and {entries[image].label} before")
+            again += 1
+            continue
+        group = "" if splits else article.setdefault(text, image)
+        if splits and image not in splits:
+            raise KithError(f"{path / 'splits.json'}: no split of '{image}'; add it")
+        entries[image] = Entry(image, splits.get(image, ""), [text], image, f"{file.name}, {place}", group, side)
+    root = picture_folder(path, image_root, ".")
+    return Listing(list(entries.values()), root, {"pictures filed again": again} if again else {})
+
+
+def goodnews(path: Path, *, image_root: Path | None = None, text: str = "caption") -> Listing:
+    """captioning_dataset.json (or article+caption.json): {article: {"images": {number: caption}, "article",
+    "headline": {"main"}}}, img_splits.json: {"<article>_<number>": split}, and resized/<article>_<number>.jpg.
+
+    Biten et al., "Good News, Everyone!", CVPR 2019. `text`: the caption, the article or the headline. news_dataset.json
+    of that release, which holds captions in other words, is not read. Pictures that img_splits.json does not name are
+    left out; without it, articles are split by chance.
+    """
+    file = first_there(path, "captioning_dataset.json", "article+caption.json", "article_caption.json")
+    splits = _splits(path / "img_splits.json")
+    content = read(file)
+    if not isinstance(content, dict):
+        raise KithError(f"{file}: expected an object of articles by their ids")
+    entries, unlisted = [], 0
+    for key, each in content.items():
+        images = each.get("images") if isinstance(each, dict) else None
+        if not isinstance(images, dict):
+            raise KithError(f"{file}: article '{key}': no object 'images' of captions by their numbers")
+        for number, caption in images.items():
+            name = f"{key}_{number}"
+            if splits and name not in splits:
+                unlisted += 1
+                continue
+            told = caption if text == "caption" else _of_article(file, key, each, text)
+            place = f"{file.name}, article '{key}', image '{number}'"
+            entries.append(Entry(name, splits.get(name, ""), [told], f"{name}.jpg", place, "" if splits else key))
+    root = picture_folder(path, image_root, "resized", "images")
+    return Listing(entries, root, {"pictures in no split": unlisted} if unlisted else {})
+
+
+def _of_article(file: Path, key: str, each: dict[str, Any], text: str) -> Any:
+    """What field of the article it is; None where it is empty."""
+    value = each.get(text)
+    if text == "headline" and isinstance(value, dict):
+        value = value.get("main")
+    if value is not None and not isinstance(value, str):
+        raise KithError(f"{file}: article '{key}': '{text}' is not a text")
+    return value
+
+
+def _splits(file: Path) -> dict[str, str]:
+    """{picture: split}; empty where there is no such file."""
+    if not file.is_file():
+        return {}
+    content = read(file)
+    if not isinstance(content, dict) or not content:
+        raise KithError(f"{file}: expected an object {{picture: split}}")
+    for key, value in content.items():
+        if not isinstance(value, str):
+            raise KithError(f"{file}: '{key}': the split is {value!r}, not a name")
+    return content
+
+
+def _items(file: Path, content: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """(place, side, item) of all items."""
+    if not isinstance(content, dict) or set(content) - set(SIDES) or not content:
+        told = ", ".join(map(str, content)) if isinstance(content, dict) else type(content).__name__
+        raise KithError(f"{file}: expected an object with 'left' and 'right', found {told or 'nothing'}")
+    for side, issues in content.items():
+        if not isinstance(issues, dict):
+            raise KithError(f"{file}: '{side}': expected an object of issues")
+        for issue, items in issues.items():
+            if not isinstance(items, list):
+                raise KithError(f"{file}: '{side}', issue '{issue}': expected a list of items")
+            for row, item in enumerate(items):
+                place = f"'{side}', issue '{issue}', row {row}"
+                if not isinstance(item, dict):
+                    raise KithError(f"{file}: {place}: expected an object with local_path and content_text")
+                yield place, side, item
+
+
+def _text(file: Path, place: str, item: dict[str, Any], name: str) -> str:
+    if not isinstance(item.get(name), str) or not (item[name] or name == "content_text"):
+        raise KithError(f"{file}: {place}: no text '{name}'")
+    return item[name]
+
+
+def _unpickled(file: Path) -> Any:
+    try:
+        with file.open("rb") as opened:
+            return _decoded(unpickle.load(opened))
+    except FileNotFoundError:
+        raise KithError(f"{file}: no such file; mend fetch.path, or add the file") from None
+    except DAMAGED as error:
+        raise KithError(f"{file}: cannot be read ({error or type(error).__name__})") from None
+
+
+def _decoded(value: Any) -> Any:
+    """`value` with the strings of Python 2, which come as bytes, as texts."""
+    if isinstance(value, bytes):
+        return value.decode("utf-8", errors="replace")
+    if isinstance(value, dict):
+        return {_decoded(key): _decoded(each) for key, each in value.items()}
+    return [_decoded(each) for each in value] if isinstance(value, list | tuple) else value
