@@ -13,6 +13,7 @@ $(VENV)/.installed: requirements.txt requirements-dev.txt
 	touch $@
 
 repro: setup            ## run the study in params.yaml on all cores, from whatever is already done
+	$(RUN) python -m stages.download
 	$(RUN) snakemake --cores all
 	@echo "Results: reports/*/leaderboard.md and report.html. Compare runs: make ui"
 

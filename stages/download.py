@@ -37,8 +37,7 @@ def origin(fetch: params.Fetch) -> dict[str, Any]:
     record = files.read_json(note) if note.is_file() else {}
     if record.get("path") != fetch.path.as_posix():
         return {}
-    licence = fetch.licence if "licence" in fetch.model_fields_set else record["licence"]
-    return {"licence": licence, "home": record["home"], "downloaded": record["files"]}
+    return {"home": record["home"], "downloaded": record["files"]}
 
 
 def _note(fetch: params.Fetch) -> Path:

@@ -83,7 +83,7 @@ def _table(fetch: params.Fetch) -> dict[str, Any]:
         "sha256": files.sha256(fetch.path),
         "bytes": fetch.path.stat().st_size,
         "rows": rows,
-        "licence": fetch.licence,
+        "licence": fetch.terms,
         **_classes(fetch),
     }
 
@@ -96,7 +96,7 @@ def _labelled(fetch: params.Fetch) -> dict[str, Any]:
         "sha256": digest,
         "bytes": size,
         "rows": len(sources.listing(fetch.source, fetch.path, fetch.model_dump()).entries),
-        "licence": fetch.licence,
+        "licence": fetch.terms,
         **_classes(fetch),
     }
 
@@ -117,7 +117,7 @@ def _captioned(fetch: params.Fetch) -> dict[str, Any]:
         "bytes": size,
         "rows": len(found.entries),
         "left_out": dict(found.left_out),
-        "licence": fetch.licence,
+        "licence": fetch.terms,
         **elsewhere,
     }
 
@@ -141,7 +141,7 @@ def _arrays(fetch: params.Fetch) -> dict[str, Any]:
         "sha256": digest(fetch.path),
         "bytes": sum(path.stat().st_size for path in _array_files(fetch.path)),
         "arrays": names,
-        "licence": fetch.licence,
+        "licence": fetch.terms,
     }
 
 

@@ -122,6 +122,14 @@ class Fetch(Section):
         return self.source in get_args(Labelled)
 
     @property
+    def terms(self) -> str:
+        """The licence, as the user states it, or else as it is known of the data set."""
+        from kith.data.registry import RECIPES
+
+        known = self.source in RECIPES and "licence" not in self.model_fields_set
+        return RECIPES[self.source].licence if known else self.licence
+
+    @property
     def captioned(self) -> bool:
         """Whether it is a source of pictures and captions in the layout of a data set."""
         return self.source in get_args(Captioned)

@@ -154,6 +154,9 @@ def main() -> None:
     except KithError as error:
         sys.exit(f"error: {error}")
     print(f"{params.PARAMS} is now the study {given.name}. Run: dvc repro   or   snakemake --cores 2")
+    fetch = params.load().fetch
+    if fetch.download and not fetch.path.exists():
+        print(f"Before that, get its data set to {fetch.path}: python -m stages.download")
 
 
 if __name__ == "__main__":

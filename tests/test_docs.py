@@ -8,6 +8,7 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from kith.data.registry import RECIPES
 from stages import params
 from stages.study import complete
 from tests.made import COLOURS, SHAPES, picture
@@ -119,3 +121,14 @@ def test_studies_of_own_data_are_valid(tmp_path, monkeypatch):
         items = pd.read_parquet("data/prepared/items.parquet")
         counts.append((len(items), items["label"].nunique(), len(pd.read_parquet("data/prepared/taxonomy.parquet"))))
     assert counts == [(192, 6, 8), (192, 6, 8)]
+
+
+def test_every_source_is_in_the_table_of_data_sets_with_its_terms():
+    lines = (DOCS / "data-sets.md").read_text(encoding="utf-8").splitlines()
+    rows = [line.split(" | ") for line in lines if line.startswith("| `")]
+    named = {name: row for row in rows for name in re.findall(r"`(\w+)`", row[0]) if name != "fetch.source"}
+    assert set(named) == {*get_args(params.Pairs), *get_args(params.Labelled), *get_args(params.Captioned)}
+    for source, recipe in RECIPES.items():
+        assert named[source][2] == recipe.licence, source
+        way = "downloaded" if recipe.files else "by hand"
+        assert re.fullmatch(rf"\[{way}[^]]*\]\({re.escape(recipe.home)}\) \|", named[source][3]), source

@@ -134,7 +134,7 @@ def test_a_data_set_that_is_there_is_not_downloaded(flickr, server):
     settle(source="flickr8k", path="mine", download=True)
     source, dataset = run()
     assert "downloaded" not in source
-    assert dataset["licence"] == "not stated"
+    assert dataset["licence"] == FLICKR
     assert not server.seen
 
 

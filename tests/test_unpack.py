@@ -109,10 +109,11 @@ def test_broken_archives(tmp_path, name, share):
         unpack(path, tmp_path / "out")
 
 
-def test_no_room_for_what_a_zip_archive_holds(tmp_path, monkeypatch):
-    path = make(tmp_path / "x.zip", {"zeros": "0" * 100_000})
+@pytest.mark.parametrize(("name", "told"), [("x.zip", "100,000 bytes"), ("x.tar", "102,400 bytes or more")])
+def test_no_room_for_what_an_archive_holds(tmp_path, monkeypatch, name, told):
+    path = make(tmp_path / name, {"zeros": "0" * 100_000})
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=99_999))
-    with pytest.raises(KithError, match="100,000 bytes are to be unpacked, and 99,999 are free"):
+    with pytest.raises(KithError, match=f"{told} are to be unpacked, and 99,999 are free"):
         unpack(path, tmp_path / "out")
 
 

@@ -43,6 +43,10 @@ def unpack(archive: Path, folder: Path, root: str = "") -> int:
 
 
 def _tar(archive: Path, folder: Path, root: str) -> Iterator[str]:
+    """The size of the content is not known beforehand; it is hardly less than the archive's."""
+    size, free = archive.stat().st_size, shutil.disk_usage(folder).free
+    if size > free:
+        raise KithError(f"{archive}: {size:,} bytes or more are to be unpacked, and {free:,} are free; make room")
     with tarfile.open(archive) as content:
         for member in content:
             if member.name.startswith("/"):
