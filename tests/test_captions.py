@@ -7,8 +7,11 @@ import shutil
 from typing import get_args
 
 import pytest
+from hypothesis import HealthCheck, event, given, settings
+from hypothesis import strategies as st
 
 from kith.data.captions import sources
+from kith.errors import KithError
 from stages import params
 from tests import made_captions as made
 from tests.made_captions import build, fault
@@ -346,6 +349,46 @@ def test_no_picture_at_all(tmp_path):
 
 
 # Together
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=[]), max_size=4),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "make", "name"),
+    [
+        ("coco2017", lambda path: made.coco(path, 2017), "annotations/captions_train2017.json"),
+        ("politics", made.politics, "complete_db.json"),
+        ("goodnews", made.goodnews, "captioning_dataset.json"),
+        ("goodnews", made.goodnews, "img_splits.json"),
+        ("coco2014", lambda path: [made.coco(path, 2014), made.coco_karpathy(path)], "dataset_coco.json"),
+    ],
+)
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_whatever_stands_in_a_file_the_user_gets_a_message(tmp_path_factory, source, make, name, data):
+    """One value, anywhere in the file, is replaced by another one."""
+    path = tmp_path_factory.mktemp("fuzz") / "mine"
+    make(path)
+    content = json.loads((path / name).read_text())
+    place = content
+    while True:
+        key = data.draw(st.sampled_from(list(place) if isinstance(place, dict) else range(len(place))))
+        if not isinstance(place[key], dict | list) or not place[key] or data.draw(st.integers(0, 3)) == 0:
+            break
+        place = place[key]
+    place[key] = data.draw(json_values)
+    (path / name).write_text(json.dumps(content))
+    try:
+        items, *_ = build(source, path)
+        assert items["texts"].map(len).min() > 0
+    except KithError as error:
+        told = str(error)
+        event("an error" if str(path) in told else pytest.fail(told))
 
 
 def test_splits_do_not_depend_on_anything_but_the_seed(tmp_path):

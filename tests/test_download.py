@@ -292,6 +292,12 @@ def test_a_stop_ends_it_and_leaves_the_part(server, tmp_path, monkeypatch):
     assert "x.bin.part" in left(tmp_path)
 
 
+def test_without_a_network(tmp_path):
+    told = fault(File("http://nowhere.invalid/x.bin"), folder=tmp_path)
+    assert "http://nowhere.invalid/x.bin: the host is not found; is there a network?" in told
+    assert told.endswith(f"put it at {tmp_path / 'x.bin'}")
+
+
 def test_names_are_unique(tmp_path):
     with pytest.raises(ValueError, match=r"several files are called x\.bin"):
         fetch([File("http://a/x.bin"), File("http://b/x.bin")], tmp_path)
