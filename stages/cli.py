@@ -16,17 +16,21 @@ def run(main: Callable[..., Any], prog: str | None = None, arguments: list[str] 
     """Parse the options that `main` declares and call it; `arguments` are by default those of the command line.
 
     Every keyword-only parameter becomes `--name`, of the annotated type (Path, str, int, float); one without a
-    default is required; a list, such as `list[Path]`, takes several values; `| None` changes nothing. A KithError
-    ends the process with its message and status 1, without a traceback (set KITH_TRACEBACK=1 to see it).
+    default is required; a list, such as `list[Path]`, takes several values, a bool is a flag, and `| None` changes
+    nothing. A KithError ends the process with its message and status 1, without a traceback (set KITH_TRACEBACK=1 to
+    see it).
     """
     prog = prog or f"python -m stages.{Path(inspect.getfile(main)).stem}"
     parser = argparse.ArgumentParser(prog=prog, description=inspect.getdoc(main))
     types = get_type_hints(main)
     for name, parameter in inspect.signature(main).parameters.items():
-        required = parameter.default is inspect.Parameter.empty
+        option, required = "--" + name.replace("_", "-"), parameter.default is inspect.Parameter.empty
+        if types[name] is bool:
+            parser.add_argument(option, action="store_true")
+            continue
         kind, many = _kind(types[name])
         parser.add_argument(
-            "--" + name.replace("_", "-"),
+            option,
             type=kind,
             nargs="+" if many else None,
             required=required,

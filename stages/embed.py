@@ -1,5 +1,10 @@
-"""Embed the pictures and texts of the held-out splits with a trained model, and predict the classes of pictures."""
+"""Embed the pictures and texts of the held-out splits with a trained model, and predict the classes of pictures.
 
+With --run the command is that of stages.predict, for pictures and texts of your own.
+"""
+
+import runpy
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +22,8 @@ def main(*, data: Path, model: Path, images: Path, texts: Path, rows: Path, scor
     """Write unit vectors of --images and --texts, the item row of each in --rows, and class --scores of pictures.
 
     --rows also says whether the vectors are meant as binary codes, which are their signs: those of the outputs.
+
+    For pictures and texts of your own take --run; `python -m stages.predict --help` lists its options.
     """
     settings = params.load()
     options = settings.embed
@@ -63,4 +70,8 @@ def embed_and_predict(
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    if any(argument.partition("=")[0] == "--run" for argument in sys.argv[1:]):
+        # By name, for it is no part of the DAG: what changes there makes no stage run again.
+        runpy.run_module("stages.predict", run_name="__main__", alter_sys=True)
+    else:
+        cli.run(main)

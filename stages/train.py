@@ -215,6 +215,7 @@ def architecture(
         "projection": options.projection.options(),
         "classes": {
             "names": list(classes["label_name"]),
+            "shown": list(classes["name"]),
             "classifier": settings.classifier,
             "targets": None if targets is None else targets.shape[1],
         }

@@ -98,3 +98,27 @@ def _own_tracking(monkeypatch):
     """No test writes to a tracking server that the developer has set, or believes itself inside DVC."""
     for name in ("MLFLOW_TRACKING_URI", "MLFLOW_RUN_ID", "DVC_ROOT", "DVC_STAGE", "DVC_EXP_NAME", "KITH_ENGINE"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def trained_study(prepared_study, tmp_path_factory) -> Path:
+    """A copy of the prepared study with a taxonomy of readable names, trained, embedded and evaluated: pictures and
+    texts (infonce), and classes with classifier and class embeddings (hierarchy_ce)."""
+    from stages import class_embedding, taxonomy, tracking
+    from tests.test_tracking import run_method
+
+    folder = tmp_path_factory.mktemp("trained") / "study"
+    shutil.copytree(prepared_study, folder)
+    params = PARAMS | {"methods": PARAMS["methods"] | {"hierarchy_ce": {}}}
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    edges = [("shape", "line"), ("shape", "box")]
+    edges += [("line" if shape in ("bar", "column", "cross") else "box", shape) for shape in SHAPES]
+    table = pd.DataFrame(edges, columns=["parent", "child"])
+    with chdir(folder), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tracking, "_available", lambda: False)
+        table.assign(name=table["child"].str.title()).to_parquet("data/prepared/taxonomy.parquet", index=False)
+        taxonomy.main(data=Path("data/prepared"), out=Path("data/taxonomy"))
+        class_embedding.main(taxonomy=Path("data/taxonomy"), text=Path("data/text"), out=Path("data/class_embedding"))
+        for method in ("infonce", "hierarchy_ce"):
+            run_method(method)
+    return folder

@@ -28,8 +28,8 @@ class DualEncoder(nn.Module):
     "head": "linear" (default), or "none" where the tower's output is the embedding, whatever `dim` says,
     "codes": whether the signs of the embeddings are meant as binary codes (default: not),
     "projection": {"kind": "unit", "learned" or "cca", and the layer's parameters},
-    "classes": {"names", "classifier": a kind of `Classifier` or None, "targets": width of the class embeddings or
-    None}, or None (default) for a model that knows no classes}.
+    "classes": {"names", "shown": readable names (default: the names), "classifier": a kind of `Classifier` or None,
+    "targets": width of the class embeddings or None}, or None (default) for a model that knows no classes}.
     targets: (classes, d) float32 class embeddings, as far as the model has any.
     Raises ValueError for a tower that does not take what its side holds, and for targets of another width.
     """
@@ -75,6 +75,12 @@ class DualEncoder(nn.Module):
                 "or a class_embedding.dim that fits the tower"
             )
         self.register_buffer("targets", None if width is None else torch.zeros(count, width))
+
+    @property
+    def class_names(self) -> tuple[list[str], list[str]]:
+        """Names of the classes, as labels are written and as people read them; both empty where it knows none."""
+        classes = self.config.get("classes") or {"names": []}
+        return classes["names"], classes.get("shown", classes["names"])
 
     @property
     def device(self) -> torch.device:

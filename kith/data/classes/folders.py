@@ -91,7 +91,7 @@ def _refuse_likely(path: Path, folders: Sequence[str]) -> None:
 
 def _classes(path: Path, folder: Path, split: str) -> Iterator[Entry]:
     for name in _folders(folder):
-        found = [file.relative_to(path).as_posix() for file in _pictures(folder / name)]
+        found = [file.relative_to(path).as_posix() for file in pictures(folder / name)]
         if not found:
             raise KithError(f"{folder / name}: no picture in this class folder; add some, or remove it")
         yield from (Entry(picture, split, name, picture, f"file '{picture}'") for picture in found)
@@ -108,7 +108,7 @@ def _folders(path: Path) -> list[str]:
     return names
 
 
-def _pictures(folder: Path) -> Iterator[Path]:
+def pictures(folder: Path) -> Iterator[Path]:
     """All pictures at or below `folder`, sorted within each folder."""
     for place, below, files in os.walk(folder, followlinks=True):
         below.sort()

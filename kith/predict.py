@@ -1,0 +1,54 @@
+"""What a trained model says of pictures and texts that it has not seen: arrays in, arrays out.
+
+Results are named arrays, one row a picture or text:
+"vector" (n, d) float32, of length 1; "code" (n, ⌈d / 8⌉) uint8, their packed signs, of models that learn codes (see
+kith.codes). Of pictures also, where the model has a classifier: "top" (n, k) int64, the likeliest classes, best first,
+and "probability" (n, k) float32, their share of the softmax over all; where it has class embeddings: "nearest" (n,)
+int64 and "distance" (n,) float32, the Euclidean one to the unit vector. Class numbers are rows of `class_names`.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from kith.codes import pack, sign_codes
+from kith.models import DualEncoder
+
+TOP = 5
+
+Predicted = dict[str, np.ndarray]
+
+
+@torch.no_grad()
+def predict_images(model: DualEncoder, images: np.ndarray, top: int = TOP) -> Predicted:
+    """Of pictures (n, H, W, C) uint8, of the model's size, or features (n, …) float32."""
+    features = model.encode_images(model.prepare(torch.from_numpy(images).to(model.device)))
+    predicted = _embedded(model, model.projection.stored().first(features))
+    scores = {name: each.cpu() for name, each in model.class_scores(features).items()}
+    if "classifier" in scores:
+        logits = scores["classifier"]
+        # Of equal scores the lower class comes first, as when a run is evaluated.
+        best = np.argsort(-logits.numpy(), axis=1, kind="stable")[:, :top]
+        predicted["top"] = best
+        predicted["probability"] = np.take_along_axis(logits.softmax(dim=1).numpy(), best, axis=1)
+    if "nearest" in scores:
+        nearest = scores["nearest"].numpy()
+        predicted["nearest"] = nearest.argmax(axis=1)
+        predicted["distance"] = np.sqrt(-nearest.max(axis=1))
+    return predicted
+
+
+@torch.no_grad()
+def predict_texts(model: DualEncoder, *inputs: np.ndarray) -> Predicted:
+    """Of word numbers (n, L) and lengths (n,), as `Vocabulary.encode` gives them, or of features (n, …) float32.
+
+    Raises ValueError for a model without a text side.
+    """
+    tensors = [torch.from_numpy(each).to(model.device) for each in inputs]
+    tensors = [each if each.is_floating_point() else each.long() for each in tensors]
+    return _embedded(model, model.embed_texts(*tensors))
+
+
+def _embedded(model: DualEncoder, vectors: Tensor) -> Predicted:
+    rows = vectors.cpu().numpy()
+    return {"vector": rows} | ({"code": pack(sign_codes(rows), np.uint8)} if model.config.get("codes") else {})

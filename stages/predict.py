@@ -1,0 +1,180 @@
+"""Use a trained run on new pictures and texts: their vectors and, where the model knows classes, what they show."""
+
+import itertools
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from kith import models
+from kith.errors import KithError
+from kith.models import DualEncoder
+from kith.predict import Predicted, predict_images, predict_texts
+from kith.text import Vocabulary
+from stages import cli, files
+from stages import predict_input as given
+
+MOST = 20  # faults that are told together
+GROUP = 8192  # rows of a Parquet row group, at least
+
+VECTOR = pa.list_(pa.float32())
+TOP = pa.list_(pa.struct({"class": pa.string(), "name": pa.string(), "probability": pa.float32()}))
+
+
+class Trained(NamedTuple):
+    """A model with what it needs to read texts."""
+
+    model: DualEncoder
+    vocabulary: Vocabulary
+    max_tokens: int
+
+
+def main(
+    *,
+    run: Path,
+    input: Path,
+    out: Path,
+    image: str | None = None,
+    text: str | None = None,
+    id: str | None = None,
+    image_root: Path | None = None,
+    batch_size: int = 64,
+    skip_bad: bool = False,
+) -> None:
+    """Embed every row of --input with the model of --run into the Parquet file --out.
+
+    --input is a table (Parquet, CSV, TSV, JSONL), whose columns --image (encoded bytes, or paths relative to
+    --image-root, by default the table's folder), --text and --id are by default those of that name, or a folder of
+    pictures. A row that cannot be used is an error; with --skip-bad its cells are empty and `problem` says why.
+    """
+    if batch_size < 1:
+        raise KithError(f"--batch-size {batch_size}: at least 1 row at a time")
+    if out.is_dir() or out.resolve() == input.resolve():
+        raise KithError(f"--out {out}: is {'a folder' if out.is_dir() else 'the input'}; name a file to write")
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    model, vocabulary, saved = models.load(run / "model.pt", device)
+    known = ["image"] if model.text_tower is None else ["image", "text"]
+    source = given.source(input, {"id": id, "image": image, "text": text}, known)
+    if input.is_dir() and "shape" in model.config["image"]:
+        raise KithError(f"{input}: this model takes features, not pictures; give a table with a column of lists")
+    trained = Trained(model, vocabulary, saved["max_tokens"])
+    root = image_root or (input if input.is_dir() else input.parent)
+    columns = schema(model, source.sides, skip_bad)
+    batches = iter(_batches(trained, source, root, batch_size, skip_bad))
+    rows = problems = 0
+    with files.replacing(out) as temporary, pq.ParquetWriter(temporary, columns, compression="zstd") as writer:
+        while group := list(itertools.islice(batches, max(1, GROUP // batch_size))):
+            table = pa.Table.from_batches(group).select(columns.names)
+            rows += table.num_rows
+            problems += table.num_rows - table["problem"].null_count if skip_bad else 0
+            writer.write_table(table)
+        if not rows:
+            raise KithError(f"{input}: has no {'pictures' if input.is_dir() else 'rows'}")
+    told = f", {problems:,} with a problem" if problems else ""
+    print(f"{out}: {rows:,} rows{told}", file=sys.stderr)
+
+
+def schema(model: DualEncoder, sides: list[str], skip_bad: bool) -> pa.Schema:
+    """The columns that are written, in their order."""
+    fields = {"id": pa.string()}
+    for side in sides:
+        fields[f"{side}_vector"] = VECTOR
+        if model.config.get("codes"):
+            fields[f"{side}_code"] = pa.binary()
+    if "image" in sides and model.classifier is not None:
+        fields |= {"class": pa.string(), "class_name": pa.string(), "class_probability": pa.float32()}
+        fields["top_classes"] = TOP
+    if "image" in sides and model.targets is not None:
+        fields |= {"nearest_class": pa.string(), "nearest_class_name": pa.string(), "nearest_distance": pa.float32()}
+    return pa.schema(fields | ({"problem": pa.string()} if skip_bad else {}))
+
+
+def _batches(
+    trained: Trained, source: given.Source, root: Path, batch_size: int, skip_bad: bool
+) -> Iterator[pa.RecordBatch]:
+    """What is written of all rows, batch by batch. Raises KithError for rows that cannot be used, unless skipped."""
+    readers = {side: given.reader(side, trained.model.config, root) for side in source.sides}
+    columns = schema(trained.model, source.sides, True)
+    rows = source.rows()
+    while batch := list(itertools.islice(rows, batch_size)):
+        sides = {
+            side: given.read(side, batch, reader, trained.vocabulary, trained.max_tokens)
+            for side, reader in readers.items()
+        }
+        problems = _problems(source, sides)
+        if problems and not skip_bad:
+            _refuse(source.path, batch, problems)
+        told = [problems.get(number) for number in range(len(batch))]
+        values = {"id": pa.array([row.id for row in batch], pa.string()), "problem": pa.array(told, pa.string())}
+        for side, content in sides.items():
+            values |= _spread(_predict(trained, side, content), content.good, columns)
+        yield pa.record_batch([_column(values, field, len(batch)) for field in columns], schema=columns)
+
+
+def _predict(trained: Trained, side: str, content: given.Side) -> dict[str, pa.Array]:
+    if not content.arrays:
+        return {}
+    if side == "image":
+        return arrow("image", predict_images(trained.model, content.arrays[0]), *trained.model.class_names)
+    return arrow("text", predict_texts(trained.model, *content.arrays))
+
+
+def arrow(side: str, predicted: Predicted, names: Iterable[str] = (), shown: Iterable[str] = ()) -> dict[str, pa.Array]:
+    """The columns of what a model predicts; names and shown: of the classes."""
+    columns = {f"{side}_vector": _lists(pa.array(predicted["vector"].ravel()), len(predicted["vector"]), VECTOR)}
+    name, called = pa.array(names, pa.string()), pa.array(shown, pa.string())
+    if "code" in predicted:
+        columns[f"{side}_code"] = pa.array([row.tobytes() for row in predicted["code"]], pa.binary())
+    if "top" in predicted:
+        top, probability = predicted["top"], predicted["probability"]
+        best = pa.array(top[:, 0])
+        columns |= {"class": name.take(best), "class_name": called.take(best)}
+        columns["class_probability"] = pa.array(probability[:, 0])
+        every = pa.array(top.ravel())
+        parts = [name.take(every), called.take(every), pa.array(probability.ravel())]
+        columns["top_classes"] = _lists(pa.StructArray.from_arrays(parts, fields=list(TOP.value_type)), len(top), TOP)
+    if "nearest" in predicted:
+        nearest = pa.array(predicted["nearest"])
+        columns |= {"nearest_class": name.take(nearest), "nearest_class_name": called.take(nearest)}
+        columns["nearest_distance"] = pa.array(predicted["distance"])
+    return columns
+
+
+def _lists(values: pa.Array, rows: int, kind: pa.DataType) -> pa.Array:
+    offsets = np.arange(rows + 1, dtype=np.int32) * (len(values) // rows)
+    return pa.ListArray.from_arrays(pa.array(offsets), values).cast(kind)
+
+
+def _spread(columns: dict[str, pa.Array], good: np.ndarray, schema: pa.Schema) -> dict[str, pa.Array]:
+    """Columns of the rows `good` as columns of all rows, empty in the others."""
+    place = pa.array(np.cumsum(good) - 1, mask=~good)
+    return {name: values.take(place) for name, values in columns.items()}
+
+
+def _column(values: dict[str, pa.Array], field: pa.Field, rows: int) -> pa.Array:
+    return values.get(field.name, pa.nulls(rows, field.type))
+
+
+def _problems(source: given.Source, sides: dict[str, given.Side]) -> dict[int, str]:
+    """What is wrong with each row that has a fault, by its place in the batch."""
+    found: dict[int, list[str]] = {}
+    for side, content in sides.items():
+        for number, message in content.faults.items():
+            found.setdefault(number, []).append(source.fault(side, message))
+    return {number: "; ".join(messages) for number, messages in sorted(found.items())}
+
+
+def _refuse(path: Path, batch: list[given.Row], problems: dict[int, str]) -> None:
+    lines = [f"{path}: {batch[number].place}: {message}" for number, message in problems.items()]
+    if len(lines) > MOST:
+        lines[MOST:] = [f"… and {len(lines) - MOST} more among the next rows"]
+    raise KithError("\n".join([*lines, "(Rows are counted from 0; --skip-bad leaves such rows empty.)"]))
+
+
+if __name__ == "__main__":
+    cli.run(main)

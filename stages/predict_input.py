@@ -1,0 +1,153 @@
+"""New pictures and texts as a user has them, a table or a folder of pictures, brought into the form of a model."""
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kith.data import readers
+from kith.data.classes.folders import pictures
+from kith.data.loader import Loader, Unusable
+from kith.data.rows import SURROGATE
+from kith.errors import KithError
+from kith.text import Vocabulary
+
+THREADS = min(8, os.cpu_count() or 1)
+SIDES = ("image", "text")
+
+Reader = Callable[[Any], Any]  # a cell to what a model takes, or to Unusable
+
+
+class Row(NamedTuple):
+    """One row of the input; `cells` has the sides that are read."""
+
+    place: str
+    id: str
+    cells: dict[str, Any]
+
+
+class Side(NamedTuple):
+    """One side of some rows: what the model takes of the rows `good`, and what is wrong with the others."""
+
+    arrays: tuple[np.ndarray, ...]
+    good: np.ndarray
+    faults: dict[int, str]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table (Parquet, CSV, TSV, JSONL) or a folder of pictures; columns: of "id" and of the sides that are read."""
+
+    path: Path
+    columns: dict[str, str]
+
+    def rows(self) -> Iterator[Row]:
+        """All rows, of which few are in memory. Without an id column the number of the row, from 0, is the id; in a
+        folder it is the path of the picture below it."""
+        if self.path.is_dir():
+            for file in pictures(self.path):
+                name = file.relative_to(self.path).as_posix()
+                yield Row(f"file '{name}'", name, {"image": name})
+            return
+        number = 0
+        for batch in readers.batches(self.path, list(self.columns.values())):
+            for values in zip(*batch.values(), strict=True):
+                cells = dict(zip(batch, values, strict=True))
+                name = str(number) if "id" not in self.columns else _word(cells[self.columns["id"]])
+                sides = {side: cells[self.columns[side]] for side in SIDES if side in self.columns}
+                yield Row(f"row {number}" + (f" (id '{name}')" if "id" in self.columns else ""), name, sides)
+                number += 1
+
+    def fault(self, side: str, message: str) -> str:
+        """What is wrong with a cell; the pictures of a folder are in no column."""
+        return message if self.path.is_dir() else f"column '{self.columns[side]}': {message}"
+
+    @property
+    def sides(self) -> list[str]:
+        return [side for side in SIDES if side in self.columns]
+
+
+def source(path: Path, asked: dict[str, str | None], known: list[str]) -> Source:
+    """The rows of `path`. asked: columns of id, image and text; what is not asked for is the column of that name, if
+    there is one. known: the sides that the model has. Raises KithError for a path or column that is not there."""
+    if path.is_dir():
+        if given := [f"--{name}" for name, column in asked.items() if column]:
+            raise KithError(f"{path}: is a folder of pictures, which has no columns; leave out {', '.join(given)}")
+        return Source(path, {"image": ""})
+    if not path.exists():
+        raise KithError(f"{path}: no such file or folder; --input is a table or a folder of pictures")
+    there = readers.columns(path)
+    columns = {}
+    for name, column in asked.items():
+        if column is not None and column not in there:
+            raise KithError(f"{path}: no column '{column}' (--{name}); the columns are: {', '.join(there)}")
+        if column is not None and name in SIDES and name not in known:
+            raise KithError(f"--{name} {column}: this model was trained without a {name} side; leave it out")
+        if column is not None or (name in there and name in ("id", *known)):
+            columns[name] = column or name
+    # Whoever names one side means that one alone.
+    named = [side for side in SIDES if asked.get(side)]
+    columns = {name: column for name, column in columns.items() if name == "id" or not named or name in named}
+    if not set(columns) & set(SIDES):
+        flags = " or ".join(f"--{side}" for side in known)
+        raise KithError(f"{path}: say with {flags} which column to read; the columns are: {', '.join(there)}")
+    return Source(path, columns)
+
+
+def reader(side: str, config: dict[str, Any], root: Path) -> Reader:
+    """Turns a cell of a side into an array or text, by the config of a model; paths are relative to `root`."""
+    options = config[side]
+    if "shape" in options:
+        return lambda cell: features(cell, tuple(options["shape"]))
+    if side == "text":
+        return text
+    return Loader(root, options["size"], "L" if options["channels"] == 1 else "RGB", options["fit"])
+
+
+def read(side: str, rows: list[Row], read_cell: Reader, vocabulary: Vocabulary, max_tokens: int) -> Side:
+    """A side of some rows; pictures are decoded in parallel."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        values = list(pool.map(read_cell, [row.cells[side] for row in rows]))
+    faults = {number: value.message for number, value in enumerate(values) if isinstance(value, Unusable)}
+    good = np.array([number not in faults for number in range(len(rows))], dtype=bool)
+    usable = [value for value in values if not isinstance(value, Unusable)]
+    if not usable:
+        return Side((), good, faults)
+    words = isinstance(usable[0], str)
+    return Side(vocabulary.encode(usable, max_tokens) if words else (np.stack(usable),), good, faults)
+
+
+def text(cell: Any) -> str | Unusable:
+    """The text in a cell, a string or a list of one."""
+    if isinstance(cell, list) and len(cell) > 1:
+        return Unusable("text", f"holds {len(cell)} texts; give each a row of its own")
+    value = cell[0] if isinstance(cell, list) and cell else cell
+    if value is None or value == [] or (isinstance(value, str) and not value.strip()):
+        return Unusable("empty_text", "is empty")
+    if not isinstance(value, str):
+        return Unusable("text", f"is of type {type(value).__name__}; texts are strings")
+    return Unusable("text", "is not valid Unicode; mend the text") if SURROGATE.search(value) else value
+
+
+def features(cell: Any, shape: tuple[int, ...]) -> np.ndarray | Unusable:
+    """The numbers in a cell, nested lists of this shape, as float32."""
+    wanted = f"this model takes lists of numbers of the shape {'×'.join(map(str, shape))}"
+    if cell is None:
+        return Unusable("features", f"is empty; {wanted}")
+    try:
+        values = np.asarray(cell, dtype=np.float32) if isinstance(cell, list) else None
+    except (TypeError, ValueError):
+        values = None
+    if values is None:
+        return Unusable("features", f"holds no numbers in lists of equal lengths; {wanted}")
+    if values.shape != shape:
+        return Unusable("features", f"has the shape {'×'.join(map(str, values.shape))}; {wanted}")
+    return values if np.isfinite(values).all() else Unusable("features", "has values that are not finite; mend them")
+
+
+def _word(cell: Any) -> str:
+    return "" if cell is None else str(cell).strip()
