@@ -72,7 +72,8 @@ class TfidfTower(nn.Module):
         self.register_buffer("inverse_frequency", weight)
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        counts = torch.zeros(len(tokens), len(self.inverse_frequency), device=tokens.device)
+        # shape[0], which stays free where the model is exported; len would fix it.
+        counts = torch.zeros(tokens.shape[0], len(self.inverse_frequency), device=tokens.device)
         counts.scatter_add_(1, tokens, torch.ones_like(tokens, dtype=counts.dtype))
         return self.mlp(nn.functional.normalize(counts * self.inverse_frequency))
 

@@ -1,0 +1,101 @@
+"""Hand a trained run to other programs: the model as ONNX graphs, or the vectors that it has made."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kith import models, onnx_export
+from kith.errors import KithError
+from stages import cli, contract, files
+
+FORMATS = ("onnx", "npz", "parquet")
+
+
+def main(*, run: Path, format: str, out: Path, data: Path = Path("data/prepared")) -> None:
+    """Write into the folder --out, as --format says.
+
+    onnx: image.onnx, text.onnx, and model.json with all that is needed to prepare their inputs. npz, parquet: the
+    vectors of the held-out pictures and texts that the embed stage has made, with the ids of their items from --data.
+    """
+    if format not in FORMATS:
+        raise KithError(f"--format {format}: choose one of {', '.join(FORMATS)}")
+    if out.exists() and not out.is_dir():
+        raise KithError(f"--out {out}: is a file; name a folder")
+    if format == "onnx":
+        _onnx(run, out)
+    else:
+        (_npz if format == "npz" else _parquet)(_vectors(run, data), out)
+
+
+def _onnx(run: Path, out: Path) -> None:
+    """The graphs are compared with the model before any of them is there."""
+    model, vocabulary, saved = models.load(run / "model.pt")
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out, prefix=".export") as name:
+        folder = Path(name)
+        onnx_export.export(model, folder)
+        for side, difference in onnx_export.differences(model, folder).items():
+            if not difference <= onnx_export.TOLERANCE:
+                raise KithError(f"{run}: the {side} graph differs from the model by {difference:.1g}; it is not kept")
+            print(f"{out / side}.onnx: differs from the model by at most {difference:.1g}", file=sys.stderr)
+        told = onnx_export.describe(model, vocabulary, saved["max_tokens"], saved["trained"])
+        files.write_json(folder / "model.json", told)
+        for path in sorted(folder.iterdir()):
+            os.replace(path, out / path.name)
+
+
+def _vectors(run: Path, data: Path) -> dict[str, pa.Table]:
+    """id, split, label_name, of texts also the text, and vector of everything that was embedded, by side."""
+    needed = [run / "embedding_rows.npz", *(run / f"embeddings_{side}.npy" for side in ("image", "text"))]
+    for path in (*needed, data / "items.parquet"):
+        if not path.exists():
+            raise KithError(f"{path}: no such file; run the stages prepare and embed first, or name their data: --data")
+    items = contract.items(data)
+    found = {}
+    with np.load(run / "embedding_rows.npz") as arrays:
+        owners = {side: arrays[f"{side}_rows"] for side in ("image", "text")}
+    for side, rows in owners.items():
+        vectors = np.load(run / f"embeddings_{side}.npy")
+        if len(vectors) != len(rows) or rows.max(initial=-1) >= len(items):
+            raise KithError(
+                f"{run}: its vectors are not of the items in {data}; embed again, or name others with --data"
+            )
+        if not len(rows):
+            continue
+        table = pa.table({name: items[name].to_numpy()[rows] for name in ("id", "split", "label_name")})
+        texts = items["texts"].iloc[np.unique(rows)].tolist() if side == "text" else []
+        if sum(map(len, texts)) == len(rows):
+            table = table.append_column("text", pa.array([text for each in texts for text in each], pa.string()))
+        offsets = pa.array(np.arange(len(rows) + 1) * vectors.shape[1])
+        lists = pa.LargeListArray.from_arrays(offsets, pa.array(vectors.ravel()))
+        found[side] = table.append_column("vector", lists)
+    return found
+
+
+def _npz(tables: dict[str, pa.Table], out: Path) -> None:
+    arrays = {}
+    for side, table in tables.items():
+        arrays[f"{side}_ids"] = np.array(table["id"].to_pylist())
+        arrays[f"{side}_vectors"] = table["vector"].combine_chunks().flatten().to_numpy().reshape(len(table), -1)
+    files.write_npz(out / "vectors.npz", **arrays)
+    _tell(out / "vectors.npz", tables)
+
+
+def _parquet(tables: dict[str, pa.Table], out: Path) -> None:
+    for side, table in tables.items():
+        with files.replacing(out / f"{side}_vectors.parquet") as temporary:
+            pq.write_table(table, temporary, compression="zstd")
+        _tell(out / f"{side}_vectors.parquet", {side: table})
+
+
+def _tell(path: Path, tables: dict[str, pa.Table]) -> None:
+    print(f"{path}: {', '.join(f'{len(table):,} {side} vectors' for side, table in tables.items())}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    cli.run(main)
