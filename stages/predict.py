@@ -20,7 +20,7 @@ from stages import cli, files
 from stages import predict_input as given
 
 MOST = 20  # faults that are told together
-GROUP = 8192  # rows of a Parquet row group, at least
+GROUP = 1024  # rows of a Parquet row group, at least
 
 VECTOR = pa.list_(pa.float32())
 TOP = pa.list_(pa.struct({"class": pa.string(), "name": pa.string(), "probability": pa.float32()}))
