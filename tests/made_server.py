@@ -85,12 +85,23 @@ def broken(data: bytes, share: float = 0.5, ranges: bool = True, etag: str = "")
     return answer
 
 
-def short(data: bytes) -> Answer:
-    """Half of it, without saying how much it should be."""
+def from_the_start(data: bytes) -> Answer:
+    """As many bytes as were asked for, and it says so, but from the start."""
+
+    def answer(request: Request) -> None:
+        part = data[: -int(request.headers["Range"].removeprefix("bytes=").removesuffix("-"))]
+        request.head(206, len(part), Content_Range=f"bytes 0-{len(part) - 1}/{len(data)}")
+        request.give(part)
+
+    return answer
+
+
+def unmeasured(data: bytes) -> Answer:
+    """Something, without saying how much it should be."""
 
     def answer(request: Request) -> None:
         request.head(200, None)
-        request.give(data[: len(data) // 2])
+        request.give(data)
 
     return answer
 

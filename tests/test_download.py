@@ -192,9 +192,22 @@ def test_all_addresses_fail(server, tmp_path):
 
 def test_truncated_without_a_length(server, tmp_path):
     for name, file in (("x", {"bytes": len(DATA)}), ("y", {"checksum": sha256(DATA)})):
-        url = server.on(f"/{name}.bin", made.short(DATA), made.whole(DATA))
+        url = server.on(f"/{name}.bin", made.unmeasured(DATA[:1000]), made.whole(DATA))
         patience = Patience(tries=2, rounds=2, first=0.01, longest=0.02)
         assert fetch([File(url, **file)], tmp_path, patience=patience)[0].path.read_bytes() == DATA
+
+
+def test_more_than_there_should_be(server, tmp_path):
+    url = server.on("/x.bin", made.unmeasured(DATA + b"more"))
+    assert "sent more than 600,000 bytes" in fault(File(url, bytes=len(DATA)), folder=tmp_path)
+    assert left(tmp_path) == []
+
+
+def test_another_part_than_was_asked_for(server, tmp_path):
+    (tmp_path / "x.bin.part").write_bytes(DATA[:1000])
+    url = server.on("/x.bin", made.from_the_start(DATA), made.whole(DATA))
+    assert fetch([File(url, sha256(DATA))], tmp_path, patience=QUICK)[0].path.read_bytes() == DATA
+    assert server.seen["/x.bin"] == ["bytes=1000-", None]
 
 
 def test_a_size_that_is_not_the_expected_one(server, tmp_path):
