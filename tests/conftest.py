@@ -1,5 +1,6 @@
 import io
 import shutil
+import sys
 from contextlib import chdir
 from pathlib import Path
 
@@ -122,3 +123,11 @@ def trained_study(prepared_study, tmp_path_factory) -> Path:
         for method in ("infonce", "hierarchy_ce"):
             run_method(method)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _denormal_numbers():
+    """A training makes the processor flush them to zero, which hypothesis would refuse to draw floats under."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_flush_denormal(False)
