@@ -75,6 +75,8 @@ def _splits(
     """(n,) splits, "ignore" among them; those that the data set lacks are taken from its training part."""
     meant = {"": "train"}
     for entry in entries:
+        if SURROGATE.search(entry.id):
+            raise KithError(f"{path}: {entry.place}: {entry.id!a} is not valid Unicode; rename it")
         if entry.split not in meant:
             meant[entry.split] = _meaning(path, entry, names)
     found = np.array([meant[entry.split] for entry in entries], dtype=object)
@@ -98,8 +100,6 @@ def _meaning(path: Path, entry: Entry, names: Mapping[str, str]) -> str:
 
 def _texts(row: int, entry: Entry, problems: Problems) -> list[str]:
     """The texts that can be used, without white space around them; what is wrong with the others is noted."""
-    if SURROGATE.search(entry.id):
-        raise KithError(f"{problems.source}: {entry.place}: {entry.id!a} is not valid Unicode; rename it")
     kept = []
     for number, text in enumerate(entry.texts):
         which = f"text {number} " if len(entry.texts) > 1 else ""
