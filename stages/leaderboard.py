@@ -228,7 +228,7 @@ def ranking(board: pd.DataFrame, split: dict[str, Any], settings: params.Params)
 
 def legend(settings: params.Params, split: dict[str, Any]) -> str:
     """What the columns of the ranking mean."""
-    asked = " and ".join(f"{n:,} {d.replace('_to_', ' → ')}" for d, n in split["queries"].items())
+    asked = " and ".join(f"{n:,} {d.replace('_to_', ' → ')}" for d, n in split["queries"].items() if d in DIRECTIONS)
     notes = [
         f"Queries: {asked}",
         "t→i finds pictures by text, i→t texts by picture; R@k in percent",
@@ -263,7 +263,6 @@ def details(board: pd.DataFrame, split: dict[str, Any]) -> list[str]:
     """N-way accuracy and semantic neighbourhoods, where they were measured."""
     ways = [name for name in split["metrics"] if name.endswith("way")]
     near = [name for name in split["metrics"] if name.startswith("neighborhood/")]
-    board = board[board[[*ways, *near]].notna().any(axis=1)]
     sections = []
     if ways:
         chance = ["chance", *(_number(split["chance"][name], name) for name in ways)]
@@ -332,7 +331,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _plain(board: pd.DataFrame, names: list[str], *more: list[str]) -> str:
-    rows = [[line["method"], *(_figure(line, name) for name in names)] for _, line in board.iterrows()]
+    known = board[board[names].notna().any(axis=1)]
+    rows = [[line["method"], *(_figure(line, name) for name in names)] for _, line in known.iterrows()]
     return table(["method", *map(_title, names)], [*rows, *more])
 
 
