@@ -79,7 +79,8 @@ def render(
         views=leaderboard.views(dataset),
         text_maps=is_map(features.get("text", {}).get("shape", ())),
         quality=quality if leaderboard.has_meaning(quality, dataset) else {},
-        best=best(board),
+        best=board.iloc[0],
+        winners=winners(board),
         boards=boards,
         legend=legend(boards[board["split"].iloc[0]]["all"]),
         expected=expected(settings, board),
@@ -92,23 +93,21 @@ def render(
     )
 
 
-def best(board: pd.DataFrame) -> dict[str, Any]:
-    """What the page says of the first method: its figure, with interval, and what it is the mean of."""
-    first = board.iloc[0]
-    pairs = not pd.isna(first.get("mean/mrr"))
-    figure = "mean/mrr" if pairs else next(name for name in board if name.startswith(f"{leaderboard.IMAGES}/AHP@"))
-    low, high = ("low", "high") if pairs else ("ahp low", "ahp high")
-    named = "mean reciprocal rank" if pairs else "hierarchical precision (AHP)"
-    mean = "averaged over text → image and image → text"
-    return {
-        "method": first["method"],
-        "split": first["split"],
-        "figure": named,
-        "value": first[figure],
-        "low": first[low],
-        "high": first[high],
-        "mean": mean if pairs else "of pictures found by pictures",
-    }
+def winners(board: pd.DataFrame) -> list[dict[str, Any]]:
+    """The best method of the first split in each thing that methods are compared by: what it does, its figure."""
+    first = board[board["split"] == board["split"].iloc[0]]
+    ahp = next((name for name in board if is_ahp(name)), "")
+    told = [
+        ("mean/mrr", "", "texts find pictures and pictures texts", "mean reciprocal rank of both directions"),
+        (ahp, "ahp ", "pictures find pictures of near classes", ahp.rpartition("/")[2]),
+    ]
+    found = []
+    for figure, prefix, what, named in told:
+        if figure in first and first[figure].notna().any():
+            line = first.loc[first[figure].idxmax()]
+            ends = {"low": line[f"{prefix}low"], "high": line[f"{prefix}high"]}
+            found.append({"method": line["method"], "what": what, "figure": named, "value": line[figure], **ends})
+    return found
 
 
 def is_ahp(name: str) -> bool:

@@ -132,7 +132,9 @@ def test_pictures_alone_make_a_leaderboard(classes):
     assert "mean/mrr" not in board
     best = board.iloc[0]
     assert best["image_to_image/AHP@250"] == board.query("split == 'test'")["image_to_image/AHP@250"].max()
-    assert "hierarchical precision" in (out / "report.html").read_text()
+    page = (out / "report.html").read_text()
+    assert f"pictures find pictures of near classes best by <b>{best['method']}</b>" in page
+    assert "texts find pictures" not in page
 
 
 def test_training_starts_from_another_model_with_the_head_alone(classes):
