@@ -1,8 +1,9 @@
 """Does training through the CCA layer stay finite? Small towers on the current study's data, several seeds.
 
-Run it where the stage `neighbors` has run, for instance on Flickr8k in small pictures:
+Run it where the stages before training have run, for instance on fewer characters of the default study:
 
-    python -m stages.study flickr8k --set prepare.image.size=32 && dvc repro neighbors
+    python -m stages.study glyphs --set prepare.glyphs.characters=2500 prepare.glyphs.test=400 prepare.glyphs.val=300
+    dvc repro neighbors class_embedding
     python -m benchmarks.cca_stability
 
 Each line is one training, without any safeguard (no clipping, no refinement): epochs that were finished, the range of
@@ -61,8 +62,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     given = parser.parse_args()
     content, names = study(given.epochs)
-    inputs = {name: Path("data", name).resolve() for name in ("prepared", "text", "neighbors")}
-    data = {"data": inputs["prepared"], "text": inputs["text"], "neighbors": inputs["neighbors"]}
+    names_of_inputs = ("text", "neighbors", "taxonomy", "class_embedding")
+    data = {"data": Path("data/prepared").resolve()} | {name: Path("data", name).resolve() for name in names_of_inputs}
     tracking._available = lambda: False
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         params.PARAMS.write_text(yaml.safe_dump(content), encoding="utf-8")

@@ -132,3 +132,27 @@ def test_every_source_is_in_the_table_of_data_sets_with_its_terms():
         assert named[source][2] == recipe.licence, source
         way = "downloaded" if recipe.files else "by hand"
         assert re.fullmatch(rf"\[{way}[^]]*\]\({re.escape(recipe.home)}\) \|", named[source][3]), source
+
+
+def test_every_study_is_in_the_page_on_reproducing():
+    text = (DOCS / "reproducing.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+    studies = {path.stem for path in (DOCS.parent / "studies").glob("*.yaml")}
+    assert named == studies - {"arrays", "glyphs_full"}
+    assert set(re.findall(r"stages\.study (\w+) ", text)) == named - {"glyphs"}
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{path.name}" for path in sorted(DOCS.glob("*.md")))])
+def test_links_and_commands_name_what_is_there(page):
+    """Files that a page links to exist, and so do the modules and studies that its commands name."""
+    root = DOCS.parent
+    text = (root / page).read_text(encoding="utf-8")
+    for link in re.findall(r"\]\(([^)#\s]+)\)", text):
+        if not link.startswith(("http", "runs/")):
+            assert (root / page).parent.joinpath(link).exists(), link
+    for module in re.findall(r"python -m ((?:stages|kith|workflow|benchmarks)[\w.]*)", text):
+        place = root / module.replace(".", "/")
+        assert place.with_suffix(".py").exists() or (place / "__main__.py").exists(), module
+    for study in re.findall(r"stages\.study (\w+)", text):
+        made_up = {"shop", "mine", "products", "NAME"}
+        assert study in made_up or (root / "studies" / f"{study}.yaml").exists(), study
