@@ -13,7 +13,7 @@ import yaml
 from kith import models, reference_pickle
 from kith.errors import KithError
 from stages import class_embedding, compare, params, report, taxonomy, train
-from tests.test_tracking import run_method
+from tests.test_tracking import complete, run_method
 from tests.test_train_stage import DATA, INPUTS, edit, outputs
 
 EDGES = {"bar": "line", "column": "line", "cross": "line", "square": "box", "frame": "box", "corner": "box"}
@@ -209,3 +209,15 @@ def test_centres_may_be_class_embeddings(classes):
     edit(methods={"fixed": fixed})
     train.main(method="fixed", seed=0, **INPUTS, **outputs("fixed-0"))
     assert models.load(Path("runs/fixed-0/model.pt"))[0].targets.shape == (6, 6)
+
+
+def test_classes_predicted_by_a_linear_svm(classes):
+    edit(methods={"cosine": {}}, train={"epochs": 4}, evaluate={"svm": True, "precision_ks": [1]})
+    with pytest.raises(KithError, match=r"evaluate\.svm needs the training pictures: name train in embed\.splits"):
+        run_method("cosine")
+    edit(embed={"splits": ["train", "val", "test"]})
+    complete(Path("runs/cosine-0"), "cosine")
+    figures = metrics_of(Path("runs/cosine-0"))
+    # Six classes: chance is 17 %.
+    assert figures["svm/accuracy"] > 30
+    assert figures["svm/balanced_accuracy"] == pytest.approx(figures["svm/accuracy"])  # four pictures of each
