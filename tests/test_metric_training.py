@@ -15,6 +15,7 @@ from kith.objective import Objective
 from kith.training import TrainingConfig, batches_of, fit
 from stages import params
 from tests.made import pair_data
+from tests.test_training import one_thread, same  # noqa: F401
 
 CONFIG = TrainingConfig(
     epochs=3, batch_size=24, lr=3e-3, sampler="balanced", items_per_class=4, augment={"shift": 0.05}
@@ -26,14 +27,6 @@ TERMS = {
     "dtsh": {"schedule": "quantization_weight", "quantization": 0.1},
     "metric_learning": {"name": "ProxyAnchor"},
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 def terms(*names: str, **changes) -> dict:
@@ -56,10 +49,6 @@ def train(losses: dict, config: TrainingConfig = CONFIG, fabric: Fabric | None =
     objective = Objective(losses, 16, 6)
     fabric = fabric or Fabric(accelerator="cpu", devices=1)
     return model, objective, fit(model, objective, data, config, fabric, **options)
-
-
-def same(a: torch.nn.Module, b: torch.nn.Module) -> bool:
-    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
 
 
 @pytest.mark.parametrize("names", [("triplet", "contrastive", "npairs"), ("dtsh", "metric_learning")], ids="-".join)
