@@ -13,7 +13,7 @@ from kith.metrics.distance import distance_summary
 from kith.metrics.gallery import DIRECTIONS, IMAGES, Gallery, Side
 from kith.metrics.statistics import Resamples, percentile_interval
 from kith.similarity import top_candidates
-from stages import cli, contract, evaluate_classes, evaluate_codes, files, params, tracking
+from stages import cli, contract, evaluate_classes, evaluate_codes, evaluate_metric_learning, files, params, tracking
 from stages.evaluate_classes import HITS, KnownClasses, Search
 from stages.evaluate_codes import Database
 
@@ -141,9 +141,10 @@ def measure(
         values = {f"{head}/{name}": of_items for name, of_items in values.items()}
         estimates |= estimate(values, np.searchsorted(groups, codes), resamples)
     coded = evaluate_codes.search(gallery.images, known, database, options)
-    estimates |= estimate(coded.values, np.searchsorted(groups, coded.groups), resamples)
-    estimates |= {name: Estimate(value, np.empty(0)) for name, value in coded.together.items()}
-    chance |= coded.chance
+    for each in (coded, evaluate_metric_learning.search(gallery.images, known, options)):
+        estimates |= estimate(each.values, np.searchsorted(groups, each.groups), resamples)
+        estimates |= {name: Estimate(value, np.empty(0)) for name, value in each.together.items()}
+        chance |= each.chance
     entry = {
         "queries": {direction: len(found.table) for direction, found in searches.items()},
         "candidates": {direction: found.candidates for direction, found in searches.items()},

@@ -10,9 +10,11 @@ import pandas as pd
 from kith.errors import KithError
 from kith.metrics.gallery import IMAGES
 from stages import params
+from stages.choices import choices
 
 DIRECTIONS = {"text_to_image": "t→i", "image_to_text": "i→t"}
 MAIN = ("R@1", "R@10", "mrr", "median_rank")
+MEASURES = {"r_precision": "R-precision", "map@r": "MAP@R", "nmi": "NMI", "ami": "AMI"}
 PREDICTORS = {"classifier": "classifier", "nearest": "nearest class embedding", "svm": "linear SVM"}
 
 
@@ -37,6 +39,8 @@ def document(
         *pictures(boards, splits, settings),
         *codes(boards, splits, settings),
         *database(boards, splits, settings),
+        *metric_learning(boards, splits),
+        *chosen(boards, settings),
         *predictions(boards[first]),
         *details(boards[first], splits[first]),
         *expected(settings, board),
@@ -133,6 +137,42 @@ def database(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]],
     )
     head = ["split", "method", "mAP", "k-NN accuracy"]
     return ["## Training pictures by pictures", note, table(head, rows)]
+
+
+def metric_learning(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]]) -> list[str]:
+    """What metric-learning papers report, where it was asked for."""
+    first = next(iter(boards.values()))
+    names = [name for name in first if name.startswith("metric_learning/") and not name.endswith(" sd")]
+    rows = []
+    for split, board in boards.items():
+        known = board[board[names].notna().any(axis=1)] if set(names) <= set(board) else board[:0]
+        rows += [[split, line["method"], *(_figure(line, name) for name in names)] for _, line in known.iterrows()]
+        if len(known):
+            chance = splits[split]["chance"]
+            rows.append([split, "chance", *(_number(chance[name], name) if name in chance else "" for name in names)])
+    if not rows:
+        return []
+    note = (
+        "Each picture looks for its class among the others of its split, by the cosine: Recall@k in percent, "
+        "R-precision and MAP@R (Musgrave et al., ECCV 2020); normalised and adjusted mutual information of the classes "
+        "with k-means clusters. Pictures alone in their class are left out."
+    )
+    return ["## Metric learning", note, table(["split", "method", *map(_title, names)], rows)]
+
+
+def chosen(boards: dict[str, pd.DataFrame], settings: params.Params) -> list[str]:
+    """Which method of each choice the validation split prefers, and what that one reaches on the test split."""
+    lines = choices(boards, settings)
+    if lines.empty:
+        return []
+    rows = []
+    for _, line in lines.iterrows():
+        best = not pd.isna(line["test"])
+        name = f"**{line['method']}**" if best else line["method"]
+        test = f"{line['test']:.3f}" if best else ""
+        rows.append([line["choice"], _title(line["by"]), name, f"{line['val']:.3f}", test])
+    note = "The **best** of each choice by the validation split alone; of the test split only its figure counts."
+    return ["## Chosen on validation", note, table(["choice", "by", "method", "val", "test"], rows)]
 
 
 def _searched(settings: params.Params) -> str:
@@ -365,6 +405,8 @@ def _p(p: float) -> str:
 def _title(name: str) -> str:
     """Column title of a figure: "text_to_image/hard_5way" → "t→i hard 5-way"."""
     place, figure = name.split("/")
+    if place == "metric_learning":
+        return MEASURES.get(figure, figure)
     if place == "hamming":
         return figure.replace("map", "mAP").replace("precision_radius", "P@radius ").replace("precision@", "P@")
     if figure.endswith("_wup"):

@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import time
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -77,9 +78,11 @@ def main(
 
     tracked = settings.model_dump(exclude_none=True)
     with tracking.training(method, seed, tracked, fingerprint, fabric.is_global_zero) as run:
+        clock = [time.perf_counter()]
 
         def on_epoch(record: dict[str, float]) -> None:
-            run.epoch(record)
+            clock.append(time.perf_counter())
+            run.epoch(record | {"seconds": clock[-1] - clock[-2]})  # not in the history, whose bytes are to repeat
             fabric.print(json.dumps({name: round(value, 4) for name, value in record.items()}), flush=True)
 
         try:

@@ -13,7 +13,7 @@ from kith import code_plots, models, plots
 from kith.codes import sign_codes
 from kith.errors import KithError
 from kith.metrics.hashing import hamming_retrieval
-from kith.metrics.metric_learning import database_precision, knn_predictions
+from kith.metrics.metric_learning import cluster_agreement, database_precision, knn_predictions, self_retrieval
 from stages import compare, contract, evaluate, params, report, taxonomy
 from tests.test_class_methods import classes, metrics_of  # noqa: F401
 from tests.test_tracking import complete, run_method
@@ -134,6 +134,40 @@ def test_the_database_of_training_pictures(classes):  # noqa: F811
     page = (pages() / "leaderboard.md").read_text()
     assert "among the pictures that are not for testing by the Hamming distance" in page
     assert f"| test | codes | {figures['database/map']:.3f} | {figures['database/knn_accuracy']:.1f} |" in page
+
+
+def test_the_figures_of_metric_learning(classes):  # noqa: F811
+    edit(study={"methods": ["codes", "classifier"]}, methods=CODED | {"classifier": {}}, train={"epochs": 2})
+    edit(evaluate={"metric_learning": True})
+    runs = {method: run_method(method) for method in ("codes", "classifier")}
+    figures, (vectors, labels) = metrics_of(runs["codes"]), embedded(runs["codes"], "test")
+    wanted = self_retrieval(vectors, labels, (1, 8))
+    for name, scale in (("R@1", 100), ("R@8", 100), ("r_precision", 1), ("map@r", 1)):
+        values = scale * wanted[name.replace("R@", "recall@")]
+        assert figures[f"metric_learning/{name}"] == pytest.approx(values.mean(), abs=1e-6), name
+    agreement = cluster_agreement(vectors, labels)
+    assert figures["metric_learning/nmi"] == pytest.approx(agreement["nmi"], abs=1e-6)
+    known = entry(runs["codes"])
+    # Each looks for 3 of 23 others.
+    assert known["chance"]["metric_learning/r_precision"] == pytest.approx(3 / 23, abs=1e-6)
+    assert known["metrics"]["metric_learning/ami"]["low"] is None
+    page = (pages() / "leaderboard.md").read_text()
+    section = page[page.index("## Metric learning") :].split("\n\n")[2].splitlines()
+    assert section[0] == "| split | method | R@1 | R@2 | R@4 | R@8 | R-precision | MAP@R | NMI | AMI |"
+    assert len(section) == 2 + 2 * 3  # test and val: two methods, and chance
+    assert section[-1].startswith("| val | chance | ")
+
+
+def test_a_split_of_singletons_has_no_figures_of_metric_learning(classes):  # noqa: F811
+    edit(methods=CODED, train={"epochs": 1}, evaluate={"metric_learning": True})
+    run_method("codes")
+    items = pd.read_parquet("data/prepared/items.parquet")
+    repeated = items["split"].eq("test") & items.duplicated(["split", "label"])
+    items.loc[repeated, "label"] = -1
+    items.to_parquet("data/prepared/items.parquet")
+    again("codes")
+    assert any(name.startswith("metric_learning/") for name in entry(Path("runs/codes-0"), "val")["metrics"])
+    assert not any(name.startswith("metric_learning/") for name in entry(Path("runs/codes-0"), "test")["metrics"])
 
 
 def test_without_labels_there_is_no_hamming_figure(study):

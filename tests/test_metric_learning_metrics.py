@@ -14,6 +14,7 @@ from sklearn.neighbors import KNeighborsClassifier
 import kith.similarity
 from kith.errors import KithError
 from kith.metrics import ordering
+from kith.metrics.chance import self_retrieval_chance
 from kith.metrics.hashing import hamming_retrieval
 from kith.metrics.hierarchical import hierarchical_retrieval
 from kith.metrics.metric_learning import (
@@ -177,6 +178,16 @@ def test_clusters_of_well_separated_classes_agree():
     mixed = cluster_agreement(vectors, np.tile([0, 1, 2], 20))
     assert abs(mixed["ami"]) < 0.1
     assert cluster_agreement(*problem()) == cluster_agreement(*problem())
+
+
+def test_chance_is_what_random_orders_reach():
+    rng = np.random.default_rng(0)
+    labels = np.array([0, 0, 0, 0, 1, 1, 2, 2, 2, 3])  # 3 is alone
+    level = self_retrieval_chance(labels, (1, 4))
+    draws = [self_retrieval(rng.standard_normal((10, 9)), labels, (1, 4)) for _ in range(2000)]
+    for name, expected in level.items():
+        assert np.nanmean([draw[name] for draw in draws]) == pytest.approx(expected, abs=0.01), name
+    assert self_retrieval_chance([0, 0], (1,)) == {"recall@1": 1, "r_precision": 1, "map@r": 1}
 
 
 @pytest.mark.parametrize(

@@ -49,3 +49,24 @@ def hierarchical_chance(labels: Any, similarity: Any, ks: Sequence[int], clip: i
                 expected[figure] = expected.get(figure, 0.0) + float(values[0]) * counts[label] / len(labels)
         levels |= {figure + name: value for figure, value in expected.items()}
     return levels
+
+
+def self_retrieval_chance(labels: Any, ks: Sequence[int]) -> dict[str, float]:
+    """Expected figures of `self_retrieval` when every order of the other items is equally likely.
+
+    With R right ones among N others, each place holds a right one with probability R / N; given that, each of the
+    k − 1 places before it with (R − 1) / (N − 1). Names as there; items that are alone in their class do not count.
+    """
+    counts = np.bincount(class_labels("labels", labels))
+    others, n = counts[counts > 1] - 1, int(counts.sum()) - 1
+    weights = (others + 1) / (others + 1).sum()
+    levels = chance_level(np.repeat(others, others + 1), n, ks)
+    precision = [_precision_of_first(right, n) for right in others.tolist()]
+    recall = {f"recall@{k}": levels[f"R@{k}"] / 100 for k in ks}
+    return recall | {"r_precision": float(weights @ others / n), "map@r": float(weights @ precision)}
+
+
+def _precision_of_first(right: int, n: int) -> float:
+    """Expected MAP@R of one query with `right` right ones among n."""
+    places = np.arange(1, right + 1)
+    return float(((1 + (places - 1) * (right - 1) / max(n - 1, 1)) / places).sum() / n)
