@@ -1,0 +1,48 @@
+"""Validation whose messages name the key and, for an unknown one, the nearest known one."""
+
+import difflib
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from kith.errors import KithError
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validate(model: type[Model], content: dict[str, Any], prefix: str = "") -> Model:
+    """The content as the section `model`, which stands under the key `prefix`; without one it is the whole file.
+
+    Raises KithError with all that is wrong.
+    """
+    try:
+        return model.model_validate(content)
+    except ValidationError as errors:
+        lines = [_explain(model, error, prefix) for error in errors.errors()]
+    raise KithError("; ".join(lines))
+
+
+def _explain(model: type[BaseModel], error: Any, prefix: str) -> str:
+    key = ".".join(filter(None, [prefix, *map(str, error["loc"])]))
+    if error["type"] == "extra_forbidden":
+        return f"{key}: no such parameter{suggest(str(error['loc'][-1]), _keys(model, error['loc'][:-1]))}"
+    given = f" (given: {error['input']!r})" if isinstance(error["input"], str | int | float) else ""
+    message = error["msg"].removeprefix("Value error, ")
+    if error["type"] == "missing" and not prefix and len(error["loc"]) == 1:
+        return f"{key}: no such section; `python -m stages.study NAME` fills in what a study leaves out"
+    return f"{key}: {message}{given}" if key else message
+
+
+def _keys(model: Any, path: tuple[Any, ...]) -> list[str]:
+    """The names allowed at `path` inside `model`."""
+    for key in path:
+        annotation = model.model_fields[key].annotation if key in getattr(model, "model_fields", {}) else None
+        candidates = [annotation, *getattr(annotation, "__args__", ())]
+        model = next((c for c in candidates if hasattr(c, "model_fields")), None)
+    return list(getattr(model, "model_fields", {}))
+
+
+def suggest(name: str, known: list[str]) -> str:
+    """The end of a message about an unknown name: the nearest known one, or all of them."""
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean '{close[0]}'?" if close else f" (known: {', '.join(known)})"
