@@ -75,9 +75,10 @@ class Params(Section):
                     f"study.methods names '{name}', which is not under methods (there: {known}), nor a preset"
                     f"{suggest(name, [*self.methods, *presets()])}"
                 )
-        for name in self.expect:
-            if name not in self.methods:
-                raise ValueError(f"expect names '{name}', which is not under methods")
+        chosen = {f"compare.choose.{name}": choice.methods for name, choice in self.compare.choose.items()}
+        for key, names in {"expect": list(self.expect), **chosen}.items():
+            if unknown := [name for name in names if name not in self.methods]:
+                raise ValueError(f"{key} names '{unknown[0]}', which is not under methods")
         return self
 
 

@@ -19,8 +19,8 @@ class Evaluate(Section):
     also predict classes by a linear SVM on the training pictures' embeddings (embed.splits has to name train);
     database: what pictures look for their class in: the others of their split, or all that are not for testing
     (training and validation pictures and the split database), for which embed.splits has to name train; of these, knn
-    vote on a class. hamming_topk: answers that count in the mAP@R of
-    binary codes."""
+    vote on a class. hamming_topk: answers that count in the mAP@R of binary codes; metric_learning: also measure
+    pictures as metric-learning papers do (Recall@k, R-precision, MAP@R, NMI, AMI)."""
 
     ks: Annotated[list[Positive], Field(min_length=1)] = [1, 5, 10, 25]
     nway: list[Annotated[int, Field(ge=2)]] = [5, 20]
@@ -32,12 +32,22 @@ class Evaluate(Section):
     database: Literal["same", "train"] = "same"
     knn: Positive = 10
     hamming_topk: Positive | None = None
+    metric_learning: bool = False
     bootstrap: Positive = 1000
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
     seed: Count = 0
 
 
+class Choice(Section):
+    """Methods among which the validation split chooses, by a figure of the leaderboard, if not by the one that ranks
+    them; only the chosen one's figure of the test split is then of interest."""
+
+    methods: Annotated[list[Name], Field(min_length=2)]
+    by: Annotated[str, Field(pattern=r"^\w+/\S+$")] | None = None
+
+
 class Compare(Section):
+    choose: dict[Name, Choice] = {}
     permutations: Positive = 10000
     significance: Annotated[float, Field(gt=0, lt=1)] = 0.05
     seed: Count = 0
