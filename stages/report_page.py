@@ -11,16 +11,18 @@ import pandas as pd
 import yaml
 
 from kith import plots
+from kith.metrics import gallery
 from stages import leaderboard, params
+from stages.leaderboard_cells import PREDICTORS
 from stages.report_examples import is_map
 
 PACKAGES = ["torch", "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "gensim", "nmslib", "pillow", "matplotlib"]
 BOTH, KEPT = "both directions", "neighbourhoods kept"
 IMAGES = "image → image, by class"
 GROUPS = {"seeds": "", "p": BOTH, "mean": BOTH, **plots.DIRECTIONS, "pairs": "matched pairs", "neighborhood": KEPT}
-GROUPS |= {leaderboard.IMAGES: IMAGES, "ahp p": IMAGES, **leaderboard.PREDICTORS}
+GROUPS |= {gallery.IMAGES: IMAGES, "ahp p": IMAGES, **PREDICTORS}
 GROUPS |= {"hamming": "binary codes", "hamming p": "binary codes", "database": "among training pictures"}
-MAIN = ["mean/mrr", "p", "ahp p", "classifier/accuracy", f"{leaderboard.IMAGES}/map", f"{leaderboard.IMAGES}/HP@10"]
+MAIN = ["mean/mrr", "p", "ahp p", "classifier/accuracy", f"{gallery.IMAGES}/map", f"{gallery.IMAGES}/HP@10"]
 MAIN += ["hamming/bits", "hamming/map", "hamming p", "hamming/precision_radius2", "database/knn_accuracy"]
 MAIN += [f"{direction}/{name}" for direction in plots.DIRECTIONS for name in ("R@1", "R@10", "mrr", "median_rank")]
 # How the name of a figure begins: what it means, which end is better, decimals.
@@ -112,7 +114,7 @@ def winners(board: pd.DataFrame) -> list[dict[str, Any]]:
 
 def is_ahp(name: str) -> bool:
     """Whether this is the figure that methods are compared by where pictures find pictures."""
-    return name.startswith(f"{leaderboard.IMAGES}/AHP@") and not name.endswith(("_wup", " sd"))
+    return name.startswith(f"{gallery.IMAGES}/AHP@") and not name.endswith(("_wup", " sd"))
 
 
 def table(rows: pd.DataFrame, measured: dict[str, Any]) -> dict[str, Any]:

@@ -4,9 +4,25 @@ import pandas as pd
 
 from kith.errors import KithError
 from kith.metrics.gallery import IMAGES
+from stages import leaderboard_cells as cells
 from stages import params
 
 VALIDATION = "val"
+
+
+def chosen(boards: dict[str, pd.DataFrame], settings: params.Params) -> list[str]:
+    """Which method of each choice the validation split prefers, and what that one reaches on the test split."""
+    lines = choices(boards, settings)
+    if lines.empty:
+        return []
+    rows = []
+    for _, line in lines.iterrows():
+        best = not pd.isna(line["test"])
+        name = f"**{line['method']}**" if best else line["method"]
+        test = cells.number(line["test"], line["by"]) if best else ""
+        rows.append([line["choice"], cells.title(line["by"]), name, cells.number(line["val"], line["by"]), test])
+    note = "The **best** of each choice by the validation split alone; of the test split only its figure counts."
+    return ["## Chosen on validation", note, cells.table(["choice", "by", "method", "val", "test"], rows)]
 
 
 def choices(boards: dict[str, pd.DataFrame], settings: params.Params) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from made_runs import PARAMS
 
 from kith.errors import KithError
 from stages import params
-from stages.choices import choices
+from stages.leaderboard_choices import choices, chosen
 
 BOARDS = {
     "test": pd.DataFrame(
@@ -60,3 +60,13 @@ def test_without_the_figure_there_is_no_choice(boards, choice, said):
 def test_choices_are_among_methods():
     with pytest.raises(KithError, match=r"compare\.choose\.margin names 'nope'"):
         settings(margin={"methods": ["good", "nope"]})
+
+
+def test_the_section_of_the_leaderboard():
+    section = chosen(BOARDS, settings(margin={"methods": ["good", "fair"]}))
+    assert section[0] == "## Chosen on validation"
+    assert section[-1].splitlines()[2:] == [
+        "| margin | MRR | good | 0.400 |  |",
+        "| margin | MRR | **fair** | 0.600 | 0.400 |",
+    ]
+    assert chosen(BOARDS, settings()) == []
