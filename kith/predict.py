@@ -9,10 +9,10 @@ int64 and "distance" (n,) float32, the Euclidean one to the unit vector. Class n
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from kith.codes import pack, sign_codes
 from kith.models import DualEncoder
+from kith.models.embed import vectors_and_scores
 
 TOP = 5
 
@@ -23,18 +23,17 @@ Predicted = dict[str, np.ndarray]
 def predict_images(model: DualEncoder, images: np.ndarray, top: int = TOP) -> Predicted:
     """Of pictures (n, H, W, C) uint8, of the model's size, or features (n, …) float32."""
     features = model.encode_images(model.prepare(torch.from_numpy(images).to(model.device)))
-    predicted = _embedded(model, model.projection.stored().first(features))
-    scores = {name: each.cpu() for name, each in model.class_scores(features).items()}
+    vectors, scores = vectors_and_scores(model, features)
+    predicted = _embedded(model, vectors)
     if "classifier" in scores:
         logits = scores["classifier"]
         # Of equal scores the lower class comes first, as when a run is evaluated.
-        best = np.argsort(-logits.numpy(), axis=1, kind="stable")[:, :top]
+        best = np.argsort(-logits, axis=1, kind="stable")[:, :top]
         predicted["top"] = best
-        predicted["probability"] = np.take_along_axis(logits.softmax(dim=1).numpy(), best, axis=1)
+        predicted["probability"] = np.take_along_axis(torch.from_numpy(logits).softmax(dim=1).numpy(), best, axis=1)
     if "nearest" in scores:
-        nearest = scores["nearest"].numpy()
-        predicted["nearest"] = nearest.argmax(axis=1)
-        predicted["distance"] = np.sqrt(-nearest.max(axis=1))
+        predicted["nearest"] = scores["nearest"].argmax(axis=1)
+        predicted["distance"] = np.sqrt(-scores["nearest"].max(axis=1))
     return predicted
 
 
@@ -46,9 +45,8 @@ def predict_texts(model: DualEncoder, *inputs: np.ndarray) -> Predicted:
     """
     tensors = [torch.from_numpy(each).to(model.device) for each in inputs]
     tensors = [each if each.is_floating_point() else each.long() for each in tensors]
-    return _embedded(model, model.embed_texts(*tensors))
+    return _embedded(model, model.embed_texts(*tensors).cpu().numpy())
 
 
-def _embedded(model: DualEncoder, vectors: Tensor) -> Predicted:
-    rows = vectors.cpu().numpy()
-    return {"vector": rows} | ({"code": pack(sign_codes(rows), np.uint8)} if model.config.get("codes") else {})
+def _embedded(model: DualEncoder, vectors: np.ndarray) -> Predicted:
+    return {"vector": vectors} | ({"code": pack(sign_codes(vectors), np.uint8)} if model.config.get("codes") else {})

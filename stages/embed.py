@@ -13,8 +13,7 @@ import torch
 
 from kith import models
 from kith.errors import KithError
-from kith.models import DualEncoder
-from kith.models.embed import embed_texts, encode_images
+from kith.models.embed import embed_and_score, embed_texts
 from stages import cli, contract, files, params, views
 
 
@@ -39,7 +38,7 @@ def main(*, data: Path, model: Path, images: Path, texts: Path, rows: Path, scor
         written = views.texts(items, data, vocabulary, saved["max_tokens"])
         text_rows, text_items = written.all_of(chosen)
         text_vectors = embed_texts(encoder, written, text_rows, options.batch_size)
-    image_vectors, predicted = embed_and_predict(encoder, pictures, image_rows, options.batch_size)
+    image_vectors, predicted = embed_and_score(encoder, pictures, image_rows, options.batch_size)
     files.write_npy(images, image_vectors)
     files.write_npy(texts, text_vectors)
     coded = bool(encoder.config.get("codes"))
@@ -53,20 +52,6 @@ def _chosen(items: pd.DataFrame, wanted: list[str] | None) -> np.ndarray:
     if missing:
         raise KithError(f"params.yaml: embed.splits: no items in {missing} (there: {sorted(set(items['split']))})")
     return np.flatnonzero(items["split"].isin(splits).to_numpy())
-
-
-@torch.no_grad()
-def embed_and_predict(
-    encoder: DualEncoder, pictures: views.View, rows: np.ndarray, batch_size: int
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Unit rows (n, dim), and scores (n, classes) by the classifier and by the nearest class embedding, if any."""
-    vectors, parts = [], []
-    for features in encode_images(encoder, pictures, rows, batch_size):
-        vectors.append(encoder.projection.stored().first(features).cpu().numpy())
-        parts.append({name: scores.cpu().numpy() for name, scores in encoder.class_scores(features).items()})
-    if not parts:
-        return np.zeros((0, encoder.dim), dtype=np.float32), {}
-    return np.concatenate(vectors), {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 if __name__ == "__main__":

@@ -17,8 +17,10 @@ from PIL import Image
 from kith import codes, models
 from kith.errors import KithError
 from kith.models import DualEncoder
+from kith.models.embed import embed_and_score
 from kith.predict import predict_images, predict_texts
 from kith.text import Vocabulary
+from kith.views import ArrayView
 from stages import predict
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -296,3 +298,19 @@ def test_predictions_by_definition(there):
             far = [float((unit - target).norm()) for target in model.targets]
             assert found["nearest"][row] == int(np.argmin(far))
             assert found["distance"][row] == pytest.approx(min(far), abs=1e-4)
+
+
+def test_a_view_in_batches_has_the_vectors_and_scores_of_each(there):
+    model, _, _ = models.load(CLASSIFIES / "model.pt")
+    images = np.stack([np.asarray(Image.open(io.BytesIO(data))) for data in held_out()["image"][:5]])
+    view = ArrayView(images, np.arange(5))
+    found, scores = embed_and_score(model, view, np.array([4, 0, 2]), 2)
+    parts = [predict_images(model, images[rows]) for rows in ([4, 0], [2])]
+    np.testing.assert_array_equal(found, np.concatenate([part["vector"] for part in parts]))
+    assert scores.keys() == {"classifier", "nearest"}
+    best = np.concatenate([part["top"][:, 0] for part in parts])
+    np.testing.assert_array_equal(scores["classifier"].argmax(axis=1), best)
+    far = np.concatenate([part["distance"] for part in parts])
+    np.testing.assert_array_equal(np.sqrt(-scores["nearest"].max(axis=1)), far)
+    found, scores = embed_and_score(model, view, np.zeros(0, dtype=int), 2)
+    assert (found.shape, scores) == ((0, model.dim), {})

@@ -20,6 +20,25 @@ def encode_images(model: DualEncoder, view: View, rows: np.ndarray, batch_size: 
     return _image_batches(model, model.encode_images, view, rows, batch_size)
 
 
+def embed_and_score(
+    model: DualEncoder, view: View, rows: np.ndarray, batch_size: int = 256
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Unit rows as of `embed_images`, and the scores (len(rows), classes) that the model has, by their names in
+    `DualEncoder.class_scores`; of no rows none."""
+    parts = [vectors_and_scores(model, features) for features in encode_images(model, view, rows, batch_size)]
+    if not parts:
+        return np.zeros((0, model.dim), dtype=np.float32), {}
+    vectors, scores = zip(*parts, strict=True)
+    return np.concatenate(vectors), {name: np.concatenate([part[name] for part in scores]) for name in scores[0]}
+
+
+@torch.no_grad()
+def vectors_and_scores(model: DualEncoder, features: Tensor) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Unit rows (b, dim) and class scores (b, classes) of pictures' features (b, dim) before the projection."""
+    vectors = model.projection.stored().first(features).cpu().numpy()
+    return vectors, {name: scores.cpu().numpy() for name, scores in model.class_scores(features).items()}
+
+
 def embed_texts(model: DualEncoder, view: View, rows: np.ndarray, batch_size: int = 256) -> np.ndarray:
     """Unit rows (len(rows), dim) float32 of the rows of a view of texts or features."""
     return _collect(model, _batches(model, model.embed_texts, view, rows, batch_size))
