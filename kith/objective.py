@@ -63,10 +63,9 @@ class Objective(nn.Module):
 
     Called with a Batch, it returns the weighted sum and the value of each term; of mined terms also `active`, the
     share of pairs or triplets that are above zero among those that could have been found, and `mined`, their number
-    in the batch. Learned temperatures, class centres
-    and label embeddings are its parameters; for these it is told the width of the embeddings before the projection
-    and the number of classes. Terms that need neighbours, or labels, see only the items that have one, and are 0
-    where there is none. `moment` is set by the training loop.
+    in the batch. Learned temperatures, class centres and label embeddings are its parameters; for these it is told the
+    width of the embeddings before the projection and the number of classes. Terms that need neighbours, or labels, see
+    only the items that have one, and are 0 where there is none. `moment` is set by the training loop.
     """
 
     def __init__(self, terms: dict[str, dict[str, Any]], dim: int = 0, classes: int = 0):

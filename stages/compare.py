@@ -106,7 +106,8 @@ def figures(splits: dict[str, dict[str, Any]], direction: str) -> set[tuple[str,
 
 
 def together(done: list[Run]) -> dict[str, dict[str, Any]]:
-    """What the runs' splits have in common: numbers of queries and candidates, chance levels, names of figures."""
+    """All that the runs say of each split: numbers of queries and candidates, chance levels, names of figures. Where
+    several say the same thing, the last one counts."""
     splits: dict[str, dict[str, Any]] = {}
     for run in done:
         for split, content in run.splits.items():

@@ -20,7 +20,7 @@ def document(
     dataset: dict[str, Any],
     quality: dict[str, float],
 ) -> str:
-    """The whole page. `splits` is any run's: of it, the numbers of queries and the chance levels are shown."""
+    """The whole page. `splits`, see compare.together: the numbers of queries and the chance levels are shown."""
     study = settings.study
     names = list(dict.fromkeys(board["split"]))
     boards = {name: board[board["split"] == name] for name in names}

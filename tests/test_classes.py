@@ -317,7 +317,7 @@ def test_class_names_in_all_forms(tmp_path):
         ("a.json", "[1]", "expected an object"),
         ("a.json", "{", "not valid JSON"),
         ("a.json", '{"0": ["a", "b", "c"]}', "key '0': expected a name, or a list"),
-        ("b.txt", None, "cannot be opened"),
+        ("b.txt", None, r"cannot be opened .*; mend fetch\.class_names"),
     ],
 )
 def test_faults_of_class_names(tmp_path, name, content, told):

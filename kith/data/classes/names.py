@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from kith.data.classes.textlists import content
 from kith.errors import KithError
 
 
@@ -14,12 +15,7 @@ def read(path: Path) -> dict[str, str]:
     Either a text with an id, white space and a name a line, or JSON: {id: name}, or {number: [id, name]} as
     Keras writes it for ImageNet. Raises KithError that names the file and the line or key.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise KithError(f"{path}: cannot be opened ({error.strerror})") from None
-    except UnicodeDecodeError as error:
-        raise KithError(f"{path}: cannot be read as UTF-8 text: {error}") from None
+    text = content(path, "fetch.class_names")
     names: dict[str, str] = {}
     for place, key, name in _json(path, text) if path.suffix.lower() == ".json" else _lines(path, text):
         if names.setdefault(key, name) != name:
@@ -47,12 +43,12 @@ def _lines(path: Path, text: str) -> Iterable[tuple[str, str, str]]:
 
 def _json(path: Path, text: str) -> Iterable[tuple[str, str, str]]:
     try:
-        content = json.loads(text)
+        known = json.loads(text)
     except json.JSONDecodeError as error:
         raise KithError(f"{path}: not valid JSON: {error}") from None
-    if not isinstance(content, dict):
+    if not isinstance(known, dict):
         raise KithError(f"{path}: expected an object in braces, {{id: name}}")
-    for key, value in content.items():
+    for key, value in known.items():
         pair = value if isinstance(value, list) else [key, value]
         if len(pair) != 2 or not all(isinstance(each, str | int) for each in pair):
             raise KithError(f"{path}: key '{key}': expected a name, or a list of id and name")

@@ -6,15 +6,20 @@ from pathlib import Path
 from kith.errors import KithError
 
 
-def lines(path: Path) -> Iterator[tuple[int, str]]:
-    """(number from 1, content) of the lines that are not blank. Raises KithError where there are none."""
+def content(path: Path, parameter: str = "fetch.path") -> str:
+    """The whole text. Raises KithError, which names the parameter to mend, where it cannot be read."""
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return path.read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise KithError(f"{path}: cannot be opened ({error.strerror}); mend fetch.path, or add the file") from None
+        raise KithError(f"{path}: cannot be opened ({error.strerror}); mend {parameter}, or add the file") from None
     except UnicodeDecodeError as error:
         raise KithError(f"{path}: cannot be read as UTF-8 text: {error}") from None
-    numbered = [(number, line.strip()) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+
+
+def lines(path: Path) -> Iterator[tuple[int, str]]:
+    """(number from 1, content) of the lines that are not blank. Raises KithError where there are none."""
+    every = enumerate(content(path).split("\n"), start=1)
+    numbered = [(number, line.strip()) for number, line in every if line.strip()]
     if not numbered:
         raise KithError(f"{path}: is empty")
     yield from numbered
