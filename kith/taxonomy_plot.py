@@ -4,7 +4,8 @@ Distances are inches. A node stands `along` the way from the root and `across` i
 says where on paper that is.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -54,12 +55,39 @@ class _Layout(NamedTuple):
         return np.pi / 2 - 2 * np.pi * (across + 0.5) / self.rows
 
 
+def upper_levels(taxonomy: Taxonomy, classes: Sequence[Id], limit: int) -> tuple[Taxonomy, dict[Id, int]] | None:
+    """As many levels of the taxonomy, from the top, as end in at most `limit` nodes, and what is below them.
+
+    Returns the taxonomy down to there, and node → number of `classes` below it, for nodes with a child that is left
+    out; all of it and {} where it fits; None where the first level below the roots is too many.
+    """
+    depths = taxonomy.depths()
+    parent, child = taxonomy.edges.T
+    for depth in range(depths.max(), 1, -1):
+        kept = depths <= depth
+        ends = np.setdiff1d(np.flatnonzero(kept), parent[kept[child]])
+        if len(ends) <= limit and kept.sum() <= MOST:
+            break
+    else:
+        return None
+    counts = Counter(node for name in classes for node in taxonomy.ancestors(name) if node != name)
+    cut = {taxonomy.nodes[place] for place in parent[kept[parent] & ~kept[child]].tolist()}
+    edges = [(taxonomy.nodes[above], taxonomy.nodes[below]) for above, below in taxonomy.edges[kept[child]].tolist()]
+    return Taxonomy.from_edges(edges, taxonomy.names), {node: counts[node] for node in taxonomy.nodes if node in cut}
+
+
 @styled
-def draw(taxonomy: Taxonomy, names: Mapping[Id, str] | None = None, layout: str = "horizontal") -> Figure:
+def draw(
+    taxonomy: Taxonomy,
+    names: Mapping[Id, str] | None = None,
+    layout: str = "horizontal",
+    below: Mapping[Id, int] | None = None,
+) -> Figure:
     """The taxonomy as a dendrogram, "horizontal" with leaves below one another, or "radial" with the root inside.
 
-    names: what to show for an id; default: the taxonomy's own names. A node is placed by its depth. One with
-    several parents hangs on the deepest, and thin dashed lines lead to the others. The figure grows with the
+    names: what to show for an id; default: the taxonomy's own names. below: of nodes that stand for what is below
+    them, how much that is: they are grey, with this number (see `upper_levels`). A node is placed by its depth. One
+    with several parents hangs on the deepest, and thin dashed lines lead to the others. The figure grows with the
     taxonomy; save it with `kith.plots.png` or `kith.plots.svg` for the same bytes each time.
 
     Raises KithError for more than 1,500 nodes.
@@ -68,7 +96,11 @@ def draw(taxonomy: Taxonomy, names: Mapping[Id, str] | None = None, layout: str 
         raise KithError(f"layout: '{layout}' is not one of {', '.join(LAYOUTS)}")
     if len(taxonomy) > MOST:
         raise KithError(f"taxonomy: {len(taxonomy)} nodes are more than the {MOST} of a picture; draw a part (pruned)")
+    below = below or {}
     labels = [wrap((names or {}).get(node, taxonomy.name(node)), LETTERS, 1) or "·" for node in taxonomy.nodes]
+    labels = [
+        f"{text} ({below[node]})" if node in below else text for node, text in zip(taxonomy.nodes, labels, strict=True)
+    ]
     tree = _tree(taxonomy, labels)
     place = _radial(tree) if layout == "radial" else _horizontal(tree)
     figure, ax = _canvas(place, tree)
@@ -77,7 +109,8 @@ def draw(taxonomy: Taxonomy, names: Mapping[Id, str] | None = None, layout: str 
         LineCollection(_others(place, tree, taxonomy), colors=LINE, linewidths=0.6, linestyles=":", zorder=1)
     )
     for node, label in enumerate(labels):
-        _box(ax, place, tree, node, label, LEAF if taxonomy.heights[node] == 0 else INNER)
+        leaf = taxonomy.heights[node] == 0 and taxonomy.nodes[node] not in below
+        _box(ax, place, tree, node, label, LEAF if leaf else INNER)
     return figure
 
 

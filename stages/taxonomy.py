@@ -15,7 +15,10 @@ ROOT = "everything"  # above the roots of a taxonomy that has several
 
 
 def main(*, data: Path, out: Path) -> None:
-    """Write classes.parquet, similarity.npz, summary.json and, where there is a taxonomy, a drawing into --out."""
+    """Write classes.parquet, similarity.npz, summary.json and, where there is a taxonomy, a drawing into --out.
+
+    The drawing ends at the level where `taxonomy.draw` nodes suffice, with the number of classes below.
+    """
     options = params.load().taxonomy
     items = contract.items(data)
     classes = _classes(items, data)
@@ -32,8 +35,9 @@ def main(*, data: Path, out: Path) -> None:
                 raise KithError(f"{data / 'taxonomy.parquet'}: {error}; mend the file of fetch.taxonomy") from None
             height, tree = int(taxonomy.heights.max()), int(taxonomy.is_tree)
             summary = {"nodes": len(taxonomy), "height": height, "tree": tree}
-            if len(classes) <= options.draw:
-                (folder / "taxonomy.png").write_bytes(plots.png(taxonomy_plot.draw(taxonomy.pruned(labels))))
+            if shown := taxonomy_plot.upper_levels(taxonomy.pruned(labels), labels, options.draw):
+                drawing = taxonomy_plot.draw(shown[0], below=shown[1])
+                (folder / "taxonomy.png").write_bytes(plots.png(drawing))
         else:
             flat, summary = np.eye(len(classes)), {"nodes": 0, "height": 0, "tree": 1}
             similarity = dict.fromkeys(("lcsh", "wup", "target"), flat)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from kith import plots, taxonomy_plot
 from kith.errors import KithError
 from kith.taxonomy import Taxonomy
-from kith.taxonomy_plot import draw
+from kith.taxonomy_plot import draw, upper_levels
 
 CIFAR = Path(__file__).resolve().parents[2] / "shared" / "hierarchies" / "cifar" / "hierarchy.txt"
 BOAT = [("thing", "animal"), ("animal", "dog"), ("animal", "seal"), ("thing", "vehicle"), ("vehicle", "boat")]
@@ -99,3 +99,41 @@ def test_leaves_come_in_the_order_of_their_parents():
     order = sorted(["9", "3", "4"], key=y.__getitem__, reverse=True)
     assert order == ["4", "9", "3"]
     assert y["1"] == pytest.approx(np.mean([y["4"], y["9"]]))
+
+
+def shown(edges, limit: int) -> tuple[set, dict] | None:
+    taxonomy = Taxonomy.from_edges(edges)
+    found = upper_levels(taxonomy, taxonomy.leaves, limit)
+    return found and (set(found[0].nodes), found[1])
+
+
+def test_the_upper_levels_are_those_that_fit_with_the_number_of_classes_below():
+    every = {node for edge in BOAT for node in edge}
+    assert shown(BOAT, 3) == (every, {})
+    assert shown(BOAT, 2) == ({"thing", "animal", "vehicle"}, {"animal": 2, "vehicle": 1})
+    assert shown(BOAT, 1) is None
+    uneven = [("r", "a"), ("r", "b"), *(("b", str(i)) for i in range(5))]
+    assert shown(uneven, 5) == ({"r", "a", "b"}, {"b": 5})  # "a" is a class itself
+
+
+def test_a_class_below_two_nodes_counts_for_each_of_them():
+    nodes, below = shown(GRAPH, 2)
+    assert nodes == {"thing", "animal", "vehicle"}
+    assert below == {"animal": 3, "vehicle": 2}  # the raft; a boat is no leaf here
+
+
+def test_a_taxonomy_too_large_for_a_picture_is_cut_whatever_the_limit():
+    edges = [("root", f"group {i}") for i in range(40)] + [(f"group {i % 40}", str(i)) for i in range(1600)]
+    nodes, below = shown(edges, 5000)
+    assert len(nodes) == 41
+    assert set(below.values()) == {40}
+
+
+@LAYOUTS
+def test_cut_nodes_are_grey_with_their_number(layout):
+    taxonomy = Taxonomy.from_edges(BOAT)
+    cut, below = upper_levels(taxonomy, taxonomy.leaves, 2)
+    figure = draw(cut, layout=layout, below=below)
+    boxes = {text.get_text(): to_hex(text.get_bbox_patch().get_facecolor()).upper() for text in figure.axes[0].texts}
+    assert boxes == dict.fromkeys(("thing", "animal (2)", "vehicle (1)"), taxonomy_plot.INNER)
+    assert overlapping(figure) == []
