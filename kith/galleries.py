@@ -1,4 +1,4 @@
-"""Pictures of a report that show single items: queries and answers, neighbourhoods, a map of the space.
+"""Pictures of a report that show single items: queries and answers, neighbourhoods.
 
 Right answers have a green frame and a tick, wrong ones a vermillion frame and a cross.
 """
@@ -8,15 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
-from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
-from sklearn.manifold import TSNE
-from threadpoolctl import threadpool_limits
 
 from kith.plots import COLOURS, OTHER, WIDTH, styled, wrap
 
@@ -79,42 +74,6 @@ def neighbors(rows: Sequence[Sequence[tuple[np.ndarray | None, str, float]]]) ->
             ax.set_title(f"{similarity:.2f}" if place else "item", fontsize=10, loc="center")
             ax.set_xlabel(wrap(text, 16, 4), fontsize=9)
     return figure
-
-
-@styled
-def tsne(images: np.ndarray, texts: np.ndarray | None, labels: Sequence[str], seed: int = 0) -> Figure:
-    """The plane of n items: pictures as circles, texts, if any, as triangles, a line joining each pair.
-
-    images, texts: (n, d) unit rows, n ≥ 2. labels: n names, "" for none; the six most frequent have colours.
-    van der Maaten and Hinton, "Visualizing Data using t-SNE", JMLR 2008.
-    """
-    sides = [images] if texts is None else [images, texts]
-    places = _project(np.concatenate(sides), seed).reshape(len(sides), len(labels), 2)
-    names = pd.Series(labels, dtype=str)
-    colours = dict(zip(names[names != ""].value_counts().index, COLOURS[:6], strict=False))
-    figure = Figure((WIDTH, 6), layout="constrained")
-    ax = figure.subplots()
-    ax.axis("off")
-    pairs = list(places.transpose(1, 0, 2)) if texts is not None else []
-    ax.add_collection(LineCollection(pairs, colors="#C8C8C8", linewidths=0.6, zorder=1))
-    handles = []
-    for kind, (x, y), marker, plain in zip(("image", "text"), places.transpose(0, 2, 1), "o^", COLOURS, strict=False):
-        shades = names.map(colours).fillna(OTHER) if colours else plain
-        ax.scatter(x, y, c=shades, marker=marker, s=22, linewidths=0.4, edgecolors="white", zorder=2)
-        handles.append(Line2D([], [], color="#444444" if colours else plain, marker=marker, ls="", label=kind))
-    for name, colour in colours.items():
-        handles.append(Line2D([], [], color=colour, marker="s", ls="", label=wrap(name, 28, 1)))
-    if not names.isin(list(colours)).all() and colours:
-        handles.append(Line2D([], [], color=OTHER, marker="s", ls="", label="other"))
-    figure.legend(handles=handles, loc="outside lower center", ncols=2, fontsize=9.5)
-    return figure
-
-
-def _project(vectors: np.ndarray, seed: int) -> np.ndarray:
-    """On one thread, so that sums are always taken in the same order."""
-    with threadpool_limits(1):
-        perplexity = min(30, (len(vectors) - 1) / 3)
-        return TSNE(init="pca", perplexity=perplexity, random_state=seed, n_jobs=1).fit_transform(vectors)
 
 
 def _verdict(right: bool) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""Charts of a report, and the style of all its pictures: tables in, matplotlib figures out.
+"""The style of all pictures of a report, and charts of pairs found: tables in, matplotlib figures out.
 
 Colours are Okabe and Ito's, told apart by readers with any colour vision, and never the only sign: methods
 also differ in line style and marker. Figures are narrow and their letters large, for telephones. Beyond seven
@@ -10,21 +10,21 @@ import io
 import textwrap
 import unicodedata
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib import font_manager, style
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 COLOURS += ["#882255", "#DDCC77", "#332288", "#666633", "#661100"]
 LINES, MARKERS = ["-", "--", "-.", ":"], "osD^vPX<*>ph"
 OTHER = "#B5B5B5"
-BEST = {"linestyle": "", "markersize": 8, "markeredgecolor": "#222222", "markeredgewidth": 0.9, "zorder": 5}
+NUMBER: dict[str, Any] = {"textcoords": "offset points", "fontsize": 9}
 DIRECTIONS = {"text_to_image": "text → image", "image_to_text": "image → text"}
 WIDTH, DPI = 5, 168  # inches, pixels an inch
 LETTERS, LINE = 42, 0.23  # of a legend: letters in a line of two names, inches
@@ -90,99 +90,47 @@ def wrap(text: str, columns: int, lines: int) -> str:
 
 
 @styled
-def curves(history: pd.DataFrame) -> Figure:
-    """Training loss and validation MRR per epoch: strong lines for means of seeds, thin ones for each seed.
+def leaderboard(scores: pd.DataFrame, methods: Sequence[str] = ()) -> Figure:
+    """MRR with its interval per method and direction: in the method's colour, filled for texts that ask.
 
-    history: columns method, seed, epoch, train_loss, val_mrr. Methods are drawn in order of appearance.
+    scores: columns method, direction, value, low, high. The first method stands on top. methods: see `looks`.
     """
-    figure = Figure((WIDTH, 5.8), layout="constrained")
-    axes = figure.subplots(2, 1, sharex=True)
-    for ax, column, title in zip(axes, ["train_loss", "val_mrr"], ["training loss", "validation MRR"], strict=True):
-        ax.set_title(title)
-        for method, look in looks(history["method"]).items():
-            runs = history[history["method"] == method]
-            mean = runs.groupby("epoch")[column].mean()
-            ax.plot(mean, markevery=max(1, len(mean) // 10), **look)
-            for _, run in runs.groupby("seed"):
-                ax.plot(run["epoch"], run[column], color=look["color"], linewidth=0.6, alpha=0.5)
-    if history["train_loss"].max() > 10 * history["train_loss"].min() > 0:
-        axes[0].set_yscale("log", subs=[])
-        axes[0].yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-        axes[0].yaxis.set_major_formatter("{x:g}")
-    axes[1].set_xlabel("epoch")
-    axes[1].xaxis.get_major_locator().set_params(integer=True)
-    legend_of_methods(figure, history["method"])
-    return figure
-
-
-@styled
-def evolution(history: pd.DataFrame) -> Figure:
-    """Training and validation MRR per epoch: how far methods learn by heart what they do not find in general.
-
-    Strong lines for validation (means of seeds; a thin line for each seed), dashed ones for training (means of
-    seeds). A marker stands at the best validation epoch of each seed.
-
-    history: columns method, seed, epoch, train_mrr, val_mrr. Methods are drawn in order of appearance.
-    """
-    figure = Figure((WIDTH, 5.4), layout="constrained")
+    drawn = looks(scores["method"], methods)
+    names = list(scores["method"].unique())
+    figure = Figure((WIDTH, 1.2 + 0.6 * len(names)), layout="constrained")
     ax = figure.subplots()
-    training: dict[str, Any] = {"linestyle": "--", "linewidth": 0.9}
-    for method, look in looks(history["method"]).items():
-        runs = history[history["method"] == method]
-        means = runs.groupby("epoch")[["val_mrr", "train_mrr"]].mean()
-        colour = look["color"]
-        ax.plot(means["val_mrr"], color=colour)
-        ax.plot(means["train_mrr"], color=colour, **training)
-        for _, run in runs.groupby("seed"):
-            ax.plot(run["epoch"], run["val_mrr"], color=colour, linewidth=0.6, alpha=0.5)
-            best = run.nlargest(1, "val_mrr")
-            ax.plot(best["epoch"], best["val_mrr"], **look | BEST)
-    ax.set_title("MRR per epoch")
-    ax.set_xlabel("epoch")
-    ax.locator_params(axis="x", integer=True)
-    kinds: dict[str, dict[str, Any]] = {"validation": {}, "training": training, "best epoch": {"marker": "o", **BEST}}
-    handles = [Line2D([], [], label=name, color="#444444", **look) for name, look in kinds.items()]
-    ax.legend(handles=handles, loc="lower center", bbox_to_anchor=(0.5, 1.08), ncols=3)
-    legend_of_methods(figure, history["method"], linestyle="-")
-    return figure
-
-
-@styled
-def leaderboard(scores: pd.DataFrame) -> Figure:
-    """MRR with its interval per method and direction.
-
-    scores: columns method, direction, value, low, high. The first method stands on top.
-    """
-    methods = list(scores["method"].unique())
-    figure = Figure((WIDTH, 1.2 + 0.6 * len(methods)), layout="constrained")
-    ax = figure.subplots()
-    for i, (direction, title) in enumerate(DIRECTIONS.items()):
-        rows = scores[scores["direction"] == direction].set_index("method").reindex(methods)
-        y = np.arange(len(methods)) + (-0.16, 0.16)[i]
-        error = [rows["value"] - rows["low"], rows["high"] - rows["value"]]
-        ax.errorbar(rows["value"], y, xerr=error, capsize=3, label=title, **_look(i) | {"linestyle": ""})
-        for value, high, place in zip(rows["value"], rows["high"], y, strict=True):
-            ax.annotate(f"{value:.3f}", (high, place), (6, 0), textcoords="offset points", va="center", fontsize=9)
-    ax.set_yticks(range(len(methods)), methods)
-    ax.set_ylim(len(methods) - 0.5, -0.5)
+    shapes: list[dict[str, Any]] = [{"marker": "o"}, {"marker": "s", "markerfacecolor": "white"}]
+    for shape, shift, direction in zip(shapes, (-0.16, 0.16), DIRECTIONS, strict=True):
+        rows = scores[scores["direction"] == direction].set_index("method").reindex(names)
+        for place, (name, row) in enumerate(rows.iterrows()):
+            error = [[row["value"] - row["low"]], [row["high"] - row["value"]]]
+            colour = drawn[str(name)]["color"]
+            ax.errorbar(row["value"], place + shift, xerr=error, capsize=3, color=colour, markersize=6, **shape)
+            ax.annotate(f"{row['value']:.3f}", (row["high"], place + shift), (6, 0), va="center", **NUMBER)
+    ax.set_yticks(range(len(names)), [wrap(name, 20, 2) for name in names])
+    ax.set_ylim(len(names) - 0.5, -0.5)
     ax.margins(x=0.25)
     ax.grid(axis="y", visible=False)
     ax.set_xlabel("mean reciprocal rank")
-    figure.legend(loc="outside upper right", ncols=2)
+    titles = zip(shapes, DIRECTIONS.values(), strict=True)
+    handles = [Line2D([], [], color="#444444", linestyle="", label=title, **shape) for shape, title in titles]
+    figure.legend(handles=handles, loc="outside upper right", ncols=2)
     return figure
 
 
 @styled
-def recall_at_k(queries: pd.DataFrame, largest: int = 100) -> Figure:
+def recall_at_k(queries: pd.DataFrame, methods: Sequence[str] = (), largest: int = 100) -> Figure:
     """Percentage of queries that find a right answer among the k best, for k from 1 to `largest`.
 
     queries: columns method, direction, rank (of the first right answer, from 1), one row a query and seed.
+    methods: see `looks`.
     """
     figure = Figure((WIDTH, 5.8), layout="constrained")
     k, ticks = np.arange(1, largest + 1), [1, 2, 5, 10, 20, 50, 100]
     axes = figure.subplots(2, 1, sharex=True)
+    drawn = looks(queries["method"], methods)
     for ax, (direction, title) in zip(axes, DIRECTIONS.items(), strict=True):
-        for method, look in looks(queries["method"]).items():
+        for method, look in drawn.items():
             chosen = (queries["method"] == method) & (queries["direction"] == direction)
             ranks = np.sort(queries.loc[chosen, "rank"].to_numpy())
             recall = 100 * np.searchsorted(ranks, k, side="right") / max(1, len(ranks))
@@ -191,8 +139,30 @@ def recall_at_k(queries: pd.DataFrame, largest: int = 100) -> Figure:
         ax.set_xticks(ticks, ticks)
         ax.minorticks_off()
     axes[1].set_xlabel("k, answers looked at")
-    legend_of_methods(figure, queries["method"])
+    legend_of_methods(figure, drawn)
     return figure
+
+
+def panels(count: int, height: float, **shared: bool) -> tuple[Figure, list[Axes]]:
+    """`count` small axes, up to three in a line of `height` inches, and the figure that holds them.
+
+    shared: of subplots, default sharex and sharey; scales are then written at the left and the lower end.
+    """
+    columns = min(3, count)
+    lines = -(-count // columns)
+    figure = Figure((WIDTH, 0.8 + height * lines), layout="constrained")
+    grid = figure.subplots(lines, columns, squeeze=False, **shared or {"sharex": True, "sharey": True})
+    for ax in grid.flat:
+        ax.tick_params(labelsize=9)
+    for empty in range(count, lines * columns):
+        grid.flat[empty].remove()
+        grid.flat[empty - columns].tick_params(labelbottom=True)
+    return figure, list(grid.flat[:count])
+
+
+def several_seeds(runs: pd.DataFrame) -> list[tuple[Any, pd.DataFrame]]:
+    """(seed, its rows); nothing for one seed, whose line would lie on that of the mean."""
+    return list(runs.groupby("seed")) if runs["seed"].nunique() > 1 else []
 
 
 def _look(i: int) -> dict[str, Any]:
@@ -200,14 +170,21 @@ def _look(i: int) -> dict[str, Any]:
     return {"color": COLOURS[i % 12], "linestyle": LINES[(i + i // 12) % 4], "marker": MARKERS[i % 12]}
 
 
-def looks(methods: pd.Series) -> dict[str, dict[str, Any]]:
-    return {name: _look(i) for i, name in enumerate(methods.unique())}
+def looks(drawn: pd.Series, methods: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
+    """Colour, line style and marker of each method that is drawn.
+
+    methods: all of the study. A method's place among them decides: it looks the same in every chart that is given the
+    same. Those drawn come in this order; default: of appearance.
+    """
+    present = drawn.unique()
+    every = dict.fromkeys([*methods, *present])
+    return {name: _look(i) for i, name in enumerate(every) if name in set(present)}
 
 
-def legend_of_methods(figure: Figure, methods: pd.Series, **changed: Any) -> None:
+def legend_of_methods(figure: Figure, drawn: Mapping[str, dict[str, Any]]) -> None:
     """Below the figure, which grows by what more than four lines take, so that the axes do not shrink."""
-    handles = [Line2D([], [], label=name, **look | changed) for name, look in looks(methods).items()]
-    lengths = [len(name) for name in methods.unique()]
+    handles = [Line2D([], [], label=name, **look) for name, look in drawn.items()]
+    lengths = [len(name) for name in drawn]
     half = -(-len(lengths) // 2)
     columns = 2 if max(lengths[:half]) + max(lengths[half:], default=0) <= LETTERS else 1
     lines = half if columns == 2 else len(lengths)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from kith import plots
+from kith import plots, training_plots
 from kith.errors import KithError
 from stages import (
     cli,
@@ -17,6 +17,7 @@ from stages import (
     report_codes,
     report_examples,
     report_page,
+    report_spaces,
     tracking,
 )
 
@@ -25,12 +26,15 @@ def main(*, data: Path, neighbors: Path, taxonomy: Path, runs: Path, compared: P
     """Write the figures (PNG) into --figures and the report to --page."""
     settings = params.load()
     board = leaderboard(compared / "leaderboard.csv")
-    best = board.iloc[0]
-    run = runs / f"{best['method']}-{settings.study.seeds[0]}"
-    drawn = charts(settings.study, board[board["split"] == best["split"]], runs)
-    drawn |= report_classes.charts(settings, board[board["split"] == best["split"]], runs, data, taxonomy)
-    drawn |= report_codes.charts(settings.study, board[board["split"] == best["split"]], runs)
-    drawn |= report_examples.draw(settings.report, best["split"], run, data, neighbors)
+    split, method = board["split"].iloc[0], board["method"].iloc[0]
+    first = board[board["split"] == split]
+    run, by_class = (runs / f"{best}-{settings.study.seeds[0]}" for best in (method, report_page.best_by_class(board)))
+    drawn = charts(settings.study, first, runs)
+    drawn |= report_classes.charts(settings, first, runs, data, taxonomy)
+    drawn |= report_codes.charts(settings.study, first, runs)
+    drawn |= report_spaces.one_run(settings.report, split, run, data)
+    drawn |= report_spaces.all_methods(settings, first, runs, data, taxonomy)
+    drawn |= report_examples.draw(settings.report, split, run, by_class, data, neighbors)
     pictures = {name: plots.png(figure) for name, figure in drawn.items()}
     if (taxonomy / "taxonomy.png").exists():
         pictures["taxonomy"] = (taxonomy / "taxonomy.png").read_bytes()
@@ -71,17 +75,17 @@ def charts(study: params.Study, board: pd.DataFrame, runs: Path) -> dict[str, Fi
             asked = pd.read_parquet(run / "queries.parquet", columns=["split", "direction", "rank"])
             queries.append(asked[asked["split"] == split].assign(**named))
             scores += [{"method": method, "direction": d, **metrics[f"{d}/mrr"]} for d in plots.DIRECTIONS]
-    drawn = {"curves": plots.curves(pd.concat(history))}
+    drawn = {"curves": training_plots.curves(pd.concat(history), study.methods)}
     if scores:
         # Several seeds: the mean of their figures and of the ends of their intervals.
         means = pd.DataFrame(scores).groupby(["method", "direction"]).mean()
         order = [method for method in board["method"] if method in means.index]
         drawn |= {
-            "leaderboard": plots.leaderboard(means.loc[order].reset_index()),
-            "recall_at_k": plots.recall_at_k(pd.concat(queries)),
+            "leaderboard": plots.leaderboard(means.loc[order].reset_index(), study.methods),
+            "recall_at_k": plots.recall_at_k(pd.concat(queries), study.methods),
         }
     if all("train_mrr" in each for each in history):  # histories of old trainings have none
-        drawn["evolution"] = plots.evolution(pd.concat(history))
+        drawn["evolution"] = training_plots.evolution(pd.concat(history), study.methods)
     return drawn
 
 

@@ -1,5 +1,6 @@
 """Charts of what the methods know of classes: how near in the taxonomy are the pictures that a picture finds."""
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from stages import contract, params
 
 def charts(settings: params.Params, board: pd.DataFrame, runs: Path, data: Path, taxonomy: Path) -> dict[str, Figure]:
     """Of one split: HP@k over k, precision over recall, and AHP with intervals; nothing without known classes."""
-    clip = settings.evaluate.clip
+    clip, methods = settings.evaluate.clip, settings.study.methods
     figure = f"{IMAGES}/AHP@{clip}"
     if figure not in board or board[figure].isna().all():
         return {}
@@ -26,7 +27,7 @@ def charts(settings: params.Params, board: pd.DataFrame, runs: Path, data: Path,
     chosen = (items["split"] == split).to_numpy() & (labels >= 0)
     able = set(board.loc[board[figure].notna(), "method"])
     precision, recall = [], []
-    for method in settings.study.methods:
+    for method in methods:
         for seed in settings.study.seeds if method in able else ():
             found = _found(runs / f"{method}-{seed}", chosen, labels, similarity, clip)
             named = {"method": method, "seed": seed}
@@ -37,9 +38,9 @@ def charts(settings: params.Params, board: pd.DataFrame, runs: Path, data: Path,
     order = board[board[figure].notna()].sort_values(figure, ascending=False, kind="stable")
     scores = order[["method", figure, "ahp low", "ahp high"]].set_axis(["method", "value", "low", "high"], axis=1)
     return {
-        "hierarchical_precision": hierarchy_plots.precision_curves(pd.concat(precision), clip),
-        "precision_recall": hierarchy_plots.recall_precision(pd.concat(recall)),
-        "ahp": hierarchy_plots.precision_bars(scores.reset_index(drop=True), f"mAHP@{clip}"),
+        "hierarchical_precision": hierarchy_plots.precision_curves(pd.concat(precision), clip, methods),
+        "precision_recall": hierarchy_plots.recall_precision(pd.concat(recall), methods),
+        "ahp": hierarchy_plots.precision_bars(scores.reset_index(drop=True), f"mAHP@{clip}", methods),
     }
 
 
@@ -49,4 +50,6 @@ def _found(run: Path, chosen: np.ndarray, labels: np.ndarray, similarity: np.nda
     kept = np.flatnonzero(chosen[items])
     vectors = np.load(run / "embeddings_image.npy", mmap_mode="r")[kept]
     clip = min(clip, len(kept) - 1)
-    return hierarchical_retrieval(vectors, labels[items[kept]], similarity, (1,), clip, curve=True)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".* find no item of their class")  # said by the evaluation
+        return hierarchical_retrieval(vectors, labels[items[kept]], similarity, (1,), clip, curve=True)

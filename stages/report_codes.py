@@ -21,4 +21,4 @@ def charts(study: params.Study, board: pd.DataFrame, runs: Path) -> dict[str, Fi
             entry = files.read_json(runs / f"{method}-{seed}" / "metrics.json")["splits"][split]
             curve = pd.DataFrame(entry["by_radius"], dtype=float).rename_axis("radius").reset_index()
             curves.append(curve.assign(method=method, seed=seed))
-    return {"codes": code_plots.radius_curves(pd.concat(curves, ignore_index=True))}
+    return {"codes": code_plots.radius_curves(pd.concat(curves, ignore_index=True), study.methods)}

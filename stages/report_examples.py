@@ -1,7 +1,6 @@
-"""What the report shows of one run: questions with their answers, a map of the space, neighbourhoods."""
+"""What the report shows of single items: questions with their answers, and neighbourhoods."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,29 +12,26 @@ from kith import galleries, plots
 from kith.metrics.gallery import IMAGES
 from stages import contract
 from stages.params import Report
+from stages.report_spaces import Space
 
 ITEMS, NEIGHBORS = 5, 3  # of the figure of neighbourhoods
-COLOURED = 6  # labels that the map tells apart
 
 
-def draw(options: Report, split: str, run: Path, data: Path, neighbors: Path) -> dict[str, Figure]:
-    """Galleries and map of `run` on `split`, neighbourhoods of training items; no figure without content."""
-    items, space = contract.items(data), Space(run)
+def draw(options: Report, split: str, run: Path, by_class: Path, data: Path, neighbors: Path) -> dict[str, Figure]:
+    """What `run` finds on `split` by texts and `by_class` by pictures, neighbourhoods of training items.
+
+    No figure without content.
+    """
+    items = contract.items(data)
     views = Views(data, items)
-    queries = pd.read_parquet(run / "queries.parquet").query("split == @split")
     figures = {}
     for direction in (*plots.DIRECTIONS, IMAGES):
-        asked = queries[queries["direction"] == direction]
+        folder = by_class if direction == IMAGES else run
+        asked = pd.read_parquet(folder / "queries.parquet").query("split == @split and direction == @direction")
         if len(asked) and views.has_pictures:
-            found = matches(asked, options, items, views, space)
+            found = matches(asked, options, items, views, Space(folder))
             lines = direction == "image_to_text" and not views.text_maps
             figures[f"gallery_{direction}"] = (galleries.text_gallery if lines else galleries.picture_gallery)(found)
-    places = space.pairs(np.flatnonzero(items["split"] == split))
-    if len(places) >= 2:
-        chosen = np.sort(np.random.default_rng(options.seed).permutation(places)[: options.tsne])
-        labels = broad_labels(items["label_name"].iloc[chosen], pd.read_parquet(data / "taxonomy.parquet"))
-        texts = space.text(chosen) if len(space.texts) else None
-        figures["tsne"] = galleries.tsne(space.image(chosen), texts, labels, options.seed)
     rows = neighborhoods(pd.read_parquet(neighbors / "neighbors.parquet"), views, options.seed)
     return figures | ({"neighbors": galleries.neighbors(rows)} if rows and views.has_pictures else {})
 
@@ -91,38 +87,6 @@ def is_map(shape: Sequence[int]) -> bool:
     return len(shape) == 3 and shape[0] == 1
 
 
-class Space:
-    """The embeddings of a run by item row."""
-
-    def __init__(self, run: Path) -> None:
-        with np.load(run / "embedding_rows.npz") as rows:
-            self.image_rows, self.text_rows = rows["image_rows"], rows["text_rows"]
-        self.images, self.texts = (np.load(run / f"embeddings_{kind}.npy", mmap_mode="r") for kind in ("image", "text"))
-
-    def pairs(self, rows: np.ndarray) -> np.ndarray:
-        """Those of `rows` with both a picture and a text, or with a picture where there are no texts at all."""
-        both = np.intersect1d(self.image_rows, self.text_rows) if len(self.texts) else self.image_rows
-        return np.intersect1d(both, rows)
-
-    def image(self, rows: np.ndarray) -> np.ndarray:
-        return self.images[np.searchsorted(self.image_rows, rows)]
-
-    def text(self, rows: np.ndarray) -> np.ndarray:
-        """The first text of each."""
-        return self.texts[np.searchsorted(self.text_rows, rows)]
-
-    def nearest_texts(self, row: int, found: Iterable[int]) -> list[int]:
-        """Which text of each item in `found` answers the picture of `row`; found again, the next best one."""
-        seen: Counter[int] = Counter()
-        chosen = []
-        for hit in found:
-            own = slice(*np.searchsorted(self.text_rows, [hit, hit + 1]))
-            order = np.argsort(-(self.texts[own] @ self.image(np.array([row]))[0]), kind="stable")
-            chosen.append(int(order[seen[hit]]))
-            seen[hit] += 1
-        return chosen
-
-
 def matches(
     queries: pd.DataFrame, options: Report, items: pd.DataFrame, views: Views, space: Space
 ) -> list[galleries.Match]:
@@ -148,24 +112,6 @@ def mixed(right: np.ndarray, count: int, seed: int) -> np.ndarray:
     yes, no = rng.permutation(np.flatnonzero(right)), rng.permutation(np.flatnonzero(~right))
     wrong = min(len(no), max(count // 2, count - len(yes)))
     return np.concatenate([yes[: count - wrong], no[:wrong]])
-
-
-def broad_labels(labels: pd.Series, taxonomy: pd.DataFrame) -> pd.Series:
-    """Names that few colours can tell apart: climbs the taxonomy until the commonest cover half of all."""
-    parents = dict(zip(taxonomy["child"], taxonomy["parent"], strict=True))
-    names = dict(zip(taxonomy["child"], taxonomy["name"], strict=True))
-    for _ in range(len(parents)):
-        counts = labels[labels != ""].value_counts()
-        above = labels.map(parents).fillna(labels)
-        if 2 * counts[:COLOURED].sum() >= counts.sum() or above.equals(labels) or above.nunique() == 1:
-            break
-        labels = above
-    shown = {label: names.get(label, label) for label in labels.unique()}
-    shared = Counter(shown.values())
-    for label, name in shown.items():
-        if shared[name] > 1:  # Latin/lowercase and Greek/lowercase
-            shown[label] = f"{names.get(parents.get(label), '')} {name}".strip()
-    return labels.map(shown)
 
 
 def neighborhoods(table: pd.DataFrame, views: Views, seed: int) -> list[list[tuple[np.ndarray | None, str, float]]]:

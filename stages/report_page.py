@@ -16,15 +16,20 @@ from stages import leaderboard, params
 from stages.leaderboard_cells import PREDICTORS
 from stages.report_examples import is_map
 
+FIGURES_FILE = Path(__file__).parents[1] / "workflow/report/figures.yaml"  # titles and captions
 PACKAGES = ["torch", "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "gensim", "nmslib", "pillow", "matplotlib"]
 BOTH, KEPT = "both directions", "neighbourhoods kept"
 IMAGES = "image → image, by class"
 GROUPS = {"seeds": "", "p": BOTH, "mean": BOTH, **plots.DIRECTIONS, "pairs": "matched pairs", "neighborhood": KEPT}
 GROUPS |= {gallery.IMAGES: IMAGES, "ahp p": IMAGES, **PREDICTORS}
 GROUPS |= {"hamming": "binary codes", "hamming p": "binary codes", "database": "among training pictures"}
-MAIN = ["mean/mrr", "p", "ahp p", "classifier/accuracy", f"{gallery.IMAGES}/map", f"{gallery.IMAGES}/HP@10"]
-MAIN += ["hamming/bits", "hamming/map", "hamming p", "hamming/precision_radius2", "database/knn_accuracy"]
+GROUPS |= {"metric_learning": "metric learning"}
+AHP = "hierarchical precision"
+MAIN = ["mean/mrr", "p", AHP, "ahp p", f"{gallery.IMAGES}/map", f"{gallery.IMAGES}/HP@10"]
+MAIN += [*(f"{name}/accuracy" for name in PREDICTORS), "hamming/map", "hamming p"]
+MAIN += ["hamming/precision_radius2", "hamming/bits", "database/knn_accuracy"]
 MAIN += [f"{direction}/{name}" for direction in plots.DIRECTIONS for name in ("R@1", "R@10", "mrr", "median_rank")]
+DASHES = {"-": "none", "--": "7 3", "-.": "9 2 2 2", ":": "2 2"}
 # How the name of a figure begins: what it means, which end is better, decimals.
 FIGURES = {
     "seeds": ("Trainings with different seeds; figures are their means, ± their standard deviations.", "", 0),
@@ -45,6 +50,10 @@ FIGURES = {
     "precision@": ("Share of right ones among the first k answers.", "max", 3),
     "precision_radius": ("Share of right ones among all within so many bits, 0 where there are none.", "max", 3),
     "knn_accuracy": ("Percentage of pictures for whose class the nearest training pictures vote.", "max", 1),
+    "r_precision": ("Of as many first answers as there are right ones, the share that is right.", "max", 3),
+    "map@r": ("Average precision over as many first answers as there are right ones.", "max", 3),
+    "nmi": ("Agreement of k-means clusters with the classes: normalised mutual information, 1 the same.", "max", 3),
+    "ami": ("The same, adjusted: 0 for clusters at random.", "max", 3),
     "R@": ("Recall: percentage of queries with a right answer among the k best.", "max", 1),
     "median_rank": ("Rank of the first right answer that half of the queries reach.", "min", 1),
     "mean_rank": ("Mean rank of the first right answer.", "min", 1),
@@ -83,6 +92,9 @@ def render(
         quality=quality if leaderboard.has_meaning(quality, dataset) else {},
         best=board.iloc[0],
         winners=winners(board),
+        best_by_class=best_by_class(board),
+        looks={name: line(look) for name, look in plots.looks(pd.Series(settings.study.methods)).items()},
+        figures=yaml.safe_load(FIGURES_FILE.read_text(encoding="utf-8")),
         boards=boards,
         legend=legend(boards[board["split"].iloc[0]]["all"]),
         expected=expected(settings, board),
@@ -106,10 +118,21 @@ def winners(board: pd.DataFrame) -> list[dict[str, Any]]:
     found = []
     for figure, prefix, what, named in told:
         if figure in first and first[figure].notna().any():
-            line = first.loc[first[figure].idxmax()]
-            ends = {"low": line[f"{prefix}low"], "high": line[f"{prefix}high"]}
-            found.append({"method": line["method"], "what": what, "figure": named, "value": line[figure], **ends})
+            row = first.loc[first[figure].idxmax()]
+            ends = {"low": row[f"{prefix}low"], "high": row[f"{prefix}high"]}
+            shown = {"what": what, "figure": named, "value": row[figure], **ends}
+            found.append({"method": row["method"], "name": figure, **shown})
     return found
+
+
+def best_by_class(board: pd.DataFrame) -> str:
+    """The method whose pictures find those of their class; the best one of all where classes are not known."""
+    return next((each["method"] for each in winners(board) if is_ahp(each["name"])), board["method"].iloc[0])
+
+
+def line(look: dict[str, Any]) -> dict[str, str]:
+    """The line of a method in the charts, as attributes of an SVG line."""
+    return {"stroke": look["color"], "stroke-dasharray": DASHES[look["linestyle"]]}
 
 
 def is_ahp(name: str) -> bool:
@@ -122,8 +145,15 @@ def table(rows: pd.DataFrame, measured: dict[str, Any]) -> dict[str, Any]:
     hidden = {"split", "method", *(prefix + end for prefix in ("", "ahp ", "hamming ") for end in ("low", "high"))}
     names = [name for name in rows if name not in hidden and not name.endswith(" sd")]
     columns = [column(name, rows, measured.get("chance", {}).get(name)) for name in names]
-    main = [each for each in columns if each["name"] in MAIN or is_ahp(each["name"])]
+    known = [each for each in columns if rows[each["name"]].notna().any()]
+    main = sorted((each for each in known if place(each["name"]) >= 0), key=lambda each: place(each["name"]))
     return {"methods": list(rows["method"]), "main": grouped(main), "all": grouped(columns)}
+
+
+def place(name: str) -> int:
+    """Where a column stands among the main ones; −1: it is none of them."""
+    name = AHP if is_ahp(name) else name
+    return MAIN.index(name) if name in MAIN else -1
 
 
 def grouped(columns: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:

@@ -12,7 +12,7 @@ from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_hex
 from PIL import Image
 
-from kith import galleries, plots
+from kith import code_plots, galleries, hierarchy_plots, plots, space_plots, training_plots
 from kith.galleries import Match
 
 GREEN, VERMILLION = "#009E73", "#D55E00"
@@ -72,14 +72,15 @@ def vectors(n: int, seed: int = 0) -> np.ndarray:
 def draw_all() -> dict[str, bytes]:
     match = Match("a text", [gray(9), gray(200)], [0.9, 0.1], [True, False])
     figures = {
-        "curves": plots.curves(history()),
-        "evolution": plots.evolution(history()),
+        "curves": training_plots.curves(history()),
+        "evolution": training_plots.evolution(history()),
         "leaderboard": plots.leaderboard(scores()),
         "recall": plots.recall_at_k(queries([1, 2, 30])),
         "pictures": galleries.picture_gallery([match]),
         "texts": galleries.text_gallery([Match(gray(9), ["one", "two"], [0.9, 0.1], [True, False])]),
         "neighbors": galleries.neighbors([[(gray(9), "item", 1.0), (None, "near", 0.5)]]),
-        "tsne": galleries.tsne(vectors(12), vectors(12, 1), ["x", "y", ""] * 4, seed=3),
+        "tsne": space_plots.tsne(vectors(12), vectors(12, 1), ["x", "y", ""] * 4, seed=3),
+        "tsne_methods": space_plots.tsne_methods({"a": vectors(12), "b": vectors(12, 1)}, ["x", "y"] * 6, seed=3),
     }
     return {name: plots.png(figure) for name, figure in figures.items()}
 
@@ -95,45 +96,46 @@ def test_the_same_input_gives_the_same_bytes_without_date_or_program():
 def test_a_users_matplotlibrc_changes_nothing():
     import matplotlib
 
-    before = plots.png(plots.curves(history()))
+    before = plots.png(training_plots.curves(history()))
     with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "black", "savefig.bbox": "tight"}):
-        assert plots.png(plots.curves(history())) == before
+        assert plots.png(training_plots.curves(history())) == before
 
 
 def test_curves_show_the_mean_of_the_seeds_and_each_seed():
-    loss, mrr = plots.curves(history()).axes
+    _, mrr = training_plots.curves(history()).axes
     strong = [line for line in mrr.lines if line.get_linewidth() > 1]
     assert len(strong) == 2
     assert len(mrr.lines) == 2 + 4
     for line in strong:
         assert line.get_xydata() == pytest.approx(np.array([[1, 0.105], [2, 0.205], [3, 0.305], [4, 0.405], [5, 0.51]]))
-    assert loss.get_yscale() == "log"
-    assert all("mathdefault" not in label.get_text() for label in loss.get_yticklabels())
 
 
-def test_losses_of_like_size_or_below_zero_stay_linear():
+@pytest.mark.parametrize("unit", [1, 1000, -1])
+def test_losses_of_any_unit_are_drawn_between_their_lowest_and_their_highest_mean(unit):
     table = history()
-    table["train_loss"] = table["epoch"]
-    assert plots.curves(table).axes[0].get_yscale() == "linear"
-    table["train_loss"] = -table["epoch"]
-    assert plots.curves(table).axes[0].get_yscale() == "linear"
+    course = table["epoch"].map({1: 1.0, 2: 0.7, 3: 0.4, 4: 0.1, 5: 0.0})
+    table["train_loss"] = abs(unit) * course - (unit < 0)
+    loss = training_plots.curves(table).axes[0]
+    assert len(loss.lines) == 2 + 4
+    for line in loss.lines[::3]:
+        assert line.get_ydata() == pytest.approx([1, 0.7, 0.4, 0.1, 0])
+    table["train_loss"] = 5.0
+    assert not any(training_plots.curves(table).axes[0].lines[0].get_ydata())
 
 
 def test_one_epoch_and_missing_validation_are_drawn():
     table = history().query("epoch == 1").assign(val_mrr=np.nan)
-    assert len(unpack(plots.png(plots.curves(table)))) > 100
+    assert len(unpack(plots.png(training_plots.curves(table)))) > 100
 
 
 def test_the_evolution_shows_training_beside_validation_and_marks_the_best_epochs():
     table = history()
     table.loc[(table["method"] == "b") & (table["seed"] == 0) & (table["epoch"] == 3), "val_mrr"] = 0.9
-    ax = plots.evolution(table).axes[0]
-    by_colour: dict[str, list] = {}
-    for line in ax.lines:
-        by_colour.setdefault(to_hex(line.get_color()).upper(), []).append(line)
-    assert list(by_colour) == plots.COLOURS[:2]
-    for lines, best in zip(by_colour.values(), ([3, 5], [4, 5]), strict=True):
-        strong, training, *seeds = lines
+    axes = training_plots.evolution(table).axes
+    assert [ax.get_title(loc="left") for ax in axes] == ["b", "a"]
+    for ax, colour, best in zip(axes, plots.COLOURS, ([3, 5], [4, 5]), strict=False):
+        assert {to_hex(line.get_color()).upper() for line in ax.lines} == {colour}
+        strong, training, *seeds = ax.lines
         assert (strong.get_linestyle(), training.get_linestyle()) == ("-", "--")
         assert strong.get_linewidth() > training.get_linewidth()
         assert training.get_xydata() == pytest.approx(np.array([[e, e / 8] for e in range(1, 6)]))
@@ -141,7 +143,18 @@ def test_the_evolution_shows_training_beside_validation_and_marks_the_best_epoch
         marks = [line for line in seeds if len(line.get_xdata()) == 1]
         assert [mark.get_xdata()[0] for mark in marks] == best
         assert len(seeds) == 4  # a thin line and a mark for each seed
-    assert ax.lines[2].get_ydata().max() == 0.9
+    assert axes[0].lines[2].get_ydata().max() == 0.9
+
+
+@pytest.mark.parametrize("count", [1, 4, 8, 30])
+def test_the_evolution_of_many_methods_has_room_and_scales_below_each_column(count):
+    figure = training_plots.evolution(many(count))
+    plots.png(figure)
+    assert len(figure.axes) == count
+    boxes = [ax.get_window_extent() for ax in figure.axes]
+    assert min(box.height / figure.dpi for box in boxes) > 0.8
+    lowest = {round(box.x0): ax for box, ax in zip(boxes, figure.axes, strict=True)}
+    assert all(ax.xaxis.get_tick_params()["labelbottom"] for ax in lowest.values())
 
 
 def many(count: int) -> pd.DataFrame:
@@ -150,19 +163,19 @@ def many(count: int) -> pd.DataFrame:
 
 @pytest.mark.parametrize("count", [1, 4, 8, 12, 30])
 def test_legends_of_many_methods_stay_inside_and_leave_the_axes_their_room(count):
-    for figure in (plots.curves(many(count)), plots.evolution(many(count))):
-        plots.png(figure)
-        canvas, legend = figure.bbox, figure.legends[0].get_window_extent()
-        assert canvas.x0 <= legend.x0 < legend.x1 <= canvas.x1
-        assert canvas.y0 <= legend.y0 < legend.y1 <= min(ax.get_window_extent().y0 for ax in figure.axes)
-        assert len(figure.legends[0].get_texts()) == count
-        heights = [ax.get_window_extent().height / figure.dpi for ax in figure.axes]
-        assert sum(heights) > 3
+    figure = training_plots.curves(many(count))
+    plots.png(figure)
+    canvas, legend = figure.bbox, figure.legends[0].get_window_extent()
+    assert canvas.x0 <= legend.x0 < legend.x1 <= canvas.x1
+    assert canvas.y0 <= legend.y0 < legend.y1 <= min(ax.get_window_extent().y0 for ax in figure.axes)
+    assert len(figure.legends[0].get_texts()) == count
+    heights = [ax.get_window_extent().height / figure.dpi for ax in figure.axes]
+    assert sum(heights) > 3
 
 
 def test_long_names_of_methods_stand_one_below_the_other():
     table = pd.concat([history().assign(method=f"{i}_{'long' * 8}") for i in range(3)])
-    figure = plots.curves(table)
+    figure = training_plots.curves(table)
     plots.png(figure)
     left = {round(text.get_window_extent().x0) for text in figure.legends[0].get_texts()}
     assert len(left) == 1
@@ -177,6 +190,38 @@ def test_the_leaderboard_keeps_its_order_and_draws_the_intervals():
     ends = np.array(sorted(segment[:, 0].tolist() for segment in segments))
     assert ends == pytest.approx(np.array([(0.1, 0.3), (0.2, 0.4), (0.4, 0.7), (0.55, 0.62)]))
     assert {text.get_text() for text in ax.texts} == {"0.500", "0.600", "0.300", "0.200"}
+
+
+def test_a_method_looks_the_same_in_every_chart_of_a_study():
+    study = ["c", "b", "a"]
+    every = plots.looks(pd.Series(study))
+    assert plots.looks(pd.Series(["a", "b"]), study) == {name: every[name] for name in ("b", "a")}
+    assert plots.looks(pd.Series(["x", "c"]), study)["x"] not in every.values()
+    colours = {name: look["color"] for name, look in every.items()}
+    curves = pd.DataFrame({"method": ["b"] * 2, "seed": 0, "k": [1, 2], "radius": [0, 1], "recall": [0.1, 0.2]})
+    curves["precision"] = 0.5
+    for figure in (
+        plots.recall_at_k(queries([1]).assign(method="b"), study),
+        training_plots.curves(history().query("method == 'b'"), study),
+        training_plots.evolution(history().query("method == 'b'"), study),
+        hierarchy_plots.precision_curves(curves, methods=study),
+        hierarchy_plots.recall_precision(curves, methods=study),
+        code_plots.radius_curves(curves, study),
+        plots.leaderboard(scores().query("method == 'b'"), study),
+    ):
+        assert {line.get_color() for ax in figure.axes for line in ax.lines} == {colours["b"]}
+    bars = pd.DataFrame({"method": ["a", "b"], "value": 0.5, "low": 0.4, "high": 0.6})
+    patches = hierarchy_plots.precision_bars(bars, methods=study).axes[0].patches
+    assert [to_hex(bar.get_facecolor()).upper() for bar in patches] == [colours["a"], colours["b"]]
+
+
+def test_directions_differ_in_the_filling_of_the_markers():
+    ax = plots.leaderboard(scores()).axes[0]
+    points = [line for line in ax.lines if line.get_marker() in "os"]
+    assert [(line.get_marker(), to_hex(line.get_markerfacecolor()).upper()) for line in points] == [
+        *(("o", colour) for colour in plots.COLOURS[:2]),
+        *(("s", "#FFFFFF") for _ in range(2)),
+    ]
 
 
 def test_recall_is_the_share_of_ranks_up_to_k():
@@ -247,7 +292,7 @@ def test_no_text_breaks_a_picture_or_warns():
         plots.png(galleries.text_gallery([Match(gray(0), TEXTS, similarities, flags)]))
         plots.png(galleries.neighbors([[(gray(0), text, 0.5) for text in TEXTS[:4]]]))
         labels = [*TEXTS, "_hidden", "_hidden"]
-        plots.png(galleries.tsne(vectors(10), vectors(10, 1), labels))
+        plots.png(space_plots.tsne(vectors(10), vectors(10, 1), labels))
 
 
 @settings(max_examples=100)
@@ -274,7 +319,7 @@ def test_an_item_stands_before_its_neighbors_and_may_lack_a_picture():
 
 
 def test_lines_of_the_map_join_the_picture_and_the_text_of_an_item():
-    ax = galleries.tsne(vectors(12), vectors(12, 1), [""] * 12).axes[0]
+    ax = space_plots.tsne(vectors(12), vectors(12, 1), [""] * 12).axes[0]
     images, texts = (c.get_offsets() for c in ax.collections if isinstance(c, PathCollection))
     joined = next(c for c in ax.collections if isinstance(c, LineCollection)).get_segments()
     assert np.array(joined) == pytest.approx(np.stack([images, texts], axis=1))
@@ -282,7 +327,7 @@ def test_lines_of_the_map_join_the_picture_and_the_text_of_an_item():
 
 def test_the_map_colours_the_six_most_frequent_labels():
     labels = [name for i, name in enumerate("abcdefgh") for _ in range(9 - i)] + [""]
-    figure = galleries.tsne(vectors(len(labels)), vectors(len(labels), 1), labels)
+    figure = space_plots.tsne(vectors(len(labels)), vectors(len(labels), 1), labels)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["image", "text", *"abcdef", "other"]
     dots = next(c for c in figure.axes[0].collections if isinstance(c, PathCollection))
     colours = [to_hex(colour).upper() for colour in dots.get_facecolors()]
@@ -292,6 +337,28 @@ def test_the_map_colours_the_six_most_frequent_labels():
 
 @pytest.mark.parametrize("n", [2, 3])
 def test_the_map_of_very_few_items(n):
-    figure = galleries.tsne(vectors(n), vectors(n, 1), [""] * n)
+    figure = space_plots.tsne(vectors(n), vectors(n, 1), [""] * n)
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["image", "text"]
     assert len(unpack(plots.png(figure))) > 100
+
+
+def test_the_maps_of_all_methods_give_a_class_the_same_sign_in_each():
+    spaces = {f"method {i}\nmAP 0.{i}": vectors(30, i) for i in range(4)}
+    classes = [f"class {i % 10}" for i in range(30)]
+    figure = space_plots.tsne_methods(spaces, classes)
+    plots.png(figure)
+    assert [ax.get_title(loc="left") for ax in figure.axes] == list(spaces)
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == sorted(set(classes))
+    for ax in figure.axes:
+        dots = [c for c in ax.collections if isinstance(c, PathCollection)]
+        assert [to_hex(each.get_facecolor()[0]).upper() for each in dots] == plots.COLOURS[:10]
+        assert [len(each.get_offsets()) for each in dots] == [3] * 10
+    legend = figure.legends[0].get_window_extent()
+    assert figure.bbox.y0 <= legend.y0 < legend.y1 <= min(ax.get_window_extent().y0 for ax in figure.axes)
+
+
+def test_long_names_of_classes_stand_one_below_the_other():
+    figure = space_plots.tsne_methods({"a": vectors(4)}, ["long name of a class " * 2, "b", "b", TEXTS[-2]])
+    plots.png(figure)
+    assert len({round(text.get_window_extent().x0) for text in figure.legends[0].get_texts()}) == 1
+    assert figure.legends[0].get_window_extent().x1 <= figure.bbox.x1

@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from kith import plots
 from kith.errors import KithError
-from stages import contract, params, report, report_examples, report_page, tracking
+from stages import contract, params, report, report_examples, report_page, report_spaces, tracking
 from stages.params import Report
 from tests.made_report import METHODS, make_study, paths
 
@@ -33,6 +34,7 @@ FIGURES = {
     "neighbors",
     "recall_at_k",
     "tsne",
+    "tsne_methods",
 }
 VOID = {"meta", "img", "link", "br", "hr", "input"}
 
@@ -193,7 +195,7 @@ def test_maps_are_shown_as_grey_pictures_on_both_sides(tmp_path, monkeypatch):
     study = feature_study(tmp_path, monkeypatch, (1, 20, 24), (1, 16, 12))
     report.main(**study)
     found = {path.stem for path in study["figures"].iterdir()}
-    classes = {"ahp", "hierarchical_precision", "precision_recall", "gallery_image_to_image"}
+    classes = {"ahp", "hierarchical_precision", "precision_recall", "gallery_image_to_image", "tsne_methods"}
     assert found == FIGURES - classes - {"neighbors"}
     text = " ".join(" ".join(Outline(study["page"].read_text()).words).split())
     assert "Text features ask for image features" in text
@@ -250,7 +252,7 @@ def shown(study: dict[str, Path], direction: str):
     run = study["runs"] / "infonce-0"
     queries = pd.read_parquet(run / "queries.parquet").query("split == 'test' and direction == @direction")
     items = contract.items(study["data"])
-    views, space = report_examples.Views(study["data"], items), report_examples.Space(run)
+    views, space = report_examples.Views(study["data"], items), report_spaces.Space(run)
     return queries, items, views, report_examples.matches(queries, Report(queries=12), items, views, space)
 
 
@@ -274,7 +276,7 @@ def test_texts_found_are_those_that_were_nearest(study):
     texts = [f"text {i}" for i in range(200)]
     queries, items, _, _ = shown(study, "image_to_text")
     items["texts"] = [texts[2 * i : 2 * i + 2] for i in range(len(items))]
-    space = report_examples.Space(study["runs"] / "infonce-0")
+    space = report_spaces.Space(study["runs"] / "infonce-0")
     gallery = np.flatnonzero((items["split"] == "test").to_numpy()[space.text_rows])
     for query in queries.itertuples():
         similarity = space.texts[gallery] @ space.images[np.searchsorted(space.image_rows, query.row)]
@@ -294,17 +296,67 @@ def test_half_of_the_queries_shown_are_wrong_where_there_are_enough(right, count
     assert found.count(True) >= min(count - count // 2, right.count(True))
 
 
+def test_every_figure_has_a_title_and_a_caption(page):
+    told = yaml.safe_load(report_page.FIGURES_FILE.read_text())
+    assert set(told) == FIGURES | {"codes", "taxonomy"}
+    text = " ".join(" ".join(Outline(page).words).split())
+    assert all(told[name]["caption"] in text for name in FIGURES)
+
+
+def test_methods_carry_their_line_in_the_tables(page):
+    lines = [attributes for tag, attributes in Outline(page).tags if tag == "line"]
+    looks = plots.looks(pd.Series(list(METHODS)))
+    assert {each["stroke"] for each in lines} == {look["color"] for look in looks.values()}
+    assert len({(each["stroke"], each["stroke-dasharray"]) for each in lines}) == len(METHODS)
+    assert set(report_page.DASHES) == set(plots.LINES)
+
+
+def test_pictures_ask_the_method_that_finds_classes_best():
+    rows = {"split": "test", "method": ["texts", "classes"], "mean/mrr": [0.9, np.nan], "low": 0.1, "high": 0.2}
+    board = pd.DataFrame(rows)
+    assert report_page.best_by_class(board) == "texts"
+    board = board.assign(**{"image_to_image/AHP@250": [0.3, 0.6], "ahp low": 0.2, "ahp high": 0.7})
+    assert report_page.best_by_class(board) == "classes"
+
+
+@given(st.lists(st.integers(0, 30), min_size=1, max_size=80), st.integers(1, 60))
+def test_maps_show_a_few_classes_whole_as_far_as_there_is_room(labels, count):
+    rows, labels = np.flatnonzero(np.array(labels) > 0), np.array(labels)
+    options = Report(tsne=count)
+    chosen = report_spaces.of_few_classes(rows, labels, options)
+    assert set(chosen) <= set(rows)
+    assert list(chosen) == sorted(set(chosen))
+    classes = set(labels[report_spaces.of_few_classes(rows, labels, Report(tsne=1000))])
+    assert len(classes) == min(report_spaces.CLASSES, len(set(labels[rows])))
+    assert set(labels[chosen]) <= classes
+    assert len(chosen) == min(count, np.isin(labels[rows], list(classes)).sum())
+
+
+def test_maps_of_all_methods_bear_their_map_of_the_split(study, monkeypatch):
+    drawn = {}
+    monkeypatch.setattr(report_spaces.space_plots, "tsne_methods", lambda *given: drawn.update(given=given))
+    settings = params.load()
+    board = report.leaderboard(study["compared"] / "leaderboard.csv").query("split == 'test'")
+    report_spaces.all_methods(settings, board, study["runs"], study["data"], study["taxonomy"])
+    images, classes, _ = drawn["given"]
+    scores = board.set_index("method")["image_to_image/map"]
+    assert list(images) == [f"{method}\nmAP {scores[method]:.3f}" for method in METHODS]
+    assert {len(vectors) for vectors in images.values()} == {len(classes)}
+    unlabelled = board.assign(**{"image_to_image/map": np.nan})
+    assert report_spaces.all_methods(settings, unlabelled, study["runs"], study["data"], study["taxonomy"]) == {}
+
+
 def test_labels_climb_the_taxonomy_until_few_cover_half():
     edges = [(f"{script}/lower", f"{script}{i}", f"{script}{i}") for script in "ab" for i in range(20)]
     edges += [("a", "a/lower", "lower"), ("b", "b/lower", "lower"), ("root", "a", "Alpha"), ("root", "b", "Beta")]
     taxonomy = pd.DataFrame(edges, columns=["parent", "child", "name"])
     fine = pd.Series([f"{script}{i}" for script in "ab" for i in range(20)])
-    assert set(report_examples.broad_labels(fine, taxonomy)) == {"Alpha lower", "Beta lower"}
+    assert set(report_spaces.broad_labels(fine, taxonomy)) == {"Alpha lower", "Beta lower"}
     few = pd.Series(["a0"] * 5 + ["b1", ""])
-    assert list(report_examples.broad_labels(few, taxonomy)) == list(few)
-    assert list(report_examples.broad_labels(fine, taxonomy.iloc[:0])) == list(fine)
+    assert list(report_spaces.broad_labels(few, taxonomy)) == list(few)
+    assert list(report_spaces.broad_labels(fine, taxonomy.iloc[:0])) == list(fine)
     circle = pd.DataFrame([("x", "y", "y"), ("y", "x", "x")], columns=["parent", "child", "name"])
-    assert len(report_examples.broad_labels(fine, circle)) == len(fine)
+    assert len(report_spaces.broad_labels(fine, circle)) == len(fine)
 
 
 def test_the_best_of_a_column_is_marked_whichever_end_is_better():
