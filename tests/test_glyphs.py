@@ -109,12 +109,21 @@ def test_only_printable_characters_with_ink_are_drawn(sans):
         ("\u2126", "Ohm sign. Uppercase letter, Greek script, same as omega."),
     ],
 )
-def test_text(character, text):
+def test_description(character, text):
     assert characters.describe(character) == text
 
 
+def test_a_character_has_its_name_and_its_description_in_every_face(small):
+    _, frame, _ = small
+    for row in frame.itertuples():
+        character = chr(int(row.group[2:], 16))
+        name = unicodedata.name(character).capitalize()
+        assert list(row.texts) == [name, characters.describe(character)]
+        assert row.texts[1].startswith(f"{name}. ")
+
+
 @pytest.mark.parametrize("character", "a±ᕀ日가")
-def test_texts_do_not_give_the_code_point(character):
+def test_descriptions_do_not_give_the_code_point(character):
     assert f"{ord(character):04x}" not in characters.describe(character).lower().split(".")[1]
 
 

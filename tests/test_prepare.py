@@ -95,6 +95,7 @@ def test_glyphs(folder):
     check_contract(dataset)
     assert list(dataset["counts"]) == ["train", "val", "test", "test_typeface"]
     assert dataset["groups"] == {"train": 45, "val": 5, "test": 10, "test_typeface": 10}
+    assert dataset["texts"] == 2 * sum(dataset["counts"].values())
     source = json.loads((RAW / "source.json").read_text())
     assert source["rows"] == len(source["fonts"]) == 13
     assert {font["name"]: font["sha256"] for font in source["fonts"]}.items() <= digests(RAW / "fonts").items()

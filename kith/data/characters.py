@@ -1,4 +1,4 @@
-"""What Unicode says of a character, in words: its text, and its place in a taxonomy of characters."""
+"""What Unicode says of a character, in words: its texts, and its place in a taxonomy of characters."""
 
 import re
 import unicodedata
@@ -64,6 +64,11 @@ class Place(NamedTuple):
 def printable(character: str) -> bool:
     """Whether it is a letter, number, punctuation mark or symbol; controls, marks and blanks are none."""
     return unicodedata.category(character) in KINDS
+
+
+def texts(character: str) -> list[str]:
+    """Its Unicode name, as one looks for it, and its description."""
+    return [unicodedata.name(character).capitalize(), describe(character)]
 
 
 def describe(character: str) -> str:

@@ -1,4 +1,4 @@
-"""The characters that the DejaVu fonts can draw: one picture a character and typeface, its text in words."""
+"""The characters that the DejaVu fonts can draw: one picture a character and typeface, its name and description."""
 
 from collections.abc import Iterator
 from functools import cached_property
@@ -85,7 +85,7 @@ def _drawings(split_of: dict[int, str], faces: list["Face"], again: set[int], un
 
 def _describe(drawings: list[Drawing], places: dict[int, characters.Place], rows: list[int]) -> Dataset:
     codes, splits, faces = zip(*drawings, strict=True)
-    texts = {code: characters.describe(chr(code)) for code in set(codes)}
+    texts = {code: characters.texts(chr(code)) for code in set(codes)}
     names = [places[code].label for code in codes]
     groups = [f"U+{code:04X}" for code in codes]
     columns = {
@@ -93,7 +93,7 @@ def _describe(drawings: list[Drawing], places: dict[int, characters.Place], rows
         "split": splits,
         "label": np.unique(names, return_inverse=True)[1],
         "label_name": names,
-        "texts": [[texts[code]] for code in codes],
+        "texts": [texts[code] for code in codes],
         "group": groups,
         "image_row": rows,
     }
