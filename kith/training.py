@@ -2,129 +2,30 @@
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from lightning.fabric import Fabric
-from torch import Tensor, distributed, nn
+from torch import Tensor
 from tqdm import tqdm
 
-from kith import schedules
 from kith.augment import augment
 from kith.class_sampling import BalancedSampler
 from kith.metric_terms import Moment
 from kith.models import DualEncoder
 from kith.models.dual_encoder import UnitLayer
 from kith.models.embed import encode_pairs
-from kith.objective import Batch, Classes, Objective
+from kith.objective import Objective
+from kith.optimization import PER_EPOCH, TrainingConfig, optimizer_of, schedule_of
 from kith.refinement import Refinement
 from kith.sampling import PairSampler, generator
+from kith.task import Task
 from kith.training_data import TrainingData
 from kith.validation import validate
 
-PER_EPOCH = ("plateau", "refine")  # schedules that look at what an epoch has reached; all others count steps
 State = dict[str, Any]
 Record = dict[str, float]
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """Parameters of the loop; stages.params.Train says what each means."""
-
-    epochs: int
-    batch_size: int = 128
-    items_per_group: int | None = None
-    fill_batches: bool = False
-    sampler: str = "shuffled"
-    classes_per_batch: int | None = None
-    items_per_class: int = 4
-    neighbor_count: int = 1
-    neighbor_among: int = 10
-    augment: dict[str, Any] | None = None
-    head_epochs: int = 0
-    optimizer: str = "adamw"
-    momentum: float = 0.9
-    nesterov: bool = True
-    lr: float = 1e-3
-    weight_decay: float = 1e-4
-    l2: float = 0.0
-    clip_norm: float | None = None
-    schedule: str = "cosine"
-    warmup: float = 0.05
-    sgdr: dict[str, Any] | None = None
-    steps: list[tuple[int, float]] | None = None
-    cyclical: dict[str, Any] | None = None
-    one_cycle: dict[str, Any] | None = None
-    plateau_patience: int = 5
-    refine: dict[str, Any] | None = None
-    early_stopping: int | None = None
-    select: str = "mrr"
-    seed: int = 0
-
-
-class Task(nn.Module):
-    """Model and objective as one module, so that both are moved, wrapped and trained together."""
-
-    def __init__(self, model: DualEncoder, objective: Objective):
-        super().__init__()
-        self.model = model
-        self.objective = objective
-
-    def forward(
-        self,
-        images: Tensor,
-        texts: tuple[Tensor, ...],
-        group: Tensor,
-        has_neighbor: Tensor,
-        label: Tensor | None = None,
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The first len(group) rows are the batch; any further ones are its neighbours, batch after batch."""
-        size = len(group)
-        image, *neighbor_images = map(_gather, self.model.encode_images(images).split(size))
-        text, *neighbor_texts = map(_gather, self.model.encode_texts(*texts).split(size)) if texts else [None]
-        # The sums of exponentials need float32 whatever precision the towers run in.
-        with torch.autocast(image.device.type, enabled=False):
-            space: Any = self.model.projection
-            if text is not None:
-                space = space.project(image, text)
-            neighbors = [
-                (space.first(a), space.second(b)) for a, b in zip(neighbor_images, neighbor_texts, strict=True)
-            ]
-            batch = Batch(
-                space.first(image),
-                None if text is None else space.second(text),
-                _gather(group),
-                neighbors,
-                _gather(has_neighbor),
-                space.correlations,
-                None if label is None else Classes.of(self.model, image, _gather(label)),
-            )
-            return self.objective(batch)
-
-
-def _gather(rows: Tensor) -> Tensor:
-    """The rows of all processes, with gradients, so that negatives come from the whole batch."""
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return rows
-    return _AllGather.apply(rows)
-
-
-class _AllGather(torch.autograd.Function):
-    """Concatenate the rows of all processes; each gets back the sum of all gradients for its own rows."""
-
-    @staticmethod
-    def forward(ctx: Any, rows: Tensor) -> Tensor:
-        parts = [torch.empty_like(rows) for _ in range(distributed.get_world_size())]
-        distributed.all_gather(parts, rows.contiguous())
-        return torch.cat(parts)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        total = gradients[0].contiguous()
-        distributed.all_reduce(total)
-        return total.chunk(distributed.get_world_size())[distributed.get_rank()]
 
 
 def fit(
@@ -147,10 +48,10 @@ def fit(
     Raises FloatingPointError when the loss is not finite, unless a refinement is left, which then comes at once.
     """
     task = Task(model, objective)
-    optimizer = _optimizer(task, config)
+    optimizer = optimizer_of(task, config)
     wrapped, stepper = fabric.setup(task, optimizer)
     sampler = batches_of(data, config)
-    schedule = _schedule(optimizer, config, len(sampler.epoch(1)))
+    schedule = schedule_of(optimizer, config, len(sampler.epoch(1)))
     seen = _as_many_groups(data, config.seed)
     history: list[Record] = []
     best: State = {"score": -np.inf, "epoch": 0, "model": None}
@@ -340,45 +241,3 @@ def _refit(
     image_rows, text_rows = (view.one_of(items, random) for view in (data.image, data.text))
     with fabric.autocast():
         layer.refit(encode_pairs(task.model, data.image, image_rows, data.text, text_rows, config.batch_size))
-
-
-def _optimizer(task: Task, config: TrainingConfig) -> torch.optim.Optimizer:
-    """Weight decay on the model's matrices and kernels only, as is usual; not on biases, norms, temperatures, and
-    what the objective knows of the classes.
-
-    `l2` adds l2·Σw² over every parameter to the objective (Dorfer et al.), here as its gradient 2·l2·w.
-    """
-    decays = {True: config.weight_decay, False: 0.0}
-    if config.l2:
-        decays = dict.fromkeys(decays, 2 * config.l2)
-    matrices = {p for p in task.model.parameters() if p.ndim >= 2}
-    groups = [
-        {
-            "params": [p for p in task.parameters() if p.requires_grad and (p in matrices) == matrix],
-            "weight_decay": decay,
-        }
-        for matrix, decay in decays.items()
-    ]
-    if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov)
-    if config.optimizer == "adagrad":
-        return torch.optim.Adagrad(groups, lr=config.lr)
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer]
-    return kind(groups, lr=config.lr, fused=True)
-
-
-def _schedule(optimizer: torch.optim.Optimizer, config: TrainingConfig, steps_per_epoch: int) -> Any:
-    """Per epoch: reduction on a plateau of val_loss, or refinement. Per step: a function of the step alone."""
-    if config.schedule == "plateau":
-        return torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=config.plateau_patience)
-    if config.schedule == "refine":
-        return Refinement(**(config.refine or {}))
-    rate = schedules.of(
-        config.schedule,
-        config.lr,
-        steps_per_epoch=steps_per_epoch,
-        epochs=config.epochs,
-        warmup=config.warmup,
-        options=getattr(config, config.schedule, None),
-    )
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step) / config.lr)

@@ -20,9 +20,10 @@ from kith.models.features import TfidfTower
 from kith.models.image import load_weights
 from kith.models.text import load_inverse_frequency, load_word_vectors
 from kith.objective import Objective
+from kith.optimization import TrainingConfig
 from kith.sampling import NeighborSampler
 from kith.text import Vocabulary
-from kith.training import TrainingConfig, batches_of, fit
+from kith.training import batches_of, fit
 from kith.training_data import TrainingData
 from kith.views import TokenView
 from stages import cli, contract, devices, files, params, tracking, views

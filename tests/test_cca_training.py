@@ -12,8 +12,10 @@ from kith.cca import CCA
 from kith.models import DualEncoder
 from kith.models.features import MLP, VGG
 from kith.objective import Objective
+from kith.optimization import TrainingConfig, optimizer_of
 from kith.refinement import Refinement
-from kith.training import Task, TrainingConfig, _optimizer, fit
+from kith.task import Task
+from kith.training import fit
 from kith.training_data import TrainingData
 from kith.views import ArrayView
 from tests.made import model_and_objective, pair_data
@@ -88,7 +90,7 @@ def test_five_steps_of_the_published_training(name):
     learned = name == "learned_cont"
     task = published(golden).train()
     l2 = float(golden["l2"])
-    optimizer = _optimizer(task, TrainingConfig(epochs=1, optimizer="adam", lr=float(golden["lr"]), l2=l2))
+    optimizer = optimizer_of(task, TrainingConfig(epochs=1, optimizer="adam", lr=float(golden["lr"]), l2=l2))
     for step, (x, y) in enumerate(zip(golden["X"], golden["Y"], strict=True)):
         nobody = torch.zeros(len(x), dtype=torch.bool)
         loss, _ = task(torch.from_numpy(x), (torch.from_numpy(y),), torch.arange(len(x)), nobody)

@@ -12,7 +12,8 @@ from lightning.fabric import Fabric
 
 from kith.models import DualEncoder
 from kith.objective import Objective
-from kith.training import TrainingConfig, batches_of, fit
+from kith.optimization import TrainingConfig
+from kith.training import batches_of, fit
 from stages import params
 from tests.made import pair_data
 from tests.test_training import one_thread, same  # noqa: F401

@@ -6,7 +6,8 @@ import pytest
 import torch
 from lightning.fabric import Fabric
 
-from kith.training import TrainingConfig, fit
+from kith.optimization import TrainingConfig
+from kith.training import fit
 from tests.made import model_and_objective, pair_data
 
 CONFIG = TrainingConfig(epochs=4, batch_size=48, lr=5e-3, augment={"shift": 0.05})
