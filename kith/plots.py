@@ -143,15 +143,15 @@ def recall_at_k(queries: pd.DataFrame, methods: Sequence[str] = (), largest: int
     return figure
 
 
-def panels(count: int, height: float, **shared: bool) -> tuple[Figure, list[Axes]]:
+def panels(count: int, height: float, shared: bool = True) -> tuple[Figure, list[Axes]]:
     """`count` small axes, up to three in a line of `height` inches, and the figure that holds them.
 
-    shared: of subplots, default sharex and sharey; scales are then written at the left and the lower end.
+    shared: whether all have the same scales, which are then written at the left and the lower end alone.
     """
     columns = min(3, count)
     lines = -(-count // columns)
     figure = Figure((WIDTH, 0.8 + height * lines), layout="constrained")
-    grid = figure.subplots(lines, columns, squeeze=False, **shared or {"sharex": True, "sharey": True})
+    grid = figure.subplots(lines, columns, squeeze=False, sharex=shared, sharey=shared)
     for ax in grid.flat:
         ax.tick_params(labelsize=9)
     for empty in range(count, lines * columns):

@@ -54,7 +54,7 @@ def tsne_methods(images: Mapping[str, np.ndarray], classes: Sequence[str], seed:
     """
     names = np.asarray(classes, dtype=object)
     signs = dict(zip(dict.fromkeys(sorted(classes)), zip(COLOURS, MARKERS, strict=True), strict=False))
-    figure, axes = panels(len(images), 1.75, sharex=False, sharey=False)
+    figure, axes = panels(len(images), 1.75, shared=False)
     for ax, (title, vectors) in zip(axes, images.items(), strict=True):
         places = _project(vectors, seed)
         for name, (colour, marker) in signs.items():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from kith import plots
+from kith import plots, training_plots
 from kith.errors import KithError
 from stages import cli, files
 
@@ -13,7 +13,7 @@ def main(*, runs: list[Path], out: Path) -> None:
     """Draw history.parquet of the folders --runs into --out, a PNG. Runs of a method with several seeds go together."""
     repeated = len({run.name for run in runs}) < len(runs)
     history = pd.concat([read(run, run.as_posix() if repeated else run.name) for run in runs])
-    files.write_bytes(out, plots.png(plots.evolution(history)))
+    files.write_bytes(out, plots.png(training_plots.evolution(history)))
 
 
 def read(run: Path, name: str) -> pd.DataFrame:

@@ -4,7 +4,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from miniature import ALL, DEFINITION, Repository, build
+import yaml
+from miniature import ALL, DEFINITION, ROOT, Repository, build
+from PIL import Image
 
 pytestmark = pytest.mark.slow
 
@@ -156,6 +158,23 @@ def test_a_typo_in_dvc_yaml_ends_the_run_with_its_stage(origin):
     repository = origin.clone("typo")
     (repository.path / "dvc.yaml").write_text(DEFINITION.replace("${item.seed}", "${item.sed}"))
     assert "stage train: it reads 'item.sed'" in repository.python("snakemake", "--cores", "1", fails=True)
+
+
+def test_snakemakes_report_shows_figures_with_titles_and_captions_and_needs_no_network(by_snakemake, tmp_path):
+    repository = copy(by_snakemake, tmp_path)
+    nowhere = "http://127.0.0.1:9"
+    repository.environment |= {"http_proxy": nowhere, "https_proxy": nowhere}
+    for name in ("tsne_methods", "unheard_of"):
+        Image.new("L", (2, 2)).save(repository.path / f"reports/mini/figures/{name}.png")
+    repository.python("snakemake", "--report", "all.html")
+    page = (repository.path / "all.html").read_text()
+    known = yaml.safe_load((ROOT / "workflow/report/figures.yaml").read_text())["tsne_methods"]
+    for label in (known["title"], "unheard_of"):
+        assert f'"labels": {{"figure": "{label}"}}' in page
+    assert known["caption"][:40] in page
+    assert "Study <strong>mini</strong>: 2 methods" in page
+    assert '"Figures"' in page
+    assert "data:image/png" in page
 
 
 def test_record_wants_names(origin):

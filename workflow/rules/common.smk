@@ -1,8 +1,9 @@
 # params.yaml is checked before any rule exists: a typo ends the run within a second.
 # `configfile` only feeds the check: stages read params.yaml, so `--config key=value` changes nothing for them.
 import os
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
+import yaml
 from snakemake.utils import validate
 
 from stages.params import load as load_params
@@ -20,10 +21,19 @@ load_params()
 validate(config, "../schemas/params.schema.json")
 dag = Dag()
 
+# Titles and captions, for captions in workflow/report: these see the configuration, and little else.
+config["figures"] = yaml.safe_load(Path("workflow/report/figures.yaml").read_text(encoding="utf-8"))
+
+
+def title(wildcards):
+    """What the report calls a figure."""
+    return {"figure": config["figures"].get(wildcards.name, {}).get("title", wildcards.name)}
+
+
 REPORTED = {
-    "leaderboard.csv": dict(category="Results", caption="../report/leaderboard.rst"),
-    "report.html": dict(category="Results", caption="../report/page.rst"),
-    "figures": dict(category="Figures", caption="../report/figures.rst", patterns=["{name}.png"]),
+    "leaderboard.csv": dict(category="Results", caption="../report/leaderboard.rst", labels={"result": "Leaderboard (CSV)"}),
+    "report.html": dict(category="Results", caption="../report/page.rst", labels={"result": "The report as one page"}),
+    "figures": dict(category="Figures", caption="../report/figures.rst", patterns=["{name}.png"], labels=title),
 }
 
 
