@@ -26,7 +26,7 @@ METHODS = (
 )
 
 
-def pictures(count: int) -> TrainingData:
+def made_up(count: int) -> TrainingData:
     random = np.random.default_rng(0)
     array = random.integers(256, size=(count + HELD_OUT, SIDE, SIDE, 3), dtype=np.uint8)
     everyone = np.arange(count + HELD_OUT)
@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=METHODS)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    data = pictures(options.pictures)
+    data = made_up(options.pictures)
     print(f"One thread; batches of {options.batch}, {options.per_class} of a class; median of {options.epochs} epochs.")
     print("| method | CPU ms a step | ratio to cross-entropy |\n|---|---|---|", flush=True)
     first = seconds("classifier", options, data)

@@ -193,6 +193,12 @@ def test_search(folder):
     assert "<html" in page
 
 
+def test_triplets(folder):
+    small = "--batch 20 --per-class 2 --pictures 40 --width 8 --epochs 1 --methods triplet_semihard"
+    outputs, _ = follow("docs/triplets.md", folder, {"mining_training": f"mining_training {small}"}, ELSEWHERE)
+    assert "| triplet_semihard |" in outputs["python -m benchmarks.mining_training"]
+
+
 def test_troubleshooting(folder):
     stand_ins = {"--table FILE": "--table shop/products.csv", "--cores N": "--cores 2"}
     outputs, _ = follow("docs/troubleshooting.md", folder, stand_ins, ELSEWHERE)
