@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from kith import plots
+from kith import plots, training_plots
 from kith.errors import KithError
 from stages import evolution
 
@@ -27,7 +27,7 @@ def make_runs(root: Path, *names: str) -> list[Path]:
 def drawn(monkeypatch):
     """What is handed to the figure, by (method, seed)."""
     tables = []
-    monkeypatch.setattr(plots, "evolution", tables.append)
+    monkeypatch.setattr(training_plots, "evolution", tables.append)
     monkeypatch.setattr(plots, "png", lambda figure: b"picture")
     return lambda: tables[-1].groupby(["method", "seed"], sort=False)["val_mrr"].max().to_dict()
 

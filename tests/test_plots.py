@@ -29,7 +29,7 @@ TEXTS = [
 
 
 def unpack(png: bytes) -> np.ndarray:
-    return np.asarray(Image.open(io.BytesIO(png)))
+    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
 
 
 def gray(value: int) -> np.ndarray:
@@ -280,6 +280,21 @@ def test_photos_keep_their_colours():
     photo[..., 0] = 250
     drawn = unpack(plots.png(galleries.text_gallery([Match(photo, ["red"], [1.0], [True])])))
     assert (drawn[..., :3] == (250, 0, 0)).all(axis=2).sum() > 10_000
+
+
+def test_charts_lose_size_not_colours_and_photos_stay_as_they_are():
+    figure = training_plots.curves(many(12))
+    drawn = plots.png(figure)
+    full = io.BytesIO()
+    figure.savefig(full, format="png", dpi=plots.DPI)
+    assert 2 * len(drawn) < len(full.getvalue())
+    shown = np.asarray(Image.open(io.BytesIO(drawn)).convert("RGB")).reshape(-1, 3).astype(int)
+    for colour in plots.COLOURS:
+        wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+        assert abs(shown - wanted).max(axis=1).min() <= 8, colour
+    noise = np.random.default_rng(0).integers(0, 256, (200, 200, 3), dtype=np.uint8)
+    gallery = plots.png(galleries.text_gallery([Match(noise, ["noise"], [1.0], [True])]))
+    assert len(np.unique(unpack(gallery).reshape(-1, 3), axis=0)) > plots.CHART
 
 
 def test_no_text_breaks_a_picture_or_warns():
