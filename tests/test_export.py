@@ -40,6 +40,12 @@ MODELS = {
         "projection": {"kind": "unit"},
         "classes": CLASSES,
     },
+    "binary codes": {
+        "image": PICTURES | {"tower": "resnet", "size": 16},
+        "text": None,
+        "projection": {"kind": "unit"},
+        "codes": True,
+    },
     "maps, tfidf, classifier alone": {
         "image": FEATURES | {"tower": "vgg", "shape": [2, 16, 16], "shift": 0.5},
         "text": WORDS | {"tower": "tfidf", "layers": 1},
@@ -83,6 +89,10 @@ def test_graphs_say_what_the_model_says(name, tmp_path):
             told = dict(zip([each.name for each in session.get_outputs()], session.run(None, inputs), strict=True))
             expected = (predict_images if side == "image" else predict_texts)(model, *inputs.values())
             np.testing.assert_allclose(told["vector"], expected["vector"], atol=1e-4)
+            if "code" in expected:
+                signs = np.packbits(told["vector"] >= 0, axis=1, bitorder="little")
+                np.testing.assert_array_equal(signs, expected["code"])
+            assert ("code" in expected) == MODELS[name].get("codes", False)
             assert ("classifier" in told) == ("top" in expected)
             if "classifier" in told:
                 share = torch.from_numpy(told["classifier"]).softmax(dim=1).numpy()

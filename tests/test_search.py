@@ -14,7 +14,7 @@ from PIL import Image
 
 from kith.errors import KithError
 from kith.search import Prepared, Query, Run, answer, pictures
-from kith.search.__main__ import main
+from kith.search.__main__ import main, table
 from tests import made_search
 from tests.made_search import HELD_OUT, MARKUP
 from tests.test_tracking import run_method
@@ -324,3 +324,13 @@ def test_a_run_of_the_pipeline(study, capsys):
     # Nine more of 240 items show the same: by chance none of five would.
     assert sum(name.startswith("red-cross") for name in ids(found)) >= 2
     assert Path("runs/infonce-0/search_vectors.npz").exists()
+
+
+def test_a_name_with_which_a_description_begins_is_not_shown_twice():
+    result = {"rank": 1, "similarity": 0.5, "id": "a", "label": ""}
+    texts = [["red bar", "Red bar. Of wood.", "A bar"], ["bar", "bar"]]
+    found = {"run": "r", "side": "image", "unknown_words": [], "results": [result | {"texts": t} for t in texts]}
+    assert [line.split("  ")[-1] for line in table(found).splitlines()[2:]] == [
+        "Red bar. Of wood. / A bar",
+        "bar / bar",
+    ]

@@ -90,6 +90,15 @@ def _search(runs: list[Run], options: argparse.Namespace) -> None:
         print("\n\n".join(table(each) for each in answers))
 
 
+def _without_beginnings(texts: list[str]) -> list[str]:
+    """Those that no other one begins with, as a description does with a name."""
+    return [
+        text
+        for text in texts
+        if not any(text != other and other.casefold().startswith(text.casefold()) for other in texts)
+    ]
+
+
 def table(found: dict[str, Any]) -> str:
     """An answer as lines of text."""
     lines = [f"{found['run']}: nearest {found['side']}s"]
@@ -97,7 +106,7 @@ def table(found: dict[str, Any]) -> str:
         lines.append(f"words that the model does not know: {', '.join(found['unknown_words'])}")
     rows = [("", "similarity", "id", "label", "text")]
     for result in found["results"]:
-        text = " / ".join(result["texts"])
+        text = " / ".join(_without_beginnings(result["texts"]))
         text = text if len(text) <= TEXT_WIDTH else text[: TEXT_WIDTH - 1] + "…"
         rows.append((str(result["rank"]), f"{result['similarity']:.3f}", result["id"], result["label"], text))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
