@@ -20,7 +20,7 @@ def pictures(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]],
     names = [f"{IMAGES}/HP@{k}" for k in settings.evaluate.precision_ks] + [f"{IMAGES}/map", f"{ahp}_wup"]
     names = [name for name in names if name in board]
     for split, each in boards.items():
-        for _, line in each[each[ahp].notna()].sort_values(ahp, ascending=False, kind="stable").iterrows():
+        for line in _best_first(each[each[ahp].notna()], ahp):
             method, interval = cells.method(line, settings, "ahp p"), cells.interval(line, ahp, "ahp ")
             rows.append([split, method, interval, *cells.figures(line, names), cells.p_value(line["ahp p"])])
         rows.append([split, "chance", *cells.levels(splits[split]["chance"], [ahp, *names]), ""])
@@ -48,7 +48,7 @@ def codes(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]], se
     names = [name for name in wanted if name in first]
     rows = []
     for split, board in boards.items():
-        for _, line in board.sort_values(figure, ascending=False, kind="stable").iterrows():
+        for line in _best_first(board, figure):
             method, interval = cells.method(line, settings, "hamming p"), cells.interval(line, figure, "hamming ")
             bits, p = f"{line['hamming/bits']:.0f}", cells.p_value(line["hamming p"])
             rows.append([split, method, bits, interval, *cells.figures(line, names), p])
@@ -64,6 +64,10 @@ def codes(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]], se
     return ["## Binary codes", note, cells.table(head, rows)]
 
 
+def _best_first(board: pd.DataFrame, figure: str) -> list[pd.Series]:
+    return [line for _, line in board.sort_values(figure, ascending=False, kind="stable").iterrows()]
+
+
 def _searched(settings: params.Params) -> str:
     return (
         "the pictures that are not for testing" if settings.evaluate.database == "train" else "the others of its split"
@@ -76,7 +80,7 @@ def database(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]],
     rows = []
     for split, board in boards.items():
         if names[0] in board and board[names[0]].notna().any():
-            rows += [[split, line["method"], *cells.figures(line, names)] for _, line in board.iterrows()]
+            rows += [[split, line["method"], *cells.figures(line, names)] for line in _best_first(board, names[0])]
             rows.append([split, "chance", *cells.levels(splits[split]["chance"], names)])
     if not rows:
         return []
@@ -96,7 +100,8 @@ def metric_learning(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str,
     for split, board in boards.items():
         known = board[board[names].notna().any(axis=1)] if set(names) <= set(board) else board[:0]
         if len(known):
-            rows += [[split, line["method"], *cells.figures(line, names)] for _, line in known.iterrows()]
+            lines = _best_first(known, "metric_learning/map@r")
+            rows += [[split, line["method"], *cells.figures(line, names)] for line in lines]
             rows.append([split, "chance", *cells.levels(splits[split]["chance"], names)])
     if not rows:
         return []
