@@ -42,7 +42,7 @@ class Neighbors(Section):
 
 
 class Taxonomy(Section):
-    """draw: the largest number of classes with which the taxonomy is drawn."""
+    """draw: in how many nodes a drawing of the taxonomy may end: the classes, or else an upper level."""
 
     draw: Count = 120
 
