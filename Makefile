@@ -21,7 +21,7 @@ test: setup             ## lint, types, unit and pipeline tests
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
-	$(RUN) python -m pytest
+	$(RUN) python -m pytest -n 2 --dist loadfile
 
 study: setup            ## choose a study: make study NAME=flickr8k
 	$(RUN) python -m stages.study $(NAME)
