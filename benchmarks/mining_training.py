@@ -14,7 +14,8 @@ from lightning.fabric import Fabric
 
 from kith.models import DualEncoder
 from kith.objective import Objective
-from kith.training import TrainingConfig, batches_of, fit
+from kith.optimization import TrainingConfig
+from kith.training import batches_of, fit
 from kith.training_data import TrainingData
 from kith.views import ArrayView
 from stages import params

@@ -37,6 +37,11 @@ class KnownClasses(NamedTuple):
     scores: dict[str, np.ndarray]
     items: np.ndarray
 
+    def those_of(self, images: Side) -> tuple[Side, np.ndarray]:
+        """The pictures of a known class, and their class numbers."""
+        chosen = images[self.labels[images.items] >= 0]
+        return chosen, self.labels[chosen.items]
+
 
 def read(
     items: pd.DataFrame, taxonomy: Path, images: Path, rows: Path, scores: Path, options: params.Evaluate
@@ -63,8 +68,7 @@ def _svm(vectors: np.ndarray, embedded: np.ndarray, items: pd.DataFrame, labels:
 
 def searches(images: Side, known: KnownClasses, options: params.Evaluate) -> dict[str, tuple[Search, np.ndarray]]:
     """Pictures with a known class, searched by each other; nothing where there are fewer than three."""
-    chosen = images[known.labels[images.items] >= 0]
-    label = known.labels[chosen.items]
+    chosen, label = known.those_of(images)
     if len(label) < 3:
         return {}
     ks = [k for k in options.precision_ks if k < len(label)]
@@ -93,8 +97,8 @@ def _name(figure: str, clip: int, wanted: int) -> str:
 
 def predictions(images: Side, known: KnownClasses) -> dict[str, tuple[dict[str, np.ndarray], np.ndarray]]:
     """How classes are predicted → quality of each picture whose class is known, and the groups of these."""
-    chosen = images[known.labels[images.items] >= 0]
-    label, rows = known.labels[chosen.items], np.searchsorted(known.items, chosen.items)
+    chosen, label = known.those_of(images)
+    rows = np.searchsorted(known.items, chosen.items)
     found = {}
     for name, scores in known.scores.items():
         if len(label):

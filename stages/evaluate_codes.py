@@ -68,8 +68,8 @@ def read(items: pd.DataFrame, labels: np.ndarray, images: Path, rows: Path, opti
 
 def search(images: Side, known: KnownClasses, database: Database, options: params.Evaluate) -> Found:
     """The pictures of a split whose class is known look for others in the database."""
-    chosen = images[known.labels[images.items] >= 0]
-    queries, label = chosen.vectors, known.labels[chosen.items]
+    chosen, label = known.those_of(images)
+    queries = chosen.vectors
     found = Found({}, chosen.groups, {}, {}, {})
     if len(label) < (2 if database.vectors is None else 1):
         return found

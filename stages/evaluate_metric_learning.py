@@ -16,8 +16,7 @@ GROUP = "metric_learning"
 def search(images: Side, known: KnownClasses, options: params.Evaluate) -> Found:
     """Recall@k in percent, R-precision and MAP@R of each picture of a known class, NMI and AMI of all together;
     nothing where params.yaml does not ask for them, or where no two pictures share a class."""
-    chosen = images[known.labels[images.items] >= 0]
-    label = known.labels[chosen.items]
+    chosen, label = known.those_of(images)
     found = Found({}, chosen.groups, {}, {}, {})
     if not options.metric_learning or len(np.unique(label)) == len(label):
         return found
