@@ -13,11 +13,11 @@ import torch
 from lightning.fabric import Fabric
 
 from kith.models import DualEncoder
-from kith.objective import Objective
-from kith.optimization import TrainingConfig
-from kith.training import batches_of, fit
-from kith.training_data import TrainingData
-from kith.views import ArrayView
+from kith.store.inputs import ArrayView
+from kith.training.data import TrainingData
+from kith.training.loop import batches_of, fit
+from kith.training.objective import Objective
+from kith.training.optimization import TrainingConfig
 from stages import params
 
 CLASSES, SIDE, HELD_OUT = 10, 32, 20

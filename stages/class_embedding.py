@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kith import class_embedding, reference_pickle
+from kith import class_embedding
+from kith.class_embedding import pickles as reference_pickle
 from kith.errors import KithError, listed
 from stages import cli, contract, files, params, tracking
 

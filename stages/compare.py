@@ -8,9 +8,10 @@ import numpy as np
 import pandas as pd
 
 from kith.errors import KithError
-from kith.metrics.gallery import DIRECTIONS, IMAGES
-from kith.metrics.statistics import Resamples, holm, paired_test, percentile_interval
-from stages import cli, files, leaderboard, params, tracking
+from kith.evaluation.gallery import DIRECTIONS, IMAGES
+from kith.evaluation.statistics import Resamples, holm, paired_test, percentile_interval
+from stages import cli, files, params, tracking
+from stages.reporting import markdown as leaderboard
 
 DECIMALS = 6
 QUERY = ["split", "direction", "row", "text"]  # what names a query

@@ -9,8 +9,8 @@ import pandas as pd
 
 from kith.codes import sign_codes
 from kith.errors import KithError
+from kith.evaluation.gallery import Side
 from kith.metrics.code_statistics import code_statistics
-from kith.metrics.gallery import Side
 from kith.metrics.hashing import hamming_retrieval
 from kith.metrics.metric_learning import database_precision, knn_predictions
 from stages import params

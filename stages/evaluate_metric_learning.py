@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from kith.metrics.chance import self_retrieval_chance
-from kith.metrics.gallery import Side
+from kith.evaluation.chance import self_retrieval_chance
+from kith.evaluation.gallery import Side
 from kith.metrics.metric_learning import cluster_agreement, self_retrieval
 from stages import params
 from stages.evaluate_classes import KnownClasses

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from kith import plots, training_plots
+from kith import plots
 from kith.errors import KithError
+from kith.plots import training as training_plots
 from stages import cli, files
 
 

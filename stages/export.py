@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from kith import models, onnx_export
+from kith import models
 from kith.errors import KithError
+from kith.inference import onnx as onnx_export
 from stages import cli, contract, files
 
 FORMATS = ("onnx", "npz", "parquet")

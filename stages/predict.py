@@ -13,9 +13,9 @@ import torch
 
 from kith import models
 from kith.errors import KithError
+from kith.inference.predict import Predicted, predict_images, predict_texts
 from kith.models import DualEncoder
-from kith.predict import Predicted, predict_images, predict_texts
-from kith.text import Vocabulary
+from kith.text.tokens import Vocabulary
 from stages import cli, files
 from stages import predict_input as given
 

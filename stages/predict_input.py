@@ -14,7 +14,7 @@ from kith.data.classes.folders import pictures
 from kith.data.loader import Loader, Unusable
 from kith.data.rows import SURROGATE
 from kith.errors import KithError
-from kith.text import Vocabulary
+from kith.text.tokens import Vocabulary
 
 THREADS = min(8, os.cpu_count() or 1)
 SIDES = ("image", "text")

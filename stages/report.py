@@ -5,21 +5,15 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from kith import plots, training_plots
+from kith import plots
 from kith.errors import KithError
-from stages import (
-    cli,
-    compare,
-    contract,
-    files,
-    params,
-    report_classes,
-    report_codes,
-    report_examples,
-    report_page,
-    report_spaces,
-    tracking,
-)
+from kith.plots import training as training_plots
+from stages import cli, compare, contract, files, params, tracking
+from stages.reporting import classes as report_classes
+from stages.reporting import codes as report_codes
+from stages.reporting import examples as report_examples
+from stages.reporting import page as report_page
+from stages.reporting import spaces as report_spaces
 
 
 def main(*, data: Path, neighbors: Path, taxonomy: Path, runs: Path, compared: Path, figures: Path, page: Path) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kith import plots, taxonomy_plot
+from kith import plots
 from kith.errors import KithError
+from kith.plots import taxonomy as taxonomy_plot
 from kith.taxonomy import Taxonomy
 from stages import cli, contract, files, params, tracking
 

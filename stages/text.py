@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from kith import doc2vec, text
 from kith.errors import KithError
+from kith.text import doc2vec
+from kith.text import tokens as text
 from stages import cli, contract, files, params, tracking
 
 

@@ -13,20 +13,20 @@ import numpy as np
 import pandas as pd
 import torch
 
-from kith.class_sampling import BalancedSampler
 from kith.errors import KithError, listed
 from kith.models import DualEncoder, save, start_from
 from kith.models.features import TfidfTower
 from kith.models.image import load_weights
 from kith.models.text import load_inverse_frequency, load_word_vectors
-from kith.objective import Objective
-from kith.optimization import TrainingConfig
-from kith.sampling import NeighborSampler
-from kith.text import Vocabulary
-from kith.training import batches_of, fit
-from kith.training_data import TrainingData
-from kith.views import TokenView
-from stages import cli, contract, devices, files, params, tracking, views
+from kith.store.inputs import TokenView
+from kith.text.tokens import Vocabulary
+from kith.training import devices
+from kith.training.data import TrainingData
+from kith.training.loop import batches_of, fit
+from kith.training.objective import Objective
+from kith.training.optimization import TrainingConfig
+from kith.training.samplers import BalancedSampler, NeighborSampler
+from stages import cli, contract, files, params, tracking, views
 
 CHECKPOINTS = Path("checkpoints")
 

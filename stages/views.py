@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kith.text import Vocabulary
-from kith.views import ArrayView, TokenView, View
+from kith.store.inputs import ArrayView, TokenView, View
+from kith.text.tokens import Vocabulary
 from stages import contract
 
 

@@ -67,7 +67,7 @@ def prepared_study(tmp_path_factory) -> Path:
     """A folder in which fetch, prepare, text and neighbors of a small table have run."""
     import mlflow
 
-    from stages import class_embedding, fetch, neighbors, prepare, taxonomy, text, tracking
+    from stages import class_embedding, fetch, neighbors, prepare, taxonomy, text
 
     folder = tmp_path_factory.mktemp("study")
     write_table(folder / "shapes.parquet")
@@ -75,7 +75,7 @@ def prepared_study(tmp_path_factory) -> Path:
     # One migrated, empty database for all tests: making it takes seconds.
     mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
     with chdir(folder), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tracking, "_available", lambda: False)
+        patch.setattr("stages.tracking.runs._available", lambda: False)
         fetch.main(out=Path("data/raw"))
         prepare.main(raw=Path("data/raw"), out=Path("data/prepared"))
         text.main(data=Path("data/prepared"), out=Path("data/text"))
@@ -105,8 +105,8 @@ def _own_tracking(monkeypatch):
 def trained_study(prepared_study, tmp_path_factory) -> Path:
     """A copy of the prepared study with a taxonomy of readable names, trained, embedded and evaluated: pictures and
     texts (infonce), and classes with classifier and class embeddings (hierarchy_ce)."""
-    from stages import class_embedding, taxonomy, tracking
-    from tests.test_tracking import run_method
+    from stages import class_embedding, taxonomy
+    from tests.stages.tracking.test_tracking import run_method
 
     folder = tmp_path_factory.mktemp("trained") / "study"
     shutil.copytree(prepared_study, folder)
@@ -116,7 +116,7 @@ def trained_study(prepared_study, tmp_path_factory) -> Path:
     edges += [("line" if shape in ("bar", "column", "cross") else "box", shape) for shape in SHAPES]
     table = pd.DataFrame(edges, columns=["parent", "child"])
     with chdir(folder), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tracking, "_available", lambda: False)
+        patch.setattr("stages.tracking.runs._available", lambda: False)
         table.assign(name=table["child"].str.title()).to_parquet("data/prepared/taxonomy.parquet", index=False)
         taxonomy.main(data=Path("data/prepared"), out=Path("data/taxonomy"))
         class_embedding.main(taxonomy=Path("data/taxonomy"), text=Path("data/text"), out=Path("data/class_embedding"))

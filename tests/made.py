@@ -4,11 +4,11 @@ import numpy as np
 import torch
 
 from kith.models import DualEncoder
-from kith.objective import Objective
-from kith.sampling import NeighborSampler
-from kith.text import Vocabulary
-from kith.training_data import TrainingData
-from kith.views import ArrayView, TokenView
+from kith.store.inputs import ArrayView, TokenView
+from kith.text.tokens import Vocabulary
+from kith.training.data import TrainingData
+from kith.training.objective import Objective
+from kith.training.samplers import NeighborSampler
 
 COLOURS = ("red", "green", "blue", "white")
 SHAPES = ("bar", "column", "cross", "square", "frame", "corner")

@@ -16,8 +16,8 @@ from kith.models import DualEncoder
 from kith.models.embed import embed_images, embed_texts
 from kith.search import Run
 from kith.search.server import create_app
-from kith.text import Vocabulary
-from kith.views import ArrayView, TokenView
+from kith.store.inputs import ArrayView, TokenView
+from kith.text.tokens import Vocabulary
 from stages import files
 from tests.made import COLOURS, SHAPES, picture
 

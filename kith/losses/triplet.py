@@ -11,7 +11,7 @@ from typing import Any, Literal
 import torch.nn.functional as F
 from torch import Tensor
 
-from kith.distances import Distance, paired, pairwise
+from kith.mining.distances import Distance, paired, pairwise
 
 FEW = 100  # a triplet's own distances cost about as much as so many by a matrix product
 

@@ -11,8 +11,8 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from kith.distances import Distance, pairwise
 from kith.errors import KithError
+from kith.mining.distances import Distance, pairwise
 from kith.mining.positives import positives
 
 Strategy = Literal[

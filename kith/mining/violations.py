@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from kith.distances import Distance, pairwise
+from kith.mining.distances import Distance, pairwise
 from kith.mining.positives import positives
 
 

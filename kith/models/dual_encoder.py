@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kith.augment import center_crop
 from kith.cca import CCALayer, LearnedLayer
 from kith.models.classifier import Classifier
 from kith.models.features import feature_tower
@@ -173,6 +172,20 @@ class UnitLayer(nn.Module):
         return F.normalize(rows)
 
     second = first
+
+
+def center_crop(images: Tensor, side: int) -> Tensor:
+    """The middle square of (B, C, H, W) pictures, as they are evaluated. Raises ValueError if they are smaller."""
+    height, width = crop_room(images, side)
+    return images[:, :, height // 2 : height // 2 + side, width // 2 : width // 2 + side]
+
+
+def crop_room(images: Tensor, side: int) -> tuple[int, int]:
+    """By how much a square of `side` can be moved down and across; ValueError if it does not fit."""
+    height, width = images.shape[2] - side, images.shape[3] - side
+    if min(height, width) < 0:
+        raise ValueError(f"a crop of {side}×{side} from pictures of {images.shape[2]}×{images.shape[3]}: crop less")
+    return height, width
 
 
 def _features(options: dict[str, Any]) -> tuple[nn.Module, nn.Module]:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from kith.models.dual_encoder import DualEncoder
-from kith.views import View
+from kith.store.inputs import View
 
 
 def embed_images(model: DualEncoder, view: View, rows: np.ndarray, batch_size: int = 256) -> np.ndarray:

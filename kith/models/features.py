@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from kith.text import Vocabulary
+from kith.text.tokens import Vocabulary
 
 EPSILON = 1e-4  # of batch norm
 

@@ -8,7 +8,7 @@ import torch
 
 from kith.errors import KithError
 from kith.models.dual_encoder import DualEncoder
-from kith.text import Vocabulary
+from kith.text.tokens import Vocabulary
 
 FORMAT = "kith-model-2"
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from kith.models.features import TfidfTower
-from kith.text import Vocabulary
+from kith.text.tokens import Vocabulary
 
 
 class GRUTower(nn.Module):

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from kith.errors import KithError
-from kith.search.prepared import Prepared
 from kith.search.query import Query, answer
 from kith.search.run import Run
+from kith.store.prepared import Prepared
 
 TEXT_WIDTH = 80
 

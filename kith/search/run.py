@@ -12,10 +12,10 @@ from kith.errors import KithError, listed
 from kith.models.embed import embed_images, embed_texts
 from kith.search import pictures
 from kith.search.index import Index
-from kith.search.prepared import Prepared
 from kith.search.vectors import SIDES, embedded, everything
-from kith.text import tokenize
-from kith.views import ArrayView, TokenView
+from kith.store.inputs import ArrayView, TokenView
+from kith.store.prepared import Prepared
+from kith.text.tokens import tokenize
 
 
 class Found(NamedTuple):

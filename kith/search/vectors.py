@@ -13,8 +13,8 @@ from tqdm import tqdm
 from kith.errors import KithError
 from kith.models import DualEncoder
 from kith.models.embed import embed_images, embed_texts
-from kith.search.prepared import Prepared
-from kith.text import Vocabulary
+from kith.store.prepared import Prepared
+from kith.text.tokens import Vocabulary
 
 SIDES = ("image", "text")
 CACHE = "search_vectors.npz"

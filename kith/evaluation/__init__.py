@@ -1,0 +1,1 @@
+"""Measuring: galleries, chance levels, intervals and tests."""

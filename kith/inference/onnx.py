@@ -1,0 +1,191 @@
+"""A trained model as ONNX graphs, one a side, for programs that have no PyTorch.
+
+What a graph takes is what the model takes: uint8 pictures (batch, H, W, C), which it standardises and crops itself,
+word numbers and lengths, or features. It gives "vector" (batch, d), unit rows, and of pictures, as far as the model has
+them, "classifier" (batch, classes), logits, and "nearest", minus squared distances to the class embeddings.
+"""
+
+import copy
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from kith.errors import KithError
+from kith.models import DualEncoder
+from kith.models.text import GRUTower
+from kith.text.tokens import Vocabulary
+
+FORMAT = "kith-onnx-1"
+OPSET = 20
+TOLERANCE = 1e-4
+
+
+def export(model: DualEncoder, folder: Path) -> None:
+    """Write image.onnx and, where the model has a text side, text.onnx into `folder`; the batch and the length of
+    texts are free. Raises KithError where ONNX is not installed, or a tower cannot be written in it."""
+    _require("onnx", "onnxscript")
+    model = copy.deepcopy(model).cpu().eval()
+    if isinstance(model.text_tower, GRUTower):
+        model.text_tower = _Unpacked(model.text_tower)
+    for side in sides(model):
+        graph: nn.Module = _ImageGraph(model) if side == "image" else _TextGraph(model)
+        batch, length = torch.export.Dim("batch"), torch.export.Dim("length")
+        free = {"tokens": {0: batch, 1: length}}
+        inputs = example(model, side, 2)
+        try:
+            with _quiet():
+                program: Any = torch.onnx.export(
+                    graph.eval(),
+                    tuple(map(torch.from_numpy, inputs.values())),
+                    dynamo=True,
+                    opset_version=OPSET,
+                    dynamic_shapes=(tuple(free.get(name, {0: batch}) for name in inputs),),
+                    input_names=list(inputs),
+                    output_names=outputs(model, side),
+                    verbose=False,
+                )
+        except torch.onnx.errors.OnnxExporterError as error:
+            reason = str(error.__cause__ or error).strip().splitlines()[0]
+            raise KithError(f"the {side} tower cannot be written as ONNX: {reason}") from None
+        for node in program.model.graph.all_nodes():
+            node.metadata_props.clear()  # where in which file each operation came from
+        program.save(folder / f"{side}.onnx")
+
+
+def differences(model: DualEncoder, folder: Path, rows: int = 3) -> dict[str, float]:
+    """The largest difference between what each graph in `folder` and the model say of `rows` random inputs, by side;
+    of values beyond ±1 as a share of the largest. Raises KithError where ONNX Runtime is not installed, or takes no
+    such graph."""
+    _require("onnxruntime")
+    import onnxruntime
+
+    model = copy.deepcopy(model).cpu().eval()
+    found = {}
+    for side in sides(model):
+        inputs = example(model, side, rows)
+        tensors = list(map(torch.from_numpy, inputs.values()))
+        with torch.no_grad():
+            expected = _ImageGraph(model)(*tensors) if side == "image" else (model.embed_texts(*tensors),)
+        try:
+            session = onnxruntime.InferenceSession(folder / f"{side}.onnx", providers=["CPUExecutionProvider"])
+            told = session.run(outputs(model, side), inputs)
+        except Exception as error:  # ONNX Runtime's own kinds have nothing else in common
+            raise KithError(f"ONNX Runtime does not take the {side} graph: {str(error).splitlines()[0]}") from None
+        pairs = zip(told, expected, strict=True)
+        found[side] = max(float(np.abs(a - b.numpy()).max() / max(1, b.abs().max())) for a, b in pairs)
+    return found
+
+
+def describe(model: DualEncoder, vocabulary: Vocabulary, max_tokens: int, trained: dict[str, Any]) -> dict[str, Any]:
+    """What a program has to know besides the graphs, as plain values; `trained` as the model's file has it."""
+    told: dict[str, Any] = {
+        "format": FORMAT,
+        "trained": {name: trained[name] for name in ("method", "seed") if name in trained},
+        "codes": bool(model.config.get("codes")),
+        "classes": dict(zip(("names", "shown"), model.class_names, strict=True)),
+    }
+    for side in sides(model):
+        config = model.config[side]
+        told[side] = {"graph": f"{side}.onnx", "outputs": outputs(model, side)}
+        if "shape" in config:
+            told[side] |= {"inputs": ["features"], "shape": list(config["shape"])}
+        elif side == "image":
+            kept = {name: config.get(name) for name in ("size", "channels", "fit", "crop")}
+            told[side] |= {"inputs": ["images"], "mode": "L" if config["channels"] == 1 else "RGB", **kept}
+        else:
+            words = [*Vocabulary.MARKS, *vocabulary.words]
+            told[side] |= {"inputs": ["tokens", "lengths"], "max_tokens": max_tokens, "vocabulary": words}
+    return told
+
+
+def sides(model: DualEncoder) -> list[str]:
+    return ["image"] if model.text_tower is None else ["image", "text"]
+
+
+def outputs(model: DualEncoder, side: str) -> list[str]:
+    """Names of what a graph gives, in order."""
+    known = {"classifier": model.classifier, "nearest": model.targets} if side == "image" else {}
+    return ["vector", *(name for name, part in known.items() if part is not None)]
+
+
+def example(model: DualEncoder, side: str, rows: int) -> dict[str, np.ndarray]:
+    """Random inputs of a graph, by name; always the same."""
+    random, config = np.random.default_rng(0), model.config[side]
+    if "shape" in config:
+        return {"features": random.normal(size=(rows, *config["shape"])).astype(np.float32)}
+    if side == "image":
+        return {"images": random.integers(0, 256, (rows, config["size"], config["size"], config["channels"]), np.uint8)}
+    lengths = random.permutation(np.arange(rows) + 2)
+    tokens = random.integers(0, config["words"], (rows, lengths.max()))
+    tokens[np.arange(tokens.shape[1]) >= lengths[:, None]] = Vocabulary.PAD
+    return {"tokens": tokens, "lengths": lengths}
+
+
+class _ImageGraph(nn.Module):
+    def __init__(self, model: DualEncoder):
+        super().__init__()
+        self.model = model
+
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        features = self.model.encode_images(self.model.prepare(*inputs))
+        vectors = self.model.projection.stored().first(features)
+        told = [vectors] if self.model.classifier is None else [vectors, self.model.classifier(features)]
+        if (targets := self.model.targets) is not None:
+            # ONNX has no cdist.
+            squares = vectors.square().sum(dim=1, keepdim=True) + targets.square().sum(dim=1)
+            told.append(2 * vectors @ targets.T - squares)
+        return tuple(told)
+
+
+class _TextGraph(nn.Module):
+    def __init__(self, model: DualEncoder):
+        super().__init__()
+        self.model = model
+
+    def forward(self, *inputs: Tensor) -> Tensor:
+        return self.model.embed_texts(*inputs)
+
+
+class _Unpacked(nn.Module):
+    """A GRU tower without packed sequences, which ONNX lacks: the state after the last word is the same."""
+
+    def __init__(self, tower: GRUTower):
+        super().__init__()
+        self.tower = tower
+
+    def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        states = self.tower.gru(self.tower.embedding(tokens))[0]
+        last = (lengths - 1).view(-1, 1, 1).expand(-1, 1, states.shape[2])
+        return states.gather(1, last)[:, 0]
+
+
+def _require(*packages: str) -> None:
+    for package in packages:
+        try:
+            __import__(package)
+        except ImportError as error:
+            raise KithError(
+                f"{package} is not installed ({error}): pip install onnx onnxscript onnxruntime; requirements-onnx.txt "
+                "has the versions that are tested"
+            ) from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the exporter's notes on packages that are not installed, and on its own future."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

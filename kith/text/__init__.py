@@ -1,0 +1,1 @@
+"""Texts: words and their numbers, and vectors of whole texts."""

@@ -1,0 +1,48 @@
+"""Device, precision and threads of a training or embedding, from params."""
+
+import logging
+import os
+import warnings
+from typing import Any
+
+import torch
+from lightning.fabric import Fabric
+
+
+def fabric(options: Any) -> Fabric:
+    """One process, or one a device (DDP) where `devices` > 1, or as many as torchrun has started."""
+    for name in ("lightning.fabric", "lightning.pytorch"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message="The `srun` command is available")
+    torch.set_num_threads(options.threads)
+    # Adam's averages of rarely seen words decay into denormal numbers, which a CPU computes very slowly.
+    torch.set_flush_denormal(True)
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    # Filling new memory guards against reading it before writing, at a tenth of a small model's time.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    cuda = torch.cuda.is_available() if options.device == "auto" else options.device == "cuda"
+    local = int(os.environ.get("LOCAL_WORLD_SIZE", options.devices))
+    processes = int(os.environ.get("WORLD_SIZE", local))
+    started: Any = Fabric(
+        accelerator="cuda" if cuda else "cpu",
+        devices=local,
+        num_nodes=processes // local,
+        strategy="ddp" if processes > 1 else "auto",
+        precision=_precision(options.precision, cuda),
+    )
+    started.launch()
+    return started
+
+
+def _precision(asked: str, cuda: bool) -> Any:
+    """bf16 where the processor computes in it, else float32."""
+    if asked == "auto":
+        asked = "bf16" if _computes_bf16(cuda) else "32"
+    return {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}[asked]
+
+
+def _computes_bf16(cuda: bool) -> bool:
+    if cuda:
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

@@ -1,0 +1,164 @@
+"""Learning rates as functions of the epoch or step alone, counted from 0: a resumed training goes on exactly.
+
+For torch.optim.lr_scheduler.LambdaLR, divide by the optimiser's own rate, or set that to 1.
+"""
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+
+def sgdr(epoch: int, base: int = 12, multiplier: int = 2, maximum: float = 0.1, minimum: float = 1e-6) -> float:
+    """Half cosines with warm restarts (Loshchilov & Hutter, ICLR 2017); a cycle is `multiplier` times the last one.
+
+    Epoch 0 of a cycle of T has the maximum, any other epoch j minimum + ½(maximum − minimum)(1 + cos(π(j+1)/T)), so
+    that the last one has the minimum (Barz & Denzler, WACV 2019). Raises ValueError for a cycle without epochs.
+    """
+    if base < 1 or multiplier < 1:
+        raise ValueError(f"cycles of SGDR need at least one epoch: base {base}, multiplier {multiplier}")
+    length = base
+    while epoch >= length:
+        epoch -= length
+        length *= multiplier
+    return maximum if epoch == 0 else _cosine(epoch + 1, length, maximum, minimum)
+
+
+def sgdr_epochs(cycles: int = 5, base: int = 12, multiplier: int = 2) -> int:
+    """Epochs of whole cycles: 372 by default."""
+    return sum(base * multiplier**i for i in range(cycles))
+
+
+def continuous_decay(step: int, final: float, steps: int) -> float:
+    """A factor on any schedule, 1 / (1 + decay·step): from 1 at step 0 to `final` after `steps`."""
+    return 1 / (1 + (1 / final - 1) * step / steps)
+
+
+def step_list(epoch: int, rates: Sequence[tuple[int, float]]) -> float:
+    """The rate of the last (epoch, rate) that is reached; before the first one, the first rate.
+
+    Raises ValueError if there are none or their epochs do not rise.
+    """
+    starts = [start for start, _ in rates]
+    if not starts or any(a >= b for a, b in itertools.pairwise(starts)):
+        raise ValueError(f"a step list needs (epoch, rate) with rising epochs, not {list(rates)}")
+    return next((rate for start, rate in reversed(rates) if epoch >= start), rates[0][1])
+
+
+def resnet(epoch: int, maximum: float = 0.1) -> float:
+    """He et al. (CVPR 2016) on CIFAR, over 164 epochs: a tenth of the maximum for one epoch of warm-up, the maximum,
+    a tenth from epoch 80, a hundredth from epoch 120."""
+    return step_list(epoch, ((0, maximum / 10), (1, maximum), (80, maximum / 10), (120, maximum / 100)))
+
+
+def cyclical(step: int, half_cycle: int, maximum: float = 0.1, minimum: float = 1e-5) -> float:
+    """Triangles: from the minimum to the maximum in `half_cycle` steps and back (Smith, WACV 2017)."""
+    cycle = math.floor(1 + step / (2 * half_cycle))
+    height = max(0.0, 1 - abs(step / half_cycle - 2 * cycle + 1))
+    return minimum + (maximum - minimum) * height
+
+
+def one_cycle(
+    step: int, steps: int, maximum: float = 0.1, rise: float = 0.3, start: float = 25, final: float = 1e4
+) -> float:
+    """Half a cosine up over the share `rise`, below 1, of all steps, half a cosine down (Smith & Topin, 2018).
+
+    The rates of torch's OneCycleLR: from maximum / start over the maximum to maximum / start / final.
+    """
+    top = rise * steps - 1
+    low = maximum / start
+    if step < top:
+        return _cosine(step, top, low, maximum)
+    return _cosine(step - top, steps - 1 - top, maximum, low / final)
+
+
+def warm_up(step: int, steps: int, maximum: float, warm: int, cosine: bool) -> float:
+    """A straight line up to the maximum in `warm` steps, then the maximum, or half a cosine down to 0."""
+    if step < warm:
+        return maximum * ((step + 1) / warm)
+    return maximum * (0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))) if cosine else maximum
+
+
+def of(
+    name: str, maximum: float, *, steps_per_epoch: int, epochs: int, warmup: float = 0.05, options: Any = None
+) -> Callable[[int], float]:
+    """The rate at each step, counted from 0, of the schedule that a method names.
+
+    constant, cosine: `warm_up` over the share `warmup` of all steps; steps, resnet, sgdr change with the epoch;
+    cyclical, one_cycle with the step. options: as their functions take them, of cyclical half_cycle in epochs; of
+    sgdr, `final` is that of `continuous_decay`. Raises ValueError for options that do not fit.
+    """
+    options, steps = options or {}, epochs * steps_per_epoch
+    if name in ("constant", "cosine"):
+        warm = max(1, round(warmup * steps))
+        return lambda step: warm_up(step, steps, maximum, warm, name == "cosine")
+    if name == "sgdr":
+        given = dict(options)
+        final = given.pop("final", None) or 1.0
+        return lambda step: (
+            sgdr(step // steps_per_epoch, maximum=maximum, **given) * continuous_decay(step, final, steps)
+        )
+    if name == "steps":
+        rates = tuple((int(epoch), float(rate)) for epoch, rate in options or [(0, maximum)])
+        return lambda step: step_list(step // steps_per_epoch, rates)
+    if name == "resnet":
+        return lambda step: resnet(step // steps_per_epoch, maximum)
+    if name == "cyclical":
+        half = max(1, round(options["half_cycle"] * steps_per_epoch))
+        return lambda step: cyclical(step, half, maximum, options["minimum"])
+    if name == "one_cycle":
+        # The rate of the step after the last is asked for, and not used.
+        return lambda step: one_cycle(min(step, steps - 1), steps, maximum, **options)
+    raise ValueError(f"no schedule '{name}'")
+
+
+def doubling(epoch: int, epochs: int, final: float, stages: int = 5) -> float:
+    """final / 16, / 8, / 4, / 2, final in equal parts of all epochs: a margin, or a weight, of 1, 2, 4, 8, 16."""
+    stage = min(epoch * stages // max(1, epochs), stages - 1)
+    return final / 2 ** (stages - 1 - stage)
+
+
+def _cosine(step: float, steps: float, first: float, last: float) -> float:
+    return last + (first - last) * (1 + math.cos(math.pi * step / steps)) / 2
+
+
+@dataclass
+class Refinement:
+    """The refinement of Dorfer et al., IJMIR 2018: back to the best weights, at a lower rate.
+
+    After `patience` epochs without an improvement the best weights come back and the learning rate is multiplied by
+    `multiplier`; this is done `steps` times, with the patience `later_patience`. Then training ends.
+    """
+
+    patience: int = 15
+    steps: int = 3
+    multiplier: float = 0.1
+    later_patience: int = 10
+    waited: int = 0
+    done: int = 0
+
+    def epoch(self, improved: bool) -> Literal["go on", "refine", "end"]:
+        """What follows after an epoch."""
+        self.waited = 0 if improved else self.waited + 1
+        if self.waited < (self.later_patience if self.done else self.patience):
+            return "go on"
+        return self.refine()
+
+    def refine(self) -> Literal["refine", "end"]:
+        """A refinement that is due at once, if one is left."""
+        if self.done == self.steps:
+            return "end"
+        self.waited, self.done = 0, self.done + 1
+        return "refine"
+
+    @property
+    def factor(self) -> float:
+        """By which the first learning rate is multiplied now."""
+        return self.multiplier**self.done
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"waited": self.waited, "done": self.done}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.waited, self.done = state["waited"], state["done"]

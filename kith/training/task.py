@@ -1,0 +1,72 @@
+"""What is trained, as one module; in several processes the objective sees the rows of all."""
+
+from typing import Any
+
+import torch
+from torch import Tensor, distributed, nn
+
+from kith.models import DualEncoder
+from kith.training.objective import Batch, Classes, Objective
+
+
+class Task(nn.Module):
+    """Model and objective as one module, so that both are moved, wrapped and trained together."""
+
+    def __init__(self, model: DualEncoder, objective: Objective):
+        super().__init__()
+        self.model = model
+        self.objective = objective
+
+    def forward(
+        self,
+        images: Tensor,
+        texts: tuple[Tensor, ...],
+        group: Tensor,
+        has_neighbor: Tensor,
+        label: Tensor | None = None,
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The first len(group) rows are the batch; any further ones are its neighbours, batch after batch."""
+        size = len(group)
+        image, *neighbor_images = map(_gather, self.model.encode_images(images).split(size))
+        text, *neighbor_texts = map(_gather, self.model.encode_texts(*texts).split(size)) if texts else [None]
+        # The sums of exponentials need float32 whatever precision the towers run in.
+        with torch.autocast(image.device.type, enabled=False):
+            space: Any = self.model.projection
+            if text is not None:
+                space = space.project(image, text)
+            neighbors = [
+                (space.first(a), space.second(b)) for a, b in zip(neighbor_images, neighbor_texts, strict=True)
+            ]
+            batch = Batch(
+                space.first(image),
+                None if text is None else space.second(text),
+                _gather(group),
+                neighbors,
+                _gather(has_neighbor),
+                space.correlations,
+                None if label is None else Classes.of(self.model, image, _gather(label)),
+            )
+            return self.objective(batch)
+
+
+def _gather(rows: Tensor) -> Tensor:
+    """The rows of all processes, with gradients, so that negatives come from the whole batch."""
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return rows
+    return _AllGather.apply(rows)
+
+
+class _AllGather(torch.autograd.Function):
+    """Concatenate the rows of all processes; each gets back the sum of all gradients for its own rows."""
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor) -> Tensor:
+        parts = [torch.empty_like(rows) for _ in range(distributed.get_world_size())]
+        distributed.all_gather(parts, rows.contiguous())
+        return torch.cat(parts)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        total = gradients[0].contiguous()
+        distributed.all_reduce(total)
+        return total.chunk(distributed.get_world_size())[distributed.get_rank()]

@@ -1,0 +1,99 @@
+"""What is measured after each epoch: the objective and retrieval on the validation split, and retrieval on as many
+training items, to tell what is learned by heart."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor
+
+from kith.metrics.class_retrieval import first_hit_ranks
+from kith.metrics.cross_modal import cross_modal_retrieval
+from kith.metrics.hierarchical import hierarchical_retrieval
+from kith.models import DualEncoder
+from kith.models.embed import embed_texts, encode_images
+from kith.training.data import TrainingData
+from kith.training.objective import Batch, Classes
+
+Record = dict[str, float]
+CLIP = 250  # answers that count in the hierarchical precision
+
+
+@torch.no_grad()
+def validate(task: Any, data: TrainingData, seen: np.ndarray, batch_size: int, fabric: Fabric) -> Record:
+    """Names with val_ are of the whole validation split, those with train_ of the training items `seen`.
+
+    With texts: mrr, R@1, R@10 and median_rank, averaged over both directions, and the distance of the pairs. Without:
+    mrr of the first picture of the same class. Where classes are known: accuracy, and ahp, the hierarchical
+    precision of the nearest pictures.
+    """
+    task.eval()
+    with fabric.autocast():
+        trained, _ = _measure(task.model, data, seen, batch_size)
+        record, batches = _measure(task.model, data, data.val, batch_size)
+    losses, sizes = [], []
+    for batch in batches:
+        losses.append(float(task.objective(batch)[0]))
+        sizes.append(len(batch.image))
+    shown = ("mrr", "distance", "accuracy")
+    return {
+        "val_loss": float(np.average(losses, weights=sizes)),
+        **{f"val_{name}": value for name, value in record.items()},
+        **{f"train_{name}": trained[name] for name in shown if name in trained},
+    }
+
+
+def _measure(model: DualEncoder, data: TrainingData, items: np.ndarray, batch_size: int) -> tuple[Record, list[Batch]]:
+    """Figures of `items`, and batches of them for the objective: each item with its first text, no neighbours."""
+    features = torch.cat(list(encode_images(model, data.image, data.image.all_of(items)[0], batch_size)))
+    image = model.projection.stored().first(features)
+    record, text = _pairs(model, data, items, image, batch_size) if data.text is not None else ({}, None)
+    labels = None
+    if data.labels is not None:
+        record = _classes(model, features, image, data.labels[items], data.similarity) | record
+        labels = torch.from_numpy(data.labels[items]).to(features.device)
+    group = torch.from_numpy(data.groups[items]).to(features.device)
+    batches = []
+    for start in range(0, len(items), batch_size):
+        part = slice(start, start + batch_size)
+        classes = None if labels is None else Classes.of(model, features[part], labels[part])
+        sides = image[part], None if text is None else text[part]
+        batches.append(Batch(*sides, group[part], [], group[part] < 0, classes=classes))
+    return record, batches
+
+
+def _pairs(
+    model: DualEncoder, data: TrainingData, items: np.ndarray, image: Tensor, batch_size: int
+) -> tuple[Record, Tensor]:
+    """Retrieval between the pictures and all texts of `items`, and the vectors of their first texts."""
+    assert data.text is not None
+    rows, owner = data.text.all_of(items)
+    text, pictures = embed_texts(model, data.text, rows, batch_size), image.cpu().numpy()
+    image_group, text_group = data.groups[items], data.groups[owner]
+    both = [
+        cross_modal_retrieval(text, pictures, text_group[:, None] == image_group[None, :]),
+        cross_modal_retrieval(pictures, text, image_group[:, None] == text_group[None, :]),
+    ]
+    names = ("mrr", "R@1", "R@10", "median_rank")
+    record = {name: float(np.mean([result[name] for result in both])) for name in names}
+    first = text[np.searchsorted(owner, items)]
+    record["distance"] = float(np.mean(1 - np.einsum("ij,ij->i", pictures, first)))
+    return record, torch.from_numpy(first).to(image.device)
+
+
+def _classes(
+    model: DualEncoder, features: Tensor, image: Tensor, label: np.ndarray, similarity: np.ndarray | None
+) -> Record:
+    """Search of pictures by pictures, and class predictions, for the pictures whose class is known."""
+    known = label >= 0
+    vectors, label = image.cpu().numpy()[known], label[known]
+    ranks = first_hit_ranks(vectors, label)
+    record = {"mrr": float(np.nanmean(1 / ranks)) if np.isfinite(ranks).any() else 0.0}
+    if similarity is not None and len(label) > 2:
+        clip = min(CLIP, len(label) - 1)
+        found = hierarchical_retrieval(vectors, label, similarity, ks=(1,), clip=clip, full=False)
+        record["ahp"] = float(found[f"AHP@{clip}"].mean())
+    for scores in model.class_scores(features).values():
+        record.setdefault("accuracy", float(np.mean(scores.argmax(dim=1).cpu().numpy()[known] == label)))
+    return record

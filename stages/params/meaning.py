@@ -1,0 +1,60 @@
+"""What is near in meaning: the texts' space, the neighbours in it, and the classes' taxonomy and embeddings."""
+
+from pathlib import Path
+from typing import Literal
+
+from stages.params.base import Count, Positive, Section, Share
+
+
+class Tokens(Section):
+    sentences: Positive | None = None
+    min_length: Positive = 3
+    stop_words: bool = True
+
+
+class Doc2Vec(Section):
+    algorithm: Literal["dbow", "dm"] = "dbow"
+    train_words: bool = True
+    dim: Positive = 200
+    window: Positive = 10
+    min_count: Positive = 2
+    negative: Positive = 10
+    epochs: Positive = 40
+
+
+class Text(Section):
+    """What says how near two items are in meaning: a model of their texts, the features of the text side (such as
+    tf-idf vectors), or nothing."""
+
+    backend: Literal["doc2vec", "tfidf", "features", "none"] = "doc2vec"
+    tokens: Tokens = Tokens()
+    doc2vec: Doc2Vec = Doc2Vec()
+    workers: Positive = 1
+    seed: Count = 0
+
+
+class Neighbors(Section):
+    k: Positive = 50
+    method: Literal["auto", "exact", "hnsw"] = "auto"
+    min_recall: Share = 0.99
+    sample: Positive = 1000
+    seed: Count = 0
+
+
+class Taxonomy(Section):
+    """draw: in how many nodes a drawing of the taxonomy may end: the classes, or else an upper level."""
+
+    draw: Count = 120
+
+
+class ClassEmbedding(Section):
+    """unitsphere: dot products equal similarities; approx_sim and mds approximate them in `dim` dimensions; spheres:
+    distances equal dissimilarities; onehot. file: a pickle of the published program (embedding, ind2label,
+    label2ind) with a row for each class, in place of a computed embedding. words: where class names get word
+    vectors from, "text" (the Doc2Vec model of the text stage) or a Parquet file with the columns word and vector; for
+    methods with `targets: words`."""
+
+    method: Literal["unitsphere", "approx_sim", "spheres", "mds", "onehot"] = "unitsphere"
+    dim: Positive | None = None
+    file: Path | None = None
+    words: str | None = None

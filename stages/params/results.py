@@ -1,0 +1,67 @@
+"""What is computed of the trained models: embeddings, figures, comparisons and reports."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from stages.params.base import Count, Name, NonNegative, Positive, Section
+
+Figure = Annotated[str, Field(pattern=r"^(val|test(_\w+)?)/\w+/\S+$")]  # split and column of the leaderboard
+
+
+class Embed(Section):
+    batch_size: Positive = 256
+    splits: Annotated[list[Name], Field(min_length=1)] | None = None
+
+
+class Evaluate(Section):
+    """ks: of recall; clip, precision_ks: answers that count in the (mean) hierarchical precision of pictures; svm:
+    also predict classes by a linear SVM on the training pictures' embeddings (embed.splits has to name train);
+    database: what pictures look for their class in: the others of their split, or all that are not for testing
+    (training and validation pictures and the split database), for which embed.splits has to name train; of these, knn
+    vote on a class. hamming_topk: answers that count in the mAP@R of binary codes; metric_learning: also measure
+    pictures as metric-learning papers do (Recall@k, R-precision, MAP@R, NMI, AMI)."""
+
+    ks: Annotated[list[Positive], Field(min_length=1)] = [1, 5, 10, 25]
+    nway: list[Annotated[int, Field(ge=2)]] = [5, 20]
+    neighborhood: Positive = 10
+    ties: Literal["mean", "optimistic", "pessimistic", "stable"] = "mean"
+    clip: Positive = 250
+    precision_ks: list[Positive] = [1, 10, 50, 100]
+    svm: bool = False
+    database: Literal["same", "train"] = "same"
+    knn: Positive = 10
+    hamming_topk: Positive | None = None
+    metric_learning: bool = False
+    bootstrap: Positive = 1000
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    seed: Count = 0
+
+
+class Choice(Section):
+    """Methods among which the validation split chooses, by a figure of the leaderboard, if not by the one that ranks
+    them; only the chosen one's figure of the test split is then of interest."""
+
+    methods: Annotated[list[Name], Field(min_length=2)]
+    by: Annotated[str, Field(pattern=r"^\w+/\S+$")] | None = None
+
+
+class Compare(Section):
+    choose: dict[Name, Choice] = {}
+    permutations: Positive = 10000
+    significance: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    seed: Count = 0
+
+
+class Report(Section):
+    queries: Positive = 8
+    tsne: Positive = 500
+    seed: Count = 0
+
+
+class Expected(Section):
+    """A figure that a paper or an earlier run gives: leaderboard column → value, with a tolerance."""
+
+    value: float
+    tolerance: NonNegative = 0.0
+    source: str = ""

@@ -1,0 +1,130 @@
+"""What the report shows of single items: questions with their answers, and neighbourhoods."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from kith import plots
+from kith.evaluation.gallery import IMAGES
+from kith.plots import galleries
+from stages import contract
+from stages.params import Report
+from stages.reporting.spaces import Space
+
+ITEMS, NEIGHBORS = 5, 3  # of the figure of neighbourhoods
+
+
+def draw(options: Report, split: str, run: Path, by_class: Path, data: Path, neighbors: Path) -> dict[str, Figure]:
+    """What `run` finds on `split` by texts and `by_class` by pictures, neighbourhoods of training items.
+
+    No figure without content.
+    """
+    items = contract.items(data)
+    views = Views(data, items)
+    figures = {}
+    for direction in (*plots.DIRECTIONS, IMAGES):
+        folder = by_class if direction == IMAGES else run
+        asked = pd.read_parquet(folder / "queries.parquet").query("split == @split and direction == @direction")
+        if len(asked) and views.has_pictures:
+            found = matches(asked, options, items, views, Space(folder))
+            lines = direction == "image_to_text" and not views.text_maps
+            figures[f"gallery_{direction}"] = (galleries.text_gallery if lines else galleries.picture_gallery)(found)
+    rows = neighborhoods(pd.read_parquet(neighbors / "neighbors.parquet"), views, options.seed)
+    return figures | ({"neighbors": galleries.neighbors(rows)} if rows and views.has_pictures else {})
+
+
+class Views:
+    """What stands for an item in a figure: a picture on the image side; a text, or else its id, on the text side.
+
+    Features that are maps (1, H, W) are grey pictures, from black, the data set's lowest value, to white, its highest.
+    """
+
+    def __init__(self, data: Path, items: pd.DataFrame) -> None:
+        self.ids, self.texts, self.image_rows = (items[name].to_numpy() for name in ("id", "texts", "image_row"))
+        features = contract.features(data, "image")
+        self.image_maps, self.text_maps = _maps(features), _maps(contract.features(data, "text"))
+        self.images = contract.images(data) if features is None else None
+        self.has_pictures = self.images is not None or self.image_maps is not None
+
+    def image(self, row: int) -> np.ndarray | None:
+        """(H, W, C) uint8; None for an item without a picture."""
+        if self.image_maps is not None:
+            return self.image_maps[row]
+        place = self.image_rows[row]
+        return self.images[place] if self.images is not None and place >= 0 else None
+
+    def text(self, row: int, place: int = 0) -> Any:
+        """The item's text at `place`, a picture of its features, or its id."""
+        if self.text_maps is not None:
+            return self.text_maps[row]
+        return self.words(row, place)
+
+    def words(self, row: int, place: int = 0) -> str:
+        """The item's text at `place`, or else its id."""
+        return self.texts[row][place] if len(self.texts[row]) else self.ids[row]
+
+
+class Maps:
+    """Maps (N, 1, H, W) as grey pictures (H, W, 1)."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self.array, self.low, self.high = array, float(array.min()), float(array.max())
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        share = (self.array[row, 0] - self.low) / max(self.high - self.low, 1e-12)
+        return np.rint(255 * share).astype(np.uint8)[..., None]
+
+
+def _maps(features: np.ndarray | None) -> Maps | None:
+    return Maps(features) if features is not None and is_map(features.shape[1:]) else None
+
+
+def is_map(shape: Sequence[int]) -> bool:
+    """Whether features of this shape (of one item) can be shown as a grey picture."""
+    return len(shape) == 3 and shape[0] == 1
+
+
+def matches(
+    queries: pd.DataFrame, options: Report, items: pd.DataFrame, views: Views, space: Space
+) -> list[galleries.Match]:
+    """A drawn half of queries with a right best answer, then a half with a wrong one."""
+    found = []
+    what = items["label_name" if (queries["direction"] == IMAGES).all() else "group"].to_numpy()
+    first = what[queries["hits"].str[0].to_numpy(dtype=np.int64)] == what[queries["row"]]
+    for query in queries.iloc[mixed(first, options.queries, options.seed)].itertuples():
+        if query.direction == "image_to_text":
+            which = space.nearest_texts(query.row, query.hits)
+            asked = views.image(query.row)
+            answers = [views.text(hit, place) for hit, place in zip(query.hits, which, strict=True)]
+        else:
+            asked = views.image(query.row) if query.direction == IMAGES else views.text(query.row, query.text)
+            answers = [views.image(hit) for hit in query.hits]
+        found.append(galleries.Match(asked, answers, query.similarities, what[query.hits] == what[query.row]))
+    return found
+
+
+def mixed(right: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Up to `count` drawn places, half of them right as far as there are; the right ones first."""
+    rng = np.random.default_rng(seed)
+    yes, no = rng.permutation(np.flatnonzero(right)), rng.permutation(np.flatnonzero(~right))
+    wrong = min(len(no), max(count // 2, count - len(yes)))
+    return np.concatenate([yes[: count - wrong], no[:wrong]])
+
+
+def neighborhoods(table: pd.DataFrame, views: Views, seed: int) -> list[list[tuple[np.ndarray | None, str, float]]]:
+    """A few drawn items, each followed by its nearest neighbours: picture, text, similarity."""
+    table = table[table["rank"] < NEIGHBORS].sort_values(["row", "rank"])
+    rows = table["row"].unique()
+    drawn = np.random.default_rng(seed).permutation(rows)[:ITEMS]
+
+    def shown(row: int, similarity: float) -> tuple[np.ndarray | None, str, float]:
+        return views.image(row), views.words(row), similarity
+
+    near = table.groupby("row")
+    return [
+        [shown(row, 1.0), *(shown(n.neighbor, n.similarity) for n in near.get_group(row).itertuples())] for row in drawn
+    ]

@@ -1,0 +1,148 @@
+"""The leaderboard as a Markdown document."""
+
+from decimal import Decimal
+from typing import Any
+
+import pandas as pd
+
+from kith.errors import KithError
+from stages import params
+from stages.reporting import cells
+from stages.reporting.choices import chosen
+from stages.reporting.pairs import details, pairs
+from stages.reporting.pictures import codes, database, metric_learning, pictures, predictions
+
+
+def document(
+    settings: params.Params,
+    board: pd.DataFrame,
+    splits: dict[str, dict[str, Any]],
+    dataset: dict[str, Any],
+    quality: dict[str, float],
+) -> str:
+    """The whole page. `splits`, see compare.together: the numbers of queries and the chance levels are shown."""
+    study = settings.study
+    names = list(dict.fromkeys(board["split"]))
+    boards = {name: board[board["split"] == name] for name in names}
+    first = names[0]
+    sections = [
+        f"# Leaderboard: {study.name}",
+        about(dataset),
+        " ".join(filter(None, ["Made by `dvc repro` or `snakemake --cores 2`.", study.note])),
+        budget(settings),
+        *(pairs(boards, splits, settings) if "mean/mrr" in board else []),
+        *pictures(boards, splits, settings),
+        *codes(boards, splits, settings),
+        *database(boards, splits, settings),
+        *metric_learning(boards, splits),
+        *chosen(boards, settings),
+        *predictions(boards[first]),
+        *details(boards[first], splits[first]),
+        *expected(settings, board),
+        *semantic_space(quality, dataset),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def about(dataset: dict[str, Any]) -> str:
+    """One line on the data set."""
+    facts = [
+        ", ".join(f"{n:,} {split}" for split, n in dataset["counts"].items()) + " items",
+        f"{dataset['texts']:,} texts" if dataset["texts"] else "",
+        *(f"{side} {shape}" for side, shape in views(dataset).items()),
+        f"{dataset['labels']:,} labels" if dataset["labels"] else "",
+        f"licence: {dataset['licence']}",
+    ]
+    return f"Data set **{dataset['name']}**: {'; '.join(filter(None, facts))}."
+
+
+def views(dataset: dict[str, Any]) -> dict[str, str]:
+    """Shapes of pictures and features: {"pictures": "32×32×1"}, {"image features": "4096", …}."""
+    shapes = {f"{side} features": feature["shape"] for side, feature in (dataset.get("features") or {}).items()}
+    if dataset["image"]:
+        shapes = {"pictures": [dataset["image"][side] for side in ("height", "width", "channels")], **shapes}
+    return {name: "×".join(map(str, shape)) for name, shape in shapes.items()}
+
+
+def budget(settings: params.Params) -> str:
+    """What every method was given to train with, and which methods were given something else."""
+    plans = {name: _plan(settings.method(name)) for name in settings.study.methods}
+    usual = max(plans.values(), key=list(plans.values()).count)
+    others = "".join(
+        f" {', '.join(f'**{name}**' for name in plans if plans[name] == plan)}: {plan}."
+        for plan in dict.fromkeys(plans.values())
+        if plan != usual
+    )
+    return f"Training: {usual}; seeds: {', '.join(map(str, settings.study.seeds))}.{others}"
+
+
+def _plan(method: params.Method) -> str:
+    train = method.train
+    layer = {"unit": "", "learned": ", a learned projection", "cca": ", a CCA layer"}[train.projection.kind]
+    texts = f", {_tower(train.text)} for texts" if method.uses_texts else ""
+    width = f"{train.dim} dimensions{layer}"
+    if train.head == "none":
+        width = "its own dimensions"
+    elif method.uses_targets:
+        width = "the dimensions of the class embeddings"
+    return f"{train.epochs} epochs in batches of {train.batch_size}, {_tower(train.image)} for pictures{texts}, {width}"
+
+
+def _tower(options: params.ImageTower | params.TextTower) -> str:
+    """A tower and its size."""
+    match options.tower:
+        case "resnet":
+            return f"resnet-{options.depth} of width {options.width}"
+        case "cnn" | "vgg":
+            return f"{options.tower} of width {options.width}"
+        case "mlp" | "tfidf":
+            return f"{options.tower} of {options.layers} × {options.hidden} units"
+        case "gru" | "bag":
+            return f"{options.tower} of {options.hidden} units"
+    return options.tower
+
+
+def has_meaning(quality: dict[str, float], dataset: dict[str, Any]) -> bool:
+    """Whether any training item has a neighbour in meaning."""
+    return quality.get("without_neighbors", 0) < dataset["groups"]["train"]
+
+
+def semantic_space(quality: dict[str, float], dataset: dict[str, Any]) -> list[str]:
+    """How good the space of meaning is, where there is one."""
+    if not has_meaning(quality, dataset):
+        return []
+    note = "How well the space of meaning, which neighbours are taken from, keeps together what belongs together."
+    rows = [[name, f"{value:.3f}"] for name, value in quality.items()]
+    return ["## Semantic space", note, cells.table(["figure", "value"], rows)]
+
+
+def expected(settings: params.Params, board: pd.DataFrame) -> list[str]:
+    """Every figure that the study expects, against what was reached."""
+    rows = [
+        [method, key, f"{each.value:g}", f"{each.tolerance:g}", *verdict(board, method, key, each), each.source]
+        for method, figures in settings.expect.items()
+        for key, each in figures.items()
+    ]
+    if not rows:
+        return []
+    head = ["method", "figure", "expected", "tolerance", "reached", "verdict", "source"]
+    return ["## Expected values", cells.table(head, rows)]
+
+
+def verdict(board: pd.DataFrame, method: str, key: str, expected: params.Expected) -> tuple[str, str]:
+    """The value reached, and whether it is equal (in the digits that are expected), within tolerance, or off.
+
+    `key` is "<split>/<figure>". Raises KithError if the leaderboard has no such split or figure.
+    """
+    split, _, name = key.partition("/")
+    lines = board[board["split"] == split]
+    if lines.empty or name not in lines or pd.isna(lines[name]).all():
+        raise KithError(f"params.yaml: expect.{method}.{key}: no such figure; see leaderboard.csv for split/figure")
+    if method not in set(lines["method"]):
+        return "", "not run"
+    value = float(lines.loc[lines["method"] == method, name].iloc[0])
+    digits = -int(Decimal(str(expected.value)).as_tuple().exponent)
+    if round(value, digits) == expected.value:
+        return f"{value:.{digits}f}", "equal"
+    within = abs(value - expected.value) <= expected.tolerance * (1 + 1e-9)
+    return f"{value:.{digits + 1}f}", "within tolerance" if within else "**off**"

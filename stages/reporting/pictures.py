@@ -1,0 +1,133 @@
+"""Pictures and their classes, as tables of the leaderboard: retrieval, binary codes and predicted classes."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from kith.evaluation.gallery import IMAGES
+from stages import params
+from stages.reporting import cells
+
+
+def pictures(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]], settings: params.Params) -> list[str]:
+    """Retrieval of pictures by pictures, where there are labels: how near in the taxonomy is what is found."""
+    ahp = f"{IMAGES}/AHP@{settings.evaluate.clip}"
+    rows = []
+    board = next(iter(boards.values()))
+    if ahp not in board or board[ahp].isna().all():
+        return []
+    names = [f"{IMAGES}/HP@{k}" for k in settings.evaluate.precision_ks] + [f"{IMAGES}/map", f"{ahp}_wup"]
+    names = [name for name in names if name in board]
+    for split, each in boards.items():
+        for line in _best_first(each[each[ahp].notna()], ahp):
+            method, interval = cells.method(line, settings, "ahp p"), cells.interval(line, ahp, "ahp ")
+            rows.append([split, method, interval, *cells.figures(line, names), cells.p_value(line["ahp p"])])
+        rows.append([split, "chance", *cells.levels(splits[split]["chance"], [ahp, *names]), ""])
+    note = (
+        "Each picture looks for pictures of near classes among those of its split. HP@k is the hierarchical "
+        f"precision of the first k answers, AHP@{settings.evaluate.clip} its mean over k (Barz & Denzler, WACV 2019), "
+        f"with its {100 * settings.evaluate.confidence:g} % bootstrap interval; classes are as near as their lowest "
+        "common ancestor is low (LCSH), or by Wu and Palmer's measure (WUP). mAP counts pictures of the same class. "
+        "p is of a paired randomisation test against the **best** of the split."
+    )
+    head = ["split", "method", f"AHP@{settings.evaluate.clip}", *map(cells.title, names), "p"]
+    return ["## Pictures by pictures", note, cells.table(head, rows)]
+
+
+def codes(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]], settings: params.Params) -> list[str]:
+    """Search by Hamming distance, of the methods that make binary codes."""
+    figure, options = "hamming/map", settings.evaluate
+    boards = {split: board[board[figure].notna()] for split, board in boards.items() if figure in board}
+    boards = {split: board for split, board in boards.items() if len(board)}
+    if not boards:
+        return []
+    first = next(iter(boards.values()))
+    precision = [f"hamming/precision@{k}" for k in options.precision_ks if f"hamming/precision@{k}" in first]
+    wanted = [f"hamming/map@{options.hamming_topk}", *precision[-1:], "hamming/precision_radius2"]
+    names = [name for name in wanted if name in first]
+    rows = []
+    for split, board in boards.items():
+        for line in _best_first(board, figure):
+            method, interval = cells.method(line, settings, "hamming p"), cells.interval(line, figure, "hamming ")
+            bits, p = f"{line['hamming/bits']:.0f}", cells.p_value(line["hamming p"])
+            rows.append([split, method, bits, interval, *cells.figures(line, names), p])
+        rows.append([split, "chance", "", *cells.levels(splits[split]["chance"], [figure, *names]), ""])
+    note = (
+        f"Each picture looks for its class among {_searched(settings)} by the Hamming distance of codes, the signs of "
+        "the embeddings. mAP counts all answers, those at the same distance by the exact expectation over their orders "
+        f"(He et al., CVPR 2018), with its {100 * options.confidence:g} % bootstrap interval; P@k is the precision of "
+        "the first k, P@radius 2 that of all within two bits, 0 where there are none. Pictures whose class is not "
+        "there are left out. p is of a paired randomisation test against the **best** of the split."
+    )
+    head = ["split", "method", "bits", "mAP", *map(cells.title, names), "p"]
+    return ["## Binary codes", note, cells.table(head, rows)]
+
+
+def _best_first(board: pd.DataFrame, figure: str) -> list[pd.Series]:
+    return [line for _, line in board.sort_values(figure, ascending=False, kind="stable").iterrows()]
+
+
+def _searched(settings: params.Params) -> str:
+    return (
+        "the pictures that are not for testing" if settings.evaluate.database == "train" else "the others of its split"
+    )
+
+
+def database(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]], settings: params.Params) -> list[str]:
+    """Search of the training pictures by the cosine, where it was asked for."""
+    names = ["database/map", "database/knn_accuracy"]
+    rows = []
+    for split, board in boards.items():
+        if names[0] in board and board[names[0]].notna().any():
+            rows += [[split, line["method"], *cells.figures(line, names)] for line in _best_first(board, names[0])]
+            rows.append([split, "chance", *cells.levels(splits[split]["chance"], names)])
+    if not rows:
+        return []
+    note = (
+        "Each picture looks for its class among the training pictures, by the cosine of the embeddings: mean average "
+        f"precision, and how often (percent) the {settings.evaluate.knn} nearest vote for its class."
+    )
+    head = ["split", "method", "mAP", "k-NN accuracy"]
+    return ["## Training pictures by pictures", note, cells.table(head, rows)]
+
+
+def metric_learning(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]]) -> list[str]:
+    """What metric-learning papers report, where it was asked for."""
+    first = next(iter(boards.values()))
+    names = [name for name in first if name.startswith("metric_learning/") and not name.endswith(" sd")]
+    rows = []
+    for split, board in boards.items():
+        known = board[board[names].notna().any(axis=1)] if set(names) <= set(board) else board[:0]
+        if len(known):
+            lines = _best_first(known, "metric_learning/map@r")
+            rows += [[split, line["method"], *cells.figures(line, names)] for line in lines]
+            rows.append([split, "chance", *cells.levels(splits[split]["chance"], names)])
+    if not rows:
+        return []
+    note = (
+        "Each picture looks for its class among the others of its split, by the cosine: Recall@k in percent, "
+        "R-precision and MAP@R (Musgrave et al., ECCV 2020); normalised and adjusted mutual information of the classes "
+        "with k-means clusters. Pictures alone in their class are left out."
+    )
+    return ["## Metric learning", note, cells.table(["split", "method", *map(cells.title, names)], rows)]
+
+
+def predictions(board: pd.DataFrame) -> list[str]:
+    """Accuracy of the methods that predict classes, in every way they do."""
+    names = ("accuracy", "balanced_accuracy", "top5_accuracy", "hierarchical_accuracy")
+
+    def cell(line: pd.Series, name: str) -> str:
+        return cells.figure(line, name) if name in line else "–"
+
+    rows = [
+        [line["method"], title, *(cell(line, f"{way}/{name}") for name in names)]
+        for _, line in board.iterrows()
+        for way, title in cells.PREDICTORS.items()
+        if not pd.isna(line.get(f"{way}/accuracy", np.nan))
+    ]
+    if not rows:
+        return []
+    note = "Percent of pictures. Balanced: the mean over classes. Hierarchical: wrong ones count by their similarity."
+    head = ["method", "by", "accuracy", "balanced", "top 5", "hierarchical"]
+    return [f"## Predicted classes, split {board['split'].iloc[0]}", note, cells.table(head, rows)]

@@ -1,1 +1,0 @@
-"""The sections of params.yaml, by what they are about; stages.params puts them together."""

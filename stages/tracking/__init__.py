@@ -1,0 +1,5 @@
+"""The only code that knows MLflow."""
+
+from stages.tracking.runs import log_comparison, log_evaluation, log_report, log_stage, training
+
+__all__ = ["log_comparison", "log_evaluation", "log_report", "log_stage", "training"]

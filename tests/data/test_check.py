@@ -1,0 +1,198 @@
+"""`stages.prepare --check`: every problem at once, a guess of the columns, and params that fit."""
+
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from PIL import Image
+
+from kith.data import guess, table
+from kith.data.check import Discarded, check
+from kith.data.problems import Problems
+from kith.data.rows import Columns
+from stages import check as stage
+from stages import params
+from stages.study import complete
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch) -> Path:
+    """A folder with pictures and a table without faults, products.csv."""
+    monkeypatch.chdir(tmp_path)
+    Path("pictures").mkdir()
+    lines = ["sku,photo,title,maker,level1,level2,set,stock,link"]
+    for i in range(40):
+        Image.new("RGB", (90 + i, 80), (i * 5, 100, 255 - i)).save(f"pictures/{i}.jpg")
+        kind = f"{'shoes' if i % 2 else 'hats'},{'boots' if i % 3 else 'other'}"
+        split = "validation" if i > 35 else "train" if i < 30 else "test"
+        lines.append(f'A{i},pictures/{i}.jpg,"thing, number {i}",acme{i % 3},{kind},{split},{i % 7},https://a.b/{i}')
+    Path("products.csv").write_text("\n".join(lines) + "\n")
+    return tmp_path
+
+
+def damage(*changes: tuple[int, str, str]) -> None:
+    """Replace a part of rows of products.csv."""
+    lines = Path("products.csv").read_text().splitlines()
+    for row, before, after in changes:
+        assert before in lines[row + 1]
+        lines[row + 1] = lines[row + 1].replace(before, after)
+    Path("products.csv").write_text("\n".join(lines) + "\n")
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "stages.prepare", "--check", *arguments]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+def files(folder: Path) -> list[str]:
+    return sorted(str(path) for path in folder.rglob("*"))
+
+
+def suggested(text: str) -> params.Params:
+    """The study that the check ends with, as `stages.study` would read it."""
+    return params.check(complete(yaml.safe_load(text.split("A study that fits", 1)[1].split("\n", 1)[1])))
+
+
+def test_without_problems_the_status_is_0_and_the_suggestion_is_a_study(folder):
+    before = files(folder)
+    done = run("--table", "products.csv")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "No problems.\n40 rows: 30 train, 6 test, 4 val\n40 texts\n4 classes, from 'shoes > other'" in done.stdout
+    assert "photo   (guessed: 100% names of picture files)" in done.stdout
+    study = suggested(done.stdout)
+    columns = {"id": "sku", "image": "photo", "texts": ["title"], "split": "set", "categories": ["level1", "level2"]}
+    assert study.fetch.columns.model_dump(exclude_unset=True) == columns
+    assert (study.fetch.splits, study.prepare.image.size) == ({"validation": "val"}, 64)
+    assert study.study.methods == ["infonce", "hierarchy_ce"]
+    assert files(folder) == before
+
+
+def test_every_problem_is_listed_with_row_and_column_and_counted(folder):
+    damage((2, "2.jpg", "none.jpg"), (4, '"thing, number 4"', ""), (7, "train", "trian"), (9, "A9", "A8"))
+    damage((5, ",acme2", ""), (11, "11.jpg", "none.jpg"))
+    done = run("--table", "products.csv")
+    assert (done.returncode, done.stderr) == (1, "")
+    table = [line.split() for line in done.stdout.split("\n\n")[1].splitlines()]
+    assert table[0] == ["row", "id", "column", "kind", "problem"]
+    told = {tuple(row[:4]) for row in table[1:]}
+    assert {("2", "A2", "photo", "missing_image"), ("4", "A4", "title", "empty_text")} <= told
+    assert {("7", "A7", "set", "split"), ("9", "A8", "sku", "id"), ("11", "A11", "photo", "missing_image")} <= told
+    assert ("line", "7", "row", "has") in told
+    assert len(told) == 6
+    assert "Problems: 6 (2 missing_image, 1 row, 1 empty_text, 1 split, 1 id)." in done.stdout
+    assert "prepare: {skip: [missing_image, empty_text]}" in done.stdout
+    fewer = run("--table", "products.csv", "--limit", "2")
+    assert "… and 4 more; --limit 6 shows all" in fewer.stdout
+    assert "Problems: 6 (" in fewer.stdout
+
+
+def test_what_the_check_says_is_what_the_build_says():
+    damage((2, "2.jpg", "none.jpg"), (4, '"thing, number 4"', ""), (7, "train", "trian"), (9, "A9", "A8"))
+    columns = Columns(id="sku", image="photo", texts=["title"], split="set")
+    problems = Problems("x")
+    table.collect(Path("products.csv"), columns, Discarded(), problems, splits={"validation": "val"})
+    report = check(Path("products.csv"), columns, split_names={"validation": "val"})
+    assert report.problems.errors == problems.errors
+    assert len(problems.errors) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "messages"),
+    [
+        ({"label": "colour", "text": ["titel"]}, ["did you mean 'title'?", "no column 'colour'"]),
+        ({"split": "sett"}, ["no column 'sett'"]),
+        ({"image_root": Path("nowhere")}, ["nowhere: no such directory"]),
+        ({"taxonomy": Path("none.csv"), "label": "maker"}, ["none.csv: no such file"]),
+        ({"image": "none", "text": ["none"]}, ["neither image nor texts"]),
+        ({"split": "none", "taxonomy": Path("products.csv"), "categories": ["none"]}, ["no column 'parent'"]),
+        ({"group": "level1", "split": "none"}, ["2 groups cannot be split"]),
+    ],
+)
+def test_faults_of_the_whole_table(arguments, messages, capsys):
+    with pytest.raises(SystemExit) as end:
+        stage.main(table=Path("products.csv"), **arguments)
+    assert end.value.code == 1
+    out = capsys.readouterr().out
+    assert all(message in out for message in messages), out
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("none.csv", None, "error: none.csv: no such file"),
+        ("t.xlsx", b"x", "error: t.xlsx: unknown suffix"),
+        ("t.csv", "text\ncafé\n".encode("latin-1"), "error: t.csv: cannot be read as CSV: line 2: byte 0xe9"),
+        ("t.parquet", b"x", "error: t.parquet: cannot be read as PARQUET"),
+        ("t.csv", b"", "error: t.csv: cannot be read as CSV: the first line"),
+    ],
+)
+def test_files_that_are_no_tables(name, data, message):
+    if data is not None:
+        Path(name).write_bytes(data)
+    done = run("--table", name)
+    assert done.returncode == 1
+    assert done.stderr.startswith(message)
+    assert "Traceback" not in done.stderr
+
+
+def test_raw_and_out_stay_required_otherwise():
+    command = [sys.executable, "-m", "stages.prepare", "--table", "x"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 2
+    assert "usage: python -m stages.prepare" in done.stderr
+    assert "--raw" in done.stderr
+
+
+def test_named_columns_are_not_guessed_and_none_is_none(capsys):
+    stage.main(table=Path("products.csv"), text=["maker"], label="stock", id="none", split="none")
+    out = capsys.readouterr().out
+    assert "texts:      maker\n" in out
+    assert "label:      stock\n" in out
+    assert "id:         none\n" in out
+    assert "categories" not in out
+    assert suggested(out).study.methods == ["infonce", "classifier"]
+
+
+def test_a_table_of_texts_alone_is_told_to_be_too_little(capsys):
+    Path("t.jsonl").write_text("\n".join(f'{{"note": "some words {i}"}}' for i in range(30)))
+    stage.main(table=Path("t.jsonl"))
+    assert "# Not enough for a method" in capsys.readouterr().out
+
+
+def test_pictures_and_labels_without_texts(capsys):
+    rows = []
+    for i in range(30):
+        buffer = io.BytesIO()
+        Image.new("RGB", (300, 250), (i, i, i)).save(buffer, "PNG")
+        rows.append({"picture": {"bytes": buffer.getvalue(), "path": None}, "species": f"s{i % 3}"})
+    pq.write_table(pa.Table.from_pylist(rows), "birds.parquet")
+    stage.main(table=Path("birds.parquet"))
+    study = suggested(capsys.readouterr().out)
+    assert (study.text.backend, study.study.methods, study.prepare.image.size) == ("none", ["classifier"], 224)
+
+
+def test_guesses():
+    lines = ["item_id;product_id;caption;colour;price;is_new"]
+    lines += [f"{i};p{i // 2};a thing;{'red' if i % 2 else 'blue'};{i}.5;True" for i in range(30)]
+    Path("t.csv").write_text("\n".join(lines))
+    columns, reasons = guess.guess(Path("t.csv"), {})
+    assert columns == Columns(id="item_id", image=None, texts=["caption"], label="colour", group="product_id")
+    assert set(reasons) == {"id", "texts", "label", "group"}
+    assert guess.guess(Path("t.csv"), {"label": None, "id": "price"})[0].label is None
+
+
+def test_characters_that_steer_a_terminal_are_not_written(capsys):
+    Path("t.csv").write_text('sku,title\n"\x1b[31m1\n2",a\n"\x1b[31m1\n2",a\n')
+    with pytest.raises(SystemExit):
+        stage.main(table=Path("t.csv"), id="sku", text=["title"])
+    assert "\x1b" not in capsys.readouterr().out

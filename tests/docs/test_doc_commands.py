@@ -1,0 +1,235 @@
+"""Every command and every Python block of README.md and docs/ runs: each page from top to bottom, in a copy of a clone
+in which the shop of docs/own-data.md has been trained.
+
+What a test cannot have is exchanged: an hour's study for the shop's, files and folders of the reader for made-up ones.
+"""
+
+import ast
+import re
+import shutil
+import sysconfig
+import venv
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from stages import params
+from tests.documentation import PAGES, ROOT, examples, follow, run
+from tests.made_shop import write_shop
+from tests.workflow.test_pipeline import clone
+from workflow.dag import Dag
+
+pytestmark = pytest.mark.slow
+
+# What is not run from the page, and the test that has to do with it.
+ELSEWHERE = {
+    "pip install snakemake-executor-plugin-slurm": "test_doc_commands.py::test_the_slurm_profile_names_its_plugin",
+}
+SECOND_RUN = {"runs/ccal_cont-0": "runs/hierarchy_ce-0"}  # the shop's methods are infonce and hierarchy_ce
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory) -> Path:
+    folder = clone(tmp_path_factory.mktemp("shop") / "clone")
+    write_shop(folder / "shop")
+    study = next(example.text for example in examples("docs/own-data.md") if example.kind == "yaml")
+    short = study.replace("epochs: 10", "epochs: 4")
+    assert short != study
+    (folder / "studies" / "shop.yaml").write_text(short, encoding="utf-8")
+    _virtual_environment(folder / ".venv")
+    run("python -m stages.study shop && dvc repro && python -m workflow.adopt", folder)
+    run("git config user.name t && git config user.email t@t && git add -A && git commit -qm shop", folder)
+    return folder
+
+
+def _virtual_environment(folder: Path) -> None:
+    """As `make setup` leaves it, with the packages of the one that runs the tests."""
+    venv.create(folder, symlinks=True)
+    packages = next(folder.glob("lib/python*/site-packages"))
+    (packages / "these.pth").write_text(sysconfig.get_path("purelib"))
+    (folder / ".installed").touch()
+
+
+@pytest.fixture
+def folder(shop, tmp_path) -> Path:
+    """A copy of the clone, with what else the pages speak of: a picture, a table and a folder of new things."""
+    path = tmp_path / "clone"
+    shutil.copytree(shop, path, symlinks=True)
+    photos = path / "shop" / "photos"
+    shutil.copytree(photos, path / "pictures")
+    shutil.copy(photos / "A0.jpg", path / "picture.png")
+    new = pd.read_csv(path / "shop" / "products.csv").head(20)
+    pictures = [(path / "shop" / name).read_bytes() for name in new["photo"]]
+    pd.DataFrame({"id": new["sku"], "image": pictures, "text": new["title"]}).to_parquet(path / "new.parquet")
+    return path
+
+
+def test_readme(folder):
+    runs = mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}")
+    (experiment,) = (found for found in runs.search_experiments() if found.name == "shop")
+    found = runs.search_runs([experiment.experiment_id], "attributes.run_name = 'infonce-0'")
+    stand_ins = {
+        "make test": "make --dry-run test",  # these are the tests
+        "train.lr=0.001": "+train.lr=0.001 train@infonce-0",  # the shop leaves it to its default
+        "<run id>": found[0].info.run_id,
+    }
+    try:
+        outputs, names = follow("README.md", folder, SECOND_RUN | stand_ins, ELSEWHERE)
+    finally:
+        mlflow.set_tracking_uri(None)
+    assert "Results: " in outputs["make repro"]
+    assert all(tool in outputs["make test"] for tool in ("ruff check", "ruff format", "mypy", "pytest"))
+    assert "Ran experiment" in outputs["dvc exp run -S train.lr=0.001"]
+    assert "reports/shop/metrics/infonce.json" in outputs["dvc metrics show"]
+    assert all(path.stem in outputs["python -m stages.study"] for path in (ROOT / "studies").glob("*.yaml"))
+    assert "No problems." in outputs["python -m stages.prepare --check --table shop/products.csv"]
+    assert "<html" in outputs["python -m kith.search --run runs/infonce-0 --serve"]
+    assert "<title>MLflow" in outputs["make ui"]
+    assert len(pd.read_parquet(folder / "vectors.parquet")) == 20
+    assert all((folder / name).is_file() for name in ("evolution.png", "exported/image.onnx", "dvc_plots/index.html"))
+    assert names["model"].metadata.run_id == found[0].info.run_id
+
+
+def test_data_sets(folder):
+    # The shop is there; what is downloaded is in tests/test_download_stage.py.
+    follow("docs/data-sets.md", folder, {}, ELSEWHERE)
+    assert (folder / "data" / "raw" / "source.json").is_file()
+
+
+def test_new_problem(folder):
+    small = "fetch.path=tables/pairs.npz study.methods='[ccal_cont]' train.epochs=2"
+    stand_ins = {
+        "python -m stages.study arrays": "mkdir tables && mv pairs.npz tables && python -m stages.study arrays",
+        "fetch.path=tables/pairs.npz": small,
+    }
+    stand_ins |= {"runs/ccal_tno-0": "runs/infonce-0", "runs/learned_cont-0": "runs/hierarchy_ce-0"}
+    outputs, _ = follow("docs/new-problem.md", folder, stand_ins, ELSEWHERE)
+    assert {"image", "text"} == set(np.load(folder / "tables" / "pairs.npz").files)
+    assert (folder / "reports" / "arrays" / "leaderboard.md").is_file()
+    assert (folder / "evolution.png").is_file()
+    # 500 candidates: chance is an MRR of .014.
+    told = re.findall(r"R@1 .*, MRR (0\.\d+), median rank", "".join(outputs.values()))
+    assert len(told) == 2
+    assert min(map(float, told)) > 0.3, told
+
+
+def test_own_data(folder):
+    outputs, _ = follow("docs/own-data.md", folder, {"benchmarks.prepare": "benchmarks.prepare --rows 200"}, ELSEWHERE)
+    checks = [text for text in outputs if "--check --table" in text]
+    assert "No problems." in outputs[checks[0]]
+    assert "categories: level1, level2\n" in outputs[checks[1]]
+    assert (folder / "reports" / "shop" / "report.html").exists()
+    assert "Red cross" in outputs['python -m kith.search --run runs/infonce-0 --text "a red cross"']
+    assert "<html" in outputs["python -m kith.search --run runs/infonce-0 runs/hierarchy_ce-0 --serve"]
+
+
+def test_predict(folder):
+    stand_ins = {
+        "pip install -r": "pip install --no-index -r",  # it is there
+        "stages.predict": "stages.predict --run runs/infonce-0 --input pictures --out again.parquet",
+    }
+    _, names = follow("docs/predict.md", folder, stand_ins, ELSEWHERE)
+    assert names["similarity"].shape == (2, 3)
+    # The same two words through the graph and through the model.
+    expected = names["predict_texts"](names["model"], *names["vocabulary"].encode(["red bar"]))["vector"]
+    np.testing.assert_allclose(names["vector"], expected, atol=1e-4)
+    assert len(pd.read_parquet(folder / "classes.parquet")) == len(list((folder / "pictures").iterdir()))
+
+
+def test_reproducing(folder):
+    """Every study is chosen; one is planned, as if its data were there. (The plans of all: tests/test_dag.py.)"""
+    study = params.load(folder / "studies" / "flickr8k.yaml")
+    (folder / study.fetch.path).parent.mkdir()
+    (folder / study.fetch.path).touch()
+    stand_ins = {
+        "flickr8k && snakemake": "flickr8k && snakemake --dry-run",
+        "&& snakemake --cores all": "",
+        "make repro": "make --dry-run repro",
+        "NAME": "glyphs",
+    }
+    outputs, _ = follow("docs/reproducing.md", folder, stand_ins, ELSEWHERE)
+    plan = outputs["python -m stages.study flickr8k && snakemake --cores all"]
+    assert f"\ntrain {len(study.study.methods) * len(study.study.seeds)}\n" in re.sub(" +", " ", plan)
+
+
+def test_scaling_out(folder):
+    train = next(stage for stage in Dag(folder / "dvc.yaml", folder / "params.yaml").stages if stage.name == "train")
+    options = train.fill(train.cmd, {"method": "infonce", "seed": "0"}).partition("stages.train ")[2]
+    profile = (ROOT / "workflow/profiles/slurm/config.yaml").read_text(encoding="utf-8")
+    (folder.parent / "profile").mkdir()
+    without_slurm = re.sub(r"^(executor|slurm-).*\n", "", profile, flags=re.MULTILINE)
+    (folder.parent / "profile" / "config.yaml").write_text(without_slurm, encoding="utf-8")
+    stand_ins = {
+        "snakemake …": "snakemake --cores 2",
+        "train@infonce-0 …": "train@infonce-0",
+        # One epoch of the two processes will do.
+        "torchrun": "python -m stages.study shop --set train.epochs=1; torchrun",
+        "stages.train …": f"stages.train {options.replace('runs/infonce-0', 'two')}; git checkout params.yaml",
+        "snakemake --cores 8 runs/vsepp-0": "rm runs/infonce-0/metrics.json; snakemake --cores 8 runs/infonce-0",
+        "--profile workflow/profiles/slurm": "--dry-run --forceall --profile ../profile",
+        "/mnt/kith-store": "../store",
+        "dvc pull": "rm -r data runs .dvc/cache && dvc pull",
+    }
+    outputs, _ = follow("docs/scaling-out.md", folder, stand_ins, ELSEWHERE)
+    assert (folder / "two" / "model.pt").is_file()
+    assert "evaluate" in outputs["snakemake --cores 8 runs/vsepp-0/metrics.json"]
+    assert all(re.search(r"\ntrain +2\n", said) for command, said in outputs.items() if "--profile" in command)
+    assert (folder / "runs" / "infonce-0" / "model.pt").is_file()
+    assert "Nothing to be done" in run("snakemake --cores 1 --dry-run", folder)
+
+
+def test_the_slurm_profile_names_its_plugin():
+    """The plugin itself would have to be downloaded."""
+    profile = yaml.safe_load((ROOT / "workflow/profiles/slurm/config.yaml").read_text(encoding="utf-8"))
+    assert f"pip install snakemake-executor-plugin-{profile['executor']}" in ELSEWHERE
+
+
+def test_search(folder):
+    outputs, _ = follow("docs/search.md", folder, SECOND_RUN, ELSEWHERE)
+    by_text, by_picture, page, _ = outputs.values()
+    assert "words that the model does not know: greek" in by_text
+    assert "bar" in by_picture
+    assert "<html" in page
+
+
+def test_triplets(folder):
+    small = "--batch 20 --per-class 2 --pictures 40 --width 8 --epochs 1 --methods triplet_semihard"
+    outputs, _ = follow("docs/triplets.md", folder, {"mining_training": f"mining_training {small}"}, ELSEWHERE)
+    assert "| triplet_semihard |" in outputs["python -m benchmarks.mining_training"]
+
+
+def test_troubleshooting(folder):
+    stand_ins = {"--table FILE": "--table shop/products.csv", "--cores N": "--cores 2"}
+    outputs, _ = follow("docs/troubleshooting.md", folder, stand_ins, ELSEWHERE)
+    assert "up to date" in outputs["dvc status"]
+    assert "train" in outputs["python -m stages.params"]
+
+
+def test_every_page_with_something_to_run_is_followed():
+    for page in PAGES:
+        if any(example.kind in ("python", "command", "inline") for example in examples(page)):
+            assert f"test_{Path(page).stem.lower().replace('-', '_')}" in globals(), page
+
+
+def test_blocks_that_are_not_run():
+    """Whatever is neither shell, Python nor YAML is known to be no command."""
+    kinds = {"python", "command", "inline", "yaml"}
+    others = [(page, example) for page in PAGES for example in examples(page) if example.kind not in kinds]
+    assert [(page, example.text.split()[0]) for page, example in others] == [
+        ("docs/concepts.md", "fetch"),
+        ("docs/new-problem.md", "test,"),
+        ("docs/own-data.md", "sku,photo,title,description,level1,level2"),
+    ]
+
+
+def test_commands_of_other_tests_are_in_the_pages_and_the_tests_are_there():
+    told = {example.text for page in PAGES for example in examples(page)}
+    for command, test in ELSEWHERE.items():
+        assert command in told
+        path, _, name = test.partition("::")
+        tree = ast.parse((ROOT / "tests" / path).read_text(encoding="utf-8"))
+        assert name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}

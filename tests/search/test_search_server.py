@@ -1,0 +1,197 @@
+"""The HTTP interface of a search, at a real server on this computer."""
+
+import http.client
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from kith.search import Prepared, Query, Run, answer
+from kith.search.pictures import MAX_BYTES
+from kith.search.server import LOCAL, serve
+from tests import made_search
+from tests.made_search import MARKUP
+from tests.search.test_search import bomb
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> list[Run]:
+    root = tmp_path_factory.mktemp("search")
+    made_search.make_data(root)
+    folders = [made_search.make_run(root, "pairs-0"), made_search.make_run(root, "classes-0", texts=False)]
+    data = Prepared(root / "data/prepared")
+    return [Run(folder, data) for folder in folders]
+
+
+@pytest.fixture(scope="module")
+def address(runs):
+    with made_search.serving(runs) as address:
+        yield address
+
+
+def get(address: str, path: str, body: bytes | None = None, **parameters) -> tuple[int, dict, dict]:
+    """Status, content and headers."""
+    url = f"{address}{path}?{urllib.parse.urlencode(parameters)}"
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, data=body), timeout=60) as response:
+            return response.status, json.load(response), dict(response.headers)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error), dict(error.headers)
+
+
+def test_runs_are_described(address):
+    status, content, _ = get(address, "/api/runs")
+    assert status == 200
+    assert {name: content[name] for name in ("dataset", "items", "grey", "light_on_dark", "groups")} == {
+        **{"dataset": "shapes", "items": 48, "grey": True, "light_on_dark": True, "groups": True}
+    }
+    assert content["runs"] == [
+        {"name": "pairs-0", "asks": ["text", "image", "item"], "sides": ["image", "text"], "items": 24},
+        {"name": "classes-0", "asks": ["image", "item"], "sides": ["image"], "items": 24},
+    ]
+
+
+def without_address(results: list[dict]) -> list[dict]:
+    return [{name: value for name, value in result.items() if name != "picture"} for result in results]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"text": "a red cross"},
+        {"text": "The cross is red.", "side": "text", "one_per_group": True},
+        {"item": "item/30", "count": 5},
+    ],
+)
+def test_answers_are_those_of_the_library(address, runs, asked):
+    status, content, _ = get(address, "/api/search", run="pairs-0", **asked)
+    assert status == 200
+    expected = answer(runs[0], Query(**asked))
+    assert without_address(content.pop("results")) == expected.pop("results")
+    assert content == expected
+
+
+def test_a_picture_is_sent_as_it_is(address, runs):
+    data = runs[0].data
+    for run in ("pairs-0", "classes-0"):
+        status, content, _ = get(address, "/api/search", body=data.png(33), run=run, count=2)
+        assert (status, content["results"][0]["id"]) == (200, "item/33")
+    _, inverted, _ = get(address, "/api/search", body=data.png(33), run="pairs-0", invert=True)
+    assert inverted["results"][0]["similarity"] < 0.999
+
+
+def test_pictures_of_items_are_served(address, runs):
+    _, content, _ = get(address, "/api/sample", run="pairs-0", count=6)
+    assert [result["row"] for result in content["results"]] == [24, 28, 32, 36, 40, 44]
+    with urllib.request.urlopen(address + content["results"][1]["picture"]) as response:
+        assert response.headers["Content-Type"] == "image/png"
+        assert "immutable" in response.headers["Cache-Control"]
+        assert response.read() == runs[0].data.png(28)
+    for row in (48, -1, 10**30):
+        assert get(address, f"/api/pictures/{row}.png")[0] == 404
+
+
+def test_faults_are_told(address):
+    search = "/api/search"
+    for status, told, parameters in (
+        (404, "no run is called 'nobody'; there are pairs-0, classes-0", {"run": "nobody", "text": "red"}),
+        (400, "classes-0 cannot be searched by text", {"run": "classes-0", "text": "red"}),
+        (400, "one of a text, an image and an item", {"run": "pairs-0"}),
+        (400, "no item has the id 'x'", {"run": "pairs-0", "item": "x"}),
+        (422, "count: ", {"run": "pairs-0", "text": "red", "count": 101}),
+        (422, "text: ", {"run": "pairs-0", "text": "r" * 1001}),
+        (422, "side: ", {"run": "pairs-0", "text": "red", "side": "../"}),
+        (422, "run: ", {"text": "red"}),
+    ):
+        found, content, headers = get(address, search, **parameters)
+        assert found == status
+        assert told in content["error"]
+        assert "default-src 'none'" in headers["content-security-policy"]
+    assert get(address, "/api/nothing")[0] == 404
+    for path in ("/static/../server.py", "/static/%2e%2e/server.py", "/docs", "/openapi.json"):
+        assert get(address, path)[0] == 404
+
+
+def test_pictures_that_harm_are_refused(address):
+    for data, told in ((b"junk", "not a PNG"), (bomb(30_000, 30_000), "50,000,000 pixels"), (b"%!PS-Adobe", "not a")):
+        status, content, _ = get(address, "/api/search", body=data, run="pairs-0")
+        assert status == 400
+        assert told in content["error"]
+
+
+def post(address: str, headers: dict[str, str], parts: list[bytes]) -> tuple[int, dict]:
+    """Send a body piece by piece, as far as the server takes it, and read the answer."""
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(address).netloc, timeout=60)
+    connection.putrequest("POST", "/api/search?run=pairs-0")
+    for name, value in headers.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    try:
+        for part in parts:
+            connection.send(part)
+    except ConnectionError:
+        pass
+    response = connection.getresponse()
+    content = json.load(response)
+    connection.close()
+    return response.status, content
+
+
+def test_a_body_is_read_only_as_far_as_a_picture_may_be_long(address):
+    too_large = (413, {"error": "the picture is larger than the limit of 16 MiB"})
+    assert post(address, {"Content-Length": str(MAX_BYTES + 1)}, []) == too_large
+    # Without a length, the server counts: 17 pieces of a MiB are one too many.
+    piece = b"100000\r\n" + bytes(1 << 20) + b"\r\n"
+    assert post(address, {"Transfer-Encoding": "chunked"}, [piece] * 17) == too_large
+    assert post(address, {"Transfer-Encoding": "chunked"}, [piece, b"0\r\n\r\n"])[0] == 400
+
+
+def test_two_hundred_at_a_time(address, runs):
+    picture = runs[0].data.png(40)
+    kinds = [
+        {"path": "/api/search", "run": "pairs-0", "text": "a red cross"},
+        {"path": "/api/search", "run": "pairs-0", "item": "item/30", "side": "text"},
+        {"path": "/api/search", "run": "classes-0", "body": picture},
+        {"path": "/api/sample", "run": "classes-0"},
+    ]
+    alone = [get(address, **kind)[:2] for kind in kinds]
+    assert [status for status, _ in alone] == [200] * 4
+    with ThreadPoolExecutor(200) as pool:
+        together = list(pool.map(lambda place: get(address, **kinds[place % 4])[:2], range(200)))
+    assert together == alone * 50
+
+
+def test_other_sites_cannot_ask_through_a_name_of_their_own(address):
+    def status(host: str) -> int:
+        connection = http.client.HTTPConnection(urllib.parse.urlsplit(address).netloc, timeout=60)
+        connection.request("GET", "/api/runs", headers={"Host": host})
+        return connection.getresponse().status
+
+    assert [status(host) for host in ("localhost:8000", "127.0.0.1", "evil.example")] == [200, 200, 400]
+
+
+def test_only_this_computer_is_served_unless_told_otherwise(runs, monkeypatch, capsys):
+    served = []
+    monkeypatch.setattr("kith.search.server.uvicorn.run", lambda app, **options: served.append((app, options)))
+    serve(runs, "127.0.0.1", 8000)
+    serve(runs, "0.0.0.0", 80)
+    hosts = [app.user_middleware[-1].kwargs["allowed_hosts"] for app, _ in served]
+    assert hosts == [list(LOCAL), ["*"]]
+    assert [options["host"] for _, options in served] == ["127.0.0.1", "0.0.0.0"]
+    assert "http://127.0.0.1:8000" in capsys.readouterr().out
+
+
+def test_texts_are_data_not_markup(address):
+    _, content, headers = get(address, "/api/search", run="pairs-0", text="a red cross", count=100)
+    assert headers["content-type"] == "application/json"
+    assert [MARKUP] in [result["texts"] for result in content["results"]]
+    scripts = [
+        path.read_text() for path in (Path(made_search.__file__).parent.parent / "kith/search/static").glob("*.js")
+    ]
+    assert len(scripts) == 3
+    assert not any(name in text for text in scripts for name in ("innerHTML", "outerHTML", "insertAdjacent", "eval("))

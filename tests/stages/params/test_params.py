@@ -1,0 +1,131 @@
+import copy
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import yaml
+
+from kith.data.classes.sources import SOURCES
+from kith.errors import KithError
+from stages import params
+from stages.study import complete
+
+ROOT = Path(__file__).resolve().parents[3]
+CONTENT = yaml.safe_load((ROOT / "params.yaml").read_text())
+
+
+def changed(path: str, value) -> dict:
+    content = copy.deepcopy(CONTENT)
+    *parents, key = path.split(".")
+    section = content
+    for parent in parents:
+        section = section.setdefault(parent, {})
+    section[key] = value
+    return content
+
+
+@pytest.mark.parametrize("study", sorted((ROOT / "studies").glob("*.yaml")), ids=lambda path: path.stem)
+def test_ready_made_studies_are_valid(study):
+    loaded = params.check(complete(params.parse(study.read_text())))
+    assert loaded.study.name
+    assert study.read_text().startswith("# Study:")
+
+
+def test_every_preset_is_a_method():
+    for name in params.presets():
+        # A CCA layer needs batches larger than its dimension.
+        method = params.check(changed("methods", CONTENT["methods"] | {name: {"train": {"dim": 16}}})).method(name)
+        assert method.losses.terms()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("train.epoch", 3, "train.epoch: no such parameter; did you mean 'epochs'?"),
+        ("trian", {}, "trian: no such parameter; did you mean 'train'?"),
+        ("train.image.depht", 18, "train.image.depht: no such parameter; did you mean 'depth'?"),
+        ("train.lr", -1, "train.lr: Input should be greater than 0 (given: -1)"),
+        ("train.lr", "fast", "train.lr: Input should be a valid number"),
+        ("study.methods", ["nope"], "study.methods names 'nope', which is not under methods"),
+        ("study.methods", ["vsep"], "nor a preset; did you mean 'vsepp'?"),
+        ("methods.infonce", {"preset": "info_nc"}, "methods.infonce.preset: no preset 'info_nc'"),
+        ("methods.own", {}, "methods.own.losses: Field required"),
+        ("methods.own", {"losses": {}}, "methods.own.losses: name at least one of info_nce"),
+        (
+            "methods.vsepp",
+            {"losses": {"pairwise_hinge": {"margn": 1}}},
+            "methods.vsepp.losses.pairwise_hinge.margn: no such parameter; did you mean 'margin'?",
+        ),
+        ("expect", {"nope": {}}, "expect names 'nope'"),
+        ("expect", {"infonce": {"text_to_image/R@1": {"value": 1}}}, "expect.infonce.text_to_image/R@1"),
+        (
+            "train.projection",
+            {"kind": "cca"},
+            "methods.infonce: a CCA layer needs a batch larger than its dimension: train.batch_size 128, train.dim 128",
+        ),
+        ("train.l2", 0.1, "methods.infonce: train.l2 is for the optimizers adam and sgd"),
+        ("methods.own", {"losses": {"trace_norm": {}}}, "methods.own: losses.trace_norm needs train.projection.kind"),
+        ("fetch.arrays", {"image": "x"}, "fetch: the source glyphs does not take arrays"),
+        ("fetch", {"source": "cub", "path": "x", "variant": "a"}, "fetch: the source cub does not take variant"),
+        ("fetch", {"source": "cars", "path": "x", "columns": {}}, "fetch: the source cars does not take columns"),
+        ("fetch", {"source": "cifar1000", "path": "x"}, "fetch.source: Input should be 'glyphs', 'table'"),
+        ("fetch", {"source": "table", "path": "x", "class_names": "y"}, "fetch: class_names is for a taxonomy"),
+        ("fetch", {"source": "nab", "path": "x", "taxonomy_order": "up"}, "fetch.taxonomy_order: Input should be"),
+    ],
+)
+def test_a_wrong_parameter_is_named_with_its_key(path, value, message):
+    with pytest.raises(KithError) as error:
+        params.check(changed(path, value))
+    assert str(error.value).startswith("params.yaml: ")
+    assert message in str(error.value)
+
+
+def test_sources_of_labelled_pictures_are_those_of_the_library():
+    assert set(get_args(params.Labelled)) == set(SOURCES)
+    for name, source in SOURCES.items():
+        params.Fetch(source=name, path="x", **dict.fromkeys(source.options & {"class_names", "taxonomy"}, "y"))
+        assert source.options <= set(params.Fetch.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("columns", "more", "message"),
+    [
+        ({"label": "a", "categories": ["b"]}, {}, "fetch.columns: categories are the label too"),
+        ({"categories": ["b"]}, {"taxonomy": "x.csv"}, "fetch: columns.categories are a taxonomy by themselves"),
+    ],
+)
+def test_categories_are_label_and_taxonomy(columns, more, message):
+    with pytest.raises(KithError, match=message):
+        params.check(changed("fetch", {"source": "table", "path": "x", "columns": columns, **more}))
+
+
+def test_a_section_that_is_missing_is_named_with_what_to_do():
+    content = {name: section for name, section in CONTENT.items() if name != "neighbors"}
+    with pytest.raises(KithError, match=r"neighbors: no such section; `python -m stages.study NAME` fills in"):
+        params.check(content)
+
+
+def test_files_that_are_no_params(tmp_path):
+    with pytest.raises(KithError, match="no such file"):
+        params.load(tmp_path / "params.yaml")
+    (tmp_path / "list.yaml").write_text("- 1\n")
+    with pytest.raises(KithError, match="expected sections"):
+        params.load(tmp_path / "list.yaml")
+    (tmp_path / "broken.yaml").write_text("a: [1\n")
+    with pytest.raises(KithError, match="not valid YAML"):
+        params.load(tmp_path / "broken.yaml")
+
+
+def test_a_method_is_its_preset_then_the_study_then_its_own_words():
+    content = changed("train.lr", 0.5)
+    content["methods"]["mine"] = {
+        "preset": "vsepp",
+        "losses": {"pairwise_hinge": {"margin": 0.4}, "info_nce": {"weight": 0.0}},
+        "train": {"dim": 7, "image": {"width": 9}},
+    }
+    method = params.check(content).method("mine")
+    hinge = {"weight": 1.0, "margin": 0.4, "negatives": "hardest", "warmup_epochs": 5}
+    hinge |= {"reduction": "sum", "symmetric": True, "distance": "cosine"}
+    assert method.losses.terms() == {"pairwise_hinge": hinge}
+    assert (method.train.lr, method.train.dim, method.train.image.width) == (0.5, 7, 9)
+    assert method.train.image.tower == CONTENT["train"]["image"]["tower"]

@@ -1,0 +1,163 @@
+"""Choosing a study writes params.yaml, whole and checked, or leaves it alone."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from kith.errors import KithError
+from stages import params, study
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def target(tmp_path, monkeypatch) -> Path:
+    """A params.yaml to be overwritten, and one study: the repository's own params.yaml under another name."""
+    studies = tmp_path / "studies"
+    studies.mkdir()
+    text = (ROOT / "params.yaml").read_text().replace("# Study:", "# Another:", 1)
+    (studies / "another.yaml").write_text(text)
+    monkeypatch.setattr(study, "STUDIES", studies)
+    monkeypatch.setattr(study, "DEFINITION", ROOT / "dvc.yaml")
+    (tmp_path / "params.yaml").write_text("old: true\n")
+    return tmp_path / "params.yaml"
+
+
+def test_a_study_is_copied_with_its_comments(target):
+    study.choose("another", [], target)
+    assert target.read_text() == (study.STUDIES / "another.yaml").read_text()
+
+
+def test_changes_are_applied_and_the_head_kept(target):
+    study.choose("another", ["train.epochs=3", "study.seeds=[0, 1]", "prepare.glyphs.test=7"], target)
+    chosen = params.load(target)
+    assert (chosen.train.epochs, chosen.study.seeds, chosen.prepare.glyphs.test) == (3, [0, 1], 7)
+    assert target.read_text().startswith("# Another:")
+    before = yaml.safe_load((study.STUDIES / "another.yaml").read_text())
+    assert list(yaml.safe_load(target.read_text())) == list(before)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        ("anotter", [], "no study 'anotter'; there are:\n  another  Another: "),
+        ("another", ["train.epoch=3"], "train.epoch: no such parameter; did you mean 'epochs'"),
+        ("another", ["train.epochs=many"], r"another.yaml: train.epochs: .*'many'"),
+        ("another", ["train.epochs"], "expected key=value"),
+        ("another", ["train.epochs.first=1"], "epochs is a single value"),
+        ("another", ["study.methods=[nothing]"], "nothing"),
+    ],
+)
+def test_what_is_wrong_leaves_params_alone(target, name, changes, message):
+    with pytest.raises(KithError, match=message):
+        study.choose(name, changes, target)
+    assert target.read_text() == "old: true\n"
+    assert [path.name for path in target.parent.iterdir() if path.name.endswith(".part")] == []
+
+
+SHORT = """\
+# Study: shop. Short.
+study: {name: shop, methods: [infonce, hierarchy_ce]}  # two of them
+fetch:
+  source: table
+  path: products.parquet
+  columns: {id: sku, image: photo, texts: [title], label: category}
+  taxonomy: categories.csv
+prepare: {image: {size: 64}}
+text:  # of the titles
+methods:
+  # a change
+  infonce: {train: {lr: 0.002}}
+train:
+  epochs: 10  # few
+"""
+
+
+def test_what_a_short_study_leaves_out_is_filled_in(target):
+    (study.STUDIES / "shop.yaml").write_text(SHORT)
+    study.choose("shop", [], target)
+    chosen, text = params.load(target), target.read_text()
+    assert set(yaml.safe_load(text)) == set(params.Params.model_fields)
+    assert (chosen.study.seeds, chosen.train.threads) == ([0], params.Train(epochs=1).threads)
+    assert chosen.methods == {"infonce": {"train": {"lr": 0.002}}, "hierarchy_ce": {}}
+    for comment in ("# Study: shop. Short.", "  # two of them", "  # of the titles", "  # a change", "  # few"):
+        assert comment in text
+    lines = text.splitlines()
+    assert [line for line in SHORT.splitlines() if line not in lines] == [
+        "study: {name: shop, methods: [infonce, hierarchy_ce]}  # two of them",
+        "text:  # of the titles",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        SHORT.replace("methods:\n  # a change\n  infonce: {train: {lr: 0.002}}\n", ""),
+        SHORT.replace("methods:\n  # a change\n  infonce: {train: {lr: 0.002}}\n", "methods: {}\n"),
+        SHORT.replace("train:\n  epochs", "train: &shared\n  epochs"),
+        SHORT.replace("text:  # of the titles\n", "text: ~\n").rstrip(),
+    ],
+)
+def test_a_short_study_may_be_written_in_many_ways(target, text):
+    (study.STUDIES / "shop.yaml").write_text(text)
+    study.choose("shop", [], target)
+    assert params.load(target).study.methods == ["infonce", "hierarchy_ce"]
+    assert target.read_text().startswith("# Study: shop. Short.")
+
+
+def test_a_short_study_with_changes(target):
+    (study.STUDIES / "shop.yaml").write_text(SHORT)
+    study.choose("shop", ["study.methods=[vsepp]", "text.backend=tfidf", "neighbors.k=3"], target)
+    chosen = params.load(target)
+    assert (chosen.text.backend, chosen.neighbors.k, list(chosen.methods)) == ("tfidf", 3, ["infonce", "vsepp"])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "message"),
+    [
+        ("[infonce, hierarchy_ce]", "[infonec]", "nor a preset; did you mean 'infonce'"),
+        ("[infonce, hierarchy_ce]", "infonce", "study.methods: Input should be a valid list"),
+        ("study:", "stud:", "study: no such section"),
+        ("train:\n  epochs: 10  # few", "", "train: no such section"),
+        ("epochs: 10", "epoch: 10", "did you mean 'epochs'"),
+        ("prepare: {image", "prepare: {image: {size: 2}, imag", "prepare.image.size"),
+    ],
+)
+def test_faults_of_a_short_study(target, before, after, message):
+    (study.STUDIES / "shop.yaml").write_text(SHORT.replace(before, after, 1))
+    with pytest.raises(KithError, match=message) as error:
+        study.choose("shop", [], target)
+    assert str(error.value).startswith(f"{study.STUDIES / 'shop.yaml'}: ")
+    assert target.read_text() == "old: true\n"
+
+
+def test_files_that_are_no_studies(target):
+    (study.STUDIES / "list.yaml").write_text("- 1\n")
+    with pytest.raises(KithError, match=r"list.yaml: expected sections"):
+        study.choose("list", [], target)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "studies").glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_study_can_be_chosen(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    study.choose(path.stem, [], tmp_path / "params.yaml")
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "stages.study", *arguments]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def test_command_line(target):
+    (target.parent / "dvc.yaml").write_text((ROOT / "dvc.yaml").read_text())
+    assert "  another  Another: glyphs." in run(target.parent).stdout
+    unknown = run(target.parent, "nothing")
+    assert unknown.returncode == 1
+    assert unknown.stderr.startswith("error: no study 'nothing'")
+    assert run(target.parent, "another", "--set", "train.epochs=3").returncode == 0
+    assert params.load(target).train.epochs == 3

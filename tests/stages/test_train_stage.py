@@ -1,0 +1,185 @@
+"""The stages that learn, run as the pipeline runs them."""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+
+from kith.errors import KithError
+from stages import embed, evaluate, neighbors, text, train
+
+ROOT = Path(__file__).resolve().parents[2]
+DATA = {"data": Path("data/prepared")}
+MEANING = {"text": Path("data/text"), "taxonomy": Path("data/taxonomy")}
+INPUTS = DATA | MEANING | {"neighbors": Path("data/neighbors"), "class_embedding": Path("data/class_embedding")}
+
+
+def outputs(name: str) -> dict[str, Path]:
+    return {"model": Path(f"runs/{name}/model.pt"), "history": Path(f"runs/{name}/history.parquet")}
+
+
+def edit(**sections) -> None:
+    content = yaml.safe_load(Path("params.yaml").read_text())
+    for section, values in sections.items():
+        content[section] |= values
+    Path("params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def start(name: str) -> subprocess.Popen:
+    paths = [x for key, path in (INPUTS | outputs(name)).items() for x in ("--" + key.replace("_", "-"), str(path))]
+    command = [sys.executable, "-m", "stages.train", "--method", "neighborhood", "--seed", "0", *paths]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def test_a_training_killed_in_the_middle_ends_like_an_unbroken_one(study):
+    edit(train={"epochs": 12})
+    unbroken = start("unbroken")
+    assert unbroken.wait(timeout=300) == 0, unbroken.stdout.read()
+
+    killed = start("resumed")
+    for line in killed.stdout:
+        if '"epoch": 5' in line:
+            break
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
+    assert not Path("runs/resumed/model.pt").exists()
+
+    resumed = start("resumed")
+    printed = resumed.communicate(timeout=300)[0]
+    assert resumed.returncode == 0, printed
+    assert "resuming after epoch" in printed
+    assert '"epoch": 2,' not in printed
+    for file in ("model.pt", "history.parquet"):
+        assert digest(Path(f"runs/unbroken/{file}")) == digest(Path(f"runs/resumed/{file}"))
+    assert not list(Path("checkpoints").iterdir())
+
+    mlflow.set_tracking_uri(f"sqlite:///{Path('mlflow.db').resolve()}")
+    runs = mlflow.search_runs(experiment_names=["shapes"], filter_string="tags.stage = 'train'")
+    assert list(runs["status"]) == ["FINISHED", "FINISHED"]
+    for run_id in runs["run_id"]:
+        logged = mlflow.MlflowClient().get_metric_history(run_id, "val_mrr")
+        assert {metric.step for metric in logged} == set(range(1, 13))
+
+
+def test_a_checkpoint_of_other_parameters_is_not_resumed(study, capsys):
+    states = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train.Checkpoint, "remove", lambda self: states.append(self.path))
+        train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
+    assert states[0].exists()
+    edit(train={"lr": 0.001})
+    train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
+    assert "resuming" not in capsys.readouterr().out
+
+
+def test_train_embed_evaluate(study):
+    run = Path("runs/infonce-0")
+    train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
+    history = pd.read_parquet(run / "history.parquet")
+    assert list(history["epoch"]) == [1, 2, 3, 4]
+    files = {"images": run / "embeddings_image.npy", "texts": run / "embeddings_text.npy", "rows": run / "rows.npz"}
+    files["scores"] = run / "scores.npz"
+    embed.main(**DATA, model=run / "model.pt", **files)
+    items = pd.read_parquet("data/prepared/items.parquet")
+    images, texts, rows = np.load(files["images"]), np.load(files["texts"]), np.load(files["rows"])
+    held_out = np.flatnonzero(items["split"] != "train")
+    np.testing.assert_array_equal(rows["image_rows"], held_out)
+    np.testing.assert_array_equal(rows["text_rows"], np.repeat(held_out, 2))
+    np.testing.assert_allclose(np.linalg.norm(images, axis=1), 1, rtol=1e-5)
+    assert len(texts) == len(rows["text_rows"])
+
+    results = {"metrics": run / "metrics.json", "queries": run / "queries.parquet"}
+    evaluate.main(method="infonce", seed=0, **DATA, **MEANING, **files, **results)
+    metrics = json.loads(results["metrics"].read_text())["splits"]["test"]["metrics"]
+    # 24 kinds, so a trained model should rank the right one far above chance (R@1 4.2 %).
+    assert metrics["text_to_image/R@5"]["value"] > 40
+    # The validation figure of the best epoch is what evaluation finds again on the same items.
+    val = json.loads(results["metrics"].read_text())["splits"]["val"]["metrics"]
+    assert val["mean/mrr"]["value"] == pytest.approx(history["val_mrr"].max(), abs=0.02)
+
+
+def test_a_diverging_training_says_what_to_do(study):
+    edit(train={"lr": 1e30, "optimizer": "sgd", "warmup": 0.0})
+    with pytest.raises(KithError, match=r"method infonce, seed 0: the loss is (nan|inf).*lower the learning rate"):
+        train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
+    assert not Path("runs/infonce-0").exists()
+
+
+def test_words_start_from_their_doc2vec_vectors(study, capsys):
+    edit(train={"epochs": 1, "text": {"tower": "bag", "embedding": 12, "hidden": 8, "pretrained_words": True}})
+    train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
+    assert "words start from their Doc2Vec vectors" in capsys.readouterr().out
+    edit(train={"text": {"tower": "bag", "embedding": 10, "hidden": 8, "pretrained_words": True}})
+    with pytest.raises(KithError, match=r"make train\.text\.embedding equal to text\.doc2vec\.dim"):
+        train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
+
+
+def test_the_seed_matters(study):
+    edit(train={"epochs": 1})
+    states = []
+    for seed in (0, 1):
+        train.main(method="infonce", seed=seed, **INPUTS, **outputs(f"infonce-{seed}"))
+        states.append(torch.load(f"runs/infonce-{seed}/model.pt", weights_only=True)["state"]["image_head.weight"])
+    assert not torch.equal(*states)
+
+
+def test_embedding_an_unknown_split_is_refused(study):
+    edit(embed={"splits": ["dev"]})
+    train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
+    with pytest.raises(KithError, match=r"embed.splits: no items in \['dev'\]"):
+        names = {name: Path(name) for name in ("images", "texts", "rows", "scores")}
+        embed.main(**DATA, model=Path("runs/infonce-0/model.pt"), **names)
+
+
+def test_neighbors_are_training_items_of_other_groups_and_share_meaning(study):
+    table = pd.read_parquet("data/neighbors/neighbors.parquet")
+    items = pd.read_parquet("data/prepared/items.parquet")
+    splits, groups = items["split"].to_numpy(), items["group"].to_numpy()
+    assert set(splits[table["row"]]) == set(splits[table["neighbor"]]) == {"train"}
+    assert (groups[table["row"]] != groups[table["neighbor"]]).all()
+    assert (table.groupby("row")["rank"].max() == 9).all()
+    assert (table.groupby("row")["similarity"].diff().dropna() <= 1e-6).all()
+    quality = json.loads(Path("data/neighbors/quality.json").read_text())
+    assert quality["recall"] == pytest.approx(1)
+    assert quality["label_agreement@10"] > quality["label_agreement_by_chance"]
+    assert 0 <= quality["sibling_recall@10"] <= 1
+
+
+@pytest.mark.parametrize("backend", ["doc2vec", "tfidf"])
+def test_text_stage_gives_the_same_bytes_and_both_backends_feed_the_next(study, backend):
+    edit(text={"backend": backend})
+    made = []
+    for _ in range(2):
+        text.main(data=Path("data/prepared"), out=Path("data/text"))
+        made.append({path.name: digest(path) for path in Path("data/text").iterdir()})
+    assert made[0] == made[1]
+    neighbors.main(data=Path("data/prepared"), text=Path("data/text"), out=Path("data/neighbors"))
+    assert len(pd.read_parquet("data/neighbors/neighbors.parquet"))
+
+
+def test_items_whose_words_mean_nothing_keep_their_pair_and_are_counted(study):
+    items = pd.read_parquet("data/prepared/items.parquet")
+    items.loc[3, "texts"] = np.array(["12 34", "!!"], dtype=object)
+    items.to_parquet("data/prepared/items.parquet")
+    text.main(data=Path("data/prepared"), out=Path("data/text"))
+    assert json.loads(Path("data/text/summary.json").read_text())["items_without_meaning"] == 1
+    assert not np.load("data/text/vectors.npy")[3].any()
+    neighbors.main(data=Path("data/prepared"), text=Path("data/text"), out=Path("data/neighbors"))
+    table = pd.read_parquet("data/neighbors/neighbors.parquet")
+    assert 3 not in set(table["row"]) | set(table["neighbor"])
+    train.main(method="neighborhood", seed=0, **INPUTS, **outputs("neighborhood-0"))

@@ -1,0 +1,130 @@
+import copy
+import socket
+
+import numpy as np
+import pytest
+import torch
+from lightning.fabric import Fabric
+
+from kith.training.loop import fit
+from kith.training.optimization import TrainingConfig
+from tests.made import model_and_objective, pair_data
+
+CONFIG = TrainingConfig(epochs=4, batch_size=48, lr=5e-3, augment={"shift": 0.05})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def cpu() -> Fabric:
+    return Fabric(accelerator="cpu", devices=1)
+
+
+def train(config: TrainingConfig = CONFIG, **options):
+    data, vocabulary = pair_data()
+    model, objective = model_and_objective(len(vocabulary))
+    return model, fit(model, objective, data, config, cpu(), **options)
+
+
+def same(a: torch.nn.Module, b: torch.nn.Module) -> bool:
+    return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values(), strict=True))
+
+
+def test_training_learns_and_keeps_the_best_epoch():
+    _, history = train(TrainingConfig(epochs=25, batch_size=48, lr=5e-3))
+    assert [record["epoch"] for record in history] == list(range(1, 26))
+    assert history[-1]["train_loss"] < history[0]["train_loss"]
+    # 24 kinds, one picture each: chance is an MRR of about .16.
+    assert max(record["val_mrr"] for record in history) > 0.6
+    assert {"train_info_nce", "train_angular_image", "val_loss", "val_R@1", "val_R@10", "val_median_rank", "lr"} <= set(
+        history[0]
+    )
+
+
+def test_two_runs_give_the_same_weights():
+    (first, _), (second, _) = train(), train()
+    assert same(first, second)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "plateau"])
+def test_resuming_after_any_epoch_gives_what_an_unbroken_run_gives(schedule):
+    config = TrainingConfig(epochs=4, batch_size=48, lr=5e-3, augment={"shift": 0.05}, schedule=schedule)
+    states = []
+    unbroken, history = train(config, on_checkpoint=lambda state: states.append(copy.deepcopy(state)))
+    for state in states[:-1]:
+        resumed, again = train(config, resume=state)
+        assert same(unbroken, resumed)
+        assert again == history
+
+
+def test_early_stopping_counts_from_the_best_epoch():
+    config = TrainingConfig(epochs=40, batch_size=48, lr=1e-9, early_stopping=2)
+    _, history = train(config)
+    best = int(np.argmax([record["val_mrr"] for record in history])) + 1
+    assert len(history) == best + 2 < 40
+
+
+def test_selection_by_loss_keeps_the_epoch_of_the_lowest_validation_loss():
+    states = []
+    config = TrainingConfig(epochs=5, batch_size=48, lr=2e-2, select="loss")
+    model, history = train(config, on_checkpoint=lambda state: states.append(copy.deepcopy(state)))
+    best = int(np.argmin([record["val_loss"] for record in history]))
+    kept = {k.removeprefix("model."): v for k, v in states[best]["task"].items() if k.startswith("model.")}
+    assert all(torch.equal(value, kept[name]) for name, value in model.state_dict().items())
+
+
+def test_a_loss_that_is_not_finite_stops_the_training():
+    with pytest.raises(FloatingPointError, match=r"epoch 1, batch \d of 4"):
+        train(TrainingConfig(epochs=2, batch_size=48, lr=1e30, optimizer="sgd", warmup=0.0))
+
+
+def test_the_optimizer_and_schedule_are_used():
+    rates = [record["lr"] for record in train(TrainingConfig(epochs=4, batch_size=48, lr=1e-2, warmup=0.25))[1]]
+    assert rates[0] < rates[1] > rates[2] > rates[3]
+
+
+def _two_processes(rank: int, port: int, folder: str) -> None:
+    import os
+
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "RANK": str(rank), "WORLD_SIZE": "2"}
+    os.environ |= {"LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "test"}
+    torch.set_num_threads(1)
+    fabric = Fabric(accelerator="cpu", devices=2, strategy="ddp")
+    fabric.launch()
+    data, vocabulary = pair_data()
+    model, objective = model_and_objective(len(vocabulary))
+    _without_batch_statistics(model)
+    history = fit(model, objective, data, _PLAIN, fabric)
+    torch.save({"state": model.state_dict(), "loss": [r["train_loss"] for r in history]}, f"{folder}/{rank}.pt")
+
+
+_PLAIN = TrainingConfig(epochs=2, batch_size=48, lr=1e-3, optimizer="sgd")
+
+
+def _without_batch_statistics(model: torch.nn.Module) -> None:
+    """Batch norm and dropout are local to a process; without them two processes must equal one."""
+    for parent in model.modules():
+        for name, child in parent.named_children():
+            if isinstance(child, torch.nn.BatchNorm2d | torch.nn.Dropout):
+                setattr(parent, name, torch.nn.Identity())
+
+
+def test_two_processes_train_as_one(tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    torch.multiprocessing.spawn(_two_processes, (port, str(tmp_path)), nprocs=2)
+    first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
+    data, vocabulary = pair_data()
+    model, objective = model_and_objective(len(vocabulary))
+    _without_batch_statistics(model)
+    history = fit(model, objective, data, _PLAIN, cpu())
+    np.testing.assert_allclose(first["loss"], [record["train_loss"] for record in history], rtol=1e-4)
+    for name, value in model.state_dict().items():
+        torch.testing.assert_close(first["state"][name], second["state"][name], rtol=0, atol=0)
+        torch.testing.assert_close(first["state"][name], value, rtol=1e-3, atol=1e-5)

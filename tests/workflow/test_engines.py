@@ -1,0 +1,182 @@
+"""DVC and Snakemake on one DAG, for real: both run a miniature repository with the project's own workflow."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+
+from tests.miniature import ALL, DEFINITION, ROOT, Repository, build
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory) -> Repository:
+    return build(tmp_path_factory.mktemp("engines") / "origin")
+
+
+@pytest.fixture(scope="module")
+def by_dvc(origin) -> Repository:
+    """Run by DVC, nothing else."""
+    repository = origin.clone("by_dvc")
+    assert repository.dvc("repro") == ALL
+    repository.commit()
+    return repository
+
+
+@pytest.fixture(scope="module")
+def by_snakemake(origin) -> Repository:
+    """Run by Snakemake, nothing else."""
+    repository = origin.clone("by_snakemake")
+    assert repository.snakemake() == ALL
+    repository.commit()
+    return repository
+
+
+def copy(repository: Repository, path: Path) -> Repository:
+    """An independent copy with modification times, outputs and both engines' notes."""
+    shutil.copytree(repository.path, path / "copy", symlinks=True)
+    return Repository(path / "copy")
+
+
+def test_what_snakemake_ran_is_up_to_date_for_dvc_and_recorded(by_snakemake):
+    assert "up to date" in by_snakemake.python("dvc", "status")
+    assert by_snakemake.dvc("repro") == []
+    assert by_snakemake.run("git", "status", "--porcelain") == ""
+
+
+def test_two_clones_give_the_same_bytes_whichever_engine_ran(by_dvc, by_snakemake):
+    assert (by_dvc.path / "dvc.lock").read_bytes() == (by_snakemake.path / "dvc.lock").read_bytes()
+    tracked = by_dvc.run("git", "ls-files")
+    assert tracked == by_snakemake.run("git", "ls-files")
+    assert "timestamp" not in tracked
+
+
+def test_second_runs_do_nothing(by_dvc, by_snakemake):
+    assert by_dvc.dvc("repro") == []
+    assert by_snakemake.snakemake() == []
+    assert by_snakemake.run("git", "status", "--porcelain") == ""
+
+
+def test_what_dvc_ran_is_adopted_with_its_parameters(by_dvc, tmp_path):
+    repository = copy(by_dvc, tmp_path)
+    repository.python("workflow.adopt")
+    assert "Nothing to be done" in repository.planned()
+    assert repository.run("git", "status", "--porcelain") == ""
+    assert repository.dvc("repro") == []
+    repository.edit("compare", digits=3)
+    assert repository.snakemake() == ["compare", "draw"]
+    assert repository.dvc("repro") == []
+
+
+def test_a_checkout_is_adopted(by_dvc, tmp_path):
+    """As after `git clone` and `dvc pull`: outputs from the cache, in any order, with new modification times."""
+    repository = copy(by_dvc, tmp_path)
+    for outputs in ("data", "runs"):
+        shutil.rmtree(repository.path / outputs)
+    repository.python("dvc", "checkout")
+    repository.python("workflow.adopt")
+    assert repository.snakemake() == []
+
+
+def test_nothing_stale_is_adopted(by_dvc, tmp_path):
+    repository = copy(by_dvc, tmp_path)
+    repository.edit("compare", digits=3)
+    assert "dvc repro" in repository.python("workflow.adopt", fails=True)
+
+
+@pytest.mark.parametrize(
+    ("section", "values", "expected"),
+    [
+        ("compare", {"digits": 3}, ["compare", "draw"]),
+        ("methods", {"a": {"fails": False, "margin": 1}}, ["train@a-0", "compare", "draw"]),
+        ("train", {"epochs": 2}, ["train@a-0", "train@b-0", "compare", "draw"]),
+        ("study", {"seeds": [0, 1]}, ["train@a-1", "train@b-1", "compare", "draw"]),
+    ],
+)
+def test_a_changed_parameter_reruns_the_stages_that_read_it(by_dvc, by_snakemake, tmp_path, section, values, expected):
+    locks = []
+    for origin, engine in ((by_dvc, "dvc"), (by_snakemake, "snakemake")):
+        repository = copy(origin, tmp_path / engine)
+        repository.edit(section, **values)
+        run = [repository.dvc("repro")] if engine == "dvc" else [repository.snakemake(), repository.dvc("repro")]
+        assert run == [expected, []][: len(run)]
+        locks.append(repository.lock())
+    assert locks[0] == locks[1]
+
+
+def test_a_changed_source_reruns_what_depends_on_it(by_snakemake, tmp_path):
+    repository = copy(by_snakemake, tmp_path)
+    (repository.path / "source" / "one.txt").write_text("changed\n")
+    assert repository.snakemake()[0] == "prepare"
+    assert repository.dvc("repro") == []
+
+
+def test_finished_stages_are_recorded_when_another_fails(origin):
+    repository = origin.clone("failing")
+    repository.edit("methods", b={"fails": True})
+    assert repository.snakemake("--keep-going", fails=True) == ["prepare", "train@a-0", "train@b-0"]
+    assert sorted(repository.lock()) == ["prepare", "train@a-0"]
+    repository.edit("methods", b={"fails": False})
+    assert repository.dvc("repro") == ["train@b-0", "compare", "draw"]
+
+
+def test_the_log_of_a_failed_stage_is_shown(origin):
+    repository = origin.clone("shown")
+    repository.edit("prepare", fails=True)
+    output = repository.python("snakemake", "--cores", "1", fails=True)
+    assert "logs/prepare.log" in output
+    assert output.count("broken on purpose") == 1
+    assert not (repository.path / "dvc.lock").exists()
+
+
+def test_only_what_ran_is_recorded(by_snakemake, tmp_path):
+    """A stage that is stale for DVC, and that Snakemake was not asked for, stays stale."""
+    repository = copy(by_snakemake, tmp_path)
+    repository.edit("train", epochs=2)
+    assert repository.snakemake("runs/a-0/model.txt") == ["train@a-0"]
+    assert repository.dvc("repro") == ["train@b-0", "compare", "draw"]
+
+
+def test_touching_records_nothing(by_snakemake, tmp_path):
+    repository = copy(by_snakemake, tmp_path)
+    repository.edit("train", epochs=2)
+    repository.snakemake("--touch", "--forceall")
+    assert repository.dvc("repro")[:2] == ["train@a-0", "train@b-0"]
+
+
+def test_parameters_edited_during_a_run_are_not_recorded(origin):
+    repository = origin.clone("edited")
+    edited = DEFINITION.replace("python step.py draw", "sed -i s/digits/figures/ params.yaml; python step.py draw")
+    (repository.path / "dvc.yaml").write_text(edited)
+    assert "python -m workflow.record prepare train@a-0" in repository.python("snakemake", "--cores", "1")
+    assert not (repository.path / "dvc.lock").exists()
+
+
+def test_a_typo_in_dvc_yaml_ends_the_run_with_its_stage(origin):
+    repository = origin.clone("typo")
+    (repository.path / "dvc.yaml").write_text(DEFINITION.replace("${item.seed}", "${item.sed}"))
+    assert "stage train: it reads 'item.sed'" in repository.python("snakemake", "--cores", "1", fails=True)
+
+
+def test_snakemakes_report_shows_figures_with_titles_and_captions_and_needs_no_network(by_snakemake, tmp_path):
+    repository = copy(by_snakemake, tmp_path)
+    nowhere = "http://127.0.0.1:9"
+    repository.environment |= {"http_proxy": nowhere, "https_proxy": nowhere}
+    for name in ("tsne_methods", "unheard_of"):
+        Image.new("L", (2, 2)).save(repository.path / f"reports/mini/figures/{name}.png")
+    repository.python("snakemake", "--report", "all.html")
+    page = (repository.path / "all.html").read_text()
+    known = yaml.safe_load((ROOT / "workflow/report/figures.yaml").read_text())["tsne_methods"]
+    for label in (known["title"], "unheard_of"):
+        assert f'"labels": {{"figure": "{label}"}}' in page
+    assert known["caption"][:40] in page
+    assert "Study <strong>mini</strong>: 2 methods" in page
+    assert '"Figures"' in page
+    assert "data:image/png" in page
+
+
+def test_record_wants_names(origin):
+    assert "usage" in origin.python("workflow.record", fails=True)

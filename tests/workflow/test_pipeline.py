@@ -1,0 +1,77 @@
+"""The whole pipeline with its real stages, on a small table, under both engines."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import mlflow
+import pandas as pd
+import pytest
+import yaml
+
+from tests.conftest import PARAMS, write_table
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.slow
+
+
+def run(folder: Path, *command: str) -> str:
+    environment = os.environ | {"DVC_NO_ANALYTICS": "1", "OMP_NUM_THREADS": "1"}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    done = subprocess.run(
+        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-5000:]
+    return done.stdout
+
+
+def clone(folder: Path) -> Path:
+    """The repository's files as they are now, with the small study in place of the default one."""
+    tracked = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True
+    )
+    for name in filter(None, tracked.stdout.decode().split("\0")):
+        source, target = ROOT / name, folder / name
+        if name == "dvc.lock" or name.startswith("reports/") or not source.is_file():
+            continue
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(source.read_bytes())
+    (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS, sort_keys=False))
+    write_table(folder / "shapes.parquet")
+    for command in (["init"], ["add", "-A"], ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "all"]):
+        subprocess.run(["git", *command], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+def test_both_engines_run_the_study_to_the_same_bytes(tmp_path):
+    first, second = clone(tmp_path / "snakemake"), clone(tmp_path / "dvc")
+    run(first, "snakemake", "--cores", "2", "--quiet")
+    assert "up to date" in run(first, "dvc", "repro")
+    run(second, "dvc", "repro", "--quiet")
+    assert (first / "dvc.lock").read_text() == (second / "dvc.lock").read_text()
+    run(second, sys.executable, "-m", "workflow.adopt")
+    assert "Nothing to be done" in run(second, "snakemake", "--cores", "2", "--dry-run")
+
+    board = pd.read_csv(first / "reports/shapes/leaderboard.csv")
+    test = board[board["split"] == "test"]
+    assert set(test["method"]) == {"infonce", "neighborhood"}
+    # 24 pictures: chance is an MRR of .16.
+    assert test["mean/mrr"].max() > 0.3
+    assert (test["low"] < test["mean/mrr"]).all()
+    assert (test["mean/mrr"] < test["high"]).all()
+    page = (first / "reports/shapes/report.html").read_text()
+    assert "infonce" in page
+    assert "http" not in page.replace("http://www.w3.org", "")
+    figures = {path.name for path in (first / "reports/shapes/figures").iterdir()}
+    assert {"curves.png", "gallery_text_to_image.png", "gallery_image_to_text.png", "tsne.png"} <= figures
+
+    shown = run(first, "dvc", "metrics", "show", "--json")
+    assert {Path(name).stem for name in json.loads(shown)[""]["data"]} == {"infonce", "neighborhood"}
+    mlflow.set_tracking_uri(f"sqlite:///{first / 'mlflow.db'}")
+    runs = mlflow.search_runs(experiment_names=["shapes"])
+    once = dict.fromkeys(("study", "text", "neighbors", "taxonomy", "class_embedding"), 1)
+    assert runs["tags.stage"].value_counts().to_dict() == {"train": 2, **once}
+    assert (runs["status"] == "FINISHED").all()
+    assert set(runs["tags.engine"]) == {"snakemake"}
