@@ -11,7 +11,7 @@ from kith.evaluation import gallery as measures
 from kith.evaluation.chance import chance_level
 from kith.evaluation.gallery import DIRECTIONS, IMAGES, Gallery, Side
 from kith.evaluation.statistics import Resamples, percentile_interval
-from kith.metrics.distance import distance_summary
+from kith.metrics.pairs import distance_summary
 from kith.similarity import top_candidates
 from stages import cli, contract, evaluate_classes, evaluate_codes, evaluate_metric_learning, files, params, tracking
 from stages.evaluate_classes import HITS, KnownClasses, Search

@@ -9,9 +9,9 @@ import pandas as pd
 from kith.errors import KithError
 from kith.evaluation.chance import hierarchical_chance
 from kith.evaluation.gallery import IMAGES, Side
-from kith.metrics.class_retrieval import first_hit_ranks
 from kith.metrics.classification import classification_metrics, svm_scores
 from kith.metrics.hierarchical import hierarchical_retrieval
+from kith.metrics.ordering import first_hit_ranks
 from kith.similarity import top_candidates
 from stages import contract, params
 

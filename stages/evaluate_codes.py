@@ -10,8 +10,7 @@ import pandas as pd
 from kith.codes import sign_codes
 from kith.errors import KithError
 from kith.evaluation.gallery import Side
-from kith.metrics.code_statistics import code_statistics
-from kith.metrics.hashing import hamming_retrieval
+from kith.metrics.hashing import code_statistics, hamming_retrieval
 from kith.metrics.metric_learning import database_precision, knn_predictions
 from stages import params
 from stages.evaluate_classes import KnownClasses

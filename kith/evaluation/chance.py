@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from kith.metrics.class_similarity import class_labels, similarity_tables
 from kith.metrics.hierarchical import ideal_gains, precision_figures
+from kith.metrics.relevance import class_labels, similarity_tables
 
 
 def chance_level(right: np.ndarray, n_candidates: int, ks: Sequence[int] = (1, 5, 10, 25)) -> dict[str, float]:

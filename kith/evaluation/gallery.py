@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 
 from kith.metrics.cross_modal import cross_modal_retrieval
-from kith.metrics.distance import pair_distances
 from kith.metrics.neighborhood import lengths, neighborhood_quality, others
-from kith.metrics.nway import hard_nway, random_nway
+from kith.metrics.pairs import hard_nway, pair_distances, random_nway
 from kith.metrics.relevance import same_group
 from kith.neighbors import nearest
 from kith.similarity import unit_rows

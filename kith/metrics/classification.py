@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial.distance import cdist
 
 from kith.errors import KithError
-from kith.metrics.class_similarity import class_labels, similarity_tables
+from kith.metrics.relevance import class_labels, similarity_tables
 from kith.similarity import as_array, as_matrix, unit_rows
 
 

@@ -10,10 +10,11 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from kith.codes import hamming_blocks, packed_words
+from kith.codes import hamming_blocks, pack, packed_words
 from kith.errors import KithError
-from kith.metrics.class_similarity import class_labels
+from kith.metrics.relevance import class_labels
 from kith.metrics.tied_precision import buckets, expected_ratio, harmonic_numbers, precision_sums, right_found
+from kith.similarity import as_array
 
 Ties = Literal["expected", "optimistic", "pessimistic", "index"]
 Denominator = Literal["found", "relevant", "min"]
@@ -88,6 +89,26 @@ def hamming_retrieval(
     asked = relevant >= (0 if without_relevant == "zero" else 1)
     curves = radius_curves(Histograms(found.items[asked], found.right[asked]))
     return means | {"per_query": values, **counts, "by_radius": curves}
+
+
+def code_statistics(codes: Any) -> dict[str, Any]:
+    """Of codes ±1 (n, bits): "bit_mean", (bits,) float64, 0 for a bit that halves the items; "bit_imbalance", the mean
+    of their sizes, 1 for bits that never change; "bit_correlation", the mean size of the correlation of two bits that
+    change (NaN without two); "constant_bits" and "distinct_codes", numbers. Raises KithError for other values."""
+    packed, codes = pack(codes), as_array(codes)
+    codes = (codes > 0) * 2.0 - 1.0
+    means = codes.mean(axis=0)
+    centred = codes - means
+    centred = centred[:, centred.any(axis=0)]
+    centred /= np.linalg.norm(centred, axis=0)
+    pairs = np.abs(centred.T @ centred)[np.triu_indices(centred.shape[1], 1)]
+    return {
+        "bit_mean": means,
+        "bit_imbalance": float(np.abs(means).mean()),
+        "bit_correlation": float(pairs.mean()) if len(pairs) else float("nan"),
+        "constant_bits": int(codes.shape[1] - centred.shape[1]),
+        "distinct_codes": len(np.unique(packed, axis=0)),
+    }
 
 
 def histograms(

@@ -21,9 +21,8 @@ from typing import Any
 import numpy as np
 
 from kith.errors import KithError
-from kith.metrics.class_similarity import class_labels, similarity_tables
-from kith.metrics.ordering import gpu_of, nearest_first
-from kith.metrics.recall_precision import average_precision, hit_precisions, precision_at_recall
+from kith.metrics.ordering import average_precision, gpu_of, hit_precisions, nearest_first, precision_at_recall
+from kith.metrics.relevance import class_labels, similarity_tables
 from kith.similarity import as_array
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from kith.errors import KithError
-from kith.metrics.class_similarity import class_labels
 from kith.metrics.ordering import nearest_first
+from kith.metrics.relevance import class_labels
 from kith.metrics.tied_precision import Buckets, harmonic_numbers, precision_sums
 from kith.similarity import as_array, as_matrix, similarity_blocks, unit_rows
 

@@ -1,6 +1,7 @@
-"""Every item of a gallery as a query: all others, nearest first, in blocks of bounded memory.
+"""Every item of a gallery as a query: its ranked list of all others, and what such a list is worth.
 
-The order is exact in float64 and stable: equally distant items come by index. NumPy on a CPU, torch on a GPU.
+`nearest_first` makes the lists, in blocks of bounded memory. The order is exact in float64 and stable: equally distant
+items come by index. NumPy on a CPU, torch on a GPU.
 """
 
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kith.errors import KithError
-from kith.similarity import as_matrix, similarity_blocks, unit_rows
+from kith.similarity import as_array, as_matrix, similarity_blocks, unit_rows
 
 CACHED = 1 << 19  # distances that are sorted while they stay in a processor's cache
 ON_GPU = 1 << 25  # distances held at once on a GPU
@@ -36,6 +37,52 @@ def nearest_first(
         for start in range(0, len(rows), step):
             part = slice(start, start + step)
             yield rows[part], _order(distances[part], rows[part], limit)
+
+
+def first_hit_ranks(vectors: Any, labels: Any) -> np.ndarray:
+    """(n,) rank of the nearest other item of the same class among all others, by cosine, from 1.
+
+    vectors: (n, d); labels: (n,) integers. Answers that tie with it count half. NaN for the only item of a class.
+    """
+    unit, labels = unit_rows(vectors), np.asarray(labels)
+    ranks = np.full(len(labels), np.nan)
+    for rows, near in similarity_blocks(unit, unit):
+        own = np.arange(rows.start, rows.stop)
+        right = labels[rows, None] == labels[None, :]
+        right[np.arange(len(own)), own] = False
+        near[np.arange(len(own)), own] = -np.inf
+        best = np.where(right, near, -np.inf).max(axis=1, keepdims=True, initial=-np.inf)
+        better, tied = (near > best).sum(axis=1), ((near == best) & ~right).sum(axis=1)
+        ranks[rows] = np.where(right.any(axis=1), 1 + better + tied / 2, np.nan)
+    return ranks
+
+
+def hit_precisions(hits: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Of (n, m) bool, whether the answer at each rank is right (array or tensor on any device): the numbers of
+    right answers (n,), and the precision at each of them, row by row, (n_right,) float64."""
+    rows, columns = np.nonzero(hits) if isinstance(hits, np.ndarray) else map(as_array, hits.nonzero(as_tuple=True))
+    counts = np.bincount(rows, minlength=len(hits))
+    place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return counts, (place + 1) / (columns + 1)
+
+
+def average_precision(counts: np.ndarray, precisions: np.ndarray) -> np.ndarray:
+    """(n,) float64 means of what `hit_precisions` returns; 0 for a row without a right answer."""
+    rows = np.repeat(np.arange(len(counts)), counts)
+    return np.bincount(rows, weights=precisions, minlength=len(counts)) / np.maximum(counts, 1)
+
+
+def precision_at_recall(counts: np.ndarray, precisions: np.ndarray, steps: int = 100) -> np.ndarray:
+    """(n, steps + 1) float64: the highest precision at a recall of at least 0, 1/steps, …, 1, from what
+    `hit_precisions` returns; 0 for a row without a right answer."""
+    # Running maxima from each row's end: offsets that grow from the last row to the first keep rows apart.
+    offset = np.repeat(2.0 * np.arange(len(counts), 0, -1), counts)
+    highest = np.maximum.accumulate((precisions + offset)[::-1])[::-1] - offset
+    some = np.flatnonzero(counts)
+    needed = np.maximum(1, -(-np.arange(steps + 1) * counts[some, None] // steps))
+    found = np.zeros((len(counts), steps + 1))
+    found[some] = highest[(np.cumsum(counts) - counts)[some, None] + needed - 1]
+    return found
 
 
 def gpu_of(values: Any) -> Any:

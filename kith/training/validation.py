@@ -8,9 +8,9 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor
 
-from kith.metrics.class_retrieval import first_hit_ranks
 from kith.metrics.cross_modal import cross_modal_retrieval
 from kith.metrics.hierarchical import hierarchical_retrieval
+from kith.metrics.ordering import first_hit_ranks
 from kith.models import DualEncoder
 from kith.models.embed import embed_texts, encode_images
 from kith.training.data import TrainingData

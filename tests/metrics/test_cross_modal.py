@@ -17,7 +17,7 @@ from kith.errors import KithError
 from kith.evaluation.chance import chance_level
 from kith.metrics import cross_modal
 from kith.metrics.cross_modal import TIES, cross_modal_retrieval, ranks_from_similarity
-from kith.metrics.distance import distance_summary, pair_distances
+from kith.metrics.pairs import distance_summary, pair_distances
 from kith.metrics.relevance import as_relevance, same_group
 from kith.similarity import top_candidates, unit_rows
 

@@ -14,8 +14,7 @@ from sklearn.metrics import average_precision_score
 from kith import codes
 from kith.codes import pack
 from kith.errors import KithError
-from kith.metrics.code_statistics import code_statistics
-from kith.metrics.hashing import hamming_retrieval
+from kith.metrics.hashing import code_statistics, hamming_retrieval
 
 GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden" / "metric_hashing"
 golden = pytest.mark.skipif(not GOLDEN.exists(), reason="no golden data")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kith.errors import KithError
 from kith.evaluation.gallery import Gallery, Side, hard_ways, random_ways
-from kith.metrics.nway import hard_nway, probability_first, random_nway
+from kith.metrics.pairs import hard_nway, probability_first, random_nway
 
 
 @given(st.integers(2, 5), st.data())

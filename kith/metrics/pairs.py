@@ -1,6 +1,7 @@
-"""N-way accuracy: is the partner ranked first among N candidates? (Thomas & Kovashka, ECCV 2020, their task.)
+"""Matched pairs, a text and its own picture: how near are they, and does the partner come first among N candidates?
 
-A candidate that scores as high as the partner beats it: ties are failures.
+Distances as Dorfer et al. (IJMIR 2018) report them; N-way accuracy after Thomas & Kovashka (ECCV 2020, their task),
+where a candidate that scores as high as the partner beats it: ties are failures.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,33 @@ import numpy as np
 
 from kith.errors import KithError
 from kith.metrics.relevance import as_relevance
-from kith.similarity import blocks, similarity_blocks, unit_rows
+from kith.similarity import as_matrix, blocks, similarity_blocks, unit_rows
+
+
+def pair_distances(first: Any, second: Any) -> np.ndarray:
+    """1 − cos of row i of `first` and row i of `second`, in [0, 2].
+
+    first, second: (n, d) arrays or torch tensors of any lengths; a zero row is at distance 1 from everything.
+    Computed in float64 whatever the precision given. Returns (n,) float64. Raises KithError for different
+    shapes and for a row that is not finite.
+    """
+    first, second = as_matrix(first, "first"), as_matrix(second, "second")
+    if first.shape != second.shape:
+        raise KithError(f"pairs need a row each: the first has the shape {first.shape}, the second {second.shape}")
+    a, b = unit_rows(first.astype(np.float64), "first"), unit_rows(second.astype(np.float64), "second")
+    return 1 - np.einsum("ij,ij->i", a, b).clip(-1, 1)
+
+
+def distance_summary(distances: np.ndarray) -> dict[str, float]:
+    """ "mean_distance", "median_distance", "min_distance" and "max_distance" of distances (n,), n ≥ 1."""
+    if not len(distances):
+        raise KithError("distances: there are none")
+    return {
+        "mean_distance": float(np.mean(distances)),
+        "median_distance": float(np.median(distances)),
+        "min_distance": float(np.min(distances)),
+        "max_distance": float(np.max(distances)),
+    }
 
 
 def random_nway(
