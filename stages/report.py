@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 
 from kith import plots
 from kith.errors import KithError
+from kith.evaluation.compare import CERTAINTY, merged_splits
 from kith.plots import training as training_plots
 from stages import cli, compare, contract, files, params, tracking
 from stages.reporting import classes as report_classes
@@ -36,7 +37,7 @@ def main(*, data: Path, neighbors: Path, taxonomy: Path, runs: Path, compared: P
         folder.mkdir()
         for name, content in pictures.items():
             (folder / f"{name}.png").write_bytes(content)
-    measured = compare.together(compare.read(settings.study, runs))
+    measured = merged_splits(compare.read_runs(settings.study, runs))
     quality = files.read_json(neighbors / "quality.json")
     dataset = contract.dataset(data)
     files.write_text(page, report_page.render(settings, board, measured, pictures, dataset, quality))
@@ -47,7 +48,7 @@ def leaderboard(path: Path) -> pd.DataFrame:
     """leaderboard.csv, the test split first; within a split the order of the file."""
     board = pd.read_csv(path, dtype={"split": str, "method": str})
     needed = {"split", "method", "seeds"}
-    needed |= set(compare.CERTAINTY) if "mean/mrr" in board else {f"ahp {end}" for end in compare.CERTAINTY}
+    needed |= set(CERTAINTY) if "mean/mrr" in board else {f"ahp {end}" for end in CERTAINTY}
     missing = needed - set(board)
     if missing or board.empty:
         problem = f"no column {', '.join(sorted(missing))}" if missing else "no rows"

@@ -1,8 +1,8 @@
-"""Every figure of one gallery: the pictures and texts of a split, searched in both directions.
+"""Every metric of one gallery: the pictures and texts of a split, searched in both directions.
 
 Right answers to a query are the candidates of its group: its own item's, and those of items that are the same
 thing. A query without any is left out. All arrays of a direction are per query, so that they can be
-resampled; NaN marks a query to which a figure does not apply.
+resampled; NaN marks a query to which a metric does not apply.
 """
 
 from collections.abc import Sequence
@@ -18,15 +18,12 @@ from kith.metrics.relevance import same_group
 from kith.neighbors import nearest
 from kith.similarity import unit_rows
 
-DIRECTIONS = ("text_to_image", "image_to_text")
-IMAGES = "image_to_image"  # pictures found by pictures, right where the class is the same
-
 
 @dataclass(frozen=True)
-class Side:
+class GallerySide:
     """One modality of a gallery: n vectors (n, d), and of each its item, its group and its place in the item.
 
-    items (n,) int64 rows of some table, ascending; groups (n,) int64 codes; places (n,) int64, 0 for
+    items (n,) int64 rows of some table, ascending; groups (n,) int64 ids; places (n,) int64, 0 for
     pictures.
     """
 
@@ -35,19 +32,19 @@ class Side:
     groups: np.ndarray
     places: np.ndarray
 
-    def __getitem__(self, chosen: np.ndarray) -> "Side":
-        return Side(self.vectors[chosen], self.items[chosen], self.groups[chosen], self.places[chosen])
+    def __getitem__(self, chosen: np.ndarray) -> "GallerySide":
+        return GallerySide(self.vectors[chosen], self.items[chosen], self.groups[chosen], self.places[chosen])
 
 
 @dataclass(frozen=True)
 class Gallery:
     """Pictures, texts, and the semantic vectors of all items (n_items, e), dense or scipy.sparse."""
 
-    images: Side
-    texts: Side
+    images: GallerySide
+    texts: GallerySide
     meaning: Any
 
-    def sides(self, direction: str) -> tuple[Side, Side]:
+    def sides(self, direction: str) -> tuple[GallerySide, GallerySide]:
         """Queries (those with a right answer) and candidates of a direction."""
         both = (self.texts, self.images)
         queries, candidates = both if direction == "text_to_image" else both[::-1]
@@ -59,12 +56,12 @@ class Gallery:
         return texts, np.searchsorted(self.images.items, self.texts.items[texts])
 
     def without_meaning(self) -> int:
-        """Number of items with a zero semantic vector, to which semantic figures do not apply."""
+        """Number of items with a zero semantic vector, to which semantic metrics do not apply."""
         items = np.union1d(self.images.items, self.texts.items)
         return len(items) - int(np.count_nonzero(lengths(self.meaning[items])))
 
 
-def retrieval(queries: Side, candidates: Side, ties: str, ks: Sequence[int]) -> dict[str, Any]:
+def retrieval(queries: GallerySide, candidates: GallerySide, ties: str, ks: Sequence[int]) -> dict[str, Any]:
     """`cross_modal_retrieval` from one side to the other, and "relevant", the number of right answers."""
     relevance = same_group(queries.groups, candidates.groups)
     found = cross_modal_retrieval(queries.vectors, candidates.vectors, relevance, ties, ks)
@@ -138,15 +135,15 @@ def neighborhoods(gallery: Gallery, k: int) -> dict[str, tuple[dict[str, np.ndar
     }
 
 
-def item_means(side: Side) -> Side:
+def item_means(side: GallerySide) -> GallerySide:
     """One vector an item: the mean of its unit vectors."""
     first, inverse = np.unique(side.items, return_index=True, return_inverse=True)[1:]
     sums = np.zeros((len(first), side.vectors.shape[1]), dtype=side.vectors.dtype)
     np.add.at(sums, inverse, unit_rows(side.vectors))
-    return Side(unit_rows(sums), side.items[first], side.groups[first], side.places[first])
+    return GallerySide(unit_rows(sums), side.items[first], side.groups[first], side.places[first])
 
 
-def _trials(gallery: Gallery, direction: str) -> tuple[Side, np.ndarray, np.ndarray]:
+def _trials(gallery: Gallery, direction: str) -> tuple[GallerySide, np.ndarray, np.ndarray]:
     """Every matched pair: the asking side, the index of its partner, and the index of its query."""
     texts, images = gallery.pairs()
     queries, _ = gallery.sides(direction)

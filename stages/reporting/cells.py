@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from kith.evaluation.gallery import IMAGES
+from kith.evaluation.catalogue import IMAGES
 from stages import params
 
 DIRECTIONS = {"text_to_image": "t→i", "image_to_text": "i→t"}

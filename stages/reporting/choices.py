@@ -3,7 +3,7 @@
 import pandas as pd
 
 from kith.errors import KithError
-from kith.evaluation.gallery import IMAGES
+from kith.evaluation.catalogue import IMAGES
 from stages import params
 from stages.reporting import cells
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from kith.evaluation.gallery import IMAGES
+from kith.evaluation.catalogue import IMAGES
 from kith.metrics.hierarchical import hierarchical_retrieval
 from kith.plots import hierarchy as hierarchy_plots
 from stages import contract, params

@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from kith import plots
-from kith.evaluation.gallery import IMAGES
+from kith.evaluation.catalogue import IMAGES
 from kith.plots import galleries
 from stages import contract
 from stages.params import Report

@@ -11,7 +11,7 @@ import pandas as pd
 import yaml
 
 from kith import plots
-from kith.evaluation import gallery
+from kith.evaluation import catalogue as gallery
 from stages import params
 from stages.reporting import markdown as leaderboard
 from stages.reporting.cells import PREDICTORS

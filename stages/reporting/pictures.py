@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kith.evaluation.gallery import IMAGES
+from kith.evaluation.catalogue import IMAGES
 from stages import params
 from stages.reporting import cells
 

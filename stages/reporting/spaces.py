@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from kith.evaluation.gallery import IMAGES
+from kith.evaluation.catalogue import IMAGES
 from kith.plots import spaces as space_plots
 from stages import contract, params
 

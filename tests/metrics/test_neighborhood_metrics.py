@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kith.errors import KithError
-from kith.evaluation.gallery import Side, item_means
+from kith.evaluation.gallery import GallerySide, item_means
 from kith.metrics.neighborhood import neighborhood_quality, others
 
 
@@ -94,7 +94,9 @@ def test_a_bad_row_is_named():
 
 
 def test_several_texts_count_as_their_mean():
-    side = Side(np.array([[3.0, 0], [0, 1], [0, 2]]), np.array([4, 4, 9]), np.array([0, 0, 1]), np.array([0, 1, 0]))
+    side = GallerySide(
+        np.array([[3.0, 0], [0, 1], [0, 2]]), np.array([4, 4, 9]), np.array([0, 0, 1]), np.array([0, 1, 0])
+    )
     means = item_means(side)
     np.testing.assert_allclose(means.vectors, [[0.5**0.5, 0.5**0.5], [0, 1]])
     assert means.items.tolist() == [4, 9]

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kith.errors import KithError
-from kith.evaluation.gallery import Gallery, Side, hard_ways, random_ways
+from kith.evaluation.gallery import Gallery, GallerySide, hard_ways, random_ways
 from kith.metrics.pairs import hard_nway, probability_first, random_nway
 
 
@@ -86,8 +86,8 @@ def gallery():
     image_items = np.delete(np.arange(12), 4)
     meaning = rng.normal(size=(12, 6))
     meaning[7] = 0
-    images = Side(rng.normal(size=(11, 5)), image_items, groups[image_items], np.zeros(11, dtype=int))
-    texts = Side(rng.normal(size=(len(text_items), 5)), text_items, groups[text_items], places)
+    images = GallerySide(rng.normal(size=(11, 5)), image_items, groups[image_items], np.zeros(11, dtype=int))
+    texts = GallerySide(rng.normal(size=(len(text_items), 5)), text_items, groups[text_items], places)
     return Gallery(images, texts, meaning)
 
 

@@ -12,6 +12,7 @@ import pytest
 import scipy.sparse as sp
 
 from kith.errors import KithError
+from kith.evaluation.catalogue import DIRECTIONS
 from kith.evaluation.statistics import bootstrap_interval
 from stages import evaluate, files
 from tests.made_runs import Tracking, make_data, make_items, make_run, unit, without_inputs, write_params
@@ -130,8 +131,8 @@ def test_hits_are_the_queries_behind_the_percentages(run):
     result, queries = measured(run)
     for split, content in result["splits"].items():
         candidates = {d: n for d, n in content["candidates"].items() if d != "image_to_image"}
-        assert candidates == dict(zip(evaluate.DIRECTIONS, sizes(run, split), strict=True))
-        for direction in evaluate.DIRECTIONS:
+        assert candidates == dict(zip(DIRECTIONS, sizes(run, split), strict=True))
+        for direction in DIRECTIONS:
             table = queries[(queries["split"] == split) & (queries["direction"] == direction)]
             for k in (1, 5, 10):
                 hits = content["hits"][f"{direction}/hits@{k}"]

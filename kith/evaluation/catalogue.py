@@ -1,0 +1,172 @@
+"""The catalogue of metrics: the one place that says what each is called, what it means and how it is shown.
+
+A metric in metrics.json, and its column of the leaderboard, is named "<group>/<key>". `kith.evaluation.describe` looks
+it up for the leaderboard in Markdown, the page in HTML, the ranking of methods, MLflow and docs/metrics.md. A new
+metric is a line of METRICS, beside its computation and its test.
+"""
+
+from typing import Literal, NamedTuple
+
+DIRECTIONS = ("text_to_image", "image_to_text")
+IMAGES = "image_to_image"  # pictures found by pictures, right where the class is the same
+PREDICTORS = ("classifier", "nearest", "svm")  # by what the class of a picture is predicted
+
+
+class Group(NamedTuple):
+    """What metrics are of: the heading over their columns, and what stands before a title that has no heading."""
+
+    title: str
+    short: str = ""
+
+
+class Scale(NamedTuple):
+    """How values are shown: so many decimals; percent: they run from 0 to 100."""
+
+    decimals: int
+    percent: bool = False
+
+
+class Ranking(NamedTuple):
+    """How methods are ranked by a metric: as the mean over the queries of `directions`, each of the same weight, of its
+    column of queries.parquet. In the leaderboard, its interval and test are the columns "<prefix>low", "<prefix>high"
+    and "<prefix>p". task and measure: what the best method is best in, and by what; without, nobody is told."""
+
+    directions: tuple[str, ...]
+    prefix: str
+    task: str = ""
+    measure: str = ""
+
+
+class Metric(NamedTuple):
+    """A metric of one or more groups.
+
+    key: its name in a group, where {k} stands for a number. title: the head of its column, the key with spaces where
+    nothing is said. better: which end is. column: of queries.parquet, which holds its value for each query.
+    """
+
+    groups: tuple[str, ...]
+    key: str
+    scale: Scale
+    meaning: str
+    title: str = ""
+    better: Literal["max", "min", ""] = "max"
+    column: str = ""
+    ranking: Ranking | None = None
+
+    @property
+    def group(self) -> Group:
+        """The first of its groups: the only one of what `describe` finds."""
+        return GROUPS[self.groups[0]]
+
+    @property
+    def head(self) -> str:
+        """The head of its column."""
+        return self.title or self.key.replace("_", " ")
+
+    @property
+    def full_head(self) -> str:
+        """The head where no heading names the group: "t→i R@1"."""
+        return f"{self.group.short} {self.head}".strip()
+
+    def shown(self, value: float) -> str:
+        """A value in the digits that it is shown with."""
+        return f"{value:.{self.scale.decimals}f}"
+
+
+GROUPS = {
+    "": Group(""),
+    "mean": Group("both directions"),
+    "text_to_image": Group("text → image", "t→i"),
+    "image_to_text": Group("image → text", "i→t"),
+    "pairs": Group("matched pairs"),
+    "neighborhood": Group("neighbourhoods kept"),
+    IMAGES: Group("image → image, by class"),
+    "classifier": Group("classifier"),
+    "nearest": Group("nearest class embedding"),
+    "svm": Group("linear SVM"),
+    "hamming": Group("binary codes"),
+    "database": Group("among training pictures"),
+    "metric_learning": Group("metric learning"),
+}
+MEAN, PAIRS, NEAR, CLASS, CODES = ("mean",), ("pairs",), ("neighborhood",), (IMAGES,), ("hamming",)
+DATABASE, LEARNING = ("database",), ("metric_learning",)
+SHARE, PERCENT, RANK, COUNT = Scale(3), Scale(1, percent=True), Scale(1), Scale(0)
+BY_PAIRS = Ranking(DIRECTIONS, "", "texts find pictures and pictures texts", "mean reciprocal rank of both directions")
+BY_CLASSES = Ranking(CLASS, "ahp ", "pictures find pictures of near classes", "{title}")
+BY_CODES = Ranking(CLASS, "hamming ")
+# Sentences of several metrics: they stand once in the legend of a page.
+MRR = "Mean reciprocal rank of the first right answer: 1 if it always comes first."
+MAP = "Mean average precision over all right answers."
+RECALL = "Recall: percentage of queries with a right answer among the k best."
+HP = "Nearness in the taxonomy of the first k pictures found by a picture, 1 at best."
+AHP_K = "Hierarchical precision of pictures found by a picture, averaged over the first answers."
+AHP = "Hierarchical precision averaged over all answers."
+BEATS = "Percentage of queries whose partner comes before"
+DISTANCE = "cosine distance of a text from its own picture"
+EARLY = "1 at best; early places count more"
+P_VALUE = "How often chance makes a difference from the best method as large (paired, Holm-corrected)."
+
+METRICS = (
+    Metric(
+        ("",), "seeds", COUNT, "Trainings with different seeds; metrics are means, ± standard deviations.", better=""
+    ),
+    Metric(MEAN, "mrr", SHARE, MRR, "MRR", "max", "reciprocal_rank", BY_PAIRS),
+    Metric((*DIRECTIONS, IMAGES), "mrr", SHARE, MRR, "MRR", "max", "reciprocal_rank"),
+    Metric((*DIRECTIONS, "mean"), "R@{k}", PERCENT, RECALL),
+    Metric(DIRECTIONS, "median_rank", RANK, "Rank of the first right answer that half reach.", "", "min", "rank"),
+    Metric(DIRECTIONS, "mean_rank", RANK, "Mean rank of the first right answer.", "", "min", "rank"),
+    Metric((*DIRECTIONS, IMAGES), "map", SHARE, MAP, "mAP", "max", "average_precision"),
+    Metric(DIRECTIONS, "random_{k}way", PERCENT, f"{BEATS} k − 1 others drawn at random.", "random {k}-way"),
+    Metric(DIRECTIONS, "hard_{k}way", PERCENT, f"{BEATS} the k − 1 others nearest in meaning.", "hard {k}-way"),
+    Metric(PAIRS, "mean_distance", SHARE, f"Mean {DISTANCE}: 0 the same, 1 unrelated.", better=""),
+    Metric(PAIRS, "median_distance", SHARE, f"Median {DISTANCE}.", better=""),
+    Metric(PAIRS, "min_distance", SHARE, f"Smallest {DISTANCE}.", better=""),
+    Metric(PAIRS, "max_distance", SHARE, f"Largest {DISTANCE}, 2 at most.", better=""),
+    Metric(NEAR, "image_recall@{k}", SHARE, "Share of the nearest in meaning that are among the nearest pictures."),
+    Metric(NEAR, "image_ndcg@{k}", SHARE, f"How near in meaning the nearest pictures are, {EARLY}.", "image nDCG@{k}"),
+    Metric(NEAR, "text_recall@{k}", SHARE, "Share of the nearest in meaning that are among the nearest texts."),
+    Metric(NEAR, "text_ndcg@{k}", SHARE, f"How near in meaning the nearest texts are, {EARLY}.", "text nDCG@{k}"),
+    Metric(CLASS, "HP@{k}", SHARE, HP),
+    Metric(CLASS, "AHP@{k}", SHARE, AHP_K, column="ahp", ranking=BY_CLASSES),
+    Metric(CLASS, "AHP", SHARE, AHP),
+    Metric(CLASS, "HP@{k}_wup", SHARE, HP, "HP@{k} (WUP)"),
+    Metric(CLASS, "AHP@{k}_wup", SHARE, AHP_K, "AHP@{k} (WUP)"),
+    Metric(CLASS, "AHP_wup", SHARE, AHP, "AHP (WUP)"),
+    Metric(PREDICTORS, "accuracy", PERCENT, "Percentage of pictures whose class is predicted."),
+    Metric(PREDICTORS, "balanced_accuracy", PERCENT, "The same, as the mean over the classes."),
+    Metric(PREDICTORS, "top{k}_accuracy", PERCENT, "The same, of a class among the k likeliest.", "top {k} accuracy"),
+    Metric(
+        PREDICTORS, "hierarchical_accuracy", PERCENT, "Accuracy in which a wrong class counts as far as it is similar."
+    ),
+    Metric(CODES, "map", SHARE, MAP, "mAP", "max", "hamming_ap", BY_CODES),
+    Metric(CODES, "map@{k}", SHARE, "Mean average precision over the right answers among the first k.", "mAP@{k}"),
+    Metric(CODES, "precision@{k}", SHARE, "Share of right ones among the first k answers.", "P@{k}"),
+    Metric(
+        CODES, "precision_radius{k}", SHARE, "Share of right ones within k bits, 0 if there are none.", "P@radius {k}"
+    ),
+    Metric(CODES, "bits", COUNT, "Length of the codes.", better=""),
+    Metric(CODES, "bit_imbalance", SHARE, "How far bits are from halving the pictures, 1 at worst.", better="min"),
+    Metric(CODES, "bit_correlation", SHARE, "Mean size of the correlation of two bits.", better="min"),
+    Metric(DATABASE, "map", SHARE, MAP, "mAP"),
+    Metric(DATABASE, "knn_accuracy", PERCENT, "How often the nearest vote for the class.", "k-NN accuracy"),
+    Metric(LEARNING, "R@{k}", PERCENT, RECALL),
+    Metric(
+        LEARNING, "r_precision", SHARE, "Share of right ones among as many answers as there are right.", "R-precision"
+    ),
+    Metric(LEARNING, "map@r", SHARE, "Average precision over as many answers as there are right ones.", "MAP@R"),
+    Metric(LEARNING, "nmi", SHARE, "Normalised mutual information of k-means clusters and classes, 1 the same.", "NMI"),
+    Metric(LEARNING, "ami", SHARE, "The same, adjusted: 0 for clusters at random.", "AMI"),
+)
+
+SUMMARY = {  # name in metrics/<method>.json, which DVC shows, beside AHP@k → the columns that it is the mean of
+    "R@1 t2i": ("text_to_image/R@1",),
+    "R@10 t2i": ("text_to_image/R@10",),
+    "R@1 i2t": ("image_to_text/R@1",),
+    "R@10 i2t": ("image_to_text/R@10",),
+    "MRR": ("mean/mrr",),
+    "median rank": ("text_to_image/median_rank", "image_to_text/median_rank"),
+    "mAP i2i": (f"{IMAGES}/map",),
+    "mAP codes": ("hamming/map",),
+    "accuracy": ("classifier/accuracy",),
+}
+TRACKED = ("MRR", "mAP i2i", "mAP codes")  # of the summary: what MLflow compares methods by

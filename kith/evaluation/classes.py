@@ -1,0 +1,78 @@
+"""What a run knows of classes: pictures found by pictures, and the classes that are predicted."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from kith.evaluation.catalogue import IMAGES
+from kith.evaluation.chance import hierarchical_chance
+from kith.evaluation.gallery import GallerySide
+from kith.evaluation.results import HITS, QueryMetrics, SearchResult
+from kith.metrics.classification import classification_metrics
+from kith.metrics.hierarchical import hierarchical_retrieval
+from kith.metrics.ordering import first_hit_ranks
+from kith.similarity import top_candidates
+
+
+class KnownClasses(NamedTuple):
+    """labels: (n_items,) class numbers, −1 unknown; similarity: {"lcsh", "wup"} of the classes, (classes, classes)
+    float64; scores: how classes are predicted → (n_pictures, classes), for the pictures that were embedded, whose items
+    are `items`, ascending."""
+
+    labels: np.ndarray
+    similarity: dict[str, np.ndarray]
+    scores: dict[str, np.ndarray]
+    items: np.ndarray
+
+    def those_of(self, images: GallerySide) -> tuple[GallerySide, np.ndarray]:
+        """The pictures of a known class, and their class numbers."""
+        chosen = images[self.labels[images.items] >= 0]
+        return chosen, self.labels[chosen.items]
+
+
+def search_classes(images: GallerySide, known: KnownClasses, ks: Sequence[int], clip: int) -> SearchResult | None:
+    """Pictures with a known class, searched by each other: nothing where there are fewer than three.
+
+    ks: cutoffs of HP@k, of which those beyond the other pictures are left out; clip: that of AHP@k, where all count if
+    there are fewer.
+    """
+    chosen, label = known.those_of(images)
+    if len(label) < 3:
+        return None
+    ks = [k for k in ks if k < len(label)]
+    last = min(clip, len(label) - 1)
+    found = hierarchical_retrieval(chosen.vectors, label, known.similarity, ks, last)
+    ranks = first_hit_ranks(chosen.vectors, label)
+    values = {"mrr": 1 / ranks, "map": found.pop("AP")}
+    values |= {_key(name, last, clip): each for name, each in found.items()}
+    levels = hierarchical_chance(label, known.similarity, ks, last)
+    best, similarities = top_candidates(chosen.vectors, chosen.vectors, HITS + 1)
+    others = [row != own for own, row in enumerate(best)]
+    table = pd.DataFrame({"direction": IMAGES, "row": chosen.items, "text": 0, "rank": ranks})
+    table["reciprocal_rank"], table["average_precision"] = values["mrr"], values["map"]
+    table["ahp"] = values[f"AHP@{clip}"]
+    table["hits"] = [chosen.items[row[other][:HITS]] for row, other in zip(best, others, strict=True)]
+    table["similarities"] = [row[other][:HITS] for row, other in zip(similarities, others, strict=True)]
+    chance = {_key(name, last, clip): level for name, level in levels.items()}
+    return SearchResult(values, chosen.groups, chance, {}, len(label), table)
+
+
+def _key(name: str, last: int, clip: int) -> str:
+    """HP@1_lcsh → HP@1; those under Wu and Palmer's similarity keep their _wup. AHP@<last> has the cutoff asked for."""
+    return name.removesuffix("_lcsh").replace(f"AHP@{last}", f"AHP@{clip}")
+
+
+def predictions(images: GallerySide, known: KnownClasses) -> list[QueryMetrics]:
+    """For each way by which classes are predicted: its metrics, in percent, of each picture whose class is known."""
+    chosen, label = known.those_of(images)
+    if not len(label):
+        return []
+    rows = np.searchsorted(known.items, chosen.items)
+    found = []
+    for way, scores in known.scores.items():
+        measured = classification_metrics(scores[rows], label, known.similarity["lcsh"])
+        values = {f"{way}/{name}": 100 * each for name, each in measured.items()}
+        found.append(QueryMetrics(values, chosen.groups))
+    return found

@@ -1,0 +1,183 @@
+"""Rank the methods of a study, with intervals over the queries and tests against the best."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from kith.evaluation.catalogue import IMAGES, SUMMARY, Ranking
+from kith.evaluation.describe import describe, rankings
+from kith.evaluation.results import DECIMALS
+from kith.evaluation.statistics import Resamples, holm, paired_test, percentile_interval
+
+QUERY = ["split", "direction", "row", "text"]  # what names a query
+CERTAINTY = ("low", "high", "p")  # columns of a metric that ranks, after its prefix
+
+
+class MethodRun(NamedTuple):
+    """What one method reached with one seed: split → its entry of metrics.json, and queries.parquet."""
+
+    method: str
+    seed: int
+    splits: dict[str, dict[str, Any]]
+    queries: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class CompareOptions:
+    """bootstrap, confidence, bootstrap_seed: draws of the intervals, how much of them these hold, and their seed;
+    permutations, seed: of the paired tests."""
+
+    bootstrap: int = 1000
+    confidence: float = 0.95
+    bootstrap_seed: int = 0
+    permutations: int = 10000
+    seed: int = 0
+
+
+def rank(runs: Sequence[MethodRun], options: CompareOptions) -> pd.DataFrame:
+    """The leaderboard: one row a method and split; test comes first, and its metrics order the methods.
+
+    runs: method by method, each with the same seeds, and with the same queries where they answer any of a direction.
+
+    Columns: split, method, seeds; then each metric that methods are ranked by (see `rankings`), its bootstrap interval
+    low and high, and p (Holm-corrected, of the paired test against the best of the split, which has none), the three
+    with the metric's prefix; then every other metric. Empty for methods that a metric does not apply to: those that
+    know no texts come last. Values are means over the seeds; with more than one, columns "<metric> sd" hold their
+    standard deviations.
+    """
+    ranked = rankings(_names(runs)).items()
+    there = [each for each in ranked if any(_answers(run, *each) for run in runs)]
+    boards = []
+    for split in sorted(merged_splits(runs), key=lambda split: split != "test"):
+        board = _means(runs, split)
+        for metric, ranking in there:
+            board = board.join(_certainty(runs, split, metric, ranking, board, options), on="method")
+        boards.append(board)
+    leading = [metric for metric, _ in there if metric in boards[0]]
+    order = boards[0].sort_values(leading, ascending=False, kind="stable").index
+    board = pd.concat([board.loc[order] for board in boards], ignore_index=True)
+    head = ["split", "method", "seeds"]
+    head += [name for metric, ranking in there for name in (metric, *certainty_columns(ranking))]
+    return board[head + [name for name in board.columns if name not in head]].round(DECIMALS)
+
+
+def certainty_columns(ranking: Ranking) -> list[str]:
+    """The columns of a metric's interval and p.
+
+    >>> from kith.evaluation.catalogue import BY_CODES
+    >>> certainty_columns(BY_CODES)
+    ['hamming low', 'hamming high', 'hamming p']
+    """
+    return [ranking.prefix + end for end in CERTAINTY]
+
+
+def merged_splits(runs: Iterable[MethodRun]) -> dict[str, dict[str, Any]]:
+    """All that the runs say of each split: numbers of queries and candidates, chance levels, names of metrics. Where
+    several say the same thing, the last one counts."""
+    splits: dict[str, dict[str, Any]] = {}
+    for run in runs:
+        for split, content in run.splits.items():
+            known = splits.setdefault(split, {})
+            for name, value in content.items():
+                known[name] = known.get(name, {}) | value if isinstance(value, dict) else value
+    return splits
+
+
+def metrics_asked(splits: dict[str, dict[str, Any]], direction: str) -> set[tuple[str, str]]:
+    """Splits and names of the metrics of one direction."""
+    return {(s, name) for s, each in splits.items() for name in each["metrics"] if name.startswith(f"{direction}/")}
+
+
+def _names(runs: Iterable[MethodRun]) -> list[str]:
+    return list(dict.fromkeys(name for run in runs for each in run.splits.values() for name in each["metrics"]))
+
+
+def _answers(run: MethodRun, metric: str, ranking: Ranking) -> bool:
+    asked = run.queries.loc[run.queries[describe(metric).column].notna(), "direction"]
+    return set(ranking.directions) <= set(asked)
+
+
+def _means(runs: Sequence[MethodRun], split: str) -> pd.DataFrame:
+    """Mean, and with several seeds the standard deviation, of every metric of a split: one row a method."""
+    each = pd.DataFrame(
+        {name: measured["value"] for name, measured in run.splits[split]["metrics"].items()} for run in runs
+    ).groupby([run.method for run in runs], sort=False)
+    board, seeds = each.mean(), len({run.seed for run in runs})
+    if seeds > 1:
+        board = board.join(each.std(ddof=1).add_suffix(" sd"))
+    named = {"split": split, "method": board.index, "seeds": seeds}
+    return board.assign(**named).reset_index(drop=True)
+
+
+def _certainty(
+    runs: Sequence[MethodRun], split: str, metric: str, ranking: Ranking, board: pd.DataFrame, options: CompareOptions
+) -> pd.DataFrame:
+    """Low and high of the metric and p against the best, by method, from values averaged over seeds.
+
+    Each direction has half the weight, however many its queries are; what is resampled, and what changes sides, is
+    a group with all its queries.
+    """
+    able = [run for run in runs if _answers(run, metric, ranking)]
+    methods = list(dict.fromkeys(run.method for run in able))
+    asked = [
+        run.queries[(run.queries["split"] == split) & run.queries["direction"].isin(ranking.directions)] for run in able
+    ]
+    values = np.array([queries[describe(metric).column] for queries in asked])
+    values = values.reshape(len(methods), len(able) // len(methods), -1).mean(axis=1)
+    applies = ~np.isnan(values).any(axis=0)  # a query without a right answer has none for every method
+    if not applies.any():
+        return pd.DataFrame(index=methods, columns=certainty_columns(ranking), dtype=float)
+    values, directions = values[:, applies], asked[0]["direction"].to_numpy()[applies]
+    groups = np.unique(asked[0]["group"].to_numpy(dtype=str)[applies], return_inverse=True)[1]
+    resamples = Resamples(int(groups.max()) + 1, options.bootstrap, options.bootstrap_seed)
+    chosen = [directions == direction for direction in ranking.directions]
+    drawn = [resamples.means(values[:, one].T, groups[one]) for one in chosen]
+    low, high = percentile_interval(np.mean(drawn, axis=0), options.confidence)
+    share = np.select(chosen, [1 / np.sum(one) for one in chosen])
+    means = board.set_index("method").loc[methods, metric].to_numpy()
+    p = _against_best(values * share, groups, means, options)
+    return pd.DataFrame(dict(zip(certainty_columns(ranking), (low, high, p), strict=True)), index=methods)
+
+
+def _against_best(values: np.ndarray, groups: np.ndarray, means: np.ndarray, options: CompareOptions) -> np.ndarray:
+    """Holm-corrected p of each method (methods, queries) against the best; NaN for the best itself."""
+    best = int(means.argmax())
+    p = np.full(len(values), np.nan)
+    rest = np.flatnonzero(np.arange(len(values)) != best)
+    tests = [paired_test(values[best], values[i], groups, options.permutations, options.seed) for i in rest]
+    p[rest] = holm(np.array(tests))
+    return p
+
+
+def summary(board: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Method → the few metrics of the first split that `dvc metrics show` and `diff` print.
+
+    >>> board = pd.DataFrame({"split": ["test"], "method": ["infonce"], "mean/mrr": [0.71234]})
+    >>> summary(board)
+    {'infonce': {'MRR': 0.7123}}
+    """
+    first = board[board["split"] == board["split"].iloc[0]].set_index("method")
+    wanted = {name: list(columns) for name, columns in SUMMARY.items() if set(columns) <= set(board.columns)}
+    wanted |= {describe(name).head: [name] for name in rankings(board) if name.startswith(f"{IMAGES}/")}
+    return {
+        str(method): {
+            name: round(float(first.loc[method, columns].mean()), 4)
+            for name, columns in wanted.items()
+            if first.loc[method, columns].notna().all()
+        }
+        for method in first.index
+    }
+
+
+def curves(histories: dict[tuple[str, int], pd.DataFrame]) -> pd.DataFrame:
+    """What all histories record, epoch by epoch, one under the other. histories: by method and seed."""
+    first = next(iter(histories.values()))
+    shared = [name for name in first if all(name in history for history in histories.values())]
+    tables = [
+        history[shared].assign(method=method, seed=seed, run=f"{method}-{seed}")
+        for (method, seed), history in histories.items()
+    ]
+    return pd.concat(tables, ignore_index=True)[["method", "seed", "run", *shared]]

@@ -1,0 +1,92 @@
+"""What the catalogue says of the columns of a leaderboard.
+
+`python -m kith.evaluation.describe > docs/metrics.md` writes the page of all metrics.
+"""
+
+import functools
+import re
+from collections.abc import Iterable
+
+from kith.errors import KithError
+from kith.evaluation.catalogue import GROUPS, METRICS, P_VALUE, SHARE, Metric, Ranking
+
+PAGE = """# Metrics
+
+This page is written by `python -m kith.evaluation.describe > docs/metrics.md` from `kith/evaluation/catalogue.py`.
+
+Every metric that `evaluate` can write, group by group. In `metrics.json` and in the columns of `leaderboard.csv` its
+name is `<group>/<name>`; {k} stands for a number. *Column* is where `queries.parquet` holds its value for each query.
+Methods are ranked by the metrics in **bold**, in this order: of these the leaderboard has intervals and tests.
+"""
+
+
+@functools.cache
+def describe(column: str) -> Metric:
+    """The metric of a column of the leaderboard, with its one group, and with its number in key and title.
+
+    >>> describe("text_to_image/R@10").full_head
+    't→i R@10'
+    >>> describe("hamming/map@100").shown(0.12345)
+    '0.123'
+    >>> describe("ahp p").group.title
+    'image → image, by class'
+
+    Raises KithError for a name that is not in the catalogue.
+    """
+    group, _, key = column.rpartition("/")
+    for metric in METRICS:
+        if metric.ranking and column == f"{metric.ranking.prefix}p":
+            return Metric(metric.groups, "p", SHARE, P_VALUE, better="")
+        found = re.fullmatch(re.escape(metric.key).replace(r"\{k\}", r"(?P<k>\d+)"), key)
+        if found and group in metric.groups:
+            number = found.groupdict()
+            return metric._replace(groups=(group,), key=key, title=metric.head.format(**number))
+    raise KithError(f"'{column}' is no metric: one that is new needs a line in kith/evaluation/catalogue.py")
+
+
+def metrics_of(columns: Iterable[str]) -> list[str]:
+    """Those of the columns that hold a metric: no name, interval, p, or standard deviation over seeds.
+
+    >>> metrics_of(["method", "mean/mrr", "low", "p", "mean/mrr sd"])
+    ['mean/mrr']
+    """
+    return [column for column in columns if "/" in column and not column.endswith(" sd")]
+
+
+def rankings(columns: Iterable[str]) -> dict[str, Ranking]:
+    """Those of the columns that methods are ranked by, in the order in which they decide.
+
+    >>> list(rankings(["hamming/map", "image_to_image/AHP@250_wup", "mean/mrr", "mean/mrr sd"]))
+    ['mean/mrr', 'hamming/map']
+    """
+    found = {column: describe(column).ranking for column in metrics_of(columns)}
+    order = [metric.ranking for metric in METRICS]
+    return {
+        column: ranking
+        for column, ranking in sorted(found.items(), key=lambda each: order.index(each[1]))
+        if ranking is not None
+    }
+
+
+def page() -> str:
+    """docs/metrics.md: a table for each group; groups of the same metrics share one."""
+    parts: dict[tuple[Metric, ...], list[str]] = {}
+    for name in filter(None, GROUPS):
+        parts.setdefault(tuple(metric for metric in METRICS if name in metric.groups), []).append(name)
+    tables = [PAGE]
+    for metrics, names in parts.items():
+        title = " and ".join(f"`{name}` ({GROUPS[name].title})" for name in names)
+        lines = [f"## {title}\n", "| Name | Shown as | Better | Column | Meaning |", "|---|---|---|---|---|"]
+        tables.append("\n".join([*lines, *map(_row, metrics)]) + "\n")
+    return "\n".join(tables)
+
+
+def _row(metric: Metric) -> str:
+    name = f"**`{metric.key}`**" if metric.ranking else f"`{metric.key}`"
+    better = {"max": "high", "min": "low", "": ""}[metric.better]
+    head = metric.head + (", percent" if metric.scale.percent else "")
+    return f"| {name} | {head} | {better} | {metric.column and f'`{metric.column}`'} | {metric.meaning} |"
+
+
+if __name__ == "__main__":
+    print(page(), end="")

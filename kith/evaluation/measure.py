@@ -1,0 +1,207 @@
+"""Everything that is measured of one split: its gallery searched, with chance levels and bootstrap intervals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from kith.errors import KithError
+from kith.evaluation import gallery as galleries
+from kith.evaluation.catalogue import DIRECTIONS, IMAGES
+from kith.evaluation.chance import chance_level
+from kith.evaluation.classes import KnownClasses, predictions, search_classes
+from kith.evaluation.codes import ClassDatabase, search_database
+from kith.evaluation.gallery import Gallery
+from kith.evaluation.metric_learning import search_themselves
+from kith.evaluation.results import DECIMALS, HITS, QueryMetrics, SearchResult
+from kith.evaluation.statistics import Resamples, percentile_interval
+from kith.metrics.pairs import distance_summary
+from kith.similarity import top_candidates
+
+BOTH = ("mrr", "R@1", "R@10")  # also reported as the mean of the two directions
+
+
+@dataclass(frozen=True)
+class MeasureOptions:
+    """What is measured, and how.
+
+    ks: cutoffs of recall; nway: candidates of N-way accuracy; neighborhood: how many neighbours are to be kept; ties:
+    see `cross_modal_retrieval`; clip, precision_ks: cutoffs of AHP and HP; knn, hamming_topk: see `search_database`;
+    metric_learning: also measure as metric-learning papers do; bootstrap, confidence, seed: draws of the intervals,
+    how much of them these hold, and the seed of all that is drawn.
+    """
+
+    ks: tuple[int, ...]
+    nway: tuple[int, ...]
+    neighborhood: int
+    ties: str
+    clip: int
+    precision_ks: tuple[int, ...]
+    knn: int
+    hamming_topk: int | None
+    metric_learning: bool
+    bootstrap: int
+    confidence: float
+    seed: int
+
+
+class MetricEstimate(NamedTuple):
+    """A metric, and what it is in every bootstrap draw; no draws where they say nothing of its spread."""
+
+    value: float
+    drawn: np.ndarray
+
+
+def measure(
+    gallery: Gallery, known: KnownClasses, database: ClassDatabase, options: MeasureOptions
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """The split's entry of metrics.json, and its rows of queries.parquet (without split and group).
+
+    Raises KithError where there is nothing to search: neither texts nor known classes.
+    """
+    searches = search_all(gallery, known, options)
+    coded = search_database(gallery.images, known, database, options.precision_ks, options.knn, options.hamming_topk)
+    others = [*neighborhoods(gallery, options.neighborhood), *predictions(gallery.images, known), coded]
+    if options.metric_learning:
+        others.append(search_themselves(gallery.images, known, options.seed))
+    estimates = estimate_all(gallery, searches, others, options)
+    entry = {
+        "queries": {direction: len(found.table) for direction, found in searches.items()},
+        "candidates": {direction: found.candidates for direction, found in searches.items()},
+        "hits": {f"{direction}/{name}": n for direction, found in searches.items() for name, n in found.hits.items()},
+        "without_meaning": gallery.without_meaning(),
+        "metrics": {name: interval(each, options.confidence) for name, each in estimates.items()},
+        "chance": {name: round(level, DECIMALS) for name, level in chance_levels(searches, others).items()},
+    }
+    if coded.by_radius:
+        entry["by_radius"] = coded.by_radius
+    return entry, _queries(searches, coded)
+
+
+def search_all(gallery: Gallery, known: KnownClasses, options: MeasureOptions) -> dict[str, SearchResult]:
+    """Direction → what was found: texts and pictures by each other, and pictures by pictures, as far as there are any.
+
+    Raises KithError where there are none.
+    """
+    searches = {}
+    if len(gallery.texts.items):
+        searches = {d: search(gallery, d, options.ties, options.ks, options.nway) for d in DIRECTIONS}
+    if by_class := search_classes(gallery.images, known, options.precision_ks, options.clip):
+        searches[IMAGES] = by_class
+    if not searches:
+        raise KithError("a method without texts is measured by classes, and no item of this split has a known label")
+    return searches
+
+
+def search(gallery: Gallery, direction: str, ties: str, ks: Sequence[int], nway: Sequence[int]) -> SearchResult:
+    """Search one side of the gallery with the other: ranks, N-way accuracies, and the best candidates."""
+    queries, candidates = gallery.sides(direction)
+    found = galleries.retrieval(queries, candidates, ties, ks)
+    ranks = found["ranks"]
+    values = {f"R@{k}": 100.0 * (ranks <= k) for k in ks}
+    values |= {"median_rank": ranks, "mean_rank": ranks}
+    values |= {"mrr": found["reciprocal_ranks"], "map": found["average_precision"]}
+    chance = chance_level(found["relevant"], len(candidates.items), ks)
+    for name, ways in (("random", galleries.random_ways), ("hard", galleries.hard_ways)):
+        accuracy = ways(gallery, direction, nway)
+        values |= {f"{name}_{n}way": 100 * share for n, share in accuracy.items()}
+        chance |= {f"{name}_{n}way": 100 / n for n in accuracy}
+    best, similarities = top_candidates(queries.vectors, candidates.vectors, HITS)
+    table = pd.DataFrame({"direction": direction, "row": queries.items, "text": queries.places, "rank": ranks})
+    table["reciprocal_rank"], table["average_precision"], table["ahp"] = values["mrr"], values["map"], np.nan
+    table["hits"], table["similarities"] = list(candidates.items[best]), list(similarities)
+    hits = {f"hits@{k}": found[f"hits@{k}"] for k in ks}
+    return SearchResult(values, queries.groups, chance, hits, len(candidates.items), table)
+
+
+def neighborhoods(gallery: Gallery, k: int) -> list[QueryMetrics]:
+    """Recall and nDCG of the k nearest in meaning, of each picture and of each item's texts."""
+    return [
+        QueryMetrics({f"neighborhood/{side}_{name}@{k}": each for name, each in quality.items()}, groups)
+        for side, (quality, groups) in galleries.neighborhoods(gallery, k).items()
+    ]
+
+
+def estimate_all(
+    gallery: Gallery, searches: dict[str, SearchResult], others: list[QueryMetrics], options: MeasureOptions
+) -> dict[str, MetricEstimate]:
+    """Every metric by its full name. All are resampled with the same draws of groups."""
+    groups = np.unique(np.concatenate([gallery.images.groups, gallery.texts.groups]))
+    resamples = Resamples(len(groups), options.bootstrap, options.seed)
+    estimates: dict[str, MetricEstimate] = {}
+    for direction, found in searches.items():
+        measured = estimate(found.values, np.searchsorted(groups, found.groups), resamples)
+        estimates |= {f"{direction}/{name}": each for name, each in measured.items()}
+    for name, a, b in _both(estimates):
+        estimates[name] = MetricEstimate((a.value + b.value) / 2, (a.drawn + b.drawn) / 2)
+    estimates |= distances(gallery, groups, resamples)
+    for each in others:
+        estimates |= estimate(each.values, np.searchsorted(groups, each.groups), resamples)
+        estimates |= {name: MetricEstimate(value, np.empty(0)) for name, value in each.together.items()}
+    return estimates
+
+
+def chance_levels(searches: dict[str, SearchResult], others: list[QueryMetrics]) -> dict[str, float]:
+    """What chance gives, for the metrics for which that is known."""
+    chance = {f"{direction}/{name}": x for direction, found in searches.items() for name, x in found.chance.items()}
+    chance |= {name: (a + b) / 2 for name, a, b in _both(chance)}
+    for each in others:
+        chance |= each.chance
+    return chance
+
+
+def _both(known: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Name, and what is known of both directions, of each metric that is also reported as their mean."""
+    there, back = DIRECTIONS
+    return [(f"mean/{n}", known[f"{there}/{n}"], known[f"{back}/{n}"]) for n in BOTH if f"{there}/{n}" in known]
+
+
+def distances(gallery: Gallery, groups: np.ndarray, resamples: Resamples) -> dict[str, MetricEstimate]:
+    """How far texts are from their own pictures. The extremes have no interval: no draw goes beyond them."""
+    of_pairs, pair_groups = galleries.distances(gallery)
+    if not len(of_pairs):
+        return {}
+    clusters = np.searchsorted(groups, pair_groups)
+    drawn = {
+        "mean_distance": resamples.means(of_pairs, clusters),
+        "median_distance": resamples.medians(of_pairs, clusters),
+    }
+    summary = distance_summary(of_pairs)
+    return {f"pairs/{name}": MetricEstimate(value, drawn.get(name, np.empty(0))) for name, value in summary.items()}
+
+
+def estimate(values: dict[str, np.ndarray], clusters: np.ndarray, resamples: Resamples) -> dict[str, MetricEstimate]:
+    """Every metric over all queries it applies to; those that apply to none are dropped.
+
+    values: (n,) float64 each, NaN where it does not apply; clusters: (n,) int64, see `Resamples`.
+    """
+    values = {name: v for name, v in values.items() if not np.isnan(v).all()}
+    if not values:
+        return {}
+    drawn = dict(zip(values, resamples.means(np.column_stack(list(values.values())), clusters).T, strict=True))
+    estimates = {name: MetricEstimate(float(np.nanmean(v)), drawn[name]) for name, v in values.items()}
+    if "median_rank" in values:
+        ranks = values["median_rank"]
+        estimates["median_rank"] = MetricEstimate(float(np.median(ranks)), resamples.medians(ranks, clusters))
+    return estimates
+
+
+def interval(measured: MetricEstimate, confidence: float) -> dict[str, float | None]:
+    """{"value", "low", "high"}; the ends are None where there is no interval.
+
+    >>> interval(MetricEstimate(0.5, np.linspace(0, 1, 101)), confidence=0.9)
+    {'value': 0.5, 'low': 0.05, 'high': 0.95}
+    """
+    ends = percentile_interval(measured.drawn, confidence) if len(measured.drawn) else (None, None)
+    numbers = zip(("value", "low", "high"), (measured.value, *ends), strict=True)
+    return {name: None if x is None else round(float(x), DECIMALS) for name, x in numbers}
+
+
+def _queries(searches: dict[str, SearchResult], coded: QueryMetrics) -> pd.DataFrame:
+    """The rows of all directions; pictures that look for pictures also have what their codes find."""
+    tables = {direction: found.table.assign(hamming_ap=np.nan) for direction, found in searches.items()}
+    if IMAGES in tables and "hamming/map" in coded.values:
+        tables[IMAGES]["hamming_ap"] = coded.values["hamming/map"]
+    return pd.concat(tables.values(), ignore_index=True)
