@@ -1,4 +1,4 @@
-"""Say how similar the classes are in the taxonomy, and draw it."""
+"""Say how similar the classes are in the taxonomy."""
 
 import json
 from pathlib import Path
@@ -6,21 +6,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kith import plots
 from kith.errors import KithError
-from kith.plots import taxonomy as taxonomy_plot
 from kith.taxonomy import Taxonomy
-from stages import cli, contract, files, params, tracking
-
-ROOT = "everything"  # above the roots of a taxonomy that has several
+from stages import cli, contract, files, tracking
 
 
 def main(*, data: Path, out: Path) -> None:
-    """Write classes.parquet, similarity.npz, summary.json and, where there is a taxonomy, a drawing into --out.
-
-    The drawing ends at the level where `taxonomy.draw` nodes suffice, with the number of classes below.
-    """
-    options = params.load().taxonomy
+    """Write classes.parquet, similarity.npz and summary.json into --out."""
     items = contract.items(data)
     classes = _classes(items, data)
     edges = pd.read_parquet(data / "taxonomy.parquet")
@@ -30,15 +22,12 @@ def main(*, data: Path, out: Path) -> None:
         if len(edges) and len(classes):
             labels, names = list(classes["label_name"]), dict(zip(edges["child"], edges["name"], strict=True))
             try:
-                taxonomy = _rooted(Taxonomy.from_edges(edges[["parent", "child"]].to_numpy(), names), labels)
+                taxonomy = Taxonomy.from_edges(edges[["parent", "child"]].to_numpy(), names).rooted(labels)
                 similarity = _similarity(taxonomy, labels)
             except KithError as error:
                 raise KithError(f"{data / 'taxonomy.parquet'}: {error}; mend the file of fetch.taxonomy") from None
             height, tree = int(taxonomy.heights.max()), int(taxonomy.is_tree)
             summary = {"nodes": len(taxonomy), "height": height, "tree": tree}
-            if shown := taxonomy_plot.upper_levels(taxonomy.pruned(labels), labels, options.draw):
-                drawing = taxonomy_plot.draw(shown[0], below=shown[1])
-                (folder / "taxonomy.png").write_bytes(plots.png(drawing))
         else:
             flat, summary = np.eye(len(classes)), {"nodes": 0, "height": 0, "tree": 1}
             similarity = dict.fromkeys(("lcsh", "wup", "target"), flat)
@@ -46,7 +35,7 @@ def main(*, data: Path, out: Path) -> None:
         summary = {"classes": len(classes), **summary}
         files.write_json(folder / "summary.json", summary)
     print(json.dumps(summary))
-    tracking.log_stage("taxonomy", params=options.model_dump(), metrics=summary)
+    tracking.log_stage("taxonomy", params={}, metrics=summary)
 
 
 def _classes(items: pd.DataFrame, data: Path) -> pd.DataFrame:
@@ -55,17 +44,6 @@ def _classes(items: pd.DataFrame, data: Path) -> pd.DataFrame:
     edges = pd.read_parquet(data / "taxonomy.parquet", columns=["child", "name"])
     shown = dict(zip(edges["child"], edges["name"], strict=True))
     return labelled.assign(name=[shown.get(name, name) for name in labelled["label_name"]]).reset_index(drop=True)
-
-
-def _rooted(taxonomy: Taxonomy, labels: list[str]) -> Taxonomy:
-    """With a root above all where two classes have nothing in common."""
-    taxonomy.positions(labels)  # names classes that are missing
-    try:
-        taxonomy.similarity(labels)
-    except KithError:
-        edges = [(taxonomy.nodes[parent], taxonomy.nodes[child]) for parent, child in taxonomy.edges.tolist()]
-        return Taxonomy.from_edges([*((ROOT, root) for root in taxonomy.roots), *edges], taxonomy.names)
-    return taxonomy
 
 
 def _similarity(taxonomy: Taxonomy, labels: list[str]) -> dict[str, np.ndarray]:

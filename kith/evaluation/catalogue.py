@@ -28,13 +28,18 @@ class Scale(NamedTuple):
 
 class Ranking(NamedTuple):
     """How methods are ranked by a metric: as the mean over the queries of `directions`, each of the same weight, of its
-    column of queries.parquet. In the leaderboard, its interval and test are the columns "<prefix>low", "<prefix>high"
-    and "<prefix>p". task and measure: what the best method is best in, and by what; without, nobody is told."""
+    column of queries.parquet. task and measure: what the best method is best in, and by what; without, nobody is told.
+    """
 
     directions: tuple[str, ...]
     prefix: str
     task: str = ""
     measure: str = ""
+
+    @property
+    def columns(self) -> tuple[str, str, str]:
+        """The columns of the leaderboard that hold the ends of its interval, and p against the best method."""
+        return f"{self.prefix}low", f"{self.prefix}high", f"{self.prefix}p"
 
 
 class Metric(NamedTuple):
@@ -92,7 +97,7 @@ MEAN, PAIRS, NEAR, CLASS, CODES = ("mean",), ("pairs",), ("neighborhood",), (IMA
 DATABASE, LEARNING = ("database",), ("metric_learning",)
 SHARE, PERCENT, RANK, COUNT = Scale(3), Scale(1, percent=True), Scale(1), Scale(0)
 BY_PAIRS = Ranking(DIRECTIONS, "", "texts find pictures and pictures texts", "mean reciprocal rank of both directions")
-BY_CLASSES = Ranking(CLASS, "ahp ", "pictures find pictures of near classes", "{title}")
+BY_CLASSES = Ranking(CLASS, "ahp ", "pictures find pictures of near classes")
 BY_CODES = Ranking(CLASS, "hamming ")
 # Sentences of several metrics: they stand once in the legend of a page.
 MRR = "Mean reciprocal rank of the first right answer: 1 if it always comes first."
@@ -101,6 +106,7 @@ RECALL = "Recall: percentage of queries with a right answer among the k best."
 HP = "Nearness in the taxonomy of the first k pictures found by a picture, 1 at best."
 AHP_K = "Hierarchical precision of pictures found by a picture, averaged over the first answers."
 AHP = "Hierarchical precision averaged over all answers."
+CLASSES = "Percentage of pictures whose class"
 BEATS = "Percentage of queries whose partner comes before"
 DISTANCE = "cosine distance of a text from its own picture"
 EARLY = "1 at best; early places count more"
@@ -113,7 +119,7 @@ METRICS = (
     Metric(MEAN, "mrr", SHARE, MRR, "MRR", "max", "reciprocal_rank", BY_PAIRS),
     Metric((*DIRECTIONS, IMAGES), "mrr", SHARE, MRR, "MRR", "max", "reciprocal_rank"),
     Metric((*DIRECTIONS, "mean"), "R@{k}", PERCENT, RECALL),
-    Metric(DIRECTIONS, "median_rank", RANK, "Rank of the first right answer that half reach.", "", "min", "rank"),
+    Metric(DIRECTIONS, "median_rank", RANK, "Median rank of the first right answer.", "", "min", "rank"),
     Metric(DIRECTIONS, "mean_rank", RANK, "Mean rank of the first right answer.", "", "min", "rank"),
     Metric((*DIRECTIONS, IMAGES), "map", SHARE, MAP, "mAP", "max", "average_precision"),
     Metric(DIRECTIONS, "random_{k}way", PERCENT, f"{BEATS} k − 1 others drawn at random.", "random {k}-way"),
@@ -132,9 +138,9 @@ METRICS = (
     Metric(CLASS, "HP@{k}_wup", SHARE, HP, "HP@{k} (WUP)"),
     Metric(CLASS, "AHP@{k}_wup", SHARE, AHP_K, "AHP@{k} (WUP)"),
     Metric(CLASS, "AHP_wup", SHARE, AHP, "AHP (WUP)"),
-    Metric(PREDICTORS, "accuracy", PERCENT, "Percentage of pictures whose class is predicted."),
-    Metric(PREDICTORS, "balanced_accuracy", PERCENT, "The same, as the mean over the classes."),
-    Metric(PREDICTORS, "top{k}_accuracy", PERCENT, "The same, of a class among the k likeliest.", "top {k} accuracy"),
+    Metric(PREDICTORS, "accuracy", PERCENT, f"{CLASSES} is predicted."),
+    Metric(PREDICTORS, "balanced_accuracy", PERCENT, "Accuracy as the mean over the classes."),
+    Metric(PREDICTORS, "top{k}_accuracy", PERCENT, f"{CLASSES} is among the k likeliest.", "top {k} accuracy"),
     Metric(
         PREDICTORS, "hierarchical_accuracy", PERCENT, "Accuracy in which a wrong class counts as far as it is similar."
     ),
@@ -145,17 +151,17 @@ METRICS = (
         CODES, "precision_radius{k}", SHARE, "Share of right ones within k bits, 0 if there are none.", "P@radius {k}"
     ),
     Metric(CODES, "bits", COUNT, "Length of the codes.", better=""),
-    Metric(CODES, "bit_imbalance", SHARE, "How far bits are from halving the pictures, 1 at worst.", better="min"),
+    Metric(CODES, "bit_imbalance", SHARE, "How far bits are from halving the pictures, from 0 to 1.", better="min"),
     Metric(CODES, "bit_correlation", SHARE, "Mean size of the correlation of two bits.", better="min"),
     Metric(DATABASE, "map", SHARE, MAP, "mAP"),
-    Metric(DATABASE, "knn_accuracy", PERCENT, "How often the nearest vote for the class.", "k-NN accuracy"),
+    Metric(DATABASE, "knn_accuracy", PERCENT, f"{CLASSES} most of the nearest vote for.", "k-NN accuracy"),
     Metric(LEARNING, "R@{k}", PERCENT, RECALL),
     Metric(
         LEARNING, "r_precision", SHARE, "Share of right ones among as many answers as there are right.", "R-precision"
     ),
     Metric(LEARNING, "map@r", SHARE, "Average precision over as many answers as there are right ones.", "MAP@R"),
     Metric(LEARNING, "nmi", SHARE, "Normalised mutual information of k-means clusters and classes, 1 the same.", "NMI"),
-    Metric(LEARNING, "ami", SHARE, "The same, adjusted: 0 for clusters at random.", "AMI"),
+    Metric(LEARNING, "ami", SHARE, "NMI, adjusted: 0 for clusters at random.", "AMI"),
 )
 
 SUMMARY = {  # name in metrics/<method>.json, which DVC shows, beside AHP@k → the columns that it is the mean of

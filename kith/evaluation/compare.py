@@ -13,7 +13,6 @@ from kith.evaluation.results import DECIMALS
 from kith.evaluation.statistics import Resamples, holm, paired_test, percentile_interval
 
 QUERY = ["split", "direction", "row", "text"]  # what names a query
-CERTAINTY = ("low", "high", "p")  # columns of a metric that ranks, after its prefix
 
 
 class MethodRun(NamedTuple):
@@ -60,18 +59,8 @@ def rank(runs: Sequence[MethodRun], options: CompareOptions) -> pd.DataFrame:
     order = boards[0].sort_values(leading, ascending=False, kind="stable").index
     board = pd.concat([board.loc[order] for board in boards], ignore_index=True)
     head = ["split", "method", "seeds"]
-    head += [name for metric, ranking in there for name in (metric, *certainty_columns(ranking))]
+    head += [name for metric, ranking in there for name in (metric, *ranking.columns)]
     return board[head + [name for name in board.columns if name not in head]].round(DECIMALS)
-
-
-def certainty_columns(ranking: Ranking) -> list[str]:
-    """The columns of a metric's interval and p.
-
-    >>> from kith.evaluation.catalogue import BY_CODES
-    >>> certainty_columns(BY_CODES)
-    ['hamming low', 'hamming high', 'hamming p']
-    """
-    return [ranking.prefix + end for end in CERTAINTY]
 
 
 def merged_splits(runs: Iterable[MethodRun]) -> dict[str, dict[str, Any]]:
@@ -129,7 +118,7 @@ def _certainty(
     values = values.reshape(len(methods), len(able) // len(methods), -1).mean(axis=1)
     applies = ~np.isnan(values).any(axis=0)  # a query without a right answer has none for every method
     if not applies.any():
-        return pd.DataFrame(index=methods, columns=certainty_columns(ranking), dtype=float)
+        return pd.DataFrame(index=methods, columns=ranking.columns, dtype=float)
     values, directions = values[:, applies], asked[0]["direction"].to_numpy()[applies]
     groups = np.unique(asked[0]["group"].to_numpy(dtype=str)[applies], return_inverse=True)[1]
     resamples = Resamples(int(groups.max()) + 1, options.bootstrap, options.bootstrap_seed)
@@ -139,7 +128,7 @@ def _certainty(
     share = np.select(chosen, [1 / np.sum(one) for one in chosen])
     means = board.set_index("method").loc[methods, metric].to_numpy()
     p = _against_best(values * share, groups, means, options)
-    return pd.DataFrame(dict(zip(certainty_columns(ranking), (low, high, p), strict=True)), index=methods)
+    return pd.DataFrame(dict(zip(ranking.columns, (low, high, p), strict=True)), index=methods)
 
 
 def _against_best(values: np.ndarray, groups: np.ndarray, means: np.ndarray, options: CompareOptions) -> np.ndarray:

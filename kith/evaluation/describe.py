@@ -33,14 +33,21 @@ def describe(column: str) -> Metric:
 
     Raises KithError for a name that is not in the catalogue.
     """
+    for metric in METRICS:
+        if metric.ranking and column == metric.ranking.columns[-1]:
+            return Metric(metric.groups, "p", SHARE, P_VALUE, better="")
+    metric, number = _entry(column)
+    group, _, key = column.rpartition("/")
+    return metric._replace(groups=(group,), key=key, title=metric.head.format(**number))
+
+
+def _entry(column: str) -> tuple[Metric, dict[str, str]]:
+    """The line of the catalogue that a column is of, and its number, {"k": "10"}, if it has one."""
     group, _, key = column.rpartition("/")
     for metric in METRICS:
-        if metric.ranking and column == f"{metric.ranking.prefix}p":
-            return Metric(metric.groups, "p", SHARE, P_VALUE, better="")
         found = re.fullmatch(re.escape(metric.key).replace(r"\{k\}", r"(?P<k>\d+)"), key)
         if found and group in metric.groups:
-            number = found.groupdict()
-            return metric._replace(groups=(group,), key=key, title=metric.head.format(**number))
+            return metric, found.groupdict()
     raise KithError(f"'{column}' is no metric: one that is new needs a line in kith/evaluation/catalogue.py")
 
 
@@ -53,19 +60,24 @@ def metrics_of(columns: Iterable[str]) -> list[str]:
     return [column for column in columns if "/" in column and not column.endswith(" sd")]
 
 
+def by_catalogue(columns: Iterable[str]) -> list[str]:
+    """The metrics among the columns, in the order in which the catalogue lists them.
+
+    >>> by_catalogue(["svm/top5_accuracy", "mean/mrr", "svm/accuracy"])
+    ['mean/mrr', 'svm/accuracy', 'svm/top5_accuracy']
+    """
+    places = {name: METRICS.index(_entry(name)[0]) for name in metrics_of(columns)}
+    return sorted(places, key=lambda name: places[name])
+
+
 def rankings(columns: Iterable[str]) -> dict[str, Ranking]:
     """Those of the columns that methods are ranked by, in the order in which they decide.
 
     >>> list(rankings(["hamming/map", "image_to_image/AHP@250_wup", "mean/mrr", "mean/mrr sd"]))
     ['mean/mrr', 'hamming/map']
     """
-    found = {column: describe(column).ranking for column in metrics_of(columns)}
-    order = [metric.ranking for metric in METRICS]
-    return {
-        column: ranking
-        for column, ranking in sorted(found.items(), key=lambda each: order.index(each[1]))
-        if ranking is not None
-    }
+    found = {column: describe(column).ranking for column in by_catalogue(columns)}
+    return {column: ranking for column, ranking in found.items() if ranking is not None}
 
 
 def page() -> str:

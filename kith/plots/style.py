@@ -21,12 +21,14 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from PIL import Image
 
+from kith.evaluation import catalogue
+
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 COLOURS += ["#882255", "#DDCC77", "#332288", "#666633", "#661100"]
 LINES, MARKERS = ["-", "--", "-.", ":"], "osD^vPX<*>ph"
 OTHER = "#B5B5B5"
 NUMBER: dict[str, Any] = {"textcoords": "offset points", "fontsize": 9}
-DIRECTIONS = {"text_to_image": "text → image", "image_to_text": "image → text"}
+DIRECTIONS = {direction: catalogue.GROUPS[direction].title for direction in catalogue.DIRECTIONS}
 WIDTH, DPI = 5, 168  # inches, pixels an inch
 CHART = 10_000  # colours that a chart has at most, from the smoothing of lines; photographs have more
 LETTERS, LINE = 42, 0.23  # of a legend: letters in a line of two names, inches

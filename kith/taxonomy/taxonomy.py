@@ -177,6 +177,22 @@ class Taxonomy:
         # A child's parents are its ancestors: an edge is kept with its child.
         return Taxonomy(self._pairs(self.edges[kept[self.edges[:, 1]]]), self.names)
 
+    def rooted(self, classes: list[Any], root: Any = "everything") -> "Taxonomy":
+        """With `root` above all where two of the classes have nothing in common; else itself.
+
+        >>> Taxonomy.from_edges([("line", "bar"), ("box", "square")]).rooted(["bar", "square"]).roots
+        ['everything']
+
+        Raises KithError that names classes which are missing.
+        """
+        self.positions(classes)
+        try:
+            self.similarity(classes)
+        except KithError:
+            edges = [*((root, above) for above in self.roots), *self._pairs(self.edges)]
+            return Taxonomy.from_edges(edges, self.names)
+        return self
+
     def to_tree(self, classes: Iterable[Any] | None = None) -> "Taxonomy":
         """The classes (default: the leaves) and one path to the root for each: see `tree.mintree`.
 

@@ -117,7 +117,7 @@ def semantic_space(quality: dict[str, float], dataset: dict[str, Any]) -> list[s
 
 
 def expected(settings: params.Params, board: pd.DataFrame) -> list[str]:
-    """Every figure that the study expects, against what was reached."""
+    """Every metric that the study expects, against what was reached."""
     rows = [
         [method, key, f"{each.value:g}", f"{each.tolerance:g}", *verdict(board, method, key, each), each.source]
         for method, figures in settings.expect.items()

@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from kith.evaluation.catalogue import DIRECTIONS
 from stages import params
 from stages.reporting import cells
 
@@ -24,18 +25,18 @@ def pairs(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]], se
 
 def ranking(board: pd.DataFrame, split: dict[str, Any], settings: params.Params) -> str:
     """The methods of one split in their order, and chance."""
-    names = [f"{d}/{name}" for d in cells.DIRECTIONS for name in MAIN if f"{d}/{name}" in board]
+    names = [f"{d}/{name}" for d in DIRECTIONS for name in MAIN if f"{d}/{name}" in board]
     rows = []
     for _, line in board.iterrows():
-        method, interval = cells.method(line, settings), cells.interval(line, "mean/mrr")
-        rows.append([method, interval, *cells.figures(line, names), cells.p_value(line["p"])])
+        method, interval = cells.method(line, "mean/mrr", settings), cells.interval(line, "mean/mrr")
+        rows.append([method, interval, *cells.values(line, names), cells.p_value(line, "mean/mrr")])
     rows.append(["chance", *cells.levels(split["chance"], ["mean/mrr", *names]), ""])
-    return cells.table(["method", "MRR", *map(cells.title, names), "p"], rows)
+    return cells.table(["method", "MRR", *cells.heads(names), "p"], rows)
 
 
 def legend(settings: params.Params, split: dict[str, Any]) -> str:
     """What the columns of the ranking mean."""
-    queries = {d.replace("_to_", " → "): n for d, n in split["queries"].items() if d in cells.DIRECTIONS}
+    queries = {d.replace("_to_", " → "): n for d, n in split["queries"].items() if d in DIRECTIONS}
     notes = [
         f"Queries: {' and '.join(f'{n:,} {direction}' for direction, n in queries.items())}",
         "t→i finds pictures by text, i→t texts by picture; R@k in percent",
@@ -57,12 +58,12 @@ def other_splits(
         return []
     rows = []
     for split, board in boards.items():
-        names = [f"{d}/R@1" for d in cells.DIRECTIONS if f"{d}/R@1" in board]
+        names = [f"{d}/R@1" for d in DIRECTIONS if f"{d}/R@1" in board]
         for _, line in board.iterrows():
-            method, interval = cells.method(line, settings), cells.interval(line, "mean/mrr")
-            rows.append([split, method, interval, *cells.figures(line, names), cells.p_value(line["p"])])
+            method, interval = cells.method(line, "mean/mrr", settings), cells.interval(line, "mean/mrr")
+            rows.append([split, method, interval, *cells.values(line, names), cells.p_value(line, "mean/mrr")])
         rows.append([split, "chance", *cells.levels(splits[split]["chance"], ["mean/mrr", *names]), ""])
-    return ["## Other splits", cells.table(["split", "method", "MRR", *map(cells.title, names), "p"], rows)]
+    return ["## Other splits", cells.table(["split", "method", "MRR", *cells.heads(names), "p"], rows)]
 
 
 def details(board: pd.DataFrame, split: dict[str, Any]) -> list[str]:

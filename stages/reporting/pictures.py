@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kith.evaluation.catalogue import IMAGES
+from kith.evaluation.catalogue import GROUPS, IMAGES, PREDICTORS
+from kith.evaluation.describe import by_catalogue, metrics_of
 from stages import params
 from stages.reporting import cells
 
@@ -21,8 +22,8 @@ def pictures(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]],
     names = [name for name in names if name in board]
     for split, each in boards.items():
         for line in _best_first(each[each[ahp].notna()], ahp):
-            method, interval = cells.method(line, settings, "ahp p"), cells.interval(line, ahp, "ahp ")
-            rows.append([split, method, interval, *cells.figures(line, names), cells.p_value(line["ahp p"])])
+            method, interval = cells.method(line, ahp, settings), cells.interval(line, ahp)
+            rows.append([split, method, interval, *cells.values(line, names), cells.p_value(line, ahp)])
         rows.append([split, "chance", *cells.levels(splits[split]["chance"], [ahp, *names]), ""])
     note = (
         "Each picture looks for pictures of near classes among those of its split. HP@k is the hierarchical "
@@ -31,14 +32,14 @@ def pictures(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]],
         "common ancestor is low (LCSH), or by Wu and Palmer's measure (WUP). mAP counts pictures of the same class. "
         "p is of a paired randomisation test against the **best** of the split."
     )
-    head = ["split", "method", f"AHP@{settings.evaluate.clip}", *map(cells.title, names), "p"]
+    head = ["split", "method", f"AHP@{settings.evaluate.clip}", *cells.heads(names), "p"]
     return ["## Pictures by pictures", note, cells.table(head, rows)]
 
 
 def codes(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]], settings: params.Params) -> list[str]:
     """Search by Hamming distance, of the methods that make binary codes."""
-    figure, options = "hamming/map", settings.evaluate
-    boards = {split: board[board[figure].notna()] for split, board in boards.items() if figure in board}
+    metric, options = "hamming/map", settings.evaluate
+    boards = {split: board[board[metric].notna()] for split, board in boards.items() if metric in board}
     boards = {split: board for split, board in boards.items() if len(board)}
     if not boards:
         return []
@@ -48,11 +49,11 @@ def codes(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]], se
     names = [name for name in wanted if name in first]
     rows = []
     for split, board in boards.items():
-        for line in _best_first(board, figure):
-            method, interval = cells.method(line, settings, "hamming p"), cells.interval(line, figure, "hamming ")
-            bits, p = f"{line['hamming/bits']:.0f}", cells.p_value(line["hamming p"])
-            rows.append([split, method, bits, interval, *cells.figures(line, names), p])
-        rows.append([split, "chance", "", *cells.levels(splits[split]["chance"], [figure, *names]), ""])
+        for line in _best_first(board, metric):
+            method, interval = cells.method(line, metric, settings), cells.interval(line, metric)
+            bits, p = f"{line['hamming/bits']:.0f}", cells.p_value(line, metric)
+            rows.append([split, method, bits, interval, *cells.values(line, names), p])
+        rows.append([split, "chance", "", *cells.levels(splits[split]["chance"], [metric, *names]), ""])
     note = (
         f"Each picture looks for its class among {_searched(settings)} by the Hamming distance of codes, the signs of "
         "the embeddings. mAP counts all answers, those at the same distance by the exact expectation over their orders "
@@ -60,12 +61,12 @@ def codes(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]], se
         "the first k, P@radius 2 that of all within two bits, 0 where there are none. Pictures whose class is not "
         "there are left out. p is of a paired randomisation test against the **best** of the split."
     )
-    head = ["split", "method", "bits", "mAP", *map(cells.title, names), "p"]
+    head = ["split", "method", "bits", "mAP", *cells.heads(names), "p"]
     return ["## Binary codes", note, cells.table(head, rows)]
 
 
-def _best_first(board: pd.DataFrame, figure: str) -> list[pd.Series]:
-    return [line for _, line in board.sort_values(figure, ascending=False, kind="stable").iterrows()]
+def _best_first(board: pd.DataFrame, metric: str) -> list[pd.Series]:
+    return [line for _, line in board.sort_values(metric, ascending=False, kind="stable").iterrows()]
 
 
 def _searched(settings: params.Params) -> str:
@@ -80,7 +81,7 @@ def database(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]],
     rows = []
     for split, board in boards.items():
         if names[0] in board and board[names[0]].notna().any():
-            rows += [[split, line["method"], *cells.figures(line, names)] for line in _best_first(board, names[0])]
+            rows += [[split, line["method"], *cells.values(line, names)] for line in _best_first(board, names[0])]
             rows.append([split, "chance", *cells.levels(splits[split]["chance"], names)])
     if not rows:
         return []
@@ -95,13 +96,13 @@ def database(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]],
 def metric_learning(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]]) -> list[str]:
     """What metric-learning papers report, where it was asked for."""
     first = next(iter(boards.values()))
-    names = [name for name in first if name.startswith("metric_learning/") and not name.endswith(" sd")]
+    names = [name for name in metrics_of(first) if name.startswith("metric_learning/")]
     rows = []
     for split, board in boards.items():
         known = board[board[names].notna().any(axis=1)] if set(names) <= set(board) else board[:0]
         if len(known):
             lines = _best_first(known, "metric_learning/map@r")
-            rows += [[split, line["method"], *cells.figures(line, names)] for line in lines]
+            rows += [[split, line["method"], *cells.values(line, names)] for line in lines]
             rows.append([split, "chance", *cells.levels(splits[split]["chance"], names)])
     if not rows:
         return []
@@ -110,24 +111,25 @@ def metric_learning(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str,
         "R-precision and MAP@R (Musgrave et al., ECCV 2020); normalised and adjusted mutual information of the classes "
         "with k-means clusters. Pictures alone in their class are left out."
     )
-    return ["## Metric learning", note, cells.table(["split", "method", *map(cells.title, names)], rows)]
+    return ["## Metric learning", note, cells.table(["split", "method", *cells.heads(names)], rows)]
 
 
 def predictions(board: pd.DataFrame) -> list[str]:
     """Accuracy of the methods that predict classes, in every way they do."""
-    names = ("accuracy", "balanced_accuracy", "top5_accuracy", "hierarchical_accuracy")
-
-    def cell(line: pd.Series, name: str) -> str:
-        return cells.figure(line, name) if name in line else "–"
-
+    keys = list(dict.fromkeys(name.split("/")[1] for name in by_catalogue(board) if name.split("/")[0] in PREDICTORS))
     rows = [
-        [line["method"], title, *(cell(line, f"{way}/{name}") for name in names)]
+        [line["method"], GROUPS[way].title, *(_or_dash(line, f"{way}/{key}") for key in keys)]
         for _, line in board.iterrows()
-        for way, title in cells.PREDICTORS.items()
+        for way in PREDICTORS
         if not pd.isna(line.get(f"{way}/accuracy", np.nan))
     ]
     if not rows:
         return []
     note = "Percent of pictures. Balanced: the mean over classes. Hierarchical: wrong ones count by their similarity."
-    head = ["method", "by", "accuracy", "balanced", "top 5", "hierarchical"]
-    return [f"## Predicted classes, split {board['split'].iloc[0]}", note, cells.table(head, rows)]
+    heads = [head.removesuffix(" accuracy") for head in cells.heads([f"{PREDICTORS[0]}/{key}" for key in keys])]
+    title = f"## Predicted classes, split {board['split'].iloc[0]}"
+    return [title, note, cells.table(["method", "by", *heads], rows)]
+
+
+def _or_dash(line: pd.Series, name: str) -> str:
+    return cells.value(line, name) if name in line else "–"

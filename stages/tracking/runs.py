@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock
 
+from kith.evaluation.catalogue import TRACKED
 from stages import files, params
 
 PYFUNC = Path(__file__).with_name("pyfunc.py")
@@ -31,8 +32,6 @@ EXPERIMENT = {
     "it to see and compare its trainings: figures on the held-out splits are named like `test/text_to_image/R1`, "
     "validation figures of each epoch like `val_mrr`.",
 }
-
-COMPARED = ("MRR", "mAP i2i", "mAP codes")  # figures of each method on the study's run
 
 
 class Run:
@@ -141,7 +140,7 @@ def log_comparison(out: Path) -> None:
     run = _parent_run()
     for path in (out / "metrics").glob("*.json"):
         figures = files.read_json(path)
-        run.metrics({f"{name}/{path.stem}": value for name, value in figures.items() if name in COMPARED})
+        run.metrics({f"{name}/{path.stem}": value for name, value in figures.items() if name in TRACKED})
     run.tags({"mlflow.note.content": (out / "leaderboard.md").read_text(encoding="utf-8")[:16000]})
     run.artifacts([out / "leaderboard.md", out / "leaderboard.csv"])
 

@@ -44,7 +44,7 @@ def test_the_taxonomy_says_how_near_classes_are(classes):
     assert lcsh.loc["bar", ["bar", "cross", "frame"]].tolist() == [1, 0.5, 0]
     embedded = np.load("data/class_embedding/embedding.npy")
     np.testing.assert_allclose(embedded @ embedded.T, lcsh, atol=1e-12)
-    assert Path("data/taxonomy/taxonomy.png").stat().st_size > 5000
+    assert not Path("data/taxonomy/taxonomy.png").exists()  # drawn by the report
 
 
 def test_classes_without_common_root_get_one(classes):

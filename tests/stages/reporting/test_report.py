@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from kith.errors import KithError
+from kith.evaluation.describe import describe
 from kith.plots import style as plots
 from stages import contract, params, report, tracking
 from stages.params import Report
+from stages.reporting import charts
 from stages.reporting import examples as report_examples
 from stages.reporting import page as report_page
 from stages.reporting import spaces as report_spaces
@@ -36,6 +38,7 @@ FIGURES = {
     "leaderboard",
     "neighbors",
     "recall_at_k",
+    "taxonomy",
     "tsne",
     "tsne_methods",
 }
@@ -168,8 +171,8 @@ def test_histories_without_training_mrr_have_no_evolution(study):
     path = study["runs"] / "vsepp-1/history.parquet"
     pd.read_parquet(path).drop(columns="train_mrr").to_parquet(path)
     settings = params.load()
-    board = report.leaderboard(study["compared"] / "leaderboard.csv").query("split == 'test'")
-    assert set(report.charts(settings.study, board, study["runs"])) == {"leaderboard", "recall_at_k", "curves"}
+    board = report.read_leaderboard(study["compared"] / "leaderboard.csv").query("split == 'test'")
+    assert set(charts.of_methods(settings.study, board, study["runs"])) == {"leaderboard", "recall_at_k", "curves"}
 
 
 def feature_study(root: Path, monkeypatch, *shapes: tuple[int, ...]) -> dict[str, Path]:
@@ -199,7 +202,7 @@ def test_maps_are_shown_as_grey_pictures_on_both_sides(tmp_path, monkeypatch):
     report.main(**study)
     found = {path.stem for path in study["figures"].iterdir()}
     classes = {"ahp", "hierarchical_precision", "precision_recall", "gallery_image_to_image", "tsne_methods"}
-    assert found == FIGURES - classes - {"neighbors"}
+    assert found == FIGURES - classes - {"neighbors", "taxonomy"}
     text = " ".join(" ".join(Outline(study["page"].read_text()).words).split())
     assert "Text features ask for image features" in text
     assert "image features 1×20×24 text features 1×16×12" in text
@@ -245,7 +248,7 @@ def test_the_test_split_comes_first_and_methods_keep_their_order(tmp_path):
     rows = {"split": ["test_b", "test_b", "test", "test", "val"], "method": list("xyyxx"), "seeds": 1}
     rows |= dict.fromkeys(("mean/mrr", "low", "high", "p"), 0.5)
     pd.DataFrame(rows).to_csv(tmp_path / "board.csv", index=False)
-    board = report.leaderboard(tmp_path / "board.csv")
+    board = report.read_leaderboard(tmp_path / "board.csv")
     assert list(board["split"]) == ["test", "test", "test_b", "test_b", "val"]
     assert list(board["method"]) == list("yxxyx")
 
@@ -301,7 +304,7 @@ def test_half_of_the_queries_shown_are_wrong_where_there_are_enough(right, count
 
 def test_every_figure_has_a_title_and_a_caption(page):
     told = yaml.safe_load(report_page.FIGURES_FILE.read_text())
-    assert set(told) == FIGURES | {"codes", "taxonomy"}
+    assert set(told) == FIGURES | {"codes"}
     text = " ".join(" ".join(Outline(page).words).split())
     assert all(told[name]["caption"] in text for name in FIGURES)
 
@@ -339,7 +342,7 @@ def test_maps_of_all_methods_bear_their_map_of_the_split(study, monkeypatch):
     drawn = {}
     monkeypatch.setattr(report_spaces.space_plots, "tsne_methods", lambda *given: drawn.update(given=given))
     settings = params.load()
-    board = report.leaderboard(study["compared"] / "leaderboard.csv").query("split == 'test'")
+    board = report.read_leaderboard(study["compared"] / "leaderboard.csv").query("split == 'test'")
     report_spaces.all_methods(settings, board, study["runs"], study["data"], study["taxonomy"])
     images, classes, _ = drawn["given"]
     scores = board.set_index("method")["image_to_image/map"]
@@ -364,7 +367,11 @@ def test_labels_climb_the_taxonomy_until_few_cover_half():
 
 def test_the_best_of_a_column_is_marked_whichever_end_is_better():
     rows = pd.DataFrame(
-        {"text_to_image/median_rank": [3.0, 2.0, np.nan], "map": [0.1, 0.2, 0.2], "p": [np.nan, 0.0, 0.2]}
+        {
+            "text_to_image/median_rank": [3.0, 2.0, np.nan],
+            "image_to_image/map": [0.1, 0.2, 0.2],
+            "p": [np.nan, 0.0, 0.2],
+        }
     )
     rank, precision, p = (report_page.column(name, rows, None) for name in rows)
     assert [cell["best"] for cell in rank["cells"]] == [False, True, False]
@@ -374,19 +381,19 @@ def test_the_best_of_a_column_is_marked_whichever_end_is_better():
     assert (distance["group"], distance["label"]) == ("matched pairs", "mean distance")
     assert not any(cell["best"] for cell in distance["cells"])  # its size depends on the loss
     assert [cell["text"] for cell in rank["cells"]] == ["3.0", "2.0", "–"]
-    assert not report_page.column("map", rows.iloc[:1], None)["cells"][0]["best"]
+    assert not report_page.column("image_to_image/map", rows.iloc[:1], None)["cells"][0]["best"]
 
 
 @pytest.mark.parametrize(
-    ("value", "decimals", "text"),
+    ("value", "name", "text"),
     [
-        (None, 3, "–"),
-        (np.nan, 1, "–"),
-        (0.0, 3, "0.000"),
-        (0.0004, 3, "< 0.001"),
-        (0.0006, 3, "0.001"),
-        (50, 1, "50.0"),
+        (None, "mean/mrr", "–"),
+        (np.nan, "mean/R@1", "–"),
+        (0.0, "mean/mrr", "0.000"),
+        (0.0004, "mean/mrr", "< 0.001"),
+        (0.0006, "mean/mrr", "0.001"),
+        (50, "mean/R@1", "50.0"),
     ],
 )
-def test_numbers_as_text(value, decimals, text):
-    assert report_page.number(value, decimals) == text
+def test_numbers_as_text(value, name, text):
+    assert report_page.number(value, describe(name)) == text

@@ -1,0 +1,124 @@
+"""The charts of a report that compare methods: of all their queries, of classes in their taxonomy, and of codes."""
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from kith import plots
+from kith.evaluation.catalogue import BY_CLASSES, IMAGES
+from kith.metrics.hierarchical import hierarchical_retrieval
+from kith.plots import codes as code_plots
+from kith.plots import hierarchy as hierarchy_plots
+from kith.plots import taxonomy as taxonomy_plots
+from kith.plots import training as training_plots
+from kith.taxonomy import Taxonomy
+from stages import contract, files, params
+
+
+def of_methods(study: params.Study, board: pd.DataFrame, runs: Path) -> dict[str, Figure]:
+    """What compares the methods on one split: the leaderboard in its order, the others in the study's."""
+    history, queries, scores = [], [], []
+    split = board["split"].iloc[0]
+    for run, named in _runs(study, study.methods, runs):
+        history.append(pd.read_parquet(run / "history.parquet").assign(**named))
+        metrics = _entry(run, split)["metrics"]
+        if not all(f"{direction}/mrr" in metrics for direction in plots.DIRECTIONS):
+            continue
+        asked = pd.read_parquet(run / "queries.parquet", columns=["split", "direction", "rank"])
+        queries.append(asked[asked["split"] == split].assign(**named))
+        scores += [{"method": named["method"], "direction": d, **metrics[f"{d}/mrr"]} for d in plots.DIRECTIONS]
+    drawn = {"curves": training_plots.curves(pd.concat(history), study.methods)}
+    if scores:
+        # Several seeds: the mean of their values and of the ends of their intervals.
+        means = pd.DataFrame(scores).groupby(["method", "direction"]).mean()
+        order = [method for method in board["method"] if method in means.index]
+        drawn |= {
+            "leaderboard": plots.leaderboard(means.loc[order].reset_index(), study.methods),
+            "recall_at_k": plots.recall_at_k(pd.concat(queries), study.methods),
+        }
+    if all("train_mrr" in each for each in history):  # histories of old trainings have none
+        drawn["evolution"] = training_plots.evolution(pd.concat(history), study.methods)
+    return drawn
+
+
+def of_classes(
+    settings: params.Params, board: pd.DataFrame, runs: Path, data: Path, taxonomy: Path
+) -> dict[str, Figure]:
+    """Of one split: HP@k over k, precision over recall, and AHP with intervals; nothing without known classes."""
+    clip, methods = settings.evaluate.clip, settings.study.methods
+    metric = f"{IMAGES}/AHP@{clip}"
+    if metric not in board or board[metric].isna().all():
+        return {}
+    items = contract.items(data)
+    labels = contract.class_numbers(items, contract.classes(taxonomy))
+    similarity = contract.similarity(taxonomy, "lcsh")
+    chosen = (items["split"] == board["split"].iloc[0]).to_numpy() & (labels >= 0)
+    precision, recall = [], []
+    for run, named in _runs(settings.study, _able(board, metric, methods), runs):
+        found = _found(run, chosen, labels, similarity, clip)
+        k = np.arange(1, len(found["curve"]) + 1)
+        precision.append(pd.DataFrame({"k": k, "precision": found["curve"]}).assign(**named))
+        share = np.linspace(0, 1, len(found["recall_precision"]))
+        recall.append(pd.DataFrame({"recall": share, "precision": found["recall_precision"]}).assign(**named))
+    order = board[board[metric].notna()].sort_values(metric, ascending=False, kind="stable")
+    scores = order[["method", metric, *BY_CLASSES.columns[:2]]].set_axis(["method", "value", "low", "high"], axis=1)
+    return {
+        "hierarchical_precision": hierarchy_plots.precision_curves(pd.concat(precision), clip, methods),
+        "precision_recall": hierarchy_plots.recall_precision(pd.concat(recall), methods),
+        "ahp": hierarchy_plots.precision_bars(scores.reset_index(drop=True), f"mAHP@{clip}", methods),
+    }
+
+
+def of_codes(study: params.Study, board: pd.DataFrame, runs: Path) -> dict[str, Figure]:
+    """Of one split: precision over recall by Hamming radius; nothing without methods that make codes."""
+    metric = "hamming/map"
+    if metric not in board or board[metric].isna().all():
+        return {}
+    split = board["split"].iloc[0]
+    curves = []
+    for run, named in _runs(study, _able(board, metric, study.methods), runs):
+        curve = pd.DataFrame(_entry(run, split)["by_radius"], dtype=float).rename_axis("radius").reset_index()
+        curves.append(curve.assign(**named))
+    return {"codes": code_plots.radius_curves(pd.concat(curves, ignore_index=True), study.methods)}
+
+
+def of_taxonomy(options: params.Taxonomy, data: Path, taxonomy: Path) -> dict[str, Figure]:
+    """The taxonomy down to the level where `taxonomy.draw` nodes suffice, with the number of classes below; nothing
+    where there is none, or where not even its first level is that small."""
+    edges, classes = pd.read_parquet(data / "taxonomy.parquet"), list(contract.classes(taxonomy)["label_name"])
+    if edges.empty or not classes:
+        return {}
+    names = dict(zip(edges["child"], edges["name"], strict=True))
+    known = Taxonomy.from_edges(edges[["parent", "child"]].to_numpy(), names).rooted(classes)
+    shown = taxonomy_plots.upper_levels(known.pruned(classes), classes, options.draw)
+    return {"taxonomy": taxonomy_plots.draw(shown[0], below=shown[1])} if shown else {}
+
+
+def _runs(study: params.Study, methods: list[str], runs: Path) -> list[tuple[Path, dict[str, Any]]]:
+    """The folder of each run of these methods, and its method and seed."""
+    return [(runs / f"{method}-{seed}", {"method": method, "seed": seed}) for method in methods for seed in study.seeds]
+
+
+def _able(board: pd.DataFrame, metric: str, methods: list[str]) -> list[str]:
+    """The methods that a metric applies to."""
+    able = set(board.loc[board[metric].notna(), "method"])
+    return [method for method in methods if method in able]
+
+
+def _entry(run: Path, split: str) -> dict[str, Any]:
+    return files.read_json(run / "metrics.json")["splits"][split]
+
+
+def _found(run: Path, chosen: np.ndarray, labels: np.ndarray, similarity: np.ndarray, clip: int) -> dict[str, Any]:
+    with np.load(run / "embedding_rows.npz") as rows:
+        items = rows["image_rows"]
+    kept = np.flatnonzero(chosen[items])
+    vectors = np.load(run / "embeddings_image.npy", mmap_mode="r")[kept]
+    clip = min(clip, len(kept) - 1)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".* find no item of their class")  # said by the evaluation
+        return hierarchical_retrieval(vectors, labels[items[kept]], similarity, (1,), clip, curve=True)
