@@ -19,6 +19,7 @@ from kith.training.loop import batches_of, fit
 from kith.training.objective import Objective
 from kith.training.optimization import TrainingConfig
 from stages import params
+from stages.params.losses import Losses
 
 CLASSES, SIDE, HELD_OUT = 10, 32, 20
 METHODS = (
@@ -46,7 +47,7 @@ def network(dim: int, width: int, objective: str | None) -> DualEncoder:
 def seconds(name: str, options: argparse.Namespace, data: TrainingData) -> float:
     """CPU seconds of one step of the method, the median over epochs."""
     preset = params.presets()[name]
-    losses = params.Losses(**preset["losses"]).terms()
+    losses = Losses(**preset["losses"]).terms()
     torch.manual_seed(0)
     head = losses.get("cross_entropy", {}).get("head")
     model = network(options.dim, options.width, head)

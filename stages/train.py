@@ -27,6 +27,7 @@ from kith.training.objective import Objective
 from kith.training.optimization import TrainingConfig
 from kith.training.samplers import BalancedSampler, NeighborSampler
 from stages import cli, contract, files, params, tracking, views
+from stages.params.method import Method
 
 CHECKPOINTS = Path("checkpoints")
 
@@ -134,7 +135,7 @@ class Checkpoint:
         self.path.unlink(missing_ok=True)
 
 
-def _fingerprint(settings: params.Method, seed: int, *inputs: Path) -> str:
+def _fingerprint(settings: Method, seed: int, *inputs: Path) -> str:
     known = [settings.model_dump_json(), str(seed), *map(files.sha256, filter(Path.exists, inputs))]
     return hashlib.sha256(" ".join(known).encode()).hexdigest()
 
@@ -145,7 +146,7 @@ def _vocabulary(items: pd.DataFrame, options: params.TextTower) -> Vocabulary:
 
 
 def _training_data(
-    settings: params.Method,
+    settings: Method,
     items: pd.DataFrame,
     vocabulary: Vocabulary,
     *,
@@ -180,7 +181,7 @@ def _training_data(
     return TrainingData(image, text, groups, train, val, near, labels, similarity)
 
 
-def _targets(settings: params.Method, classes: int, class_embedding: Path) -> torch.Tensor | None:
+def _targets(settings: Method, classes: int, class_embedding: Path) -> torch.Tensor | None:
     """(classes, d) float32, what the method's class terms draw pictures towards."""
     if not settings.uses_targets:
         return None
@@ -202,7 +203,7 @@ def _neighbor_sampler(table: pd.DataFrame, groups: np.ndarray, train: np.ndarray
 
 
 def architecture(
-    settings: params.Method,
+    settings: Method,
     dataset: dict[str, Any],
     vocabulary: Vocabulary,
     classes: pd.DataFrame,
@@ -280,7 +281,7 @@ def _say_small_classes(learned: TrainingData, config: TrainingConfig, names: lis
         print(f"of {few} there are fewer than {config.items_per_class} pictures: some come twice in a batch")
 
 
-def _config(settings: params.Method, seed: int) -> TrainingConfig:
+def _config(settings: Method, seed: int) -> TrainingConfig:
     """The loop's share of the parameters."""
     train = settings.train.model_dump()
     shared = {field.name: train[field.name] for field in fields(TrainingConfig) if field.name in train}

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from tests.made import COLOURS, SHAPES, picture
+from tests.made_params import write_params
 
 # The same examples in every run, and no verdict that depends on how busy the machine is.
 settings.register_profile("steady", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -71,7 +71,7 @@ def prepared_study(tmp_path_factory) -> Path:
 
     folder = tmp_path_factory.mktemp("study")
     write_table(folder / "shapes.parquet")
-    (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS, sort_keys=False))
+    write_params(PARAMS, folder)
     # One migrated, empty database for all tests: making it takes seconds.
     mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
     with chdir(folder), pytest.MonkeyPatch.context() as patch:
@@ -111,7 +111,7 @@ def trained_study(prepared_study, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("trained") / "study"
     shutil.copytree(prepared_study, folder)
     params = PARAMS | {"methods": PARAMS["methods"] | {"hierarchy_ce": {}}}
-    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    write_params(params, folder)
     edges = [("shape", "line"), ("shape", "box")]
     edges += [("line" if shape in ("bar", "column", "cross") else "box", shape) for shape in SHAPES]
     table = pd.DataFrame(edges, columns=["parent", "child"])

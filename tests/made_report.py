@@ -8,11 +8,11 @@ from unittest import mock
 import matplotlib
 import numpy as np
 import pandas as pd
-import yaml
 from PIL import Image, ImageDraw, ImageFont
 
 from stages import compare, evaluate, tracking
 from stages.files import read_json, write_json, write_npy, write_npz
+from tests.made_params import write_params
 from tests.made_runs import make_taxonomy
 
 METHODS = {"infonce": 0.9, "neighborhood": 1.2, "vsepp": 2.0}  # method → noise of its embeddings
@@ -41,7 +41,7 @@ def make_study(
     """
     rng = np.random.default_rng(0)
     study = {"name": "glyphs", "methods": list(METHODS), "seeds": list(seeds)}
-    (root / "params.yaml").write_text(yaml.safe_dump({"study": study, **PARAMS}))
+    write_params({"study": study, **PARAMS}, root)
     items, pictures = glyphs(n, texts_each)
     meanings = unit(rng.normal(size=(n, 16)))
     prepare(root, items, pictures, meanings)

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from stages import files
+from tests import made_params
 
 PARAMS = {
     "study": {"name": "made", "methods": ["good", "bad"], "seeds": [0]},
@@ -36,7 +36,7 @@ class Tracking:
 def write_params(root: Path, **sections: Any) -> None:
     """params.yaml of the made-up study, with some sections changed."""
     changed = {name: {**PARAMS.get(name, {}), **values} for name, values in sections.items()}
-    (root / "params.yaml").write_text(yaml.safe_dump({**PARAMS, **changed}))
+    made_params.write_params({**PARAMS, **changed}, root)
 
 
 def make_items(per_split: int = 24, texts_each: int = 1) -> pd.DataFrame:

@@ -1,6 +1,5 @@
 """A miniature repository with trivial stages and the project's own workflow, for tests of both engines."""
 
-import json
 import os
 import shutil
 import subprocess
@@ -10,7 +9,6 @@ from pathlib import Path
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-DIALECT = "https://json-schema.org/draft/2020-12/schema"
 COPIED = [
     ".dvc/config",
     ".dvc/.gitignore",
@@ -171,8 +169,7 @@ def build(path: Path) -> Repository:
         shutil.copy(ROOT / name, path / name)
     (path / "profiles").symlink_to("workflow/profiles")
     (path / "stages").mkdir()
-    (path / "stages" / "params.py").write_text("def load():\n    pass\n")
-    (path / "workflow/schemas/params.schema.json").write_text(json.dumps({"$schema": DIALECT}))
+    (path / "stages" / "params.py").write_text("def load(methods):\n    pass\n")
     (path / "source").mkdir()
     (path / "source" / "one.txt").write_text("source\n")
     (path / "step.py").write_text(STEP)

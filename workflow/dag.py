@@ -1,7 +1,8 @@
 """dvc.yaml and params.yaml as Snakemake needs them: one rule a stage, `${item.x}` as the wildcard `{x}`.
 
-Everything is looked up for one matrix item at a time, as DVC does it. An item is a mapping such as
-{"method": "infonce", "seed": "0"}, empty for a stage without a matrix.
+Everything is looked up for one item at a time, as DVC does it. An item is a mapping such as {"method": "infonce",
+"seed": "0"}: a combination of a stage's matrix, or a value of the mapping that its `foreach` names; empty for a stage
+with neither.
 """
 
 import itertools
@@ -9,12 +10,12 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import yaml
-
 from kith.errors import KithError
+from workflow import yamls
 
 REFERENCE = re.compile(r"\$\{([^}]*)\}")
 KNOWN = {"desc", "cmd", "matrix", "deps", "params", "outs", "meta"}
+EACH = {"foreach", "do"}
 
 Item = dict[str, str]
 
@@ -22,11 +23,14 @@ Item = dict[str, str]
 class Stage:
     """One stage of dvc.yaml, one rule of Snakemake. Its texts keep their `${…}` until an item fills them.
 
-    Raises KithError for what DVC understands and this does not (foreach, vars, wdir, a list of commands, …).
+    Raises KithError for what DVC understands and this does not (vars, wdir, a list of commands, …).
     """
 
     def __init__(self, name: str, body: dict[str, Any], values: dict[str, Any]):
         self.name, self.values = name, values
+        every = None
+        if body.keys() == EACH:
+            every, body = self._value(body["foreach"]), body["do"]
         if unknown := body.keys() - KNOWN:
             raise self._error(f"{', '.join(sorted(unknown))}: not known to workflow/dag.py")
         self.cmd: str = body["cmd"]
@@ -38,28 +42,32 @@ class Stage:
         for text in [self.cmd, *self.deps, *self.params, *self.outs]:
             if not isinstance(text, str):
                 raise self._error(f"{text!r}: workflow/dag.py expects a plain text")
-        self.matrix = {key: self._choices(given) for key, given in body.get("matrix", {}).items()}
+        self._items = self._combinations(body.get("matrix", {})) if every is None else self._each(every)
 
     def items(self) -> list[Item]:
-        """Every combination of the matrix, in DVC's order."""
-        combinations = itertools.product(*self.matrix.values())
-        return [dict(zip(self.matrix, combination, strict=True)) for combination in combinations]
+        """Every item in DVC's order."""
+        return list(self._items.values())
+
+    def item(self, wildcards: Item) -> Item:
+        """The item that has these values of its wildcards."""
+        return next(item for item in self.items() if wildcards.items() <= item.items())
 
     def wildcards(self) -> Item:
-        """The item that stands for all: each matrix key with its own wildcard, {"method": "{method}", …}."""
-        return {key: f"{{{key}}}" for key in self.matrix}
+        """The item that stands for all: each key that is in an output with its own wildcard, {"seed": "{seed}", …}."""
+        keys = {match for out in self.outs for match in re.findall(r"\$\{item\.(\w+)\}", out)}
+        return {key: f"{{{key}}}" for item in self.items()[:1] for key in item if key in keys}
 
     def constraints(self) -> Item:
         """Which values each wildcard takes, as a regular expression."""
-        return {key: "|".join(map(re.escape, choices)) for key, choices in self.matrix.items()}
+        return {key: "|".join(dict.fromkeys(re.escape(item[key]) for item in self.items())) for key in self.wildcards()}
 
     def target(self, item: Item) -> str:
         """DVC's name for one item, such as train@infonce-0."""
-        return f"{self.name}@{'-'.join(item.values())}" if item else self.name
+        return f"{self.name}@{next(key for key, each in self._items.items() if each == item)}" if item else self.name
 
     def log(self) -> str:
-        """logs/train/{method}-{seed}.log; logs/fetch.log without a matrix."""
-        return f"logs/{self.target(self.wildcards()).replace('@', '/')}.log"
+        """logs/train/{method}-{seed}.log; logs/fetch.log without items."""
+        return f"logs/{'/'.join([self.name, *filter(None, ['-'.join(self.wildcards().values())])])}.log"
 
     def fill(self, text: str, item: Item) -> str:
         """Replace each `${…}` by its value. Raises KithError for one that has none."""
@@ -72,9 +80,18 @@ class Stage:
         """The values that the stage reads, by name: a changed one makes it run again."""
         return {name: self._look_up(name, item) for name in self.fill_all(self.params, item)}
 
-    def _choices(self, given: Any) -> list[str]:
-        """The values of one matrix key: a list, or one `${…}` that names a list in params.yaml."""
-        return [self.fill(self._scalar(choice), {}) for choice in self._value(given)]
+    def _combinations(self, matrix: dict[str, Any]) -> dict[str, Item]:
+        """DVC's name of each combination, and its values; one without a name where there is no matrix."""
+        choices = {
+            key: [self.fill(self._scalar(each), {}) for each in self._value(given)] for key, given in matrix.items()
+        }
+        combinations = itertools.product(*choices.values())
+        return {"-".join(values): dict(zip(choices, values, strict=True)) for values in combinations}
+
+    def _each(self, every: Any) -> dict[str, Item]:
+        if not isinstance(every, dict) or not all(isinstance(item, dict) for item in every.values()):
+            raise self._error("foreach: workflow/dag.py expects a mapping of mappings")
+        return {name: {key: self._scalar(value) for key, value in item.items()} for name, item in every.items()}
 
     def _value(self, given: Any) -> Any:
         """What stands in dvc.yaml, or in params.yaml if it is one `${…}`."""
@@ -105,7 +122,9 @@ class Dag:
 
     def __init__(self, definition: Path = Path("dvc.yaml"), params: Path = Path("params.yaml")):
         self.texts = [path.read_text(encoding="utf-8") for path in (definition, params)]
-        stages, values = map(yaml.safe_load, self.texts)
+        stages, values = (
+            yamls.read(text, path.name) for text, path in zip(self.texts, (definition, params), strict=True)
+        )
         self.stages = [Stage(name, body, values) for name, body in stages["stages"].items()]
         items = [(stage, item) for stage in self.stages for item in stage.items()]
         self.outs = [out for stage, item in items for out in stage.fill_all(stage.outs, item)]

@@ -29,9 +29,13 @@ def record_run(workflow: Any, dag: Dag) -> None:
     parameters that were not used: then nothing is recorded.
     """
     jobs = [] if workflow.touch else workflow.dag.finished_jobs
-    finished = [(job.rule.name, job.wildcards_dict) for job in jobs]
-    items = [(stage, item) for stage in dag.stages for item in stage.items()]
-    targets = [stage.target(item) for stage, item in items if (stage.name, item) in finished]
+    finished = {(job.rule.name, frozenset(job.wildcards_dict.items())) for job in jobs}
+    targets = [
+        stage.target(item)
+        for stage in dag.stages
+        for item in stage.items()
+        if (stage.name, frozenset((key, item[key]) for key in stage.wildcards())) in finished
+    ]
     if Dag().texts != dag.texts:
         problem = "dvc.yaml or params.yaml changed during the run; with the old ones in place"
     elif record(targets):

@@ -1,37 +1,20 @@
-"""params.yaml: its typed schema, one file a section, and the presets."""
+"""params.yaml: its typed schema, one file a subject, the presets, and what makes a study complete.
 
-from stages.params.data import Captioned, Labelled, Pairs
-from stages.params.losses import Losses
-from stages.params.meaning import Tokens
-from stages.params.schema import (
-    PARAMS,
-    PRESETS,
-    ClassEmbedding,
-    Compare,
-    Embed,
-    Evaluate,
-    Expected,
-    Fetch,
-    Method,
-    Neighbors,
-    Params,
-    Prepare,
-    Report,
-    Section,
-    Study,
-    Taxonomy,
-    Text,
-    Train,
-    check,
-    load,
-    parse,
-    presets,
-    schema,
-)
+Methods and losses are in stages.params.method and .losses: they bring PyTorch, which most stages do without.
+"""
+
+from stages.params.base import Section
+from stages.params.complete import check, complete
+from stages.params.data import Captioned, Fetch, Labelled, Pairs, Prepare
+from stages.params.meaning import ClassEmbedding, Neighbors, Taxonomy, Text, Tokens
+from stages.params.presets import presets
+from stages.params.results import Compare, Embed, Evaluate, Expected, Report
+from stages.params.schema import PARAMS, Params, Study, load, parse
 from stages.params.towers import ImageTower, TextTower
+from stages.params.training import Train
 
 __all__ = [
-    "PARAMS", "PRESETS", "Captioned", "ClassEmbedding", "Compare", "Embed", "Evaluate", "Expected", "Fetch",
-    "ImageTower", "Labelled", "Losses", "Method", "Neighbors", "Pairs", "Params", "Prepare", "Report", "Section",
-    "Study", "Taxonomy", "Text", "TextTower", "Tokens", "Train", "check", "load", "parse", "presets", "schema",
+    "PARAMS", "Captioned", "ClassEmbedding", "Compare", "Embed", "Evaluate", "Expected", "Fetch", "ImageTower",
+    "Labelled", "Neighbors", "Pairs", "Params", "Prepare", "Report", "Section", "Study", "Taxonomy", "Text",
+    "TextTower", "Tokens", "Train", "check", "complete", "load", "parse", "presets",
 ]  # fmt: skip

@@ -13,3 +13,14 @@ Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_]*$")]
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def parameters(self) -> list[str]:
+        """Names of what a complete params.yaml gives in this section: by default all of it."""
+        return list(type(self).model_fields)
+
+
+class Choices(Section):
+    """A section of parts that are there or not; a complete file has those that are there."""
+
+    def parameters(self) -> list[str]:
+        return [name for name in type(self).model_fields if getattr(self, name) is not None]

@@ -20,6 +20,8 @@ TAKEN = {
     "arrays": frozenset({"arrays"}),
 }
 
+NOT_STATED = "not stated"
+
 
 class Columns(Section):
     """Column names of the user's table. Images: bytes, or paths relative to `image_root`. Categories, from the widest
@@ -80,10 +82,15 @@ class Fetch(Section):
     supercategory: str | None = None
     karpathy_split: bool | None = None
     text: Literal["caption", "article", "headline"] = "caption"
-    licence: str = "not stated"
+    licence: str = NOT_STATED
     download: bool = False
     offline: bool = False
     downloads: Path = Path("data/downloads")
+
+    def parameters(self) -> list[str]:
+        taken = {"source", "path", "licence"} | _taken(self)
+        idle = self._of_taxonomy if self.taxonomy is None else set()
+        return [name for name in type(self).model_fields if name in taken - idle]
 
     @property
     def labelled(self) -> bool:
@@ -95,13 +102,18 @@ class Fetch(Section):
         """The licence, as the user states it, or else as it is known of the data set."""
         from kith.data.registry import RECIPES
 
-        known = self.source in RECIPES and "licence" not in self.model_fields_set
+        known = self.source in RECIPES and self.licence == NOT_STATED
         return RECIPES[self.source].licence if known else self.licence
 
     @property
     def captioned(self) -> bool:
         """Whether it is a source of pictures and captions in the layout of a data set."""
         return self.source in get_args(Captioned)
+
+    @property
+    def _of_taxonomy(self) -> set[str]:
+        """Parameters that mean nothing without a taxonomy."""
+        return {"taxonomy_order"} | ({"class_names"} if self.source == "table" else set())
 
     @model_validator(mode="after")
     def fits_source(self) -> "Fetch":
@@ -110,8 +122,7 @@ class Fetch(Section):
             raise ValueError(f"the source {self.source} does not take {', '.join(sorted(given))}; leave it out")
         if self.columns.categories and self.taxonomy is not None:
             raise ValueError("columns.categories are a taxonomy by themselves; leave out taxonomy or the categories")
-        of_taxonomy = {"taxonomy_order"} | ({"class_names"} if self.source == "table" else set())
-        if self.taxonomy is None and (idle := self.model_fields_set & of_taxonomy):
+        if self.taxonomy is None and (idle := self.model_fields_set & self._of_taxonomy):
             raise ValueError(f"{', '.join(sorted(idle))} is for a taxonomy, and there is none; leave it out")
         return self
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from stages.params.base import Count, NonNegative, Section, Share
+from stages.params.base import Choices, Count, NonNegative, Section, Share
 
 
 class Loss(Section):
@@ -132,7 +132,7 @@ class MetricLearning(Loss):
     normalize: bool = True
 
 
-class Losses(Section):
+class Losses(Choices):
     """Terms of the objective; those given are summed with their weights."""
 
     info_nce: Contrastive | None = None

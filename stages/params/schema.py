@@ -1,23 +1,27 @@
 """The typed schema of params.yaml: one place, unknown keys are errors, every error names its key."""
 
 import functools
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import yaml
 from pydantic import Field, model_validator
 
-from kith.errors import KithError
+from kith.errors import KithError, listed
 from stages.params.base import Count, Name, Section
 from stages.params.data import Fetch, Prepare
+from stages.params.inputs import Inputs, inputs_of
 from stages.params.meaning import ClassEmbedding, Neighbors, Taxonomy, Text
-from stages.params.method import Method
+from stages.params.presets import presets
 from stages.params.results import Compare, Embed, Evaluate, Expected, Figure, Report
 from stages.params.training import Train
 from stages.params.validation import suggest, validate
+from workflow import yamls
+
+if TYPE_CHECKING:
+    from stages.params.method import Method
 
 PARAMS = Path("params.yaml")
-PRESETS = Path(__file__).with_name("presets.yaml")
 
 
 class Study(Section):
@@ -30,8 +34,8 @@ class Study(Section):
 
 
 class Params(Section):
-    """The whole file. Every section has to be there, if only as {}: DVC tracks each by its name. `stages.study` fills
-    in those that a study leaves out."""
+    """The whole file. Every parameter of every section has to be there: what it says is all that decides a result.
+    `kith study` writes what a study leaves out (see complete.py); a method's `train` has only what it changes."""
 
     study: Study
     fetch: Fetch
@@ -47,15 +51,26 @@ class Params(Section):
     compare: Compare
     report: Report
     expect: dict[Name, dict[Figure, Expected]]
+    inputs: Inputs | None = None
 
-    def method(self, name: str) -> Method:
-        """The method `name`: its preset, then the study's `train`, then what the study says of the method."""
-        own = dict(self.methods[name])
-        preset = _preset(own.pop("preset", name if name in presets() else None), f"methods.{name}.preset")
-        train = _merge(self.train.model_dump(exclude_unset=True), preset.get("train", {}), own.get("train", {}))
-        # A loss given under another preset's name replaces none: losses are merged term by term.
-        merged = _merge(preset, own) | {"train": train}
-        return validate(Method, merged, f"methods.{name}")
+    def method(self, name: str) -> "Method":
+        """The method `name`, trained with what it changes of the section train.
+
+        Raises KithError for what is wrong with any of the methods: none is trained before all can be.
+        """
+        return self._checked_methods[name]
+
+    @functools.cached_property
+    def _checked_methods(self) -> dict[str, "Method"]:
+        from stages.params.method import Method  # brings the losses, and with them PyTorch
+
+        train, found = self.train.model_dump(exclude_unset=True), {}
+        for name, own in self.methods.items():
+            whole = own | {"train": merged(train, own.get("train") or {})}
+            found[name] = method = validate(Method, whole, f"methods.{name}")
+            if self.inputs is not None and (missing := list(gaps(method, f"methods.{name}."))):
+                raise KithError(_incomplete(missing, self.study.name))
+        return found
 
     @model_validator(mode="after")
     def methods_exist(self) -> "Params":
@@ -73,62 +88,60 @@ class Params(Section):
         return self
 
 
-@functools.cache
-def presets() -> dict[str, Any]:
-    """The content of presets.yaml: name of a published method → what it is made of."""
-    return yaml.safe_load(PRESETS.read_text(encoding="utf-8"))
+def load(path: Path = PARAMS, *, methods: bool = False) -> Params:
+    """Read and check params.yaml; with `methods` every method too, which else are checked when one is asked for.
 
-
-def load(path: Path = PARAMS) -> Params:
-    """Read and validate the whole of params.yaml, every method included.
-
-    Raises KithError that names the file, the key and, for an unknown key, the nearest known one.
+    Raises KithError that names the file, the key and, for an unknown key, the nearest known one; also where a
+    parameter is missing, and where `inputs` is not what the other sections say.
     """
     if not path.exists():
-        raise KithError(f"{path}: no such file; choose a study with `python -m stages.study NAME`")
-    return check(parse(path.read_text(encoding="utf-8"), path), path)
-
-
-def parse(text: str, path: Path = PARAMS) -> dict[str, Any]:
-    """The sections in the text of a params file, not yet validated; `path` is for the messages."""
-    try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise KithError(f"{path}: not valid YAML: {error}") from None
-    if not isinstance(content, dict):
-        raise KithError(f"{path}: expected sections (study, fetch, train, …) at the top level")
-    return content
-
-
-def check(content: dict[str, Any], path: Path = PARAMS) -> Params:
-    """Validate the content of a params file, with `path` for the messages."""
+        raise KithError(f"{path}: no such file; choose a study with `kith study NAME`")
+    content = parse(path.read_text(encoding="utf-8"), path)
     try:
         params = validate(Params, content)
-        for name in params.methods:
-            params.method(name)
+        if missing := list(gaps(params)):
+            raise KithError(_incomplete(missing, params.study.name))
+        if content["inputs"] != inputs_of(content):
+            raise KithError(
+                "inputs: is not what the other sections say; change methods, seeds and files with "
+                f"`kith study {params.study.name} --set KEY=VALUE`, which writes it anew"
+            )
+        if methods:
+            params.method(params.study.methods[0])
     except KithError as error:
         raise KithError(f"{path}: {error}") from None
     return params
 
 
-def schema() -> dict[str, Any]:
-    """The JSON schema of params.yaml, for editors and for Snakemake's config validation."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Params.model_json_schema()
+def parse(text: str, path: Path = PARAMS) -> dict[str, Any]:
+    """The sections in the text of a params file, not yet validated; `path` is for the messages."""
+    content = yamls.read(text, str(path))
+    if not isinstance(content, dict):
+        raise KithError(f"{path}: expected sections (study, fetch, train, …) at the top level")
+    return content
 
 
-def _preset(name: str | None, key: str) -> dict[str, Any]:
-    if name is None:
-        return {}
-    if name not in presets():
-        raise KithError(f"{key}: no preset '{name}'{suggest(name, list(presets()))}")
-    return presets()[name]
+def gaps(value: Any, key: str = "") -> Iterator[str]:
+    """The keys of what a section, or the whole file, leaves to a default."""
+    if isinstance(value, Section):
+        inside = {name: getattr(value, name) for name in value.parameters()}
+        yield from (f"{key}{name}" for name in inside if name not in value.model_fields_set)
+        inside = {name: each for name, each in inside.items() if name in value.model_fields_set}
+    else:
+        inside = value if isinstance(value, dict) else {}
+    for name, each in inside.items():
+        yield from gaps(each, f"{key}{name}.")
 
 
-def _merge(*layers: dict[str, Any]) -> dict[str, Any]:
+def _incomplete(missing: list[str], study: str) -> str:
+    return f"missing: {listed(missing)}; `kith study {study}` fills in what a study leaves out"
+
+
+def merged(*layers: dict[str, Any]) -> dict[str, Any]:
     """Later layers win, key by key, into nested mappings."""
-    merged: dict[str, Any] = {}
+    result: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():
-            both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-            merged[key] = _merge(merged[key], value) if both else value
-    return merged
+            both = isinstance(value, dict) and isinstance(result.get(key), dict)
+            result[key] = merged(result[key], value) if both else value
+    return result

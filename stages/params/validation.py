@@ -29,7 +29,7 @@ def _explain(model: type[BaseModel], error: Any, prefix: str) -> str:
     given = f" (given: {error['input']!r})" if isinstance(error["input"], str | int | float) else ""
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "missing" and not prefix and len(error["loc"]) == 1:
-        return f"{key}: no such section; `python -m stages.study NAME` fills in what a study leaves out"
+        return f"{key}: no such section; `kith study NAME` fills in what a study leaves out"
     return f"{key}: {message}{given}" if key else message
 
 

@@ -1,7 +1,7 @@
 """The leaderboard as a Markdown document."""
 
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -11,6 +11,9 @@ from stages.reporting import cells
 from stages.reporting.choices import chosen
 from stages.reporting.pairs import details, pairs
 from stages.reporting.pictures import codes, database, metric_learning, pictures, predictions
+
+if TYPE_CHECKING:
+    from stages.params.method import Method
 
 
 def document(
@@ -76,7 +79,7 @@ def budget(settings: params.Params) -> str:
     return f"Training: {usual}; seeds: {', '.join(map(str, settings.study.seeds))}.{others}"
 
 
-def _plan(method: params.Method) -> str:
+def _plan(method: "Method") -> str:
     train = method.train
     layer = {"unit": "", "learned": ", a learned projection", "cca": ", a CCA layer"}[train.projection.kind]
     texts = f", {_tower(train.text)} for texts" if method.uses_texts else ""

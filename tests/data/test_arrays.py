@@ -8,7 +8,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -18,6 +17,7 @@ from kith.data.arrays import Feature, Names
 from kith.errors import KithError
 from stages import fetch, prepare
 from tests import made_arrays
+from tests.made_params import write_params
 from tests.stages.test_prepare import REST
 
 RAW, OUT = Path("data/raw"), Path("data/prepared")
@@ -33,7 +33,7 @@ def folder(tmp_path, monkeypatch):
 def run(source: str, path: Path, named: dict | None = None, **preparing) -> dict:
     """Fetch and prepare; what dataset.json says."""
     fetching = {"source": source, "path": path.as_posix()} | ({"arrays": named} if named else {})
-    Path("params.yaml").write_text(yaml.safe_dump({**REST, "fetch": fetching, "prepare": preparing}))
+    write_params({**REST, "fetch": fetching, "prepare": preparing})
     fetch.main(out=RAW)
     prepare.main(raw=RAW, out=OUT)
     return json.loads((OUT / "dataset.json").read_text())

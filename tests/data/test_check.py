@@ -18,7 +18,6 @@ from kith.data.problems import Problems
 from kith.data.rows import Columns
 from stages import check as stage
 from stages import params
-from stages.study import complete
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -59,7 +58,7 @@ def files(folder: Path) -> list[str]:
 
 def suggested(text: str) -> params.Params:
     """The study that the check ends with, as `stages.study` would read it."""
-    return params.check(complete(yaml.safe_load(text.split("A study that fits", 1)[1].split("\n", 1)[1])))
+    return params.check(params.complete(yaml.safe_load(text.split("A study that fits", 1)[1].split("\n", 1)[1])))
 
 
 def test_without_problems_the_status_is_0_and_the_suggestion_is_a_study(folder):
@@ -70,7 +69,7 @@ def test_without_problems_the_status_is_0_and_the_suggestion_is_a_study(folder):
     assert "photo   (guessed: 100% names of picture files)" in done.stdout
     study = suggested(done.stdout)
     columns = {"id": "sku", "image": "photo", "texts": ["title"], "split": "set", "categories": ["level1", "level2"]}
-    assert study.fetch.columns.model_dump(exclude_unset=True) == columns
+    assert study.fetch.columns == params.Fetch(source="table", path="x", columns=columns).columns
     assert (study.fetch.splits, study.prepare.image.size) == ({"validation": "val"}, 64)
     assert study.study.methods == ["infonce", "hierarchy_ce"]
     assert files(folder) == before

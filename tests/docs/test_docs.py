@@ -11,8 +11,8 @@ import yaml
 
 from kith.data.registry import RECIPES
 from stages import fetch, params, predict, prepare
-from stages.study import complete
 from tests.documentation import PAGES, ROOT, examples
+from tests.made_params import write_params
 from tests.made_shop import write_shop
 
 
@@ -26,8 +26,8 @@ def test_studies_of_a_shop_are_valid(tmp_path, monkeypatch):
     first, second = (yaml.safe_load(example.text) for example in examples("docs/own-data.md") if example.kind == "yaml")
     counts = []
     for study in (yaml.safe_load(readme), first, first | second):
-        params.check(complete(study))
-        Path("params.yaml").write_text(yaml.safe_dump(complete(study)))
+        params.check(params.complete(study))
+        write_params(params.complete(study))
         fetch.main(out=Path("data/raw"))
         prepare.main(raw=Path("data/raw"), out=Path("data/prepared"))
         items = pd.read_parquet("data/prepared/items.parquet")

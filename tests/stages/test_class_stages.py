@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
 from kith.data.classes import sources
 from kith.errors import KithError
 from stages import contract, fetch, prepare, text
 from tests import made_classes as made
+from tests.made_params import write_params
 from tests.stages.test_prepare import OUT, RAW, REST, check_contract
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -30,7 +30,7 @@ def folder(tmp_path, monkeypatch):
 def run(size: int, preparing: dict | None = None, **fetching) -> dict:
     image = {"size": size, "mode": "RGB", "fit": "crop"}
     content = {**REST, "fetch": fetching, "prepare": {"image": image, **(preparing or {})}, "text": {"backend": "none"}}
-    Path("params.yaml").write_text(yaml.safe_dump(content))
+    write_params(content)
     fetch.main(out=RAW)
     prepare.main(raw=RAW, out=OUT)
     return json.loads((OUT / "dataset.json").read_text())

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 from kith.data import obtain, resuming
 from kith.data.download import File
@@ -17,6 +16,7 @@ from kith.data.registry import RECIPES, Recipe
 from kith.errors import KithError
 from stages import download, fetch, params, prepare
 from tests import made_captions, made_classes, made_server
+from tests.made_params import write_params
 from tests.stages.test_prepare import OUT, RAW, REST, check_contract
 
 FLICKR = "research and education; made up"
@@ -38,7 +38,7 @@ def server(monkeypatch):
 def settle(preparing: dict | None = None, **fetching) -> None:
     image = {"image": {"size": 8, "mode": "RGB"}}
     content = {**REST, "fetch": fetching, "prepare": image | (preparing or {})}
-    Path("params.yaml").write_text(yaml.safe_dump(content))
+    write_params(content)
 
 
 def run() -> tuple[dict, dict]:
@@ -224,9 +224,8 @@ def test_pictures_elsewhere_are_pinned_too():
     ],
 )
 def test_what_sources_take(fetching, message):
-    settle(path="x", **fetching)
     with pytest.raises(KithError) as caught:
-        params.load()
+        settle(path="x", **fetching)
     assert message in str(caught.value)
 
 

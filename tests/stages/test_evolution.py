@@ -29,7 +29,7 @@ def drawn(monkeypatch):
     """What is handed to the figure, by (method, seed)."""
     tables = []
     monkeypatch.setattr(training_plots, "evolution", tables.append)
-    monkeypatch.setattr(plots, "png", lambda figure: b"picture")
+    monkeypatch.setattr("kith.plots.png", lambda figure: b"picture")
     return lambda: tables[-1].groupby(["method", "seed"], sort=False)["val_mrr"].max().to_dict()
 
 

@@ -15,6 +15,7 @@ from kith.models.embed import embed_images, embed_texts
 from kith.store.inputs import ArrayView
 from stages import class_embedding, compare, fetch, neighbors, prepare, report, taxonomy, text, train
 from tests import made_arrays
+from tests.made_params import write_params
 from tests.stages.test_train_stage import DATA, INPUTS, outputs
 from tests.stages.tracking.test_tracking import run_method
 
@@ -39,7 +40,7 @@ def prepared(study) -> None:
         "expect": {},
         **REST,
     }
-    Path("params.yaml").write_text(yaml.safe_dump(content))
+    write_params(content)
     fetch.main(out=Path("data/raw"))
     prepare.main(raw=Path("data/raw"), out=DATA["data"])
     text.main(**DATA, out=Path("data/text"))
@@ -82,7 +83,7 @@ def test_a_method_that_draws_neighbors_says_that_there_are_none(prepared):
 
 def test_texts_are_asked_for_where_there_are_none(prepared):
     content = yaml.safe_load(Path("params.yaml").read_text())
-    Path("params.yaml").write_text(yaml.safe_dump(content | {"text": {"backend": "tfidf"}}))
+    write_params(content | {"text": {"backend": "tfidf"}})
     with pytest.raises(KithError, match="tfidf learns from texts, and no item to train on has one"):
         text.main(**DATA, out=Path("data/text"))
 
@@ -90,6 +91,6 @@ def test_texts_are_asked_for_where_there_are_none(prepared):
 def test_a_tower_that_does_not_fit_is_named(prepared):
     content = yaml.safe_load(Path("params.yaml").read_text())
     content["train"]["text"] = {"tower": "gru"}
-    Path("params.yaml").write_text(yaml.safe_dump(content))
+    write_params(content)
     with pytest.raises(KithError, match=r"params\.yaml: train: the gru tower does not take features"):
         train.main(method="ccal_cont", seed=0, **INPUTS, **outputs("ccal_cont-0"))

@@ -17,6 +17,7 @@ from PIL import Image
 from kith.data.items import ITEMS, TAXONOMY
 from kith.errors import KithError
 from stages import fetch, prepare
+from tests.made_params import write_params
 
 REST = {"study": {"name": "made", "methods": ["infonce"]}, "train": {"epochs": 1}, "methods": {"infonce": {}}}
 REST |= {
@@ -35,7 +36,7 @@ def folder(tmp_path, monkeypatch):
 
 def settle(fetching: dict, preparing: dict) -> None:
     """Write params.yaml."""
-    Path("params.yaml").write_text(yaml.safe_dump({**REST, "fetch": fetching, "prepare": preparing}))
+    write_params({**REST, "fetch": fetching, "prepare": preparing})
 
 
 def run() -> dict:
@@ -267,6 +268,6 @@ def test_splits_drawn_for_each_class():
     [({"train": 4, "test": 1}, "class 0 has 4 items, fewer than 4 for train and 1 for test"), ({"train": 2}, "test")],
 )
 def test_splits_that_a_class_cannot_give(per_class, message):
-    small_table(per_class=per_class)
     with pytest.raises(KithError, match=message):
+        small_table(per_class=per_class)
         run()

@@ -17,6 +17,7 @@ import yaml
 
 from kith.errors import KithError
 from stages import embed, evaluate, neighbors, text, train
+from tests.made_params import write_params
 
 ROOT = Path(__file__).resolve().parents[2]
 DATA = {"data": Path("data/prepared")}
@@ -32,7 +33,7 @@ def edit(**sections) -> None:
     content = yaml.safe_load(Path("params.yaml").read_text())
     for section, values in sections.items():
         content[section] |= values
-    Path("params.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
+    write_params(content)
 
 
 def digest(path: Path) -> str:

@@ -14,7 +14,7 @@ from kith.models import DualEncoder
 from kith.training.loop import batches_of, fit
 from kith.training.objective import Objective
 from kith.training.optimization import TrainingConfig
-from stages import params
+from stages.params.losses import Losses
 from tests.made import pair_data
 from tests.training.test_training import one_thread, same  # noqa: F401
 
@@ -31,7 +31,7 @@ TERMS = {
 
 
 def terms(*names: str, **changes) -> dict:
-    return params.Losses(**{name: TERMS[name] | changes for name in names}).terms()
+    return Losses(**{name: TERMS[name] | changes for name in names}).terms()
 
 
 def train(losses: dict, config: TrainingConfig = CONFIG, fabric: Fabric | None = None, **options):

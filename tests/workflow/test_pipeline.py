@@ -9,9 +9,9 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 import pytest
-import yaml
 
 from tests.conftest import PARAMS, write_table
+from tests.made_params import write_params
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
@@ -38,7 +38,7 @@ def clone(folder: Path) -> Path:
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(source.read_bytes())
-    (folder / "params.yaml").write_text(yaml.safe_dump(PARAMS, sort_keys=False))
+    write_params(PARAMS, folder)
     write_table(folder / "shapes.parquet")
     for command in (["init"], ["add", "-A"], ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "all"]):
         subprocess.run(["git", *command], cwd=folder, check=True, capture_output=True)

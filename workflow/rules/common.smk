@@ -1,12 +1,11 @@
-# params.yaml is checked before any rule exists: a typo ends the run within a second.
-# `configfile` only feeds the check: stages read params.yaml, so `--config key=value` changes nothing for them.
+# params.yaml is checked before any rule exists: a typo ends the run within seconds.
 import os
 from pathlib import Path, PurePosixPath
 
-import yaml
-from snakemake.utils import validate
+from snakemake.exceptions import WorkflowError
 
 from stages.params import load as load_params
+from workflow import yamls
 from workflow.dag import Dag, is_directory
 
 
@@ -14,15 +13,15 @@ from workflow.dag import Dag, is_directory
 os.environ["KITH_ENGINE"] = "snakemake"
 
 
-configfile: "params.yaml"
+if config:
+    raise WorkflowError("Parameters are in params.yaml alone: change them with `kith study NAME --set KEY=VALUE`.")
 
-
-load_params()
-validate(config, "../schemas/params.schema.json")
+load_params(methods=True)
 dag = Dag()
 
-# Titles and captions, for captions in workflow/report: these see the configuration, and little else.
-config["figures"] = yaml.safe_load(Path("workflow/report/figures.yaml").read_text(encoding="utf-8"))
+# For captions in workflow/report, which see the configuration and little else: the study, titles and captions.
+config.update(yamls.read(Path("params.yaml").read_text(encoding="utf-8"), "params.yaml"))
+config["figures"] = yamls.read(Path("workflow/report/figures.yaml").read_text(encoding="utf-8"), "figures.yaml")
 
 
 def title(wildcards):

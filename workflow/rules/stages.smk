@@ -6,13 +6,13 @@ def rule_of(stage):
     """The parts of a stage's rule that depend on the wildcards."""
 
     def inputs(wildcards):
-        return dag.inputs(stage, dict(wildcards.items()))
+        return dag.inputs(stage, stage.item(dict(wildcards.items())))
 
     def cmd(wildcards):
-        return stage.fill(stage.cmd, dict(wildcards.items()))
+        return stage.fill(stage.cmd, stage.item(dict(wildcards.items())))
 
     def values(wildcards):
-        return stage.read_params(dict(wildcards.items()))
+        return stage.read_params(stage.item(dict(wildcards.items())))
 
     return inputs, cmd, values
 

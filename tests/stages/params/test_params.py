@@ -1,4 +1,5 @@
 import copy
+import functools
 from pathlib import Path
 from typing import get_args
 
@@ -8,10 +9,13 @@ import yaml
 from kith.data.classes.sources import SOURCES
 from kith.errors import KithError
 from stages import params
-from stages.study import complete
+from stages.params.complete import given as completed
+from stages.params.schema import merged
+from workflow import yamls
 
 ROOT = Path(__file__).resolve().parents[3]
 CONTENT = yaml.safe_load((ROOT / "params.yaml").read_text())
+STUDIES = sorted((ROOT / "studies").glob("*.yaml"))
 
 
 def changed(path: str, value) -> dict:
@@ -26,7 +30,7 @@ def changed(path: str, value) -> dict:
 
 @pytest.mark.parametrize("study", sorted((ROOT / "studies").glob("*.yaml")), ids=lambda path: path.stem)
 def test_ready_made_studies_are_valid(study):
-    loaded = params.check(complete(params.parse(study.read_text())))
+    loaded = params.check(params.complete(params.parse(study.read_text())))
     assert loaded.study.name
     assert study.read_text().startswith("# Study:")
 
@@ -99,10 +103,62 @@ def test_categories_are_label_and_taxonomy(columns, more, message):
         params.check(changed("fetch", {"source": "table", "path": "x", "columns": columns, **more}))
 
 
-def test_a_section_that_is_missing_is_named_with_what_to_do():
-    content = {name: section for name, section in CONTENT.items() if name != "neighbors"}
-    with pytest.raises(KithError, match=r"neighbors: no such section; `python -m stages.study NAME` fills in"):
-        params.check(content)
+def write(folder: Path, content: dict) -> Path:
+    path = folder / "params.yaml"
+    path.write_text(yamls.write(content))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("neighbors", r"neighbors: no such section; `kith study NAME` fills in"),
+        ("train.clip_norm", r"missing: 'train.clip_norm'; `kith study glyphs` fills in"),
+        ("prepare.image.fit", r"missing: 'prepare.image.fit'"),
+        ("methods.infonce.losses.info_nce.temperature", r"missing: 'methods.infonce.losses.info_nce.temperature'"),
+        ("methods.infonce.targets", r"missing: 'methods.infonce.targets'"),
+        ("inputs", r"missing: 'inputs'"),
+    ],
+)
+def test_nothing_is_left_to_a_default(tmp_path, key, message):
+    content = copy.deepcopy(CONTENT)
+    *path, last = key.split(".")
+    del functools.reduce(dict.__getitem__, path, content)[last]
+    with pytest.raises(KithError, match=message):
+        params.load(write(tmp_path, content), methods=True)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("study.seeds", [0, 1]),
+        ("methods.infonce.train.start", "other/model.pt"),
+        ("train.image.weights", "resnet.pt"),
+        ("class_embedding.words", "words.parquet"),
+    ],
+)
+def test_files_and_trainings_that_the_dag_does_not_know_are_refused(tmp_path, key, value):
+    with pytest.raises(KithError, match=r"inputs: is not what the other sections say; .*`kith study glyphs --set"):
+        params.load(write(tmp_path, changed(key, value)))
+
+
+@pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.stem)
+def test_the_schema_refuses_or_passes_on(study, tmp_path):
+    """What stages get is what the file says: the schema derives nothing, so it need not be a dependency of stages."""
+    content = params.complete(params.parse(study.read_text()))
+    loaded = params.load(write(tmp_path, content), methods=True)
+    for name in content.keys() - {"inputs", "methods"}:
+        assert completed(getattr(loaded, name)) == content[name]
+    for name, own in content["methods"].items():
+        given = completed(loaded.method(name))
+        assert {key: given[key] for key in given if key != "train"} | {"train": own["train"]} == own
+        assert given["train"] == merged(content["train"], own["train"])
+
+
+def test_1e_3_is_a_number(tmp_path):
+    text = (ROOT / "params.yaml").read_text().replace("lr: 0.003", "lr: 1e-3")
+    (tmp_path / "params.yaml").write_text(text)
+    assert params.load(tmp_path / "params.yaml").train.lr == 0.001
 
 
 def test_files_that_are_no_params(tmp_path):
@@ -111,9 +167,14 @@ def test_files_that_are_no_params(tmp_path):
     (tmp_path / "list.yaml").write_text("- 1\n")
     with pytest.raises(KithError, match="expected sections"):
         params.load(tmp_path / "list.yaml")
-    (tmp_path / "broken.yaml").write_text("a: [1\n")
-    with pytest.raises(KithError, match="not valid YAML"):
-        params.load(tmp_path / "broken.yaml")
+    for text, message in (
+        ("a: [1\n", "line 2, column 1"),
+        ("a: 1\nb: 2\na: 3\n", 'line 3, column 1: found duplicate key "a"'),
+        ("a:\n\t- 1\n", "line 2, column 1: found character"),
+    ):
+        (tmp_path / "broken.yaml").write_text(text)
+        with pytest.raises(KithError, match=f"broken.yaml: not valid YAML: {message}"):
+            params.load(tmp_path / "broken.yaml")
 
 
 def test_a_method_is_its_preset_then_the_study_then_its_own_words():

@@ -159,7 +159,7 @@ def test_old_figures_vanish_empty_ones_are_left_out_and_the_report_is_tracked(st
     (study["figures"] / "old.png").write_bytes(b"old")
     logged = []
     monkeypatch.setattr(tracking, "log_report", lambda *paths: logged.append(paths))
-    monkeypatch.setattr(plots, "png", lambda figure: b"picture")
+    monkeypatch.setattr("kith.plots.png", lambda figure: b"picture")
     report.main(**study)
     assert {path.stem for path in study["figures"].iterdir()} == FIGURES - {"neighbors"}
     assert 'id="neighbors"' not in study["page"].read_text()

@@ -15,6 +15,7 @@ from kith.errors import KithError
 from kith.models.embed import embed_texts
 from kith.store.inputs import TokenView
 from stages import embed, evaluate, tracking, train
+from tests.made_params import write_params
 from tests.stages.test_train_stage import DATA, INPUTS, MEANING, edit, outputs
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -125,7 +126,7 @@ def test_names_of_studies_are_experiments(study):
     content = yaml.safe_load(Path("params.yaml").read_text())
     content["study"]["name"] = "second"
     tracking.log_stage("text", {}, {"y": 1.0})
-    Path("params.yaml").write_text(yaml.safe_dump(content))
+    write_params(content)
     tracking.log_stage("text", {}, {"y": 1.0})
     mlflow.set_tracking_uri(f"sqlite:///{Path('mlflow.db').resolve()}")
     assert {e.name for e in mlflow.search_experiments()} >= {"shapes", "second"}
