@@ -63,19 +63,15 @@ def hamming_retrieval(
     if bits != others:
         raise KithError(f"queries and database have codes of different lengths: {bits} and {others} bits")
     found = histograms(queries, database, *labels, bits, exclude_self)
-    relevant = found.right.sum(axis=1)
-    cuts = [topk, *ks]
+    relevant, cuts = found.right.sum(axis=1), [topk, *ks]
     if ties == "index":
         sums, hits = _by_index(queries, database, *labels, cuts, exclude_self)
     else:
-        harmonic, of = harmonic_numbers(len(database)), [buckets(*found, cut) for cut in cuts]
-        sums = precision_sums(of[0], ties, harmonic).sum(axis=1)
-        hits = np.column_stack([right_found(each, ties).sum(axis=1) for each in of])
+        sums, hits = _by_distance(found, len(database), cuts, ties)
     below = {"found": hits[:, 0], "relevant": relevant, "min": np.minimum(relevant, topk or len(database))}[denominator]
     values = {"map": sums / np.maximum(below, 1e-300)}
     if ties == "expected" and denominator == "found" and topk is not None:
-        pairs = zip(*found, strict=True)
-        values["map"] = np.array([expected_ratio(buckets(*each, topk), harmonic) for each in pairs])
+        values["map"] = _expected_precision(found, len(database), topk)
     some = np.maximum(relevant, 1)
     for k, right in zip(ks, hits.T[1:], strict=True):
         values |= {f"precision@{k}": right / k, f"recall@{k}": right / some}
@@ -152,6 +148,21 @@ def _counts(distances: np.ndarray, bits: int) -> np.ndarray:
     if even < len(distances):
         counts[distances[-1]] += 1
     return counts
+
+
+def _by_distance(
+    found: Histograms, n: int, cuts: Sequence[int | None], ties: Literal["expected", "optimistic", "pessimistic"]
+) -> tuple[np.ndarray, np.ndarray]:
+    """(queries,) Σ precision up to the first cut, and (queries, cuts) right items found, in a database of n items."""
+    of = [buckets(*found, cut) for cut in cuts]
+    sums = precision_sums(of[0], ties, harmonic_numbers(n)).sum(axis=1)
+    return sums, np.column_stack([right_found(each, ties).sum(axis=1) for each in of])
+
+
+def _expected_precision(found: Histograms, n: int, topk: int) -> np.ndarray:
+    """(queries,) expectation of the average precision over the right items among the first `topk`."""
+    harmonic = harmonic_numbers(n)
+    return np.array([expected_ratio(buckets(*each, topk), harmonic) for each in zip(*found, strict=True)])
 
 
 def _by_index(

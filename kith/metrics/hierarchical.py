@@ -50,45 +50,56 @@ def hierarchical_retrieval(
     0, .01, …, 1. Raises KithError for a k or labels out of range and rows that are not finite.
     """
     tables = similarity_tables(similarity)
-    n_classes = len(next(iter(tables.values())))
-    labels = class_labels("labels", labels, n_classes)
+    labels = class_labels("labels", labels, len(next(iter(tables.values()))))
     if np.ndim(features) != 2 or len(features) != len(labels):
         raise KithError(f"{len(labels)} labels, but features of the shape {tuple(np.shape(features))}")
     longest = len(labels) - 1
     _check_ks(ks, clip, longest)
     limit = longest if full else min(longest, max([clip, *ks]))
-    counts = np.bincount(labels, minlength=n_classes)
-    place = _placing(features)
-    gallery, placed = place(labels), {name: place(table) for name, table in tables.items()}
-
-    @functools.lru_cache(maxsize=2 * len(tables))
-    def best(name: str, label: int) -> np.ndarray:
-        row, others = tables[name][label], counts - (np.arange(n_classes) == label)
-        return ideal_gains(row, others, row[label])[:limit]
-
-    def figures(own: np.ndarray, ranked: Any) -> dict[str, Any]:
-        classes, which = np.unique(own, return_inverse=True)
-        own = place(own)[:, None]
-        found = _same_class(ranked == own, curve) if full else {}
-        for name, table in placed.items():
-            ideal = place(np.stack([best(name, label) for label in classes.tolist()]))[place(which)]
-            gains = table.take(own * n_classes + ranked)
-            found |= {
-                key + name: values for key, values in precision_figures(gains, ideal, ks, clip, full, curve).items()
-            }
-        return found
-
+    lists = _Lists(features, labels, tables, limit)
     each: dict[str, np.ndarray] = {}
     # In the order of their classes, so that the ideal of a class is made once and need not be kept.
     for rows, order in nearest_first(features, np.argsort(labels, kind="stable"), limit, normalize):
-        for key, values in figures(labels[rows], gallery.take(order)).items():
+        for key, values in lists.measure(labels[rows], order, ks, clip, full, curve).items():
             if values.ndim == 1:
                 each.setdefault(key, np.empty(len(labels)))[rows] = as_array(values)
             else:
                 each[key] = each.get(key, 0) + as_array(values.sum(0)) / len(labels)
     if full:
-        _warn_alone(int(np.count_nonzero(counts[labels] == 1)), len(labels))
+        _warn_alone(int(np.count_nonzero(lists.counts[labels] == 1)), len(labels))
     return each
+
+
+class _Lists:
+    """The ranked lists of a gallery, measured on the device of its features; the ideal of a class is made once."""
+
+    def __init__(self, features: Any, labels: np.ndarray, tables: dict[str, np.ndarray], limit: int) -> None:
+        self.tables, self.limit = tables, limit
+        self.n_classes = len(next(iter(tables.values())))
+        self.counts = np.bincount(labels, minlength=self.n_classes)
+        self.place = _placing(features)
+        self.labels = self.place(labels)
+        self.placed = {name: self.place(table) for name, table in tables.items()}
+        self.ideal = functools.lru_cache(maxsize=2 * len(tables))(self._ideal)
+
+    def measure(
+        self, own: np.ndarray, order: Any, ks: Sequence[int], clip: int, full: bool, curve: bool
+    ) -> dict[str, Any]:
+        """Of queries of the classes `own` (n,) and the items `order` (n, limit) that they find: what
+        `hierarchical_retrieval` returns, curves (n, …) not yet averaged."""
+        classes, which = np.unique(own, return_inverse=True)
+        asked, ranked = self.place(own)[:, None], self.labels.take(order)
+        found = _same_class(ranked == asked, curve) if full else {}
+        for name, table in self.placed.items():
+            ideals = np.stack([self.ideal(name, label) for label in classes.tolist()])
+            gains = table.take(asked * self.n_classes + ranked)
+            measured = precision_figures(gains, self.place(ideals)[self.place(which)], ks, clip, full, curve)
+            found |= {key + name: values for key, values in measured.items()}
+        return found
+
+    def _ideal(self, name: str, label: int) -> np.ndarray:
+        row, others = self.tables[name][label], self.counts - (np.arange(self.n_classes) == label)
+        return ideal_gains(row, others, row[label])[: self.limit]
 
 
 def hierarchical_metrics(
