@@ -15,6 +15,10 @@ def chance_level(right: np.ndarray, n_candidates: int, ks: Sequence[int] = (1, 5
     right (n_queries,) is each query's number of right candidates, 1 … n_candidates. With r right among M, the
     first right one comes after rank k with probability Π_{i=0}^{k−1} (M − r − i) / (M − i). Returns "R@k"
     (percent), "median_rank" (of all queries together), "mean_rank" and "mrr".
+
+    >>> level = chance_level(np.array([1, 1]), n_candidates=4, ks=[1])
+    >>> level["R@1"], level["mean_rank"]
+    (25.0, 2.5)
     """
     places = np.arange(n_candidates)
     later = np.zeros(n_candidates + 1)
@@ -33,6 +37,9 @@ def hierarchical_chance(labels: Any, similarity: Any, ks: Sequence[int], clip: i
     """Expected figures of `hierarchical_retrieval` when every order of the other items is equally likely.
 
     k items are then worth k times the mean similarity of all others. Arguments and names as there, without AP.
+
+    >>> float(round(hierarchical_chance([0, 0, 1, 1], np.eye(2), ks=[1], clip=3)["HP@1"], 3))  # one of three others
+    0.333
     """
     tables = similarity_tables(similarity)
     labels = class_labels("labels", labels, len(next(iter(tables.values()))))
@@ -56,6 +63,9 @@ def self_retrieval_chance(labels: Any, ks: Sequence[int]) -> dict[str, float]:
 
     With R right ones among N others, each place holds a right one with probability R / N; given that, each of the
     k − 1 places before it with (R − 1) / (N − 1). Names as there; items that are alone in their class do not count.
+
+    >>> round(self_retrieval_chance([0, 0, 1, 1], ks=[1])["r_precision"], 3)
+    0.333
     """
     counts = np.bincount(class_labels("labels", labels))
     others, n = counts[counts > 1] - 1, int(counts.sum()) - 1

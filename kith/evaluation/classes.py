@@ -37,6 +37,12 @@ def search_classes(images: GallerySide, known: KnownClasses, ks: Sequence[int], 
 
     ks: cutoffs of HP@k, of which those beyond the other pictures are left out; clip: that of AHP@k, where all count if
     there are fewer.
+
+    >>> vectors, rows = np.array([[1, 0], [1, 0.1], [0, 1], [0.1, 1]]), np.arange(4)
+    >>> known = KnownClasses(np.array([0, 0, 1, 1]), {"lcsh": np.eye(2), "wup": np.eye(2)}, {}, rows)
+    >>> found = search_classes(GallerySide(vectors, rows, rows, 0 * rows), known, ks=[1], clip=250)
+    >>> found.values["AHP@250"].shape, found.values["mrr"].tolist(), found.table["rank"].tolist()
+    ((4,), [1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 1.0, 1.0])
     """
     chosen, label = known.those_of(images)
     if len(label) < 3:
@@ -65,7 +71,14 @@ def _key(name: str, last: int, clip: int) -> str:
 
 
 def predictions(images: GallerySide, known: KnownClasses) -> list[QueryMetrics]:
-    """For each way by which classes are predicted: its metrics, in percent, of each picture whose class is known."""
+    """For each way by which classes are predicted: its metrics, in percent, of each picture whose class is known.
+
+    >>> scores, rows = np.array([[0.9, 0.1], [0.7, 0.3]]), np.arange(2)
+    >>> known = KnownClasses(np.array([0, 1]), {"lcsh": np.eye(2)}, {"classifier": scores}, rows)
+    >>> (found,) = predictions(GallerySide(np.eye(2), rows, rows, 0 * rows), known)
+    >>> found.values["classifier/accuracy"].tolist()
+    [100.0, 0.0]
+    """
     chosen, label = known.those_of(images)
     if not len(label):
         return []

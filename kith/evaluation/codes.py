@@ -44,6 +44,12 @@ def search_database(
     """The pictures of a split whose class is known look for others in the database; nothing where there are none.
 
     ks: cutoffs of the precision of codes; knn: how many vote for a class; topk: the cutoff of a second mAP of codes.
+
+    >>> vectors, rows = np.array([[1, 1], [1, 0.5], [-1, 1]]), np.arange(3)
+    >>> known = KnownClasses(np.array([0, 0, 0]), {}, {}, rows)
+    >>> found = search_database(GallerySide(vectors, rows, rows, 0 * rows), known, ClassDatabase(coded=True), ks=[1])
+    >>> found.values["hamming/map"].tolist(), found.together["hamming/bits"]
+    ([1.0, 1.0, 1.0], 2.0)
     """
     chosen, label = known.those_of(images)
     found = QueryMetrics({}, chosen.groups)

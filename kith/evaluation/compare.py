@@ -46,6 +46,13 @@ def rank(runs: Sequence[MethodRun], options: CompareOptions) -> pd.DataFrame:
     with the metric's prefix; then every other metric. Empty for methods that a metric does not apply to: those that
     know no texts come last. Values are means over the seeds; with more than one, columns "<metric> sd" hold their
     standard deviations.
+
+    >>> queries = pd.DataFrame({"split": "test", "direction": ["text_to_image", "image_to_text"], "group": ["a", "a"]})
+    >>> queries = queries.assign(ahp=np.nan, hamming_ap=np.nan)
+    >>> entry = {"test": {"metrics": {"mean/mrr": {"value": 0.5}}}}
+    >>> runs = [MethodRun(name, 0, entry, queries.assign(reciprocal_rank=0.5)) for name in ("one", "other")]
+    >>> rank(runs, CompareOptions(bootstrap=10, permutations=10))[["method", "mean/mrr", "low", "p"]].values.tolist()
+    [['one', 0.5, 0.5, nan], ['other', 0.5, 0.5, 1.0]]
     """
     ranked = rankings(_names(runs)).items()
     there = [each for each in ranked if any(_answers(run, *each) for run in runs)]
@@ -65,7 +72,12 @@ def rank(runs: Sequence[MethodRun], options: CompareOptions) -> pd.DataFrame:
 
 def merged_splits(runs: Iterable[MethodRun]) -> dict[str, dict[str, Any]]:
     """All that the runs say of each split: numbers of queries and candidates, chance levels, names of metrics. Where
-    several say the same thing, the last one counts."""
+    several say the same thing, the last one counts.
+
+    >>> entries = [{"test": {"chance": {"x": 1}}}, {"test": {"chance": {"y": 2}}}]
+    >>> merged_splits(MethodRun("infonce", seed, each, pd.DataFrame()) for seed, each in enumerate(entries))
+    {'test': {'chance': {'x': 1, 'y': 2}}}
+    """
     splits: dict[str, dict[str, Any]] = {}
     for run in runs:
         for split, content in run.splits.items():
@@ -76,7 +88,11 @@ def merged_splits(runs: Iterable[MethodRun]) -> dict[str, dict[str, Any]]:
 
 
 def metrics_asked(splits: dict[str, dict[str, Any]], direction: str) -> set[tuple[str, str]]:
-    """Splits and names of the metrics of one direction."""
+    """Splits and names of the metrics of one direction.
+
+    >>> metrics_asked({"test": {"metrics": {"text_to_image/mrr": 0.5, "mean/mrr": 0.5}}}, "text_to_image")
+    {('test', 'text_to_image/mrr')}
+    """
     return {(s, name) for s, each in splits.items() for name in each["metrics"] if name.startswith(f"{direction}/")}
 
 
@@ -162,7 +178,11 @@ def summary(board: pd.DataFrame) -> dict[str, dict[str, float]]:
 
 
 def curves(histories: dict[tuple[str, int], pd.DataFrame]) -> pd.DataFrame:
-    """What all histories record, epoch by epoch, one under the other. histories: by method and seed."""
+    """What all histories record, epoch by epoch, one under the other. histories: by method and seed.
+
+    >>> curves({("infonce", 0): pd.DataFrame({"epoch": [1, 2], "val_mrr": [0.1, 0.2]})})["run"].tolist()
+    ['infonce-0', 'infonce-0']
+    """
     first = next(iter(histories.values()))
     shared = [name for name in first if all(name in history for history in histories.values())]
     tables = [

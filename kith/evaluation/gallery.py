@@ -25,6 +25,10 @@ class GallerySide:
 
     items (n,) int64 rows of some table, ascending; groups (n,) int64 ids; places (n,) int64, 0 for
     pictures.
+
+    >>> side = GallerySide(np.eye(2), np.array([0, 1]), np.array([5, 6]), np.zeros(2, dtype=int))
+    >>> side[side.groups == 6].items.tolist()
+    [1]
     """
 
     vectors: np.ndarray
@@ -38,7 +42,13 @@ class GallerySide:
 
 @dataclass(frozen=True)
 class Gallery:
-    """Pictures, texts, and the semantic vectors of all items (n_items, e), dense or scipy.sparse."""
+    """Pictures, texts, and the semantic vectors of all items (n_items, e), dense or scipy.sparse.
+
+    >>> images = GallerySide(np.eye(2), np.array([0, 1]), np.array([0, 1]), np.zeros(2, dtype=int))
+    >>> gallery = Gallery(images, images, meaning=np.zeros((2, 1)))
+    >>> gallery.without_meaning()
+    2
+    """
 
     images: GallerySide
     texts: GallerySide
@@ -136,7 +146,12 @@ def neighborhoods(gallery: Gallery, k: int) -> dict[str, tuple[dict[str, np.ndar
 
 
 def item_means(side: GallerySide) -> GallerySide:
-    """One vector an item: the mean of its unit vectors."""
+    """One vector an item: the mean of its unit vectors.
+
+    >>> side = GallerySide(np.array([[2.0, 0], [0, 1]]), np.array([4, 4]), np.array([0, 0]), np.array([0, 1]))
+    >>> item_means(side).vectors.round(3).tolist()
+    [[0.707, 0.707]]
+    """
     first, inverse = np.unique(side.items, return_index=True, return_inverse=True)[1:]
     sums = np.zeros((len(first), side.vectors.shape[1]), dtype=side.vectors.dtype)
     np.add.at(sums, inverse, unit_rows(side.vectors))

@@ -60,6 +60,14 @@ def measure(
     """The split's entry of metrics.json, and its rows of queries.parquet (without split and group).
 
     Raises KithError where there is nothing to search: neither texts nor known classes.
+
+    >>> rows = np.arange(4)
+    >>> side = galleries.GallerySide(np.eye(4), rows, rows, 0 * rows)
+    >>> unknown = KnownClasses(np.full(4, -1), {}, {}, rows)
+    >>> options = MeasureOptions((1,), (2,), 1, "mean", 250, (1,), 10, None, False, 10, confidence=0.9, seed=0)
+    >>> entry, queries = measure(Gallery(side, side, np.eye(4)), unknown, ClassDatabase(coded=False), options)
+    >>> entry["metrics"]["mean/mrr"], len(queries)
+    ({'value': 1.0, 'low': 1.0, 'high': 1.0}, 8)
     """
     searches = search_all(gallery, known, options)
     coded = search_database(gallery.images, known, database, options.precision_ks, options.knn, options.hamming_topk)
@@ -176,6 +184,10 @@ def estimate(values: dict[str, np.ndarray], clusters: np.ndarray, resamples: Res
     """Every metric over all queries it applies to; those that apply to none are dropped.
 
     values: (n,) float64 each, NaN where it does not apply; clusters: (n,) int64, see `Resamples`.
+
+    >>> estimates = estimate({"map": np.array([0.0, 1.0])}, np.array([0, 1]), Resamples(2, resamples=10, seed=0))
+    >>> estimates["map"].value, estimates["map"].drawn.shape
+    (0.5, (10,))
     """
     values = {name: v for name, v in values.items() if not np.isnan(v).all()}
     if not values:

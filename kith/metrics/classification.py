@@ -23,6 +23,11 @@ def classification_metrics(scores: Any, labels: Any, similarity: Any = None, k: 
     scores of more than k classes); "balanced_accuracy", whose mean is that of the recalls of the classes that
     occur in `labels`; "hierarchical_accuracy", the similarity of the predicted and the true class (only with
     `similarity`). Raises KithError for shapes that do not fit, classes out of range and scores that are NaN.
+
+    >>> scores = np.array([[0.9, 0.1, 0.0], [0.6, 0.3, 0.1]])
+    >>> found = classification_metrics(scores, [0, 1], similarity=np.array([[1, 0.5, 0], [0.5, 1, 0], [0, 0, 1]]), k=2)
+    >>> found["accuracy"].tolist(), found["top2_accuracy"].tolist(), found["hierarchical_accuracy"].tolist()
+    ([1.0, 0.0], [1.0, 1.0], [1.0, 0.5])
     """
     scores = as_array(scores)
     n_classes = scores.shape[1] if scores.ndim == 2 else None
@@ -45,7 +50,13 @@ def classification_metrics(scores: Any, labels: Any, similarity: Any = None, k: 
 
 
 def nearest_embedding_scores(features: Any, embedding: Any) -> np.ndarray:
-    """−|f − e_c|² of features (n, d) and class embeddings (n_classes, d): (n, n_classes) float64."""
+    """−|f − e_c|² of features (n, d) and class embeddings (n_classes, d): (n, n_classes) float64.
+
+    >>> nearest_embedding_scores([[0.0, 1.0]], [[0.0, 1.0], [1.0, 1.0]]).tolist()
+    [[-0.0, -1.0]]
+
+    Raises KithError for vectors of different dimensions.
+    """
     features, embedding = as_matrix(features, "features"), as_matrix(embedding, "embedding")
     if features.shape[1] != embedding.shape[1]:
         raise KithError(
@@ -71,6 +82,10 @@ def svm_scores(
 
     Returns (n, n_classes) float64 signed distances; −inf for classes without a training item. n_classes: default
     the largest training label + 1. Raises KithError if there is but one class.
+
+    >>> train = np.array([[1, 0.1], [1, 0.2], [0.1, 1], [0.2, 1]])
+    >>> svm_scores(train, [0, 0, 1, 1], np.array([[2, 0.1], [0.1, 3]])).argmax(axis=1).tolist()
+    [0, 1]
     """
     from sklearn.svm import LinearSVC
 

@@ -43,6 +43,11 @@ def cross_modal_retrieval(
     "mean_rank", "mrr" (mean reciprocal rank), "map" (mean average precision), and per query, as float64
     arrays, "ranks", "reciprocal_ranks" and "average_precision". Raises KithError for a row that is not finite
     and a query without a right candidate.
+
+    >>> texts, pictures = np.eye(3), np.array([[1.0, 0, 0], [0, 0, 1.0], [0, 1.0, 0]])
+    >>> found = cross_modal_retrieval(texts, pictures, ks=[1])  # text i belongs to picture i
+    >>> round(found["R@1"], 1), found["ranks"].tolist(), round(found["mrr"], 3)
+    (33.3, [1.0, 2.5, 2.5], 0.6)
     """
     _check_ties(ties)
     queries, candidates = unit_rows(queries, "queries"), unit_rows(candidates, "candidates")
@@ -60,6 +65,11 @@ def ranks_from_similarity(similarity: Any, relevant: Any = None, ties: str = "me
     """(n_queries,) float64 ranks from an (n_queries, n_candidates) matrix, higher is more similar.
 
     For distances give −D. `relevant` and `ties` as in `cross_modal_retrieval`.
+
+    >>> ranks_from_similarity([[0.9, 0.1], [0.8, 0.3]]).tolist()
+    [1.0, 2.0]
+
+    Raises KithError for a NaN, an unknown `ties` and a query without a right candidate.
     """
     _check_ties(ties)
     similarity = as_matrix(similarity, "similarity")

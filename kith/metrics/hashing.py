@@ -54,6 +54,11 @@ def hamming_retrieval(
     nothing is within r bits) and "recall_radius<r>" for `radii`; the (n,) float64 values of each under the same name
     in "per_query"; "relevant", (n,) right items of each query; "without_relevant", the number of queries that have
     none; and "by_radius", `radius_curves`. Raises KithError for shapes that do not fit and options out of range.
+
+    >>> codes = np.array([[1, 1, 1], [1, 1, -1], [-1, -1, -1], [-1, 1, 1]])
+    >>> found = hamming_retrieval(codes, codes, [0, 0, 1, 1], [0, 0, 1, 1], exclude_self=True, ks=[1])
+    >>> round(found["map"], 4), found["precision@1"]
+    (0.7292, 0.5)
     """
     if ties not in get_args(Ties) or denominator not in get_args(Denominator):
         raise KithError(f"ties '{ties}' is none of {get_args(Ties)}, or '{denominator}' of {get_args(Denominator)}")
@@ -90,7 +95,12 @@ def hamming_retrieval(
 def code_statistics(codes: Any) -> dict[str, Any]:
     """Of codes ±1 (n, bits): "bit_mean", (bits,) float64, 0 for a bit that halves the items; "bit_imbalance", the mean
     of their sizes, 1 for bits that never change; "bit_correlation", the mean size of the correlation of two bits that
-    change (NaN without two); "constant_bits" and "distinct_codes", numbers. Raises KithError for other values."""
+    change (NaN without two); "constant_bits" and "distinct_codes", numbers. Raises KithError for other values.
+
+    >>> found = code_statistics(np.array([[1, 1], [1, -1], [1, 1], [1, -1]]))
+    >>> found["bit_imbalance"], found["constant_bits"], found["distinct_codes"]
+    (0.5, 1, 2)
+    """
     packed, codes = pack(codes), as_array(codes)
     codes = (codes > 0) * 2.0 - 1.0
     means = codes.mean(axis=0)

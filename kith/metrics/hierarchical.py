@@ -48,6 +48,12 @@ def hierarchical_retrieval(
     HP@k is 0 where best_k is. Lists shorter than `clip` stop at their end. `curve` adds means over all queries:
     "curve", HP@1 … HP@<clip>, and, if `full`, "recall_precision", the highest precision at a recall of at least
     0, .01, …, 1. Raises KithError for a k or labels out of range and rows that are not finite.
+
+    >>> similarity = np.array([[1, 0.5, 0], [0.5, 1, 0], [0, 0, 1]])  # of three classes
+    >>> features = np.array([[0.0], [0.1], [1.0], [1.1], [5.0]])
+    >>> found = hierarchical_retrieval(features, [0, 0, 1, 1, 1], similarity, ks=[1], clip=2)
+    >>> found["HP@1"].tolist(), found["AP"].round(2).tolist()
+    ([1.0, 1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 0.75, 0.75, 1.0])
     """
     tables = similarity_tables(similarity)
     labels = class_labels("labels", labels, len(next(iter(tables.values()))))
@@ -120,6 +126,11 @@ def hierarchical_metrics(
     unless `exclude_query` is false. complete: item numbers, of which those missing in a list are appended in this
     order. The ideal is made of the items of the list. Raises KithError for an item that is unknown or
     listed twice.
+
+    >>> similarity = np.array([[1, 0.5], [0.5, 1]])
+    >>> found = hierarchical_metrics([[1, 2, 3], [3, 2, 0]], [0, 0, 1, 1], similarity, ks=[1], clip=2)
+    >>> found["HP@1"].tolist()
+    [1.0, 0.5]
     """
     tables = similarity_tables(similarity)
     n_classes = len(next(iter(tables.values())))
@@ -146,7 +157,11 @@ def hierarchical_metrics(
 
 
 def ideal_gains(row: np.ndarray, counts: np.ndarray, own: float) -> np.ndarray:
-    """best_1, best_2, … where `counts` items of the classes are worth `row`, the query, if it is removed, `own`."""
+    """best_1, best_2, … where `counts` items of the classes are worth `row`, the query, if it is removed, `own`.
+
+    >>> ideal_gains(np.array([1, 0.5]), np.array([1, 2]), own=1.0).tolist()  # a perfect list: 1, 0.5, 0.5
+    [1.0, 1.5, 2.0]
+    """
     order = np.argsort(-row, kind="stable")
     # The query is added first and taken off again: the rounding of the published figures.
     best = np.cumsum(np.append(own, np.repeat(row[order], counts[order])))[1:] - own
@@ -156,7 +171,12 @@ def ideal_gains(row: np.ndarray, counts: np.ndarray, own: float) -> np.ndarray:
 def precision_figures(
     gains: Any, ideal: Any, ks: Sequence[int], clip: int, full: bool = True, curve: bool = False
 ) -> dict[str, Any]:
-    """Of (n, m) similarities of what was found and their ideals, arrays or tensors: (n,) figures, (n, clip) curve."""
+    """Of (n, m) similarities of what was found and their ideals, arrays or tensors: (n,) figures, (n, clip) curve.
+
+    >>> found = precision_figures(np.array([[0.5, 1.0]]), np.array([[1.0, 1.5]]), ks=[1, 2], clip=2)
+    >>> found["HP@1"].tolist(), found["HP@2"].tolist()
+    ([0.5], [1.0])
+    """
     precision = gains.cumsum(1)
     precision /= ideal
     found = {f"HP@{k}": precision[:, k - 1] for k in ks}

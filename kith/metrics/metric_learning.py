@@ -24,6 +24,11 @@ def self_retrieval(
     others in the class of an item, returns (n,) float64 values, NaN for the only item of a class: "recall@<k>", 1 if
     one of the first k answers is right; "r_precision", the share of right ones among the first R; "map@r", Σ of the
     precision at right ones among the first R, by R. Raises KithError for shapes that do not fit.
+
+    >>> vectors = np.array([[1, 0], [1, 0.1], [0, 1], [0.2, 1]])
+    >>> found = self_retrieval(vectors, [0, 0, 1, 0], ks=[1])
+    >>> found["recall@1"].tolist(), found["r_precision"].tolist()
+    ([1.0, 1.0, nan, 0.0], [1.0, 1.0, nan, 0.5])
     """
     labels = _labels("labels", labels, as_matrix(vectors, "vectors"))
     n, others = len(labels), np.bincount(labels)[labels] - 1
@@ -47,6 +52,9 @@ def database_precision(vectors: Any, labels: Any, database: Any, database_labels
 
     vectors (n, d), database (m, d), labels (n,) and (m,) integers from 0. Equally similar items count by the
     expectation over their orders. Raises KithError for shapes that do not fit.
+
+    >>> database_precision([[1, 0]], [0], [[1, 0.2], [1, 0.1], [0, 1]], [0, 1, 0]).round(3).tolist()
+    [0.583]
     """
     queries, items = unit_rows(vectors, "vectors"), unit_rows(database, "database")
     asked, known = _labels("labels", labels, queries), _labels("database_labels", database_labels, items)
@@ -66,6 +74,9 @@ def knn_predictions(database: Any, labels: Any, k: int, queries: Any = None) -> 
 
     database (m, d), labels (m,) integers from 0; queries (n, d), or None: every item of the database, without a vote
     of its own. By Euclidean distance: give unit rows for the cosine. Raises KithError for k beyond the database.
+
+    >>> knn_predictions([[0.0], [0.1], [1.0]], [4, 4, 7], k=1, queries=[[0.8], [0.2]]).tolist()
+    [7, 4]
     """
     from scipy.stats import mode
     from sklearn.neighbors import NearestNeighbors
@@ -81,7 +92,13 @@ def knn_predictions(database: Any, labels: Any, k: int, queries: Any = None) -> 
 
 
 def cluster_agreement(vectors: Any, labels: Any, seed: int = 0) -> dict[str, float]:
-    """`partition_agreement` of k-means clusters (as many as classes, best of ten starts) of the unit rows of (n, d)."""
+    """`partition_agreement` of k-means clusters (as many as classes, best of ten starts) of the unit rows of (n, d).
+
+    >>> cluster_agreement([[1, 0], [1, 0.1], [0, 1], [0.1, 1]], [0, 0, 1, 1])
+    {'nmi': 1.0, 'ami': 1.0}
+
+    Raises KithError for labels that do not fit the vectors.
+    """
     from sklearn.cluster import KMeans
 
     unit = unit_rows(vectors, "vectors")
@@ -92,7 +109,11 @@ def cluster_agreement(vectors: Any, labels: Any, seed: int = 0) -> dict[str, flo
 
 def partition_agreement(clusters: Any, labels: Any) -> dict[str, float]:
     """Normalised and adjusted mutual information of two partitions (n,), "nmi" and "ami": 1 where they are the same;
-    of partitions at random, "ami" is 0 in expectation. Both by the arithmetic mean of the entropies."""
+    of partitions at random, "ami" is 0 in expectation. Both by the arithmetic mean of the entropies.
+
+    >>> partition_agreement([1, 1, 0, 0], [0, 0, 1, 1])
+    {'nmi': 1.0, 'ami': 1.0}
+    """
     from sklearn.metrics import adjusted_mutual_info_score, normalized_mutual_info_score
 
     return {

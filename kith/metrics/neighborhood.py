@@ -27,6 +27,11 @@ def neighborhood_quality(learned: Any, semantic: Any, groups: np.ndarray, k: int
     "ndcg", (n,) float64, NaN for items left out: those with a zero semantic vector (which are nobody's
     neighbours either) or with no semantic neighbour at all. Raises KithError if an item has fewer than k
     others.
+
+    >>> semantic = np.array([[1, 0], [1, 0.1], [0.1, 1], [0, 1]])
+    >>> found = neighborhood_quality(np.array([[1, 0], [0, 1], [1, 0.1], [0.1, 1]]), semantic, np.arange(4), k=1)
+    >>> found["recall"].tolist()
+    [0.0, 0.0, 0.0, 0.0]
     """
     semantic = unit_rows(semantic, "semantic vectors")
     kept = np.flatnonzero(lengths(semantic) > 0)
@@ -47,7 +52,11 @@ def neighborhood_quality(learned: Any, semantic: Any, groups: np.ndarray, k: int
 
 
 def others(vectors: Any, groups: np.ndarray) -> int:
-    """The largest k that `neighborhood_quality` can serve: fewest items of other groups."""
+    """The largest k that `neighborhood_quality` can serve: fewest items of other groups.
+
+    >>> others(np.eye(4), np.array([0, 0, 1, 2]))
+    2
+    """
     kept = groups[lengths(vectors) > 0]
     return len(kept) - int(np.unique(kept, return_counts=True)[1].max(initial=0))
 
@@ -61,7 +70,11 @@ def _other_groups(vectors: Any, groups: np.ndarray) -> Iterator[tuple[slice, np.
 
 
 def lengths(vectors: Any) -> np.ndarray:
-    """(n,) lengths of the rows of a dense or scipy.sparse matrix."""
+    """(n,) lengths of the rows of a dense or scipy.sparse matrix.
+
+    >>> lengths(np.array([[3.0, 4.0], [0.0, 0.0]])).tolist()
+    [5.0, 0.0]
+    """
     squares = vectors.multiply(vectors) if hasattr(vectors, "multiply") else vectors * vectors
     return np.sqrt(np.asarray(squares.sum(axis=1)).ravel())
 

@@ -25,6 +25,9 @@ def nearest_first(
     distance or, with `normalize`, 1 − cosine, where a zero row is at 1 from everything. limit: at most n − 1.
     The indices are a tensor on the features' device if that is a GPU, else an array. Raises KithError for a row
     that is not finite.
+
+    >>> [order.tolist() for _, order in nearest_first(np.array([[0.0], [1.0], [3.0]]), np.arange(3), limit=2)]
+    [[[1, 2], [0, 2], [1, 0]]]
     """
     queried, candidates = _factors(as_matrix(features, "features").astype(np.float64, copy=False), normalize)
     gpu = gpu_of(features)
@@ -43,6 +46,9 @@ def first_hit_ranks(vectors: Any, labels: Any) -> np.ndarray:
     """(n,) rank of the nearest other item of the same class among all others, by cosine, from 1.
 
     vectors: (n, d); labels: (n,) integers. Answers that tie with it count half. NaN for the only item of a class.
+
+    >>> first_hit_ranks([[1, 0], [1, 0.1], [0.1, 1], [0, 1]], [0, 1, 0, 2]).tolist()
+    [2.0, nan, 3.0, nan]
     """
     unit, labels = unit_rows(vectors), np.asarray(labels)
     ranks = np.full(len(labels), np.nan)
@@ -59,7 +65,12 @@ def first_hit_ranks(vectors: Any, labels: Any) -> np.ndarray:
 
 def hit_precisions(hits: Any) -> tuple[np.ndarray, np.ndarray]:
     """Of (n, m) bool, whether the answer at each rank is right (array or tensor on any device): the numbers of
-    right answers (n,), and the precision at each of them, row by row, (n_right,) float64."""
+    right answers (n,), and the precision at each of them, row by row, (n_right,) float64.
+
+    >>> counts, precisions = hit_precisions(np.array([[True, False, True]]))
+    >>> counts.tolist(), precisions.round(3).tolist()
+    ([2], [1.0, 0.667])
+    """
     rows, columns = np.nonzero(hits) if isinstance(hits, np.ndarray) else map(as_array, hits.nonzero(as_tuple=True))
     counts = np.bincount(rows, minlength=len(hits))
     place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -67,14 +78,22 @@ def hit_precisions(hits: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def average_precision(counts: np.ndarray, precisions: np.ndarray) -> np.ndarray:
-    """(n,) float64 means of what `hit_precisions` returns; 0 for a row without a right answer."""
+    """(n,) float64 means of what `hit_precisions` returns; 0 for a row without a right answer.
+
+    >>> average_precision(*hit_precisions(np.array([[True, False, True], [False, True, False]]))).round(3).tolist()
+    [0.833, 0.5]
+    """
     rows = np.repeat(np.arange(len(counts)), counts)
     return np.bincount(rows, weights=precisions, minlength=len(counts)) / np.maximum(counts, 1)
 
 
 def precision_at_recall(counts: np.ndarray, precisions: np.ndarray, steps: int = 100) -> np.ndarray:
     """(n, steps + 1) float64: the highest precision at a recall of at least 0, 1/steps, …, 1, from what
-    `hit_precisions` returns; 0 for a row without a right answer."""
+    `hit_precisions` returns; 0 for a row without a right answer.
+
+    >>> precision_at_recall(*hit_precisions(np.array([[True, False, True]])), steps=2).round(3).tolist()
+    [[1.0, 1.0, 0.667]]
+    """
     # Running maxima from each row's end: offsets that grow from the last row to the first keep rows apart.
     offset = np.repeat(2.0 * np.arange(len(counts), 0, -1), counts)
     highest = np.maximum.accumulate((precisions + offset)[::-1])[::-1] - offset

@@ -20,6 +20,9 @@ def pair_distances(first: Any, second: Any) -> np.ndarray:
     first, second: (n, d) arrays or torch tensors of any lengths; a zero row is at distance 1 from everything.
     Computed in float64 whatever the precision given. Returns (n,) float64. Raises KithError for different
     shapes and for a row that is not finite.
+
+    >>> pair_distances([[1.0, 0], [1, 0]], [[2.0, 0], [0, 1]]).tolist()
+    [0.0, 1.0]
     """
     first, second = as_matrix(first, "first"), as_matrix(second, "second")
     if first.shape != second.shape:
@@ -29,7 +32,13 @@ def pair_distances(first: Any, second: Any) -> np.ndarray:
 
 
 def distance_summary(distances: np.ndarray) -> dict[str, float]:
-    """ "mean_distance", "median_distance", "min_distance" and "max_distance" of distances (n,), n ≥ 1."""
+    """ "mean_distance", "median_distance", "min_distance" and "max_distance" of distances (n,), n ≥ 1.
+
+    >>> distance_summary(np.array([0.0, 0.5, 1.0]))["mean_distance"]
+    0.5
+
+    Raises KithError where there are none.
+    """
     if not len(distances):
         raise KithError("distances: there are none")
     return {
@@ -52,6 +61,10 @@ def random_nway(
     queries (n_queries, d), candidates (n_candidates, d), partners (n_queries,) candidate indices; `relevant`
     as in `cross_modal_retrieval`. Returns {N: (n_queries,) float64 in [0, 1]}. Raises KithError where a
     partner is not among the right candidates and where there are fewer than N − 1 wrong ones.
+
+    >>> queries, candidates = np.array([[1.0, 0]]), np.array([[1.0, 0.5], [1.0, 0], [0, 1.0], [0.1, 1.0]])
+    >>> random_nway(queries, candidates, np.array([0]), [[0]], ways=[3])[3].round(3).tolist()  # one of three beats it
+    [0.333]
     """
     queries, candidates = unit_rows(queries, "queries"), unit_rows(candidates, "candidates")
     relevance = as_relevance(relevant, len(queries), len(candidates))
@@ -71,7 +84,13 @@ def random_nway(
 
 
 def probability_first(wrong: np.ndarray, better: np.ndarray, n: int) -> np.ndarray:
-    """P(none of n − 1 draws without replacement from `wrong` candidates is a `better` one), elementwise."""
+    """P(none of n − 1 draws without replacement from `wrong` candidates is a `better` one), elementwise.
+
+    >>> probability_first(np.array([3]), np.array([1]), n=3).round(3).tolist()
+    [0.333]
+
+    Raises KithError where a query has fewer than n − 1 wrong candidates.
+    """
     if len(wrong) and wrong.min() < n - 1:
         raise KithError(f"{n}-way accuracy needs {n - 1} distractors, a query has only {wrong.min()}")
     draws = np.arange(n - 1)
@@ -85,6 +104,9 @@ def hard_nway(queries: Any, candidates: Any, partners: np.ndarray, distractors: 
     queries (n_queries, d), candidates (n_candidates, d), partners (n_queries,) and distractors (n_queries, N
     − 1) candidate indices, typically the nearest in meaning (`kith.neighbors.nearest`). A row of
     distractors that holds a −1 has none to offer: NaN. Returns (n_queries,) float64.
+
+    >>> hard_nway([[1.0, 0]], [[1.0, 0.1], [1.0, 0.2], [1.0, 0.0]], np.array([0]), np.array([[1]])).tolist()
+    [1.0]
     """
     queries, candidates = unit_rows(queries, "queries"), unit_rows(candidates, "candidates")
     choices = np.column_stack([partners, distractors])

@@ -36,6 +36,10 @@ def as_relevance(relevant: Any, n_queries: int, n_candidates: int) -> Relevance:
     right candidate each), one int array a query (of any lengths), a scipy.sparse matrix (non-zero: right) or
     a Relevance. Raises KithError for a wrong shape, an index out of range, or a query without a right
     candidate.
+
+    >>> found = as_relevance([[0, 2], [1]], n_queries=2, n_candidates=3)
+    >>> found.counts.tolist(), found.indices.tolist()
+    ([2, 1], [0, 2, 1])
     """
     if isinstance(relevant, Relevance):
         return relevant
@@ -56,6 +60,9 @@ def same_group(query_groups: np.ndarray, candidate_groups: np.ndarray) -> Releva
     """Right are the candidates of the query's group; (n_queries,) and (n_candidates,) comparable labels.
 
     Raises KithError that names the first query whose group has no candidate.
+
+    >>> same_group(np.array([7, 8]), np.array([8, 7, 7])).indices.tolist()
+    [1, 2, 0]
     """
     order = np.argsort(candidate_groups, kind="stable")
     ordered = candidate_groups[order]
@@ -69,7 +76,11 @@ def same_group(query_groups: np.ndarray, candidate_groups: np.ndarray) -> Releva
 
 
 def class_labels(name: str, labels: Any, n_classes: int | None = None) -> np.ndarray:
-    """(n,) int64. Raises KithError that calls them `name` where they are no integers from 0 to n_classes − 1."""
+    """(n,) int64. Raises KithError that calls them `name` where they are no integers from 0 to n_classes − 1.
+
+    >>> class_labels("labels", [0, 2, 1], n_classes=3).tolist()
+    [0, 2, 1]
+    """
     labels = as_array(labels)
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise KithError(f"{name}: expected (n,) integers, not {labels.dtype} of the shape {labels.shape}")
@@ -84,6 +95,9 @@ def similarity_tables(similarity: Any) -> dict[str, np.ndarray]:
     """One (n_classes, n_classes) matrix {"": matrix}, or several, {"_name": matrix}; float64, finite, from 0 up.
 
     Raises KithError that names the matrix and, where it has one, the row and column that is wrong.
+
+    >>> list(similarity_tables({"lcsh": np.eye(2), "wup": np.eye(2)}))
+    ['_lcsh', '_wup']
     """
     named = {f"_{k}": v for k, v in similarity.items()} if isinstance(similarity, Mapping) else {"": similarity}
     tables = {name: np.ascontiguousarray(as_array(table), dtype=np.float64) for name, table in named.items()}

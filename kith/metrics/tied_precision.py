@@ -25,19 +25,31 @@ class Buckets(NamedTuple):
 
 
 def buckets(items: np.ndarray, right: np.ndarray, cut: int | None = None) -> Buckets:
-    """Of counts (…, n_buckets), best bucket first; with `cut`, only that many places of a ranking are looked at."""
+    """Of counts (…, n_buckets), best bucket first; with `cut`, only that many places of a ranking are looked at.
+
+    >>> buckets(np.array([2, 3]), np.array([1, 2]), cut=4).places.tolist()
+    [2, 2]
+    """
     items_before, right_before = np.cumsum(items, axis=-1) - items, np.cumsum(right, axis=-1) - right
     places = items if cut is None else np.clip(cut - items_before, 0, items)
     return Buckets(items, right, items_before, right_before, places)
 
 
 def harmonic_numbers(n: int) -> np.ndarray:
-    """H_0 … H_n, (n + 1,) float64."""
+    """H_0 … H_n, (n + 1,) float64.
+
+    >>> harmonic_numbers(2).tolist()
+    [0.0, 1.0, 1.5]
+    """
     return np.concatenate([[0.0], np.cumsum(1 / np.arange(1, n + 1))])
 
 
 def right_found(of: Buckets, ties: Ties) -> np.ndarray:
-    """Right items among the places that are looked at, of each bucket (float64)."""
+    """Right items among the places that are looked at, of each bucket (float64).
+
+    >>> right_found(buckets(np.array([2, 4]), np.array([1, 2]), cut=4), "expected").tolist()
+    [1.0, 1.0]
+    """
     if ties == "optimistic":
         return np.minimum(of.right, of.places).astype(np.float64)
     if ties == "pessimistic":
@@ -51,6 +63,10 @@ def precision_sums(of: Buckets, ties: Ties, harmonic: np.ndarray) -> np.ndarray:
     With N items and R right ones before a bucket of n items and r right ones, its i-th place holds a right item with
     probability r/n, and the precision there is then (R + 1 + (i − 1)(r − 1)/(n − 1)) / (N + i) in expectation.
     harmonic: `harmonic_numbers` of the number of items at least.
+
+    >>> tied = buckets(np.array([2]), np.array([1]))  # one of two equals is right: it comes first or second
+    >>> precision_sums(tied, "expected", harmonic_numbers(2)).tolist()
+    [0.75]
     """
     if ties == "expected":
         start, end = of.items_before, of.items_before + of.places
@@ -69,6 +85,9 @@ def expected_ratio(of: Buckets, harmonic: np.ndarray) -> float:
     """Exact expectation of Σ precision / right items found, of one ranking (n_buckets,) that a cut ends.
 
     Where the cut falls into a bucket, the number k of right items in the places looked at is hypergeometric.
+
+    >>> expected_ratio(buckets(np.array([2]), np.array([1]), cut=1), harmonic_numbers(2))
+    0.5
     """
     cut = np.flatnonzero((of.places > 0) & (of.places < of.items))
     sums = precision_sums(of, "expected", harmonic)
