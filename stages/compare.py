@@ -60,7 +60,7 @@ def read_runs(study: params.Study, folder: Path) -> list[MethodRun]:
                 known = asked[QUERY].reset_index(drop=True), metrics_asked(splits, str(direction))
                 other, *wanted = first.setdefault(str(direction), (name, *known))
                 if not known[0].equals(wanted[0]) or known[1] != wanted[1]:
-                    raise KithError(f"{run}: other queries or figures than {folder / other}; run `dvc repro evaluate`")
+                    raise KithError(f"{run}: other queries or metrics than {folder / other}; run `dvc repro evaluate`")
     return done
 
 

@@ -1,16 +1,16 @@
-"""What a ranking at random would reach: the level that a figure has to be held against."""
+"""What a ranking at random would reach: the level that a metric has to be held against."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from kith.metrics.hierarchical import ideal_gains, precision_figures
+from kith.metrics.hierarchical import ideal_gains, list_precision
 from kith.metrics.relevance import class_labels, similarity_tables
 
 
 def chance_level(right: np.ndarray, n_candidates: int, ks: Sequence[int] = (1, 5, 10, 25)) -> dict[str, float]:
-    """Expected retrieval figures when every order of the candidates is equally likely.
+    """Expected retrieval metrics when every order of the candidates is equally likely.
 
     right (n_queries,) is each query's number of right candidates, 1 … n_candidates. With r right among M, the
     first right one comes after rank k with probability Π_{i=0}^{k−1} (M − r − i) / (M − i). Returns "R@k"
@@ -34,7 +34,7 @@ def chance_level(right: np.ndarray, n_candidates: int, ks: Sequence[int] = (1, 5
 
 
 def hierarchical_chance(labels: Any, similarity: Any, ks: Sequence[int], clip: int) -> dict[str, float]:
-    """Expected figures of `hierarchical_retrieval` when every order of the other items is equally likely.
+    """Expected metrics of `hierarchical_retrieval` when every order of the other items is equally likely.
 
     k items are then worth k times the mean similarity of all others. Arguments and names as there, without AP.
 
@@ -52,14 +52,14 @@ def hierarchical_chance(labels: Any, similarity: Any, ks: Sequence[int], clip: i
             others = counts - (np.arange(len(counts)) == label)
             gains = np.full((1, others.sum()), (table[label] * others).sum() / others.sum())
             best = ideal_gains(table[label], others, table[label, label])[None]
-            for figure, values in precision_figures(gains, best, ks, clip).items():
-                expected[figure] = expected.get(figure, 0.0) + float(values[0]) * counts[label] / len(labels)
-        levels |= {figure + name: value for figure, value in expected.items()}
+            for name_k, values in list_precision(gains, best, ks, clip).items():
+                expected[name_k] = expected.get(name_k, 0.0) + float(values[0]) * counts[label] / len(labels)
+        levels |= {name_k + name: value for name_k, value in expected.items()}
     return levels
 
 
 def self_retrieval_chance(labels: Any, ks: Sequence[int]) -> dict[str, float]:
-    """Expected figures of `self_retrieval` when every order of the other items is equally likely.
+    """Expected metrics of `self_retrieval` when every order of the other items is equally likely.
 
     With R right ones among N others, each place holds a right one with probability R / N; given that, each of the
     k − 1 places before it with (R − 1) / (N − 1). Names as there; items that are alone in their class do not count.

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,10 +13,11 @@ from kith.evaluation.catalogue import DIRECTIONS, IMAGES
 from kith.evaluation.chance import chance_level
 from kith.evaluation.classes import KnownClasses, predictions, search_classes
 from kith.evaluation.codes import ClassDatabase, search_database
+from kith.evaluation.estimates import MetricEstimate, estimate, interval
 from kith.evaluation.gallery import Gallery
 from kith.evaluation.metric_learning import search_themselves
 from kith.evaluation.results import DECIMALS, HITS, QueryMetrics, SearchResult
-from kith.evaluation.statistics import Resamples, percentile_interval
+from kith.evaluation.statistics import Resamples
 from kith.metrics.pairs import distance_summary
 from kith.similarity import top_candidates
 
@@ -45,13 +46,6 @@ class MeasureOptions:
     bootstrap: int
     confidence: float
     seed: int
-
-
-class MetricEstimate(NamedTuple):
-    """A metric, and what it is in every bootstrap draw; no draws where they say nothing of its spread."""
-
-    value: float
-    drawn: np.ndarray
 
 
 def measure(
@@ -178,37 +172,6 @@ def distances(gallery: Gallery, groups: np.ndarray, resamples: Resamples) -> dic
     }
     summary = distance_summary(of_pairs)
     return {f"pairs/{name}": MetricEstimate(value, drawn.get(name, np.empty(0))) for name, value in summary.items()}
-
-
-def estimate(values: dict[str, np.ndarray], clusters: np.ndarray, resamples: Resamples) -> dict[str, MetricEstimate]:
-    """Every metric over all queries it applies to; those that apply to none are dropped.
-
-    values: (n,) float64 each, NaN where it does not apply; clusters: (n,) int64, see `Resamples`.
-
-    >>> estimates = estimate({"map": np.array([0.0, 1.0])}, np.array([0, 1]), Resamples(2, resamples=10, seed=0))
-    >>> estimates["map"].value, estimates["map"].drawn.shape
-    (0.5, (10,))
-    """
-    values = {name: v for name, v in values.items() if not np.isnan(v).all()}
-    if not values:
-        return {}
-    drawn = dict(zip(values, resamples.means(np.column_stack(list(values.values())), clusters).T, strict=True))
-    estimates = {name: MetricEstimate(float(np.nanmean(v)), drawn[name]) for name, v in values.items()}
-    if "median_rank" in values:
-        ranks = values["median_rank"]
-        estimates["median_rank"] = MetricEstimate(float(np.median(ranks)), resamples.medians(ranks, clusters))
-    return estimates
-
-
-def interval(measured: MetricEstimate, confidence: float) -> dict[str, float | None]:
-    """{"value", "low", "high"}; the ends are None where there is no interval.
-
-    >>> interval(MetricEstimate(0.5, np.linspace(0, 1, 101)), confidence=0.9)
-    {'value': 0.5, 'low': 0.05, 'high': 0.95}
-    """
-    ends = percentile_interval(measured.drawn, confidence) if len(measured.drawn) else (None, None)
-    numbers = zip(("value", "low", "high"), (measured.value, *ends), strict=True)
-    return {name: None if x is None else round(float(x), DECIMALS) for name, x in numbers}
 
 
 def _queries(searches: dict[str, SearchResult], coded: QueryMetrics) -> pd.DataFrame:

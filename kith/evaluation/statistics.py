@@ -1,4 +1,4 @@
-"""How sure is a figure? Cluster bootstrap intervals, paired randomisation tests, Holm's correction.
+"""How sure is a metric? Cluster bootstrap intervals, paired randomisation tests, Holm's correction.
 
 Queries that belong together (the texts of one item, the items of one group) are not independent: they form a
 cluster and are drawn, or change sides, together. `clusters` gives each value's cluster as an integer from 0.

@@ -1,6 +1,6 @@
 """How well is the class of an item told: from scores, from the nearest class embedding, or with a linear SVM?
 
-Every figure is an array of one value an item, whose mean is the figure, so that intervals can be bootstrapped.
+Every metric is an array of one value an item, whose mean is the metric, so that intervals can be bootstrapped.
 """
 
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from kith.similarity import as_array, as_matrix, unit_rows
 
 
 def classification_metrics(scores: Any, labels: Any, similarity: Any = None, k: int = 5) -> dict[str, np.ndarray]:
-    """Figures of predicted against true classes.
+    """Metrics of predicted against true classes.
 
     scores: (n, n_classes), higher is likelier, of equal ones the lower class first; or (n,) integers, the
     predicted classes. labels: (n,) true classes. similarity: (n_classes, n_classes), for example 1 − LCSH.
@@ -38,15 +38,15 @@ def classification_metrics(scores: Any, labels: Any, similarity: Any = None, k: 
     predicted = class_labels("scores", scores if rank is None else scores.argmax(axis=1))
     right = (predicted == labels).astype(np.float64)
     items = np.bincount(labels)
-    figures = {"accuracy": right}
+    metrics = {"accuracy": right}
     if rank is not None and n_classes is not None and k < n_classes:
-        figures[f"top{k}_accuracy"] = (rank < k).astype(np.float64)
-    figures["balanced_accuracy"] = right * len(labels) / (np.count_nonzero(items) * items[labels])
+        metrics[f"top{k}_accuracy"] = (rank < k).astype(np.float64)
+    metrics["balanced_accuracy"] = right * len(labels) / (np.count_nonzero(items) * items[labels])
     if similarity is not None:
         table = similarity_tables(similarity)[""]
         class_labels("labels", labels, len(table))
-        figures["hierarchical_accuracy"] = table[class_labels("predicted classes", predicted, len(table)), labels]
-    return figures
+        metrics["hierarchical_accuracy"] = table[class_labels("predicted classes", predicted, len(table)), labels]
+    return metrics
 
 
 def nearest_embedding_scores(features: Any, embedding: Any) -> np.ndarray:

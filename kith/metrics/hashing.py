@@ -1,30 +1,24 @@
 """Retrieval by Hamming distance: average precision, precision and recall by rank and by radius.
 
-Distances of short codes are few, so items tie everywhere, and their order decides figures that are reported to three
-digits: the default is the exact expectation over all orders of equals (He et al., CVPR 2018). All figures but those
+Distances of short codes are few, so items tie everywhere, and their order decides metrics that are reported to three
+digits: the default is the exact expectation over all orders of equals (He et al., CVPR 2018). All metrics but those
 of the order by index come from one histogram a query, of distances and of those of right items.
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from kith.codes import hamming_blocks, pack, packed_words
 from kith.errors import KithError
+from kith.metrics.histograms import Histograms, histograms, radius_curves
 from kith.metrics.relevance import class_labels
 from kith.metrics.tied_precision import buckets, expected_ratio, harmonic_numbers, precision_sums, right_found
 from kith.similarity import as_array
 
 Ties = Literal["expected", "optimistic", "pessimistic", "index"]
 Denominator = Literal["found", "relevant", "min"]
-
-
-class Histograms(NamedTuple):
-    """(n_queries, bits + 1) int64: items of the database at each Hamming distance, and the right ones among them."""
-
-    items: np.ndarray
-    right: np.ndarray
 
 
 def hamming_retrieval(
@@ -41,7 +35,7 @@ def hamming_retrieval(
     radii: Sequence[int] = (2,),
     exclude_self: bool = False,
 ) -> dict[str, Any]:
-    """Figures of a database searched by Hamming distance; right answers are the items of the query's class.
+    """Metrics of a database searched by Hamming distance; right answers are the items of the query's class.
 
     query_codes (n, bits), database_codes (m, bits): ±1, or packed (kith.codes.pack). query_labels (n,) and
     database_labels (m,): integers from 0. topk: average precision looks at the first `topk` answers (None: all).
@@ -115,49 +109,6 @@ def code_statistics(codes: Any) -> dict[str, Any]:
         "constant_bits": int(codes.shape[1] - centred.shape[1]),
         "distinct_codes": len(np.unique(packed, axis=0)),
     }
-
-
-def histograms(
-    queries: np.ndarray,
-    database: np.ndarray,
-    query_labels: np.ndarray,
-    database_labels: np.ndarray,
-    bits: int,
-    exclude_self: bool = False,
-) -> Histograms:
-    """Distances of packed codes (n, words) and (m, words) uint64, counted."""
-    order = np.argsort(database_labels, kind="stable")  # the right items of a query are one slice
-    first, last = (np.searchsorted(database_labels[order], query_labels, side=side) for side in ("left", "right"))
-    items, right = np.zeros((2, len(queries), bits + 1), dtype=np.int64)
-    for block, distances in hamming_blocks(queries, database[order]):
-        for query, row in zip(range(block.start, block.stop), distances, strict=True):
-            items[query] = _counts(row, bits)
-            right[query] = _counts(row[first[query] : last[query]], bits)
-    if exclude_self:
-        items[:, 0] -= 1
-        right[:, 0] -= 1
-    return Histograms(items, right)
-
-
-def radius_curves(found: Histograms) -> dict[str, np.ndarray]:
-    """Of each radius 0 … bits: "precision" and "recall" of all pairs of queries and items within it, (bits + 1,)
-    float64; precision is NaN where there is none."""
-    items, right = (np.cumsum(table.sum(axis=0)) for table in found)
-    with np.errstate(invalid="ignore"):
-        return {"precision": right / np.where(items > 0, items, np.nan), "recall": right / max(1, int(right[-1]))}
-
-
-def _counts(distances: np.ndarray, bits: int) -> np.ndarray:
-    """How often each distance 0 … bits occurs; bytes are counted in pairs, which halves the work."""
-    if distances.dtype != np.uint8:
-        return np.bincount(distances, minlength=bits + 1)
-    even = len(distances) // 2 * 2
-    pairs = np.bincount(distances[:even].view(np.uint16), minlength=256 * (bits + 1)).reshape(bits + 1, -1)
-    table = pairs[:, : bits + 1]
-    counts = table.sum(axis=0) + table.sum(axis=1)
-    if even < len(distances):
-        counts[distances[-1]] += 1
-    return counts
 
 
 def _by_distance(

@@ -41,9 +41,9 @@ def hierarchical_retrieval(
 
     features: (n, d) array or torch tensor, computed in float64 on its device. labels: (n,) rows of `similarity`,
     (n_classes, n_classes) with s(c, c') ≥ 0. Several matrices, {name: matrix}, share the cost of sorting; their
-    figures are then called "HP@1_name" and so on. normalize: cosine instead of squared Euclidean distance.
+    metrics are then called "HP@1_name" and so on. normalize: cosine instead of squared Euclidean distance.
 
-    Returns (n,) float64 arrays, one figure a query: "HP@k" for each k, "AHP@<clip>" and, if `full`, which needs
+    Returns (n,) float64 arrays, one value a query: "HP@k" for each k, "AHP@<clip>" and, if `full`, which needs
     every list to its end, "AHP" and "AP". A query whose class has no other item gets the AP 0, with a warning, and
     HP@k is 0 where best_k is. Lists shorter than `clip` stop at their end. `curve` adds means over all queries:
     "curve", HP@1 … HP@<clip>, and, if `full`, "recall_precision", the highest precision at a recall of at least
@@ -99,7 +99,7 @@ class _Lists:
         for name, table in self.placed.items():
             ideals = np.stack([self.ideal(name, label) for label in classes.tolist()])
             gains = table.take(asked * self.n_classes + ranked)
-            measured = precision_figures(gains, self.place(ideals)[self.place(which)], ks, clip, full, curve)
+            measured = list_precision(gains, self.place(ideals)[self.place(which)], ks, clip, full, curve)
             found |= {key + name: values for key, values in measured.items()}
         return found
 
@@ -119,7 +119,7 @@ def hierarchical_metrics(
     complete: Any = None,
     exclude_query: bool = True,
 ) -> dict[str, np.ndarray]:
-    """The figures of `hierarchical_retrieval` for lists that were found elsewhere.
+    """The metrics of `hierarchical_retrieval` for lists that were found elsewhere.
 
     rankings: a list of item numbers for each query, nearest first, of any lengths. labels, similarity, ks, clip:
     as there. queries: the items that asked, default 0, 1, …; each is taken out of its own list wherever it stands,
@@ -146,14 +146,14 @@ def hierarchical_metrics(
         _check_ks(ks, clip, len(order))
         own, ranked = labels[query], labels[order]
         counts = np.bincount(ranked, minlength=n_classes)
-        figures = _same_class((ranked == own)[None])
+        of_query = _same_class((ranked == own)[None])
         for name, table in tables.items():
             ideal = ideal_gains(table[own], counts, table[own, own] if removed else 0)
-            measured = precision_figures(table[own][ranked][None], ideal[None], ks, clip)
-            figures |= {key + name: values for key, values in measured.items()}
-        found.append(figures)
-    _warn_alone(sum(not figures["AP"].any() for figures in found), len(found))
-    return {key: np.concatenate([figures[key] for figures in found]) for key in found[0]}
+            measured = list_precision(table[own][ranked][None], ideal[None], ks, clip)
+            of_query |= {key + name: values for key, values in measured.items()}
+        found.append(of_query)
+    _warn_alone(sum(not each["AP"].any() for each in found), len(found))
+    return {key: np.concatenate([each[key] for each in found]) for key in found[0]}
 
 
 def ideal_gains(row: np.ndarray, counts: np.ndarray, own: float) -> np.ndarray:
@@ -168,12 +168,12 @@ def ideal_gains(row: np.ndarray, counts: np.ndarray, own: float) -> np.ndarray:
     return np.where(best > 0, best, np.inf)
 
 
-def precision_figures(
+def list_precision(
     gains: Any, ideal: Any, ks: Sequence[int], clip: int, full: bool = True, curve: bool = False
 ) -> dict[str, Any]:
-    """Of (n, m) similarities of what was found and their ideals, arrays or tensors: (n,) figures, (n, clip) curve.
+    """Of (n, m) similarities of what was found and their ideals, arrays or tensors: (n,) metrics, (n, clip) curve.
 
-    >>> found = precision_figures(np.array([[0.5, 1.0]]), np.array([[1.0, 1.5]]), ks=[1, 2], clip=2)
+    >>> found = list_precision(np.array([[0.5, 1.0]]), np.array([[1.0, 1.5]]), ks=[1, 2], clip=2)
     >>> found["HP@1"].tolist(), found["HP@2"].tolist()
     ([0.5], [1.0])
     """

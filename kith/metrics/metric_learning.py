@@ -1,4 +1,4 @@
-"""The figures of metric learning: are the nearest vectors of the same class? By cosine, in blocks of bounded memory.
+"""The metrics of metric learning: are the nearest vectors of the same class? By cosine, in blocks of bounded memory.
 
 Musgrave et al., "A metric learning reality check", ECCV 2020, for R-precision and MAP@R.
 """
@@ -35,16 +35,16 @@ def self_retrieval(
     if n < 2 or not all(1 <= k < n for k in ks):
         raise KithError(f"ks {tuple(ks)}: {n} items give each {n - 1} answers")
     limit = int(max(others.max(), *ks, 1))
-    figures = {name: np.full(n, np.nan) for name in [*(f"recall@{k}" for k in ks), "r_precision", "map@r"]}
+    found = {name: np.full(n, np.nan) for name in [*(f"recall@{k}" for k in ks), "r_precision", "map@r"]}
     places = np.arange(1, limit + 1)
     for rows, order in nearest_first(vectors, np.flatnonzero(others > 0), limit, normalize):
         right = labels[as_array(order)] == labels[rows, None]
         for k in ks:
-            figures[f"recall@{k}"][rows] = right[:, :k].any(axis=1)
+            found[f"recall@{k}"][rows] = right[:, :k].any(axis=1)
         right &= places <= others[rows, None]
-        figures["r_precision"][rows] = right.sum(axis=1) / others[rows]
-        figures["map@r"][rows] = (right * np.cumsum(right, axis=1) / places).sum(axis=1) / others[rows]
-    return figures
+        found["r_precision"][rows] = right.sum(axis=1) / others[rows]
+        found["map@r"][rows] = (right * np.cumsum(right, axis=1) / places).sum(axis=1) / others[rows]
+    return found
 
 
 def database_precision(vectors: Any, labels: Any, database: Any, database_labels: Any) -> np.ndarray:

@@ -42,8 +42,8 @@ def choices(boards: dict[str, pd.DataFrame], settings: params.Params) -> pd.Data
         values = _values(boards, VALIDATION, metric, methods)
         if values is None:
             raise KithError(
-                f"params.yaml: compare.choose.{name}: there is no {metric or 'figure'} of all its methods on the "
-                "validation split; name val in embed.splits, and see leaderboard.csv for figures"
+                f"params.yaml: compare.choose.{name}: there is no {metric or 'metric'} of all its methods on the "
+                "validation split; name val in embed.splits, and see leaderboard.csv for metrics"
             )
         best = methods[int(values.to_numpy().argmax())]
         tested = _values(boards, "test", metric, [best])

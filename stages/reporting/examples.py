@@ -25,16 +25,16 @@ def draw(options: Report, split: str, run: Path, by_class: Path, data: Path, nei
     """
     items = contract.items(data)
     views = Views(data, items)
-    figures = {}
+    drawn = {}
     for direction in (*plots.DIRECTIONS, IMAGES):
         folder = by_class if direction == IMAGES else run
         asked = pd.read_parquet(folder / "queries.parquet").query("split == @split and direction == @direction")
         if len(asked) and views.has_pictures:
             found = matches(asked, options, items, views, Space(folder))
             lines = direction == "image_to_text" and not views.text_maps
-            figures[f"gallery_{direction}"] = (galleries.text_gallery if lines else galleries.picture_gallery)(found)
+            drawn[f"gallery_{direction}"] = (galleries.text_gallery if lines else galleries.picture_gallery)(found)
     rows = neighborhoods(pd.read_parquet(neighbors / "neighbors.parquet"), views, options.seed)
-    return figures | ({"neighbors": galleries.neighbors(rows)} if rows and views.has_pictures else {})
+    return drawn | ({"neighbors": galleries.neighbors(rows)} if rows and views.has_pictures else {})
 
 
 class Views:

@@ -123,8 +123,8 @@ def expected(settings: params.Params, board: pd.DataFrame) -> list[str]:
     """Every metric that the study expects, against what was reached."""
     rows = [
         [method, key, f"{each.value:g}", f"{each.tolerance:g}", *verdict(board, method, key, each), each.source]
-        for method, figures in settings.expect.items()
-        for key, each in figures.items()
+        for method, metrics in settings.expect.items()
+        for key, each in metrics.items()
     ]
     if not rows:
         return []
@@ -135,12 +135,12 @@ def expected(settings: params.Params, board: pd.DataFrame) -> list[str]:
 def verdict(board: pd.DataFrame, method: str, key: str, expected: params.Expected) -> tuple[str, str]:
     """The value reached, and whether it is equal (in the digits that are expected), within tolerance, or off.
 
-    `key` is "<split>/<figure>". Raises KithError if the leaderboard has no such split or figure.
+    `key` is "<split>/<metric>". Raises KithError if the leaderboard has no such split or metric.
     """
     split, _, name = key.partition("/")
     lines = board[board["split"] == split]
     if lines.empty or name not in lines or pd.isna(lines[name]).all():
-        raise KithError(f"params.yaml: expect.{method}.{key}: no such figure; see leaderboard.csv for split/figure")
+        raise KithError(f"params.yaml: expect.{method}.{key}: no such metric; see leaderboard.csv for split/metric")
     if method not in set(lines["method"]):
         return "", "not run"
     value = float(lines.loc[lines["method"] == method, name].iloc[0])

@@ -72,9 +72,10 @@ def winners(board: pd.DataFrame) -> list[dict[str, Any]]:
     for name, ranking in rankings(first).items():
         if ranking.task and first[name].notna().any():
             row = first.loc[first[name].idxmax()]
-            ends = dict(zip(("low", "high"), row[list(ranking.columns[:2])], strict=True))
-            shown = {"what": ranking.task, "figure": ranking.measure or describe(name).head, "value": row[name], **ends}
-            found.append({"method": row["method"], "name": name, **shown})
+            low, high, _ = ranking.columns
+            told = {"what": ranking.task, "measure": ranking.measure or describe(name).head}
+            reached = {"value": row[name], "low": row[low], "high": row[high]}
+            found.append({"method": row["method"], "name": name, **told, **reached})
     return found
 
 
@@ -163,10 +164,10 @@ def legend(groups: dict[str, list[dict[str, Any]]]) -> dict[str, list[str]]:
 
 
 def expected(settings: params.Params, board: pd.DataFrame) -> list[list[str]]:
-    """What the study expects: method, figure, expected ± tolerance, reached, verdict, source."""
+    """What the study expects: method, metric, expected ± tolerance, reached, verdict, source."""
     rows = []
-    for method, figures in settings.expect.items():
-        for key, each in figures.items():
+    for method, metrics in settings.expect.items():
+        for key, each in metrics.items():
             reached, verdict = markdown.verdict(board, method, key, each)
             wanted = f"{each.value:g} ± {each.tolerance:g}"
             rows.append([method, key, wanted, reached, verdict.strip("*"), each.source])

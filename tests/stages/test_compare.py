@@ -283,7 +283,7 @@ def test_verdicts(reached, value, tolerance, mark):
 def test_an_expected_figure_that_does_not_exist_is_refused(study):
     expect = {"good": {"test/mean/R@3": {"value": 1.0}}}
     write_params(study, study={"methods": list(METHODS)}, expect=expect)
-    with pytest.raises(KithError, match=r"expect\.good\.test/mean/R@3: no such figure"):
+    with pytest.raises(KithError, match=r"expect\.good\.test/mean/R@3: no such metric"):
         compared(study)
 
 
@@ -313,7 +313,7 @@ def test_a_missing_or_broken_file_is_named_with_the_command_that_makes_it(study,
 def test_runs_of_other_queries_are_refused(study):
     path = study / "runs/fair-0/queries.parquet"
     pd.read_parquet(path).iloc[:-1].to_parquet(path, index=False)
-    with pytest.raises(KithError, match=r"fair-0: other queries or figures than .*bad-0"):
+    with pytest.raises(KithError, match=r"fair-0: other queries or metrics than .*bad-0"):
         compared(study)
 
 

@@ -392,3 +392,13 @@ def test_a_long_chain_is_no_trouble():
     assert taxonomy.heights.max() == 2999
     assert taxonomy.similarity([2999, 1500], "wup")[0, 1] == 2 * 1501 / (1501 + 3000)
     assert len(taxonomy.to_tree()) == 3000
+
+
+def test_a_root_is_added_only_where_classes_have_nothing_in_common():
+    forest = Taxonomy.from_edges([("line", "bar"), ("line", "cross"), ("box", "square")])
+    assert forest.rooted(["bar", "cross"]) is forest
+    rooted = forest.rooted(["bar", "square"])
+    assert rooted.roots == ["everything"]
+    assert rooted.similarity(["bar", "cross", "square"]).round(2).tolist() == [[1, 0.5, 0], [0.5, 1, 0], [0, 0, 1]]
+    with pytest.raises(KithError, match="frame"):
+        forest.rooted(["frame", "bar"])

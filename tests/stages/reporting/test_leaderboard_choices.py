@@ -47,7 +47,7 @@ def test_methods_outside_the_study_are_left_out():
 @pytest.mark.parametrize(
     ("boards", "choice", "said"),
     [
-        ({"test": BOARDS["test"]}, {"methods": ["good", "bad"]}, r"compare\.choose\.margin: there is no figure"),
+        ({"test": BOARDS["test"]}, {"methods": ["good", "bad"]}, r"compare\.choose\.margin: there is no metric"),
         (BOARDS, {"methods": ["good", "bad"], "by": "hamming/map"}, r"no hamming/map of all its methods"),
         (BOARDS, {"methods": ["good", "bad"], "by": "hamming/mop"}, r"no hamming/mop .* name val in embed\.splits"),
     ],

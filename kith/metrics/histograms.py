@@ -1,0 +1,71 @@
+"""How far apart are binary codes: of each query, how many items, and how many right ones, lie at each distance?"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from kith.codes import hamming_blocks
+
+
+class Histograms(NamedTuple):
+    """(n_queries, bits + 1) int64: items of the database at each Hamming distance, and the right ones among them."""
+
+    items: np.ndarray
+    right: np.ndarray
+
+
+def histograms(
+    queries: np.ndarray,
+    database: np.ndarray,
+    query_labels: np.ndarray,
+    database_labels: np.ndarray,
+    bits: int,
+    exclude_self: bool = False,
+) -> Histograms:
+    """Distances of packed codes (n, words) and (m, words) uint64, counted; right are the items of the query's class.
+
+    query_labels (n,), database_labels (m,): integers. exclude_self: query i is item i, and does not count.
+
+    >>> from kith.codes import pack
+    >>> codes = pack(np.array([[1, 1], [1, -1], [-1, -1]]))
+    >>> found = histograms(codes[:1], codes, np.array([0]), np.array([0, 0, 1]), bits=2)
+    >>> found.items.tolist(), found.right.tolist()
+    ([[1, 1, 1]], [[1, 1, 0]])
+    """
+    order = np.argsort(database_labels, kind="stable")  # the right items of a query are one slice
+    first, last = (np.searchsorted(database_labels[order], query_labels, side=side) for side in ("left", "right"))
+    items, right = np.zeros((2, len(queries), bits + 1), dtype=np.int64)
+    for block, distances in hamming_blocks(queries, database[order]):
+        for query, row in zip(range(block.start, block.stop), distances, strict=True):
+            items[query] = _counts(row, bits)
+            right[query] = _counts(row[first[query] : last[query]], bits)
+    if exclude_self:
+        items[:, 0] -= 1
+        right[:, 0] -= 1
+    return Histograms(items, right)
+
+
+def radius_curves(found: Histograms) -> dict[str, np.ndarray]:
+    """Of each radius 0 … bits: "precision" and "recall" of all pairs of queries and items within it, (bits + 1,)
+    float64; precision is NaN where there is none.
+
+    >>> curves = radius_curves(Histograms(np.array([[0, 2, 1]]), np.array([[0, 1, 1]])))
+    >>> curves["precision"].round(2).tolist(), curves["recall"].tolist()
+    ([nan, 0.5, 0.67], [0.0, 0.5, 1.0])
+    """
+    items, right = (np.cumsum(table.sum(axis=0)) for table in found)
+    with np.errstate(invalid="ignore"):
+        return {"precision": right / np.where(items > 0, items, np.nan), "recall": right / max(1, int(right[-1]))}
+
+
+def _counts(distances: np.ndarray, bits: int) -> np.ndarray:
+    """How often each distance 0 … bits occurs; bytes are counted in pairs, which halves the work."""
+    if distances.dtype != np.uint8:
+        return np.bincount(distances, minlength=bits + 1)
+    even = len(distances) // 2 * 2
+    pairs = np.bincount(distances[:even].view(np.uint16), minlength=256 * (bits + 1)).reshape(bits + 1, -1)
+    table = pairs[:, : bits + 1]
+    counts = table.sum(axis=0) + table.sum(axis=1)
+    if even < len(distances):
+        counts[distances[-1]] += 1
+    return counts
