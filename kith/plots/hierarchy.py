@@ -1,4 +1,5 @@
-"""Charts of hierarchical retrieval: tables in, matplotlib figures out, in the style of `kith.plots`."""
+"""Charts of pictures found by pictures, by their classes in a taxonomy and by their codes: tables in, matplotlib
+figures out, in the style of `kith.plots`."""
 
 from collections.abc import Sequence
 
@@ -63,6 +64,28 @@ def precision_bars(scores: pd.DataFrame, title: str = "mAHP@250", methods: Seque
         ax.annotate(f"{value:.3f}", (end, place), (6, 0), va="center", **NUMBER)
     ax.set(title=title, ylim=(len(scores) - 0.7, -0.75), xlim=(0, 1.13 * max(ends.max(), 1e-9)), yticks=[])
     ax.grid(axis="y", visible=False)
+    return figure
+
+
+@styled
+def radius_curves(curves: pd.DataFrame, methods: Sequence[str] = ()) -> Figure:
+    """Precision over recall, a marker at each Hamming radius: strong lines for means of seeds, thin ones for each seed.
+
+    curves: columns method, seed, radius, recall, precision (NaN where nothing is within the radius). methods: see
+    `kith.plots.looks`.
+    """
+    figure = Figure((WIDTH, 4.6), layout="constrained")
+    ax = figure.subplots()
+    drawn = looks(curves["method"], methods)
+    for method, look in drawn.items():
+        runs = curves[curves["method"] == method]
+        means = runs.groupby("radius")[["recall", "precision"]].mean().dropna()
+        ax.plot(means["recall"], means["precision"], clip_on=False, **look)
+        for _, run in several_seeds(runs.dropna()):
+            ax.plot(run["recall"], run["precision"], color=look["color"], linewidth=0.6, alpha=0.5)
+    ax.set(title="binary codes: precision over recall by radius", xlabel="recall", ylabel="precision")
+    ax.set(xlim=(0, 1), ylim=(0, 1.02))
+    legend_of_methods(figure, drawn)
     return figure
 
 

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from kith import plots
 from kith.evaluation.catalogue import BY_CLASSES, IMAGES
 from kith.metrics.hierarchical import hierarchical_retrieval
-from kith.plots import codes as code_plots
 from kith.plots import hierarchy as hierarchy_plots
 from kith.plots import taxonomy as taxonomy_plots
 from kith.plots import training as training_plots
@@ -83,7 +82,7 @@ def of_codes(study: params.Study, board: pd.DataFrame, runs: Path) -> dict[str, 
     for run, named in _runs(study, _able(board, metric, study.methods), runs):
         curve = pd.DataFrame(_entry(run, split)["by_radius"], dtype=float).rename_axis("radius").reset_index()
         curves.append(curve.assign(**named))
-    return {"codes": code_plots.radius_curves(pd.concat(curves, ignore_index=True), study.methods)}
+    return {"codes": hierarchy_plots.radius_curves(pd.concat(curves, ignore_index=True), study.methods)}
 
 
 def of_taxonomy(options: params.Taxonomy, data: Path, taxonomy: Path) -> dict[str, Figure]:

@@ -12,7 +12,6 @@ from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_hex
 from PIL import Image
 
-from kith.plots import codes as code_plots
 from kith.plots import galleries
 from kith.plots import hierarchy as hierarchy_plots
 from kith.plots import spaces as space_plots
@@ -211,7 +210,7 @@ def test_a_method_looks_the_same_in_every_chart_of_a_study():
         training_plots.evolution(history().query("method == 'b'"), study),
         hierarchy_plots.precision_curves(curves, methods=study),
         hierarchy_plots.recall_precision(curves, methods=study),
-        code_plots.radius_curves(curves, study),
+        hierarchy_plots.radius_curves(curves, study),
         plots.leaderboard(scores().query("method == 'b'"), study),
     ):
         assert {line.get_color() for ax in figure.axes for line in ax.lines} == {colours["b"]}

@@ -14,7 +14,7 @@ from kith.codes import sign_codes
 from kith.errors import KithError
 from kith.metrics.hashing import hamming_retrieval
 from kith.metrics.metric_learning import cluster_agreement, database_precision, knn_predictions, self_retrieval
-from kith.plots import codes as code_plots
+from kith.plots import hierarchy as hierarchy_plots
 from stages import compare, contract, evaluate, params, report, taxonomy
 from tests.stages.test_class_methods import classes, metrics_of  # noqa: F401
 from tests.stages.test_train_stage import DATA, MEANING, edit
@@ -228,7 +228,7 @@ def test_the_picture_of_many_methods_and_seeds():
         for i in range(3)
         for seed in range(2)
     ]
-    figure = code_plots.radius_curves(pd.concat(curves))
+    figure = hierarchy_plots.radius_curves(pd.concat(curves))
     lines = figure.axes[0].get_lines()
     assert len(lines) == 3 * (1 + 2)
     assert len(lines[0].get_xdata()) == 48  # a radius with nothing inside is left out
