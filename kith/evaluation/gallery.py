@@ -72,14 +72,28 @@ class Gallery:
 
 
 def retrieval(queries: GallerySide, candidates: GallerySide, ties: str, ks: Sequence[int]) -> dict[str, Any]:
-    """`cross_modal_retrieval` from one side to the other, and "relevant", the number of right answers."""
+    """`cross_modal_retrieval` from one side to the other, and "relevant", the number of right answers.
+
+    >>> rows = np.arange(3)
+    >>> side = GallerySide(np.eye(3), rows, rows, 0 * rows)
+    >>> found = retrieval(side, side, ties="mean", ks=[1])
+    >>> found["relevant"].tolist(), found["mrr"]
+    ([1, 1, 1], 1.0)
+    """
     relevance = same_group(queries.groups, candidates.groups)
     found = cross_modal_retrieval(queries.vectors, candidates.vectors, relevance, ties, ks)
     return found | {"relevant": relevance.counts}
 
 
 def distances(gallery: Gallery) -> tuple[np.ndarray, np.ndarray]:
-    """`pair_distances` of every text to its item's picture, and the group of each pair."""
+    """`pair_distances` of every text to its item's picture, and the group of each pair.
+
+    >>> rows = np.arange(3)
+    >>> side = GallerySide(np.eye(3), rows, rows, 0 * rows)
+    >>> found, groups = distances(Gallery(side, side, np.eye(3)))
+    >>> found.tolist(), groups.tolist()
+    ([0.0, 0.0, 0.0], [0, 1, 2])
+    """
     texts, images = gallery.pairs()
     return pair_distances(gallery.texts.vectors[texts], gallery.images.vectors[images]), gallery.texts.groups[texts]
 
@@ -90,6 +104,11 @@ def random_ways(gallery: Gallery, direction: str, ways: Sequence[int]) -> dict[i
     A trial is a text and its picture. A picture with several texts is asked once for each, and its accuracy
     is the mean of these trials: the partner is always one text, the distractors are any texts of other
     groups.
+
+    >>> rows = np.arange(3)
+    >>> side = GallerySide(np.eye(3), rows, rows, 0 * rows)
+    >>> random_ways(Gallery(side, side, np.eye(3)), "text_to_image", ways=[2, 5])[2].tolist()  # 5 are too many
+    [1.0, 1.0, 1.0]
     """
     queries, candidates = gallery.sides(direction)
     asked, partners, own = _trials(gallery, direction)
@@ -106,6 +125,11 @@ def hard_ways(gallery: Gallery, direction: str, ways: Sequence[int]) -> dict[int
     Trials as in `random_ways`. The distractors are the items of other groups, with a picture and a text,
     whose semantic vectors are nearest to the partner's; each offers its picture or, if the partner is its
     item's i-th text, its own i-th (or last) text. NaN where the partner's item has a zero semantic vector.
+
+    >>> rows = np.arange(3)
+    >>> side = GallerySide(np.eye(3), rows, rows, 0 * rows)
+    >>> hard_ways(Gallery(side, side, np.eye(3)), "text_to_image", ways=[2])[2].tolist()
+    [1.0, 1.0, 1.0]
     """
     queries, candidates = gallery.sides(direction)
     asked, partners, own = _trials(gallery, direction)
@@ -136,6 +160,13 @@ def neighborhoods(gallery: Gallery, k: int) -> dict[str, tuple[dict[str, np.ndar
 
     Several texts of an item count as one, the mean of their unit vectors. A modality in which an item has
     fewer than k others is left out.
+
+    >>> rows = np.arange(3)
+    >>> side = GallerySide(np.eye(3), rows, rows, 0 * rows)
+    >>> meaning = np.array([[1.0, 0], [1.0, 0.1], [0.5, 1]])
+    >>> quality, groups = neighborhoods(Gallery(side, side, meaning), k=1)["image"]
+    >>> sorted(quality), quality["recall"].shape
+    (['ndcg', 'recall'], (3,))
     """
     sides = {"image": gallery.images, "text": item_means(gallery.texts)}
     return {

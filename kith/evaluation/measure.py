@@ -63,26 +63,26 @@ def measure(
     >>> entry["metrics"]["mean/mrr"], len(queries)
     ({'value': 1.0, 'low': 1.0, 'high': 1.0}, 8)
     """
-    searches = search_all(gallery, known, options)
+    searches = _search_all(gallery, known, options)
     coded = search_database(gallery.images, known, database, options.precision_ks, options.knn, options.hamming_topk)
-    others = [*neighborhoods(gallery, options.neighborhood), *predictions(gallery.images, known), coded]
+    others = [*_neighborhoods(gallery, options.neighborhood), *predictions(gallery.images, known), coded]
     if options.metric_learning:
         others.append(search_themselves(gallery.images, known, options.seed))
-    estimates = estimate_all(gallery, searches, others, options)
+    estimates = _estimate_all(gallery, searches, others, options)
     entry = {
         "queries": {direction: len(found.table) for direction, found in searches.items()},
         "candidates": {direction: found.candidates for direction, found in searches.items()},
         "hits": {f"{direction}/{name}": n for direction, found in searches.items() for name, n in found.hits.items()},
         "without_meaning": gallery.without_meaning(),
         "metrics": {name: interval(each, options.confidence) for name, each in estimates.items()},
-        "chance": {name: round(level, DECIMALS) for name, level in chance_levels(searches, others).items()},
+        "chance": {name: round(level, DECIMALS) for name, level in _chance_levels(searches, others).items()},
     }
     if coded.by_radius:
         entry["by_radius"] = coded.by_radius
     return entry, _queries(searches, coded)
 
 
-def search_all(gallery: Gallery, known: KnownClasses, options: MeasureOptions) -> dict[str, SearchResult]:
+def _search_all(gallery: Gallery, known: KnownClasses, options: MeasureOptions) -> dict[str, SearchResult]:
     """Direction → what was found: texts and pictures by each other, and pictures by pictures, as far as there are any.
 
     Raises KithError where there are none.
@@ -98,7 +98,14 @@ def search_all(gallery: Gallery, known: KnownClasses, options: MeasureOptions) -
 
 
 def search(gallery: Gallery, direction: str, ties: str, ks: Sequence[int], nway: Sequence[int]) -> SearchResult:
-    """Search one side of the gallery with the other: ranks, N-way accuracies, and the best candidates."""
+    """Search one side of the gallery with the other: ranks, N-way accuracies, and the best candidates.
+
+    >>> rows = np.arange(3)
+    >>> side = galleries.GallerySide(np.eye(3), rows, rows, 0 * rows)
+    >>> found = search(Gallery(side, side, np.eye(3)), "text_to_image", ties="mean", ks=[1], nway=[2])
+    >>> found.values["R@1"].tolist(), found.values["random_2way"].tolist(), found.candidates
+    ([100.0, 100.0, 100.0], [100.0, 100.0, 100.0], 3)
+    """
     queries, candidates = gallery.sides(direction)
     found = galleries.retrieval(queries, candidates, ties, ks)
     ranks = found["ranks"]
@@ -118,7 +125,7 @@ def search(gallery: Gallery, direction: str, ties: str, ks: Sequence[int], nway:
     return SearchResult(values, queries.groups, chance, hits, len(candidates.items), table)
 
 
-def neighborhoods(gallery: Gallery, k: int) -> list[QueryMetrics]:
+def _neighborhoods(gallery: Gallery, k: int) -> list[QueryMetrics]:
     """Recall and nDCG of the k nearest in meaning, of each picture and of each item's texts."""
     return [
         QueryMetrics({f"neighborhood/{side}_{name}@{k}": each for name, each in quality.items()}, groups)
@@ -126,7 +133,7 @@ def neighborhoods(gallery: Gallery, k: int) -> list[QueryMetrics]:
     ]
 
 
-def estimate_all(
+def _estimate_all(
     gallery: Gallery, searches: dict[str, SearchResult], others: list[QueryMetrics], options: MeasureOptions
 ) -> dict[str, MetricEstimate]:
     """Every metric by its full name. All are resampled with the same draws of groups."""
@@ -138,14 +145,14 @@ def estimate_all(
         estimates |= {f"{direction}/{name}": each for name, each in measured.items()}
     for name, a, b in _both(estimates):
         estimates[name] = MetricEstimate((a.value + b.value) / 2, (a.drawn + b.drawn) / 2)
-    estimates |= distances(gallery, groups, resamples)
+    estimates |= _distances(gallery, groups, resamples)
     for each in others:
         estimates |= estimate(each.values, np.searchsorted(groups, each.groups), resamples)
         estimates |= {name: MetricEstimate(value, np.empty(0)) for name, value in each.together.items()}
     return estimates
 
 
-def chance_levels(searches: dict[str, SearchResult], others: list[QueryMetrics]) -> dict[str, float]:
+def _chance_levels(searches: dict[str, SearchResult], others: list[QueryMetrics]) -> dict[str, float]:
     """What chance gives, for the metrics for which that is known."""
     chance = {f"{direction}/{name}": x for direction, found in searches.items() for name, x in found.chance.items()}
     chance |= {name: (a + b) / 2 for name, a, b in _both(chance)}
@@ -160,7 +167,7 @@ def _both(known: dict[str, Any]) -> list[tuple[str, Any, Any]]:
     return [(f"mean/{n}", known[f"{there}/{n}"], known[f"{back}/{n}"]) for n in BOTH if f"{there}/{n}" in known]
 
 
-def distances(gallery: Gallery, groups: np.ndarray, resamples: Resamples) -> dict[str, MetricEstimate]:
+def _distances(gallery: Gallery, groups: np.ndarray, resamples: Resamples) -> dict[str, MetricEstimate]:
     """How far texts are from their own pictures. The extremes have no interval: no draw goes beyond them."""
     of_pairs, pair_groups = galleries.distances(gallery)
     if not len(of_pairs):
