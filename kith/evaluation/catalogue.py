@@ -144,6 +144,7 @@ METRICS = (
     Metric(
         PREDICTORS, "hierarchical_accuracy", PERCENT, "Accuracy in which a wrong class counts as far as it is similar."
     ),
+    Metric(PREDICTORS, "mistake_severity", PERCENT, "Height at which wrong classes meet the right one.", better="min"),
     Metric(CODES, "map", SHARE, MAP, "mAP", "max", "hamming_ap", BY_CODES),
     Metric(CODES, "map@{k}", SHARE, "Mean average precision over the right answers among the first k.", "mAP@{k}"),
     Metric(CODES, "precision@{k}", SHARE, "Share of right ones among the first k answers.", "P@{k}"),

@@ -17,17 +17,21 @@ def classification_metrics(scores: Any, labels: Any, similarity: Any = None, k: 
     """Metrics of predicted against true classes.
 
     scores: (n, n_classes), higher is likelier, of equal ones the lower class first; or (n,) integers, the
-    predicted classes. labels: (n,) true classes. similarity: (n_classes, n_classes), for example 1 − LCSH.
+    predicted classes. labels: (n,) true classes. similarity: (n_classes, n_classes), for example LCSH.
 
     Returns (n,) float64 arrays: "accuracy"; "top<k>_accuracy", the true class being among the k best (only from
     scores of more than k classes); "balanced_accuracy", whose mean is that of the recalls of the classes that
-    occur in `labels`; "hierarchical_accuracy", the similarity of the predicted and the true class (only with
-    `similarity`). Raises KithError for shapes that do not fit, classes out of range and scores that are NaN.
+    occur in `labels`; and, only with `similarity`, "hierarchical_accuracy", the similarity of the predicted and the
+    true class, and "mistake_severity", 1 − the same of wrong predictions, NaN where it is right: with LCSH the height
+    of their lowest common ancestor, as a share of the taxonomy's (Bertinetto et al., CVPR 2020). Raises KithError for
+    shapes that do not fit, classes out of range and scores that are NaN.
 
     >>> scores = np.array([[0.9, 0.1, 0.0], [0.6, 0.3, 0.1]])
     >>> found = classification_metrics(scores, [0, 1], similarity=np.array([[1, 0.5, 0], [0.5, 1, 0], [0, 0, 1]]), k=2)
     >>> found["accuracy"].tolist(), found["top2_accuracy"].tolist(), found["hierarchical_accuracy"].tolist()
     ([1.0, 0.0], [1.0, 1.0], [1.0, 0.5])
+    >>> found["mistake_severity"].tolist()
+    [nan, 0.5]
     """
     scores = as_array(scores)
     n_classes = scores.shape[1] if scores.ndim == 2 else None
@@ -45,7 +49,9 @@ def classification_metrics(scores: Any, labels: Any, similarity: Any = None, k: 
     if similarity is not None:
         table = similarity_tables(similarity)[""]
         class_labels("labels", labels, len(table))
-        metrics["hierarchical_accuracy"] = table[class_labels("predicted classes", predicted, len(table)), labels]
+        near = table[class_labels("predicted classes", predicted, len(table)), labels]
+        metrics["hierarchical_accuracy"] = near
+        metrics["mistake_severity"] = np.where(right > 0, np.nan, 1 - near)
     return metrics
 
 

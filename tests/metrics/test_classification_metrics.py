@@ -16,6 +16,7 @@ from sklearn.svm import LinearSVC
 
 from kith.errors import KithError
 from kith.metrics.classification import classification_metrics, nearest_embedding_scores, svm_scores
+from kith.taxonomy import Taxonomy
 
 GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden" / "hierarchy"
 golden = pytest.mark.skipif(not GOLDEN.exists(), reason="no golden data")
@@ -50,9 +51,22 @@ def test_every_figure_is_its_definition(case):
     assert found["balanced_accuracy"].mean() == pytest.approx(recalls.mean())
     expected = [similarity[p, y] for p, y in zip(predicted, labels, strict=True)]
     assert found["hierarchical_accuracy"].tolist() == expected
+    severity = [np.nan if p == y else 1 - similarity[p, y] for p, y in zip(predicted, labels, strict=True)]
+    assert np.array_equal(found["mistake_severity"], severity, equal_nan=True)
     from_classes = classification_metrics(predicted, labels, similarity)
-    assert from_classes.keys() == {"accuracy", "balanced_accuracy", "hierarchical_accuracy"}
-    assert all(np.array_equal(values, found[name]) for name, values in from_classes.items())
+    assert from_classes.keys() == {"accuracy", "balanced_accuracy", "hierarchical_accuracy", "mistake_severity"}
+    assert all(np.array_equal(values, found[name], equal_nan=True) for name, values in from_classes.items())
+
+
+def test_a_mistake_is_as_severe_as_its_common_ancestor_is_high():
+    """Bertinetto et al. (2020): mean height of the lowest common ancestor, over the mistakes alone."""
+    edges = [("thing", "animal"), ("thing", "plant"), ("animal", "cat"), ("animal", "dog"), ("plant", "oak")]
+    taxonomy = Taxonomy.from_edges(edges)
+    cat, dog, oak = range(3)
+    labels, predicted = [cat, cat, dog, oak], [cat, dog, oak, oak]  # animal: height 1 of 2; thing: 2 of 2
+    found = classification_metrics(predicted, labels, taxonomy.similarity(["cat", "dog", "oak"]))
+    assert np.nanmean(found["mistake_severity"]) == (1 / 2 + 2 / 2) / 2
+    assert np.isnan(found["mistake_severity"]).tolist() == [True, False, False, True]
 
 
 def test_tensors_give_what_arrays_give():
@@ -60,7 +74,7 @@ def test_tensors_give_what_arrays_give():
     found = classification_metrics(scores, labels, torch.eye(7))
     expected = classification_metrics(scores.numpy(), labels.numpy(), np.eye(7))
     assert found.keys() == expected.keys()
-    assert all(np.array_equal(found[name], expected[name]) for name in expected)
+    assert all(np.array_equal(found[name], expected[name], equal_nan=True) for name in expected)
 
 
 def test_nearest_embedding_scores_are_distances():
