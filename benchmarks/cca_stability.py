@@ -62,8 +62,9 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     given = parser.parse_args()
     content, names = study(given.epochs)
+    made = Path("data", content["study"]["name"]).resolve()
     names_of_inputs = ("text", "neighbors", "taxonomy", "class_embedding")
-    data = {"data": Path("data/prepared").resolve()} | {name: Path("data", name).resolve() for name in names_of_inputs}
+    data = {"data": made / "prepared"} | {name: made / name for name in names_of_inputs}
     tracking._available = lambda: False
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         params.PARAMS.write_text(yaml.safe_dump(content), encoding="utf-8")

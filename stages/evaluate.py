@@ -34,6 +34,7 @@ def main(
     data: Path,
     text: Path,
     taxonomy: Path,
+    model: Path,
     images: Path,
     texts: Path,
     rows: Path,
@@ -58,8 +59,7 @@ def main(
     result = {"method": method, "seed": seed, "splits": splits}
     files.write_parquet(queries, pd.concat(tables, ignore_index=True)[COLUMNS])
     files.write_json(metrics, result)
-    artifacts, model = [metrics, queries], images.with_name("model.pt")
-    tracking.log_evaluation(method=method, seed=seed, metrics=result, artifacts=artifacts, model=model)
+    tracking.log_evaluation(method=method, seed=seed, metrics=result, artifacts=[metrics, queries], model=model)
 
 
 def read_galleries(items: pd.DataFrame, meaning: Any, images: Path, texts: Path, rows: Path) -> dict[str, Gallery]:

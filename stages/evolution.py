@@ -21,7 +21,9 @@ def read(run: Path, name: str) -> pd.DataFrame:
     """The history of a run, its method and seed read from a name "<method>-<seed>"; any other name is a method's."""
     path = run / "history.parquet"
     if not path.exists():
-        raise KithError(f"{path}: no such file; --runs takes folders of finished trainings, such as runs/vsepp-0")
+        raise KithError(
+            f"{path}: no such file; --runs takes folders of finished trainings, such as runs/glyphs/infonce-0"
+        )
     history = pd.read_parquet(path)
     missing = [column for column in ("epoch", "train_mrr", "val_mrr") if column not in history]
     if missing:

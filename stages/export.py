@@ -12,16 +12,18 @@ import pyarrow.parquet as pq
 from kith import models
 from kith.errors import KithError
 from kith.inference import onnx as onnx_export
+from kith.store.prepared import data_of
 from stages import cli, contract, files
 
 FORMATS = ("onnx", "npz", "parquet")
 
 
-def main(*, run: Path, format: str, out: Path, data: Path = Path("data/prepared")) -> None:
+def main(*, run: Path, format: str, out: Path, data: Path | None = None) -> None:
     """Write into the folder --out, as --format says.
 
     onnx: image.onnx, text.onnx, and model.json with all that is needed to prepare their inputs. npz, parquet: the
-    vectors of the held-out pictures and texts that the embed stage has made, with the ids of their items from --data.
+    vectors of the held-out pictures and texts that the embed stage has made, with the ids of their items from --data,
+    which for runs/<study>/<method>-<seed> is data/<study>/prepared by itself.
     """
     if format not in FORMATS:
         raise KithError(f"--format {format}: choose one of {', '.join(FORMATS)}")
@@ -30,7 +32,7 @@ def main(*, run: Path, format: str, out: Path, data: Path = Path("data/prepared"
     if format == "onnx":
         _onnx(run, out)
     else:
-        (_npz if format == "npz" else _parquet)(_vectors(run, data), out)
+        (_npz if format == "npz" else _parquet)(_vectors(run, data or data_of(run)), out)
 
 
 def _onnx(run: Path, out: Path) -> None:

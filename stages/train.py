@@ -45,7 +45,8 @@ def main(
     history: Path,
 ) -> None:
     """Write the trained --model and its --history, one row an epoch."""
-    settings = params.load().method(method)
+    values = params.load()
+    settings = values.method(method)
     fabric = devices.fabric(settings.train)
     items = contract.items(data)
     vocabulary = _vocabulary(items, settings.train.text)
@@ -71,7 +72,7 @@ def main(
     inputs += [taxonomy / "similarity.npz", class_embedding / "embedding.npy", class_embedding / "words.npy"]
     inputs += [path for path in (settings.train.start, settings.train.image.weights) if path is not None]
     fingerprint = _fingerprint(settings, seed, *inputs)
-    checkpoint = Checkpoint(CHECKPOINTS / f"{method}-{seed}.pt", fingerprint)
+    checkpoint = Checkpoint(CHECKPOINTS / values.study.name / f"{method}-{seed}.pt", fingerprint)
     trained = {
         "method": method,
         "seed": seed,

@@ -76,12 +76,18 @@ def prepared_study(tmp_path_factory) -> Path:
     mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
     with chdir(folder), pytest.MonkeyPatch.context() as patch:
         patch.setattr("stages.tracking.runs._available", lambda: False)
-        fetch.main(out=Path("data/raw"))
-        prepare.main(raw=Path("data/raw"), out=Path("data/prepared"))
-        text.main(data=Path("data/prepared"), out=Path("data/text"))
-        neighbors.main(data=Path("data/prepared"), text=Path("data/text"), out=Path("data/neighbors"))
-        taxonomy.main(data=Path("data/prepared"), out=Path("data/taxonomy"))
-        class_embedding.main(taxonomy=Path("data/taxonomy"), text=Path("data/text"), out=Path("data/class_embedding"))
+        fetch.main(out=Path("data/shapes/raw"))
+        prepare.main(raw=Path("data/shapes/raw"), out=Path("data/shapes/prepared"))
+        text.main(data=Path("data/shapes/prepared"), out=Path("data/shapes/text"))
+        neighbors.main(
+            data=Path("data/shapes/prepared"), text=Path("data/shapes/text"), out=Path("data/shapes/neighbors")
+        )
+        taxonomy.main(data=Path("data/shapes/prepared"), out=Path("data/shapes/taxonomy"))
+        class_embedding.main(
+            taxonomy=Path("data/shapes/taxonomy"),
+            text=Path("data/shapes/text"),
+            out=Path("data/shapes/class_embedding"),
+        )
     return folder
 
 
@@ -117,9 +123,13 @@ def trained_study(prepared_study, tmp_path_factory) -> Path:
     table = pd.DataFrame(edges, columns=["parent", "child"])
     with chdir(folder), pytest.MonkeyPatch.context() as patch:
         patch.setattr("stages.tracking.runs._available", lambda: False)
-        table.assign(name=table["child"].str.title()).to_parquet("data/prepared/taxonomy.parquet", index=False)
-        taxonomy.main(data=Path("data/prepared"), out=Path("data/taxonomy"))
-        class_embedding.main(taxonomy=Path("data/taxonomy"), text=Path("data/text"), out=Path("data/class_embedding"))
+        table.assign(name=table["child"].str.title()).to_parquet("data/shapes/prepared/taxonomy.parquet", index=False)
+        taxonomy.main(data=Path("data/shapes/prepared"), out=Path("data/shapes/taxonomy"))
+        class_embedding.main(
+            taxonomy=Path("data/shapes/taxonomy"),
+            text=Path("data/shapes/text"),
+            out=Path("data/shapes/class_embedding"),
+        )
         for method in ("infonce", "hierarchy_ce"):
             run_method(method)
     return folder

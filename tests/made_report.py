@@ -45,7 +45,7 @@ def make_study(
     items, pictures = glyphs(n, texts_each)
     meanings = unit(rng.normal(size=(n, 16)))
     prepare(root, items, pictures, meanings)
-    find_neighbors(root / "data/neighbors", items, meanings)
+    find_neighbors(root / "data/glyphs/neighbors", items, meanings)
     if features:
         items = make_features(root, items, dict(zip(("image", "text"), features, strict=True)), rng)
     make_taxonomy(root, items)
@@ -53,9 +53,12 @@ def make_study(
     with contextlib.chdir(root), silent:
         for method, noise in METHODS.items():
             for seed in seeds:
-                run(Path(f"runs/{method}-{seed}"), method, seed, items, meanings, noise, rng)
+                run(Path(f"runs/glyphs/{method}-{seed}"), method, seed, items, meanings, noise, rng)
         compare.main(
-            data=Path("data/prepared"), neighbors=Path("data/neighbors"), runs=Path("runs"), out=Path("reports/glyphs")
+            data=Path("data/glyphs/prepared"),
+            neighbors=Path("data/glyphs/neighbors"),
+            runs=Path("runs/glyphs"),
+            out=Path("reports/glyphs"),
         )
     return paths(root)
 
@@ -63,10 +66,10 @@ def make_study(
 def paths(root: Path) -> dict[str, Path]:
     compared = root / "reports/glyphs"
     return {
-        "data": root / "data/prepared",
-        "neighbors": root / "data/neighbors",
-        "taxonomy": root / "data/taxonomy",
-        "runs": root / "runs",
+        "data": root / "data/glyphs/prepared",
+        "neighbors": root / "data/glyphs/neighbors",
+        "taxonomy": root / "data/glyphs/taxonomy",
+        "runs": root / "runs/glyphs",
         "compared": compared,
         "figures": compared / "figures",
         "page": compared / "report.html",
@@ -97,11 +100,11 @@ def draw(character: str, font: ImageFont.FreeTypeFont) -> np.ndarray:
 
 
 def prepare(root: Path, items: pd.DataFrame, pictures: np.ndarray, meanings: np.ndarray) -> None:
-    folder = root / "data/prepared"
+    folder = root / "data/glyphs/prepared"
     folder.mkdir(parents=True)
     items.to_parquet(folder / "items.parquet")
     write_npy(folder / "images.npy", pictures)
-    write_npy(root / "data/text/vectors.npy", meanings)
+    write_npy(root / "data/glyphs/text/vectors.npy", meanings)
     edges = [("letter", f"script-{i}", f"script {i}") for i in range(3)]
     edges += [(f"script-{i % 3}", name, name) for i, name in enumerate(dict.fromkeys(items["label_name"]))]
     pd.DataFrame(edges, columns=["parent", "child", "name"]).to_parquet(folder / "taxonomy.parquet")
@@ -130,7 +133,7 @@ def make_features(
     root: Path, items: pd.DataFrame, shapes: dict[str, tuple[int, ...]], rng: np.random.Generator
 ) -> pd.DataFrame:
     """Put features in the place of pictures, texts, labels, meanings and neighbours; returns the items."""
-    data = root / "data/prepared"
+    data = root / "data/glyphs/prepared"
     items = items.assign(texts=[[] for _ in range(len(items))], label=-1, label_name="")
     items.to_parquet(data / "items.parquet")
     (data / "images.npy").unlink()
@@ -142,11 +145,11 @@ def make_features(
     taxonomy.iloc[:0].to_parquet(data / "taxonomy.parquet")
     changed = {"texts": 0, "labels": 0, "image": None, "mean": None, "std": None, "features": described}
     write_json(data / "dataset.json", read_json(data / "dataset.json") | changed)
-    write_npy(root / "data/text/vectors.npy", np.zeros((len(items), 1), dtype=np.float32))
-    neighbors = pd.read_parquet(root / "data/neighbors/neighbors.parquet")
-    neighbors.iloc[:0].to_parquet(root / "data/neighbors/neighbors.parquet")
+    write_npy(root / "data/glyphs/text/vectors.npy", np.zeros((len(items), 1), dtype=np.float32))
+    neighbors = pd.read_parquet(root / "data/glyphs/neighbors/neighbors.parquet")
+    neighbors.iloc[:0].to_parquet(root / "data/glyphs/neighbors/neighbors.parquet")
     unknown = int((items["split"] == "train").sum())
-    write_json(root / "data/neighbors/quality.json", {"recall": 1.0, "without_neighbors": unknown})
+    write_json(root / "data/glyphs/neighbors/quality.json", {"recall": 1.0, "without_neighbors": unknown})
     return items
 
 
@@ -192,9 +195,10 @@ def run(
     evaluate.main(
         method=method,
         seed=seed,
-        data=Path("data/prepared"),
-        text=Path("data/text"),
-        taxonomy=Path("data/taxonomy"),
+        data=Path("data/glyphs/prepared"),
+        text=Path("data/glyphs/text"),
+        taxonomy=Path("data/glyphs/taxonomy"),
+        model=folder / "model.pt",
         scores=folder / "class_scores.npz",
         images=folder / "embeddings_image.npy",
         texts=folder / "embeddings_text.npy",

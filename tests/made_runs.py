@@ -58,9 +58,9 @@ def make_items(per_split: int = 24, texts_each: int = 1) -> pd.DataFrame:
 
 
 def make_data(root: Path, items: pd.DataFrame) -> None:
-    """data/prepared, data/text and data/neighbors, as far as they are read; params.yaml."""
+    """data/made/prepared, data/made/text and data/made/neighbors, as far as they are read; params.yaml."""
     rng = np.random.default_rng(0)
-    data = root / "data/prepared"
+    data = root / "data/made/prepared"
     data.mkdir(parents=True)
     items.to_parquet(data / "items.parquet", index=False)
     counts = items["split"].value_counts(sort=False).to_dict()
@@ -68,15 +68,15 @@ def make_data(root: Path, items: pd.DataFrame) -> None:
     described |= {"texts": int(items["texts"].map(len).sum()), "image": {"height": 8, "width": 8, "channels": 1}}
     described["features"] = None
     files.write_json(data / "dataset.json", described)
-    files.write_npy(root / "data/text/vectors.npy", unit(rng.normal(size=(len(items), 6))))
-    files.write_json(root / "data/neighbors/quality.json", {"recall": 0.998, "label_agreement@10": 0.412})
+    files.write_npy(root / "data/made/text/vectors.npy", unit(rng.normal(size=(len(items), 6))))
+    files.write_json(root / "data/made/neighbors/quality.json", {"recall": 0.998, "label_agreement@10": 0.412})
     make_taxonomy(root, items)
     write_params(root)
 
 
 def make_taxonomy(root: Path, items: pd.DataFrame) -> None:
-    """data/taxonomy: the labels without any taxonomy."""
-    folder = root / "data/taxonomy"
+    """data/made/taxonomy: the labels without any taxonomy."""
+    folder = root / "data/made/taxonomy"
     known = items.loc[items["label"] >= 0, ["label", "label_name"]].drop_duplicates().sort_values("label")
     files.write_parquet(folder / "classes.parquet", known.assign(name=known["label_name"]))
     flat = np.eye(len(known))
@@ -85,18 +85,18 @@ def make_taxonomy(root: Path, items: pd.DataFrame) -> None:
 
 def without_inputs(root: Path) -> None:
     """Features in place of pictures and texts, which say nothing of meaning."""
-    path = root / "data/prepared/items.parquet"
+    path = root / "data/made/prepared/items.parquet"
     items = pd.read_parquet(path)
     items = items.assign(texts=[[] for _ in range(len(items))], label=-1, label_name="")
     items.to_parquet(path, index=False)
     make_taxonomy(root, items)
-    described = files.read_json(root / "data/prepared/dataset.json")
+    described = files.read_json(root / "data/made/prepared/dataset.json")
     shapes = {side: {"shape": [d], "shift": 0.0, "scale": 1.0} for side, d in (("image", 40), ("text", 30))}
     described |= {"texts": 0, "labels": 0, "image": None, "mean": None, "features": shapes}
-    files.write_json(root / "data/prepared/dataset.json", described)
-    files.write_npy(root / "data/text/vectors.npy", np.zeros((len(items), 1), dtype=np.float32))
+    files.write_json(root / "data/made/prepared/dataset.json", described)
+    files.write_npy(root / "data/made/text/vectors.npy", np.zeros((len(items), 1), dtype=np.float32))
     quality = {"recall": 0.0, "without_neighbors": described["groups"]["train"]}
-    files.write_json(root / "data/neighbors/quality.json", quality)
+    files.write_json(root / "data/made/neighbors/quality.json", quality)
 
 
 def make_run(root: Path, method: str, seed: int, noise: float) -> dict[str, Path]:
@@ -104,12 +104,12 @@ def make_run(root: Path, method: str, seed: int, noise: float) -> dict[str, Path
 
     The vectors are the semantic ones with noise, or any where these are zero; an item without texts has features.
     """
-    items = pd.read_parquet(root / "data/prepared/items.parquet")
-    meaning = np.load(root / "data/text/vectors.npy")
+    items = pd.read_parquet(root / "data/made/prepared/items.parquet")
+    meaning = np.load(root / "data/made/text/vectors.npy")
     if not meaning.any():
         meaning = unit(np.random.default_rng(1).normal(size=(len(items), 6)))
     rng = np.random.default_rng([seed, *method.encode()])
-    folder = root / f"runs/{method}-{seed}"
+    folder = root / f"runs/made/{method}-{seed}"
     held_out = np.flatnonzero(items["split"] != "train")
     image_rows = held_out[items["image_row"].to_numpy()[held_out] >= 0]
     counts = items["texts"].map(len).to_numpy()
@@ -124,9 +124,10 @@ def make_run(root: Path, method: str, seed: int, noise: float) -> dict[str, Path
     history = history.assign(val_loss=1 / epochs, val_mrr=1 - noise / 9, train_mrr=1 - noise / 18)
     files.write_parquet(folder / "history.parquet", history)
     return {
-        "data": root / "data/prepared",
-        "text": root / "data/text",
-        "taxonomy": root / "data/taxonomy",
+        "data": root / "data/made/prepared",
+        "text": root / "data/made/text",
+        "taxonomy": root / "data/made/taxonomy",
+        "model": folder / "model.pt",
         "scores": folder / "class_scores.npz",
         "images": folder / "embeddings_image.npy",
         "texts": folder / "embeddings_text.npy",

@@ -26,7 +26,7 @@ HELD_OUT = 24  # the last items; those before them are for training
 
 
 def make_data(root: Path, features: bool = False) -> pd.DataFrame:
-    """data/prepared: grey shapes, light on dark, two and two of a group; or features without pictures and texts."""
+    """Prepared data: grey shapes, light on dark, two and two of a group; or features without pictures and texts."""
     random = np.random.default_rng(0)
     kinds = [(colour, shape) for _ in range(2) for colour in COLOURS for shape in SHAPES]
     n = len(kinds)
@@ -41,7 +41,7 @@ def make_data(root: Path, features: bool = False) -> pd.DataFrame:
             "image_row": -1 if features else np.arange(n),
         }
     )
-    folder = root / "data/prepared"
+    folder = root / "data/made/prepared"
     described = {"name": "shapes", "mean": None if features else [0.1], "features": None, "checksums": {}}
     if features:
         for side, width in (("image", 6), ("text", 5)):
@@ -56,8 +56,8 @@ def make_data(root: Path, features: bool = False) -> pd.DataFrame:
 
 
 def make_run(root: Path, name: str, *, texts: bool = True, features: bool = False, **config) -> Path:
-    """runs/<name>: an untrained model, and the held-out items as it embeds them."""
-    data, run = root / "data/prepared", root / "runs" / name
+    """runs/made/<name>: an untrained model, and the held-out items as it embeds them."""
+    data, run = root / "data/made/prepared", root / "runs/made" / name
     items = pd.read_parquet(data / "items.parquet")
     vocabulary = Vocabulary.build([text for each in items["texts"] for text in each])
     torch.manual_seed(len(name))

@@ -23,14 +23,14 @@ DEFINITION = """
 stages:
   prepare:
     desc: Make the data
-    cmd: python step.py prepare --read prepare --out data/prepared
+    cmd: python step.py prepare --read prepare --out data/${study.name}/prepared
     deps:
       - step.py
       - source
     params:
       - prepare
     outs:
-      - data/prepared
+      - data/${study.name}/prepared
     meta: {threads: 1, mem_mb: 100, runtime: 1}
   train:
     matrix:
@@ -38,22 +38,22 @@ stages:
       seed: ${study.seeds}
     cmd: >-
       python step.py train@${item.method}-${item.seed} --read train methods.${item.method}
-      --needs data/prepared --out runs/${item.method}-${item.seed}/model.txt
+      --needs data/${study.name}/prepared --out runs/${study.name}/${item.method}-${item.seed}/model.txt
     deps:
       - step.py
-      - data/prepared
+      - data/${study.name}/prepared
     params:
       - train
       - methods.${item.method}
     outs:
-      - runs/${item.method}-${item.seed}/model.txt
+      - runs/${study.name}/${item.method}-${item.seed}/model.txt
     meta: {threads: 1, mem_mb: 100, runtime: 1}
   compare:
-    cmd: python step.py compare --read compare --needs runs --out reports/${study.name}/metrics.json
+    cmd: python step.py compare --read compare --needs runs/${study.name} --out reports/${study.name}/metrics.json
     deps:
       - step.py
-      - data/prepared/part.txt
-      - runs
+      - data/${study.name}/prepared/part.txt
+      - runs/${study.name}
     params:
       - compare
     outs:

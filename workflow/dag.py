@@ -66,8 +66,9 @@ class Stage:
         return f"{self.name}@{next(key for key, each in self._items.items() if each == item)}" if item else self.name
 
     def log(self) -> str:
-        """logs/train/{method}-{seed}.log; logs/fetch.log without items."""
-        return f"logs/{'/'.join([self.name, *filter(None, ['-'.join(self.wildcards().values())])])}.log"
+        """logs/<study>/train/{method}-{seed}.log; logs/<study>/fetch.log without items."""
+        parts = ["logs", self.fill("${study.name}", {}), self.name, "-".join(self.wildcards().values())]
+        return f"{'/'.join(filter(None, parts))}.log"
 
     def fill(self, text: str, item: Item) -> str:
         """Replace each `${…}` by its value. Raises KithError for one that has none."""

@@ -10,7 +10,7 @@ from typing import Any
 from kith.errors import KithError
 from kith.search.query import Query, answer
 from kith.search.run import Run
-from kith.store.prepared import Prepared
+from kith.store.prepared import Prepared, data_of
 
 TEXT_WIDTH = 80
 
@@ -35,14 +35,16 @@ def main(arguments: list[str] | None = None) -> None:
 
 def load(folders: list[Path], data: Path | None, embed_all: bool) -> list[Run]:
     """The runs in `folders`; without `data`, prepared data are looked for where the pipeline puts them."""
-    prepared = Prepared(data or folders[0].resolve().parent.parent / "data" / "prepared")
+    prepared = Prepared(data or data_of(folders[0]))
     return [Run(folder, prepared, embed_all) for folder in dict.fromkeys(folders)]
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m kith.search", description=__doc__)
-    parser.add_argument("--run", type=Path, nargs="+", required=True, help="folders of runs: runs/<method>-<seed>")
-    parser.add_argument("--data", type=Path, help="their prepared data (default: data/prepared beside runs/)")
+    parser.add_argument(
+        "--run", type=Path, nargs="+", required=True, help="folders of runs: runs/<study>/<method>-<seed>"
+    )
+    parser.add_argument("--data", type=Path, help="their prepared data (default: data/<study>/prepared beside runs/)")
     parser.add_argument("--embed-all", action="store_true", help="search all items, not only those held out")
     asked = parser.add_mutually_exclusive_group()
     asked.add_argument("--text", help="words to search by")

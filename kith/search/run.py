@@ -24,7 +24,7 @@ class Found(NamedTuple):
 
 
 class Run:
-    """The folder of a trained run, runs/<method>-<seed>, over its prepared data; safe to use from several threads.
+    """The folder of a trained run over its prepared data; safe to use from several threads.
 
     embed_all: search every item of the data, not only those that the embed stage embedded.
     Raises KithError where the folder holds no model, or embeddings of other data.

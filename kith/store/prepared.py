@@ -17,6 +17,12 @@ from kith.text.tokens import Vocabulary
 COLUMNS = ("id", "split", "label_name", "texts", "group", "image_row")
 
 
+def data_of(run: Path) -> Path:
+    """Where the pipeline puts the prepared data of a run: of runs/glyphs/infonce-0 in data/glyphs/prepared."""
+    study = run.resolve().parent
+    return study.parent.parent / "data" / study.name / "prepared"
+
+
 class Prepared:
     """A folder of prepared data: items.parquet, dataset.json, and images.npy or features_{image,text}.npy.
 

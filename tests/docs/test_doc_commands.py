@@ -29,7 +29,8 @@ pytestmark = pytest.mark.slow
 ELSEWHERE = {
     "pip install snakemake-executor-plugin-slurm": "test_doc_commands.py::test_the_slurm_profile_names_its_plugin",
 }
-SECOND_RUN = {"runs/ccal_cont-0": "runs/hierarchy_ce-0"}  # the shop's methods are infonce and hierarchy_ce
+# The shop's methods are infonce and hierarchy_ce.
+SHOP = {"runs/glyphs/": "runs/shop/", "ccal_cont-0": "hierarchy_ce-0"}
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +79,7 @@ def test_readme(folder):
         "<run id>": found[0].info.run_id,
     }
     try:
-        outputs, names = follow("README.md", folder, SECOND_RUN | stand_ins, ELSEWHERE)
+        outputs, names = follow("README.md", folder, SHOP | stand_ins, ELSEWHERE)
     finally:
         mlflow.set_tracking_uri(None)
     assert "Results: " in outputs["make repro"]
@@ -87,7 +88,7 @@ def test_readme(folder):
     assert "reports/shop/metrics/infonce.json" in outputs["dvc metrics show"]
     assert all(path.stem in outputs["python -m stages.study"] for path in (ROOT / "studies").glob("*.yaml"))
     assert "No problems." in outputs["python -m stages.prepare --check --table shop/products.csv"]
-    assert "<html" in outputs["python -m kith.search --run runs/infonce-0 --serve"]
+    assert "<html" in outputs["python -m kith.search --run runs/glyphs/infonce-0 --serve"]
     assert "<title>MLflow" in outputs["make ui"]
     assert len(pd.read_parquet(folder / "vectors.parquet")) == 20
     assert all((folder / name).is_file() for name in ("evolution.png", "exported/image.onnx", "dvc_plots/index.html"))
@@ -97,7 +98,7 @@ def test_readme(folder):
 def test_data_sets(folder):
     # The shop is there; what is downloaded is in tests/test_download_stage.py.
     follow("docs/data-sets.md", folder, {}, ELSEWHERE)
-    assert (folder / "data" / "raw" / "source.json").is_file()
+    assert (folder / "data/mine/raw/source.json").is_file()
 
 
 def test_new_problem(folder):
@@ -106,7 +107,10 @@ def test_new_problem(folder):
         "python -m stages.study arrays": "mkdir tables && mv pairs.npz tables && python -m stages.study arrays",
         "fetch.path=tables/pairs.npz": small,
     }
-    stand_ins |= {"runs/ccal_tno-0": "runs/infonce-0", "runs/learned_cont-0": "runs/hierarchy_ce-0"}
+    stand_ins |= {
+        "runs/arrays/ccal_tno-0": "runs/shop/infonce-0",
+        "runs/arrays/learned_cont-0": "runs/shop/hierarchy_ce-0",
+    }
     outputs, _ = follow("docs/new-problem.md", folder, stand_ins, ELSEWHERE)
     assert {"image", "text"} == set(np.load(folder / "tables" / "pairs.npz").files)
     assert (folder / "reports" / "arrays" / "leaderboard.md").is_file()
@@ -123,14 +127,14 @@ def test_own_data(folder):
     assert "No problems." in outputs[checks[0]]
     assert "categories: level1, level2\n" in outputs[checks[1]]
     assert (folder / "reports" / "shop" / "report.html").exists()
-    assert "Red cross" in outputs['python -m kith.search --run runs/infonce-0 --text "a red cross"']
-    assert "<html" in outputs["python -m kith.search --run runs/infonce-0 runs/hierarchy_ce-0 --serve"]
+    assert "Red cross" in outputs['python -m kith.search --run runs/shop/infonce-0 --text "a red cross"']
+    assert "<html" in outputs["python -m kith.search --run runs/shop/infonce-0 runs/shop/hierarchy_ce-0 --serve"]
 
 
 def test_predict(folder):
     stand_ins = {
         "pip install -r": "pip install --no-index -r",  # it is there
-        "stages.predict": "stages.predict --run runs/infonce-0 --input pictures --out again.parquet",
+        "stages.predict": "stages.predict --run runs/shop/infonce-0 --input pictures --out again.parquet",
     }
     _, names = follow("docs/predict.md", folder, stand_ins, ELSEWHERE)
     assert names["similarity"].shape == (2, 3)
@@ -168,17 +172,18 @@ def test_scaling_out(folder):
         "train@infonce-0 …": "train@infonce-0",
         # One epoch of the two processes will do.
         "torchrun": "python -m stages.study shop --set train.epochs=1; torchrun",
-        "stages.train …": f"stages.train {options.replace('runs/infonce-0', 'two')}; git checkout params.yaml",
-        "snakemake --cores 8 runs/vsepp-0": "rm runs/infonce-0/metrics.json; snakemake --cores 8 runs/infonce-0",
+        "stages.train …": f"stages.train {options.replace('runs/shop/infonce-0', 'two')}; git checkout params.yaml",
+        "8 runs/flickr8k/vsepp-0": "8 runs/shop/infonce-0",
+        "snakemake --cores 8 runs": "rm runs/shop/infonce-0/metrics.json; snakemake --cores 8 runs",
         "--profile workflow/profiles/slurm": "--dry-run --forceall --profile ../profile",
         "/mnt/kith-store": "../store",
         "dvc pull": "rm -r data runs .dvc/cache && dvc pull",
     }
     outputs, _ = follow("docs/scaling-out.md", folder, stand_ins, ELSEWHERE)
     assert (folder / "two" / "model.pt").is_file()
-    assert "evaluate" in outputs["snakemake --cores 8 runs/vsepp-0/metrics.json"]
+    assert "evaluate" in outputs["snakemake --cores 8 runs/flickr8k/vsepp-0/metrics.json"]
     assert all(re.search(r"\ntrain +2\n", said) for command, said in outputs.items() if "--profile" in command)
-    assert (folder / "runs" / "infonce-0" / "model.pt").is_file()
+    assert (folder / "runs/shop/infonce-0/model.pt").is_file()
     assert "Nothing to be done" in run("snakemake --cores 1 --dry-run", folder)
 
 
@@ -189,7 +194,7 @@ def test_the_slurm_profile_names_its_plugin():
 
 
 def test_search(folder):
-    outputs, _ = follow("docs/search.md", folder, SECOND_RUN, ELSEWHERE)
+    outputs, _ = follow("docs/search.md", folder, SHOP, ELSEWHERE)
     by_text, by_picture, page, _ = outputs.values()
     assert "words that the model does not know: greek" in by_text
     assert "bar" in by_picture

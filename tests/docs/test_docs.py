@@ -28,10 +28,12 @@ def test_studies_of_a_shop_are_valid(tmp_path, monkeypatch):
     for study in (yaml.safe_load(readme), first, first | second):
         params.check(params.complete(study))
         write_params(params.complete(study))
-        fetch.main(out=Path("data/raw"))
-        prepare.main(raw=Path("data/raw"), out=Path("data/prepared"))
-        items = pd.read_parquet("data/prepared/items.parquet")
-        counts.append((len(items), items["label"].nunique(), len(pd.read_parquet("data/prepared/taxonomy.parquet"))))
+        fetch.main(out=Path("data/shop/raw"))
+        prepare.main(raw=Path("data/shop/raw"), out=Path("data/shop/prepared"))
+        items = pd.read_parquet("data/shop/prepared/items.parquet")
+        counts.append(
+            (len(items), items["label"].nunique(), len(pd.read_parquet("data/shop/prepared/taxonomy.parquet")))
+        )
     assert counts == [(192, 6, 8)] * 3
 
 
@@ -42,7 +44,7 @@ def test_the_page_on_runs_names_every_column(trained_study, tmp_path, monkeypatc
     table.assign(text=table["texts"].str[0])[["id", "image", "text"]].to_parquet("new.parquet")
     page = (ROOT / "docs/predict.md").read_text(encoding="utf-8")
     for run in ("infonce-0", "hierarchy_ce-0"):
-        predict.main(run=Path("runs", run), input=Path("new.parquet"), out=Path("out.parquet"), skip_bad=True)
+        predict.main(run=Path("runs/shapes", run), input=Path("new.parquet"), out=Path("out.parquet"), skip_bad=True)
         assert all(f"`{column}`" in page for column in pd.read_parquet("out.parquet"))
 
 

@@ -52,12 +52,12 @@ def made(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def data(made) -> Prepared:
-    return Prepared(made / "data/prepared")
+    return Prepared(made / "data/made/prepared")
 
 
 @pytest.fixture(scope="module")
 def run(made, data) -> Run:
-    return Run(made / "runs/pairs-0", data)
+    return Run(made / "runs/made/pairs-0", data)
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_a_text_finds_its_item_among_texts(run, data):
 
 
 def test_all_similarities_are_those_of_the_embeddings(made, run):
-    vectors = np.load(made / "runs/pairs-0/embeddings_image.npy")
+    vectors = np.load(made / "runs/made/pairs-0/embeddings_image.npy")
     found = answer(run, Query(text="a red cross", count=100))["results"]
     similar = vectors @ run.text_vector("a red cross")
     np.testing.assert_allclose([result["similarity"] for result in found], np.sort(similar)[::-1], atol=2e-6)
@@ -118,7 +118,7 @@ def test_one_thing_is_asked_at_a_time(run):
 
 
 def test_a_run_of_classes_is_searched_by_pictures(made, data):
-    classes = Run(made / "runs/classes-0", data)
+    classes = Run(made / "runs/made/classes-0", data)
     assert (classes.asks, classes.sides) == (["image", "item"], ["image"])
     assert ids(answer(classes, Query(image=data.png(33), count=1))) == ["item/33"]
     with pytest.raises(KithError, match="classes-0 cannot be searched by text, only by image or item"):
@@ -128,8 +128,8 @@ def test_a_run_of_classes_is_searched_by_pictures(made, data):
 
 
 def test_a_run_of_codes_is_searched_by_hamming_distance(made, data):
-    codes = Run(made / "runs/codes-0", data)
-    signs = np.where(np.load(made / "runs/codes-0/embeddings_image.npy") >= 0, 1, -1)
+    codes = Run(made / "runs/made/codes-0", data)
+    signs = np.where(np.load(made / "runs/made/codes-0/embeddings_image.npy") >= 0, 1, -1)
     found = answer(codes, Query(item="item/30", count=100))["results"]
     similar = np.delete(signs @ signs[30 - 24] / 16, 30 - 24)
     np.testing.assert_allclose([result["similarity"] for result in found], np.sort(similar)[::-1])
@@ -139,7 +139,7 @@ def test_a_run_of_features_is_searched_by_items(tmp_path):
     made_search.make_data(tmp_path, features=True)
     run = made_search.make_run(tmp_path, "features-0", features=True)
     for embed_all, count in ((False, HELD_OUT), (True, 48)):
-        features = Run(run, Prepared(tmp_path / "data/prepared"), embed_all)
+        features = Run(run, Prepared(tmp_path / "data/made/prepared"), embed_all)
         assert (features.asks, features.sides, len(features.items)) == (["item"], ["image", "text"], count)
         found = answer(features, Query(item="item/40", side="text"))["results"]
         assert not features.data.has_picture(found[0]["row"])
@@ -148,7 +148,7 @@ def test_a_run_of_features_is_searched_by_items(tmp_path):
 
 
 def test_all_items_are_embedded_once(made, copy, data, monkeypatch):
-    folder, cache = copy / "runs/pairs-0", copy / "runs/pairs-0/search_vectors.npz"
+    folder, cache = copy / "runs/made/pairs-0", copy / "runs/made/pairs-0/search_vectors.npz"
     everything = Run(folder, data, embed_all=True)
     assert len(everything.items) == 48
     assert answer(everything, Query(image=data.png(3), count=1))["results"][0]["id"] == "item/03"
@@ -162,7 +162,7 @@ def test_all_items_are_embedded_once(made, copy, data, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("kith.search.vectors.embed_images", None)
         assert len(Run(folder, data, embed_all=True).items) == 48
-    shutil.copy(made / "runs/codes-0/model.pt", folder)  # another model: the vectors are of no use any more
+    shutil.copy(made / "runs/made/codes-0/model.pt", folder)  # another model: the vectors are of no use any more
     Run(folder, data, embed_all=True)
     assert cache.read_bytes() != first
     cache.write_bytes(b"half a file")
@@ -175,15 +175,15 @@ def test_where_vectors_cannot_be_kept_the_search_goes_on(copy, data, monkeypatch
 
     monkeypatch.setattr("kith.search.vectors.os.replace", full)
     with caplog.at_level(logging.WARNING):
-        assert len(Run(copy / "runs/pairs-0", data, embed_all=True).items) == 48
+        assert len(Run(copy / "runs/made/pairs-0", data, embed_all=True).items) == 48
     assert "search_vectors.npz: not kept for the next time (No space left on device)" in caplog.text
-    assert not list((copy / "runs/pairs-0").glob(".*"))
+    assert not list((copy / "runs/made/pairs-0").glob(".*"))
 
 
 def test_faults_of_a_run_are_told(copy, data):
-    folder = copy / "runs/pairs-0"
+    folder = copy / "runs/made/pairs-0"
     with pytest.raises(KithError, match=r"nobody-3: no such run; there are 'classes-0', 'codes-0', 'pairs-0'"):
-        Run(copy / "runs/nobody-3", data)
+        Run(copy / "runs/made/nobody-3", data)
     np.savez(folder / "embedding_rows.npz", image_rows=np.arange(30, 54), text_rows=np.arange(0))
     np.save(folder / "embeddings_text.npy", np.zeros((0, 16), np.float32))
     with pytest.raises(KithError, match=r"embedding_rows\.npz: names item 53, the data hold 48; .*--data"):
@@ -200,15 +200,15 @@ def test_faults_of_a_run_are_told(copy, data):
     (folder / "model.pt").write_bytes(b"no model")
     with pytest.raises(KithError, match=r"model\.pt: not a Kith model"):
         Run(folder, data)
-    (copy / "data/prepared/items.parquet").write_bytes(b"no table")
-    with pytest.raises(KithError, match=r"data/prepared: cannot be read .*; run the prepare stage again"):
-        Prepared(copy / "data/prepared")
-    data.table.drop(columns="group").to_parquet(copy / "data/prepared/items.parquet")
+    (copy / "data/made/prepared/items.parquet").write_bytes(b"no table")
+    with pytest.raises(KithError, match=r"data/made/prepared: cannot be read .*; run the prepare stage again"):
+        Prepared(copy / "data/made/prepared")
+    data.table.drop(columns="group").to_parquet(copy / "data/made/prepared/items.parquet")
     with pytest.raises(KithError, match=r"items\.parquet: no column 'group'"):
-        Prepared(copy / "data/prepared")
-    (copy / "data/prepared/items.parquet").unlink()
+        Prepared(copy / "data/made/prepared")
+    (copy / "data/made/prepared/items.parquet").unlink()
     with pytest.raises(KithError, match=r"items\.parquet: no such file; run the prepare stage"):
-        Prepared(copy / "data/prepared")
+        Prepared(copy / "data/made/prepared")
 
 
 # Pictures from outside
@@ -259,7 +259,17 @@ def test_a_turned_picture_keeps_its_bars():
 
 
 def test_a_table(made, capsys):
-    main(["--run", str(made / "runs/pairs-0"), str(made / "runs/codes-0"), "--text", "a red zebra", "--count", "3"])
+    main(
+        [
+            "--run",
+            str(made / "runs/made/pairs-0"),
+            str(made / "runs/made/codes-0"),
+            "--text",
+            "a red zebra",
+            "--count",
+            "3",
+        ]
+    )
     first, second = capsys.readouterr().out.split("\n\n")
     lines = first.splitlines()
     assert lines[:2] == ["pairs-0: nearest images", "words that the model does not know: zebra"]
@@ -270,7 +280,15 @@ def test_a_table(made, capsys):
 
 def test_json(made, data, tmp_path, capsys):
     (tmp_path / "query.png").write_bytes(data.png(47))
-    options = ["--run", str(made / "runs/pairs-0"), "--image", str(tmp_path / "query.png"), "--json", "--count", "2"]
+    options = [
+        "--run",
+        str(made / "runs/made/pairs-0"),
+        "--image",
+        str(tmp_path / "query.png"),
+        "--json",
+        "--count",
+        "2",
+    ]
     main(options)
     (found,) = json.loads(capsys.readouterr().out)
     assert (found["run"], found["side"], len(found["results"])) == ("pairs-0", "image", 2)
@@ -282,16 +300,16 @@ def test_json(made, data, tmp_path, capsys):
 
 
 def test_control_characters_do_not_reach_the_terminal(made, capsys):
-    main(["--run", str(made / "runs/pairs-0"), "--text", "red \x1b[31mred\x1b[0m\x07", "--count", "1"])
+    main(["--run", str(made / "runs/made/pairs-0"), "--text", "red \x1b[31mred\x1b[0m\x07", "--count", "1"])
     assert "\x1b" not in capsys.readouterr().out
 
 
 def test_faults_of_the_command_line_end_with_a_message(made, copy):
-    run = str(made / "runs/pairs-0")
+    run = str(made / "runs/made/pairs-0")
     for options, told in (
-        (["--run", str(made / "runs/nobody-0"), "--text", "red"], "no such run; there are"),
+        (["--run", str(made / "runs/made/nobody-0"), "--text", "red"], "no such run; there are"),
         (["--run", run, "--image", str(made / "nothing.png")], "nothing.png: No such file"),
-        (["--run", run, "--image", str(made / "data/prepared/dataset.json")], "not a PNG"),
+        (["--run", run, "--image", str(made / "data/made/prepared/dataset.json")], "not a PNG"),
         (["--run", run, "--data", str(made), "--text", "red"], "dataset.json: no such file; run the prepare stage"),
     ):
         with pytest.raises(SystemExit, match=told) as ended:
@@ -300,7 +318,7 @@ def test_faults_of_the_command_line_end_with_a_message(made, copy):
 
 
 def test_usage_is_checked(made, capsys):
-    run = ["--run", str(made / "runs/pairs-0")]
+    run = ["--run", str(made / "runs/made/pairs-0")]
     for options, told in (
         (run, "name what to search by"),
         ([*run, "--text", "a", "--count", "0"], "no whole number"),
@@ -316,14 +334,14 @@ def test_usage_is_checked(made, capsys):
 def test_a_run_of_the_pipeline(study, capsys):
     run_method()
     capsys.readouterr()
-    main(["--run", "runs/infonce-0", "--text", "The cross is red.", "--count", "3", "--json"])
+    main(["--run", "runs/shapes/infonce-0", "--text", "The cross is red.", "--count", "3", "--json"])
     (found,) = json.loads(capsys.readouterr().out)
     assert len(found["results"]) == 3
-    main(["--run", "runs/infonce-0", "--embed-all", "--item", "red-cross-0", "--count", "5", "--json"])
+    main(["--run", "runs/shapes/infonce-0", "--embed-all", "--item", "red-cross-0", "--count", "5", "--json"])
     (found,) = json.loads(capsys.readouterr().out)
     # Nine more of 240 items show the same: by chance none of five would.
     assert sum(name.startswith("red-cross") for name in ids(found)) >= 2
-    assert Path("runs/infonce-0/search_vectors.npz").exists()
+    assert Path("runs/shapes/infonce-0/search_vectors.npz").exists()
 
 
 def test_a_name_with_which_a_description_begins_is_not_shown_twice():

@@ -26,12 +26,12 @@ def data(tmp_path_factory) -> Prepared:
     made_search.make_data(root)
     made_search.make_run(root, "pairs-0")
     made_search.make_run(root, "classes-0", texts=False)
-    return Prepared(root / "data/prepared")
+    return Prepared(root / "data/made/prepared")
 
 
 @pytest.fixture(scope="module")
 def address(data):
-    runs = data.folder.parent.parent / "runs"
+    runs = data.folder.parents[2] / "runs/made"
     with made_search.serving([Run(runs / name, data) for name in ("pairs-0", "classes-0")]) as address:
         yield address
 
@@ -199,7 +199,7 @@ def test_nothing_is_wider_than_the_window(page, width):
 
 
 def test_a_server_that_has_gone_is_told(browser, data):
-    with made_search.serving([Run(data.folder.parent.parent / "runs/pairs-0", data)]) as address:
+    with made_search.serving([Run(data.folder.parents[2] / "runs/made/pairs-0", data)]) as address:
         page = browser.new_page()
         page.goto(address)
         page.wait_for_selector(".tile")
@@ -214,7 +214,7 @@ def test_a_server_that_has_gone_is_told(browser, data):
 def test_a_run_of_features_offers_its_items(browser, tmp_path):
     made_search.make_data(tmp_path, features=True)
     run = made_search.make_run(tmp_path, "features-0", features=True)
-    with made_search.serving([Run(run, Prepared(tmp_path / "data/prepared"))]) as address:
+    with made_search.serving([Run(run, Prepared(tmp_path / "data/made/prepared"))]) as address:
         page = browser.new_page()
         page.goto(address)
         page.wait_for_selector(".tile")

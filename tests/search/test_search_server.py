@@ -23,7 +23,7 @@ def runs(tmp_path_factory) -> list[Run]:
     root = tmp_path_factory.mktemp("search")
     made_search.make_data(root)
     folders = [made_search.make_run(root, "pairs-0"), made_search.make_run(root, "classes-0", texts=False)]
-    data = Prepared(root / "data/prepared")
+    data = Prepared(root / "data/made/prepared")
     return [Run(folder, data) for folder in folders]
 
 

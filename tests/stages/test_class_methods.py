@@ -25,9 +25,11 @@ def classes(study) -> Path:
     """The study of shapes with a taxonomy: lines and boxes."""
     edges = [("shape", "line"), ("shape", "box"), *((parent, child) for child, parent in EDGES.items())]
     table = pd.DataFrame([(parent, child, child) for parent, child in edges], columns=["parent", "child", "name"])
-    table.to_parquet("data/prepared/taxonomy.parquet", index=False)
-    taxonomy.main(**DATA, out=Path("data/taxonomy"))
-    class_embedding.main(taxonomy=Path("data/taxonomy"), text=Path("data/text"), out=Path("data/class_embedding"))
+    table.to_parquet("data/shapes/prepared/taxonomy.parquet", index=False)
+    taxonomy.main(**DATA, out=Path("data/shapes/taxonomy"))
+    class_embedding.main(
+        taxonomy=Path("data/shapes/taxonomy"), text=Path("data/shapes/text"), out=Path("data/shapes/class_embedding")
+    )
     return study
 
 
@@ -37,37 +39,39 @@ def metrics_of(run: Path, split: str = "test") -> dict[str, float]:
 
 
 def test_the_taxonomy_says_how_near_classes_are(classes):
-    known = pd.read_parquet("data/taxonomy/classes.parquet")
+    known = pd.read_parquet("data/shapes/taxonomy/classes.parquet")
     assert list(known["label_name"]) == sorted(EDGES)
-    with np.load("data/taxonomy/similarity.npz") as arrays:
+    with np.load("data/shapes/taxonomy/similarity.npz") as arrays:
         lcsh = pd.DataFrame(arrays["lcsh"], known["label_name"], known["label_name"])
     assert lcsh.loc["bar", ["bar", "cross", "frame"]].tolist() == [1, 0.5, 0]
-    embedded = np.load("data/class_embedding/embedding.npy")
+    embedded = np.load("data/shapes/class_embedding/embedding.npy")
     np.testing.assert_allclose(embedded @ embedded.T, lcsh, atol=1e-12)
-    assert not Path("data/taxonomy/taxonomy.png").exists()  # drawn by the report
+    assert not Path("data/shapes/taxonomy/taxonomy.png").exists()  # drawn by the report
 
 
 def test_classes_without_common_root_get_one(classes):
-    table = pd.read_parquet("data/prepared/taxonomy.parquet")
-    table[table["parent"] != "shape"].to_parquet("data/prepared/taxonomy.parquet", index=False)
-    taxonomy.main(**DATA, out=Path("data/taxonomy"))
-    with np.load("data/taxonomy/similarity.npz") as arrays:
+    table = pd.read_parquet("data/shapes/prepared/taxonomy.parquet")
+    table[table["parent"] != "shape"].to_parquet("data/shapes/prepared/taxonomy.parquet", index=False)
+    taxonomy.main(**DATA, out=Path("data/shapes/taxonomy"))
+    with np.load("data/shapes/taxonomy/similarity.npz") as arrays:
         assert set(np.unique(arrays["lcsh"])) == {0.0, 0.5, 1.0}
 
 
 def test_a_class_that_the_taxonomy_lacks_is_named(classes):
-    table = pd.read_parquet("data/prepared/taxonomy.parquet")
-    table[table["child"] != "frame"].to_parquet("data/prepared/taxonomy.parquet", index=False)
+    table = pd.read_parquet("data/shapes/prepared/taxonomy.parquet")
+    table[table["child"] != "frame"].to_parquet("data/shapes/prepared/taxonomy.parquet", index=False)
     with pytest.raises(KithError, match=r"taxonomy\.parquet: .*frame"):
-        taxonomy.main(**DATA, out=Path("data/taxonomy"))
+        taxonomy.main(**DATA, out=Path("data/shapes/taxonomy"))
 
 
 def test_without_labels_there_is_nothing_to_embed(classes):
-    items = pd.read_parquet("data/prepared/items.parquet")
-    items.assign(label=-1, label_name="").to_parquet("data/prepared/items.parquet")
-    taxonomy.main(**DATA, out=Path("data/taxonomy"))
-    class_embedding.main(taxonomy=Path("data/taxonomy"), text=Path("data/text"), out=Path("data/class_embedding"))
-    assert np.load("data/class_embedding/embedding.npy").shape == (0, 0)
+    items = pd.read_parquet("data/shapes/prepared/items.parquet")
+    items.assign(label=-1, label_name="").to_parquet("data/shapes/prepared/items.parquet")
+    taxonomy.main(**DATA, out=Path("data/shapes/taxonomy"))
+    class_embedding.main(
+        taxonomy=Path("data/shapes/taxonomy"), text=Path("data/shapes/text"), out=Path("data/shapes/class_embedding")
+    )
+    assert np.load("data/shapes/class_embedding/embedding.npy").shape == (0, 0)
     with pytest.raises(KithError, match="split 'train' has 0 items with a picture and a label"):
         edit(methods={"classifier": {}})
         train.main(method="classifier", seed=0, **INPUTS, **outputs("classifier-0"))
@@ -101,9 +105,14 @@ def test_from_classes_to_a_report(classes, capsys):
         history["val_ahp"].max(), abs=0.02
     )
 
-    out, data = Path("reports/shapes"), {**DATA, "neighbors": Path("data/neighbors"), "runs": Path("runs")}
+    out, data = (
+        Path("reports/shapes"),
+        {**DATA, "neighbors": Path("data/shapes/neighbors"), "runs": Path("runs/shapes")},
+    )
     compare.main(**data, out=out)
-    report.main(**data, taxonomy=Path("data/taxonomy"), compared=out, figures=out / "figures", page=out / "report.html")
+    report.main(
+        **data, taxonomy=Path("data/shapes/taxonomy"), compared=out, figures=out / "figures", page=out / "report.html"
+    )
     board = pd.read_csv(out / "leaderboard.csv").query("split == 'test'").set_index("method")
     assert board.index[0] == "infonce"  # the only one that answers texts
     assert board.loc[LEARNED, "mean/mrr"].isna().all()
@@ -126,9 +135,14 @@ def test_pictures_alone_make_a_leaderboard(classes):
     edit(study={"methods": ["hierarchy", "cosine"]}, methods={"hierarchy": {}, "cosine": {}}, train={"epochs": 2})
     for method in ("hierarchy", "cosine"):
         run_method(method)
-    out, data = Path("reports/shapes"), {**DATA, "neighbors": Path("data/neighbors"), "runs": Path("runs")}
+    out, data = (
+        Path("reports/shapes"),
+        {**DATA, "neighbors": Path("data/shapes/neighbors"), "runs": Path("runs/shapes")},
+    )
     compare.main(**data, out=out)
-    report.main(**data, taxonomy=Path("data/taxonomy"), compared=out, figures=out / "figures", page=out / "report.html")
+    report.main(
+        **data, taxonomy=Path("data/shapes/taxonomy"), compared=out, figures=out / "figures", page=out / "report.html"
+    )
     board = pd.read_csv(out / "leaderboard.csv")
     assert "mean/mrr" not in board
     best = board.iloc[0]
@@ -148,7 +162,7 @@ def test_training_starts_from_another_model_with_the_head_alone(classes):
         }
     )
     train.main(method="again", seed=0, **INPUTS, **outputs("again-0"))
-    second = models.load(Path("runs/again-0/model.pt"))[0].state_dict()
+    second = models.load(Path("runs/shapes/again-0/model.pt"))[0].state_dict()
     weights = [name for name in first if name.startswith("image_tower") and name.endswith(("weight", "bias"))]
     assert all(torch.equal(first[name], second[name]) for name in weights)
     edit(
@@ -178,28 +192,36 @@ def test_parts_that_do_not_fit_are_named(study, method, said):
 
 def test_word_vectors_of_class_names(classes):
     edit(class_embedding={"words": "text"}, methods={"devise": {}}, train={"epochs": 1})
-    class_embedding.main(taxonomy=Path("data/taxonomy"), text=Path("data/text"), out=Path("data/class_embedding"))
-    words = np.load("data/class_embedding/words.npy")
+    class_embedding.main(
+        taxonomy=Path("data/shapes/taxonomy"), text=Path("data/shapes/text"), out=Path("data/shapes/class_embedding")
+    )
+    words = np.load("data/shapes/class_embedding/words.npy")
     assert words.shape == (6, 12)
     np.testing.assert_allclose(np.linalg.norm(words, axis=1), 1)
     train.main(method="devise", seed=0, **INPUTS, **outputs("devise-0"))
     edit(class_embedding={"words": None})
-    class_embedding.main(taxonomy=Path("data/taxonomy"), text=Path("data/text"), out=Path("data/class_embedding"))
+    class_embedding.main(
+        taxonomy=Path("data/shapes/taxonomy"), text=Path("data/shapes/text"), out=Path("data/shapes/class_embedding")
+    )
     with pytest.raises(KithError, match=r"words\.npy: no such file"):
         train.main(method="devise", seed=0, **INPUTS, **outputs("devise-0"))
 
 
 def test_embeddings_of_the_published_program_come_in_and_go_out(classes):
     """What is written is what is read, by label and in whatever order."""
-    written = reference_pickle.read("data/class_embedding/embedding.pickle")
+    written = reference_pickle.read("data/shapes/class_embedding/embedding.pickle")
     assert written.labels == sorted(EDGES)
-    np.testing.assert_array_equal(written.embedding, np.load("data/class_embedding/embedding.npy"))
+    np.testing.assert_array_equal(written.embedding, np.load("data/shapes/class_embedding/embedding.npy"))
     turned = np.random.default_rng(0).normal(size=(7, 4))
     reference_pickle.write("other.pickle", turned, [*written.labels[::-1], "unused"])
     edit(class_embedding={"file": "other.pickle"})
-    places = {"taxonomy": Path("data/taxonomy"), "text": Path("data/text"), "out": Path("data/class_embedding")}
+    places = {
+        "taxonomy": Path("data/shapes/taxonomy"),
+        "text": Path("data/shapes/text"),
+        "out": Path("data/shapes/class_embedding"),
+    }
     class_embedding.main(**places)
-    np.testing.assert_array_equal(np.load("data/class_embedding/embedding.npy"), turned[5::-1])
+    np.testing.assert_array_equal(np.load("data/shapes/class_embedding/embedding.npy"), turned[5::-1])
     reference_pickle.write("other.pickle", turned[:5], written.labels[:5])
     with pytest.raises(KithError, match=r"other\.pickle: has no embedding of 'square'"):
         class_embedding.main(**places)
@@ -209,7 +231,7 @@ def test_centres_may_be_class_embeddings(classes):
     fixed = {"losses": {"cross_entropy": {}, "center": {"learned": False}}, "train": {"epochs": 1}}
     edit(methods={"fixed": fixed})
     train.main(method="fixed", seed=0, **INPUTS, **outputs("fixed-0"))
-    assert models.load(Path("runs/fixed-0/model.pt"))[0].targets.shape == (6, 6)
+    assert models.load(Path("runs/shapes/fixed-0/model.pt"))[0].targets.shape == (6, 6)
 
 
 def test_classes_predicted_by_a_linear_svm(classes):
@@ -217,8 +239,8 @@ def test_classes_predicted_by_a_linear_svm(classes):
     with pytest.raises(KithError, match=r"evaluate\.svm needs the training pictures: name train in embed\.splits"):
         run_method("cosine")
     edit(embed={"splits": ["train", "val", "test"]})
-    complete(Path("runs/cosine-0"), "cosine")
-    figures = metrics_of(Path("runs/cosine-0"))
+    complete(Path("runs/shapes/cosine-0"), "cosine")
+    figures = metrics_of(Path("runs/shapes/cosine-0"))
     # Six classes: chance is 17 %.
     assert figures["svm/accuracy"] > 30
     assert figures["svm/balanced_accuracy"] == pytest.approx(figures["svm/accuracy"])  # four pictures of each

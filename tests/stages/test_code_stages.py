@@ -41,15 +41,25 @@ def entry(run: Path, split: str = "test") -> dict:
 def again(method: str, seed: int = 0) -> None:
     """Evaluate what was embedded once more."""
     files = {"images": "embeddings_image.npy", "texts": "embeddings_text.npy", "rows": "embedding_rows.npz"}
-    files |= {"scores": "class_scores.npz", "metrics": "metrics.json", "queries": "queries.parquet"}
-    paths = {name: Path(f"runs/{method}-{seed}") / file for name, file in files.items()}
+    files |= {
+        "model": "model.pt",
+        "scores": "class_scores.npz",
+        "metrics": "metrics.json",
+        "queries": "queries.parquet",
+    }
+    paths = {name: Path(f"runs/shapes/{method}-{seed}") / file for name, file in files.items()}
     evaluate.main(method=method, seed=seed, **DATA, **MEANING, **paths)
 
 
 def pages() -> Path:
-    out, data = Path("reports/shapes"), {**DATA, "neighbors": Path("data/neighbors"), "runs": Path("runs")}
+    out, data = (
+        Path("reports/shapes"),
+        {**DATA, "neighbors": Path("data/shapes/neighbors"), "runs": Path("runs/shapes")},
+    )
     compare.main(**data, out=out)
-    report.main(**data, taxonomy=Path("data/taxonomy"), compared=out, figures=out / "figures", page=out / "report.html")
+    report.main(
+        **data, taxonomy=Path("data/shapes/taxonomy"), compared=out, figures=out / "figures", page=out / "report.html"
+    )
     return out
 
 
@@ -119,7 +129,7 @@ def test_the_database_of_training_pictures(classes):  # noqa: F811
     )
     with pytest.raises(KithError, match=r"evaluate\.database: train needs .* name train in embed\.splits"):
         run_method("codes")
-    run = Path("runs/codes-0")
+    run = Path("runs/shapes/codes-0")
     edit(embed={"splits": ["train", "val", "test"]})
     complete(run, "codes")
     figures = metrics_of(run)
@@ -162,20 +172,22 @@ def test_the_figures_of_metric_learning(classes):  # noqa: F811
 def test_a_split_of_singletons_has_no_figures_of_metric_learning(classes):  # noqa: F811
     edit(methods=CODED, train={"epochs": 1}, evaluate={"metric_learning": True})
     run_method("codes")
-    items = pd.read_parquet("data/prepared/items.parquet")
+    items = pd.read_parquet("data/shapes/prepared/items.parquet")
     repeated = items["split"].eq("test") & items.duplicated(["split", "label"])
     items.loc[repeated, "label"] = -1
-    items.to_parquet("data/prepared/items.parquet")
+    items.to_parquet("data/shapes/prepared/items.parquet")
     again("codes")
-    assert any(name.startswith("metric_learning/") for name in entry(Path("runs/codes-0"), "val")["metrics"])
-    assert not any(name.startswith("metric_learning/") for name in entry(Path("runs/codes-0"), "test")["metrics"])
+    assert any(name.startswith("metric_learning/") for name in entry(Path("runs/shapes/codes-0"), "val")["metrics"])
+    assert not any(
+        name.startswith("metric_learning/") for name in entry(Path("runs/shapes/codes-0"), "test")["metrics"]
+    )
 
 
 def test_without_labels_there_is_no_hamming_figure(study):
     edit(methods={"infonce": {"train": {"codes": True}}}, train={"epochs": 1})
-    items = pd.read_parquet("data/prepared/items.parquet")
-    items.assign(label=-1, label_name="").to_parquet("data/prepared/items.parquet")
-    taxonomy.main(**DATA, out=Path("data/taxonomy"))
+    items = pd.read_parquet("data/shapes/prepared/items.parquet")
+    items.assign(label=-1, label_name="").to_parquet("data/shapes/prepared/items.parquet")
+    taxonomy.main(**DATA, out=Path("data/shapes/taxonomy"))
     assert not any(name.startswith("hamming") for name in metrics_of(run_method()))
 
 
@@ -183,15 +195,17 @@ def test_a_picture_alone_in_its_class_is_left_out_of_intervals_and_tests(classes
     edit(study={"methods": ["codes", "bits"], "seeds": [0, 1]}, methods=CODED, train={"epochs": 2})
     for method in ("codes", "bits"):
         run_method(method)
-        shutil.copytree(f"runs/{method}-0", f"runs/{method}-1")  # as if the seed changed nothing
-    items = pd.read_parquet("data/prepared/items.parquet")
+        shutil.copytree(f"runs/shapes/{method}-0", f"runs/shapes/{method}-1")  # as if the seed changed nothing
+    items = pd.read_parquet("data/shapes/prepared/items.parquet")
     chosen = items.index[(items["split"] == "test") & (items["label_name"] == "frame")][1:]
     items.loc[chosen, "label"] = items.loc[items["label_name"] == "corner", "label"].iloc[0]
-    items.to_parquet("data/prepared/items.parquet")
+    items.to_parquet("data/shapes/prepared/items.parquet")
     for method in ("codes", "bits"):
         for seed in (0, 1):
             again(method, seed)
-    queries = pd.read_parquet("runs/bits-1/queries.parquet").query("split == 'test' and direction == 'image_to_image'")
+    queries = pd.read_parquet("runs/shapes/bits-1/queries.parquet").query(
+        "split == 'test' and direction == 'image_to_image'"
+    )
     assert queries["hamming_ap"].isna().sum() == 1
     board = pd.read_csv(pages() / "leaderboard.csv").query("split == 'test'")
     assert (board["hamming low"] < board["hamming/map"]).all()

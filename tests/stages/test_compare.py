@@ -41,13 +41,16 @@ def make_study(root, seeds=(0,), texts_each=2):
 
 def compared(root):
     compare.main(
-        data=root / "data/prepared", neighbors=root / "data/neighbors", runs=root / "runs", out=root / "reports/made"
+        data=root / "data/made/prepared",
+        neighbors=root / "data/made/neighbors",
+        runs=root / "runs/made",
+        out=root / "reports/made",
     )
     return root / "reports/made"
 
 
 def run_files(root, method, seed=0):
-    folder = root / f"runs/{method}-{seed}"
+    folder = root / f"runs/made/{method}-{seed}"
     return files.read_json(folder / "metrics.json")["splits"], pd.read_parquet(folder / "queries.parquet")
 
 
@@ -142,7 +145,7 @@ def test_curves(study):
 
 
 def test_curves_hold_what_all_histories_have(study):
-    path = study / "runs/fair-0/history.parquet"
+    path = study / "runs/made/fair-0/history.parquet"
     pd.read_parquet(path).drop(columns="train_mrr").to_parquet(path)
     assert list(pd.read_csv(compared(study) / "curves.csv")).count("train_mrr") == 0
 
@@ -225,7 +228,7 @@ def test_page(study):
 def test_equals_are_marked_as_not_different(tracked, tmp_path):
     make_study(tmp_path)
     for name in ("metrics.json", "queries.parquet"):
-        (tmp_path / "runs/fair-0" / name).write_bytes((tmp_path / "runs/good-0" / name).read_bytes())
+        (tmp_path / "runs/made/fair-0" / name).write_bytes((tmp_path / "runs/made/good-0" / name).read_bytes())
     out = compared(tmp_path)
     board = pd.read_csv(out / "leaderboard.csv").query("split == 'test'").set_index("method")
     assert list(board.index) == ["good", "fair", "bad"]  # equals stay in the order of the study
@@ -290,11 +293,11 @@ def test_an_expected_figure_that_does_not_exist_is_refused(study):
 @pytest.mark.parametrize(
     ("name", "command"),
     [
-        ("runs/fair-0/metrics.json", "dvc repro evaluate@fair-0"),
-        ("runs/bad-0/queries.parquet", "dvc repro evaluate@bad-0"),
-        ("runs/good-0/history.parquet", "dvc repro train@good-0"),
-        ("data/neighbors/quality.json", "dvc repro neighbors"),
-        ("data/prepared/dataset.json", "dvc repro prepare"),
+        ("runs/made/fair-0/metrics.json", "dvc repro evaluate@fair-0"),
+        ("runs/made/bad-0/queries.parquet", "dvc repro evaluate@bad-0"),
+        ("runs/made/good-0/history.parquet", "dvc repro train@good-0"),
+        ("data/made/neighbors/quality.json", "dvc repro neighbors"),
+        ("data/made/prepared/dataset.json", "dvc repro prepare"),
     ],
 )
 def test_a_missing_or_broken_file_is_named_with_the_command_that_makes_it(study, name, command):
@@ -311,7 +314,7 @@ def test_a_missing_or_broken_file_is_named_with_the_command_that_makes_it(study,
 
 
 def test_runs_of_other_queries_are_refused(study):
-    path = study / "runs/fair-0/queries.parquet"
+    path = study / "runs/made/fair-0/queries.parquet"
     pd.read_parquet(path).iloc[:-1].to_parquet(path, index=False)
     with pytest.raises(KithError, match=r"fair-0: other queries or metrics than .*bad-0"):
         compared(study)

@@ -18,7 +18,7 @@ from kith.models import DualEncoder
 from kith.text.tokens import tokenize
 from stages import export
 
-EMBEDS, CLASSIFIES = Path("runs/infonce-0"), Path("runs/hierarchy_ce-0")
+EMBEDS, CLASSIFIES = Path("runs/shapes/infonce-0"), Path("runs/shapes/hierarchy_ce-0")
 
 PICTURES = {"depth": 10, "width": 4, "channels": 3, "fit": "pad", "mean": [0.3, 0.4, 0.5], "std": [0.2, 0.3, 0.4]}
 WORDS = {"words": 30, "embedding": 6, "hidden": 8, "dropout": 0.2}
@@ -128,12 +128,12 @@ def test_a_run_becomes_graphs_and_what_is_needed_to_use_them(there, tmp_path, ca
     told = json.loads((out / "model.json").read_text())
     assert told["trained"] == {"method": "infonce", "seed": 0}
     rows = np.load(EMBEDS / "embedding_rows.npz")
-    items = pd.read_parquet("data/prepared/items.parquet")
+    items = pd.read_parquet("data/shapes/prepared/items.parquet")
 
     # The study's pictures, as any program would prepare them.
     image = told["image"]
     assert (image["size"], image["mode"], image["fit"], image["crop"]) == (16, "RGB", "pad", None)
-    pictures = np.load("data/prepared/images.npy")[items["image_row"].to_numpy()[rows["image_rows"]]]
+    pictures = np.load("data/shapes/prepared/images.npy")[items["image_row"].to_numpy()[rows["image_rows"]]]
     found = onnxruntime.InferenceSession(out / image["graph"]).run(image["outputs"], {image["inputs"][0]: pictures})
     np.testing.assert_allclose(found[0], np.load(EMBEDS / "embeddings_image.npy"), atol=1e-4)
 
@@ -154,17 +154,17 @@ def test_a_run_of_classes_gives_their_scores(there, tmp_path):
     told = json.loads((tmp_path / "model.json").read_text())
     assert "text" not in told
     assert told["classes"]["shown"] == [name.title() for name in told["classes"]["names"]]
-    items = pd.read_parquet("data/prepared/items.parquet")
+    items = pd.read_parquet("data/shapes/prepared/items.parquet")
     rows = items["image_row"].to_numpy()[np.load(CLASSIFIES / "embedding_rows.npz")["image_rows"]]
     session = onnxruntime.InferenceSession(tmp_path / "image.onnx")
-    found = session.run(["classifier", "nearest"], {"images": np.load("data/prepared/images.npy")[rows]})
+    found = session.run(["classifier", "nearest"], {"images": np.load("data/shapes/prepared/images.npy")[rows]})
     with np.load(CLASSIFIES / "class_scores.npz") as scores:
         np.testing.assert_allclose(found[0], scores["classifier"], atol=1e-4)
         np.testing.assert_allclose(found[1], scores["nearest"], atol=1e-4)
 
 
 def test_vectors_go_out_with_the_ids_of_their_items(there, tmp_path):
-    items = pd.read_parquet("data/prepared/items.parquet").set_index("id")
+    items = pd.read_parquet("data/shapes/prepared/items.parquet").set_index("id")
     export.main(run=EMBEDS, format="parquet", out=tmp_path)
     export.main(run=EMBEDS, format="npz", out=tmp_path)
     with np.load(tmp_path / "vectors.npz") as arrays:
@@ -187,8 +187,8 @@ def test_vectors_go_out_with_the_ids_of_their_items(there, tmp_path):
     [
         ({"format": "csv"}, "--format csv: choose one of onnx, npz, parquet"),
         ({"out": Path("params.yaml")}, "--out params.yaml: is a file"),
-        ({"run": Path("runs/none-0"), "format": "onnx"}, r"runs/none-0/model\.pt: no such model"),
-        ({"run": Path("runs/none-0")}, r"runs/none-0/embedding_rows\.npz: no such file; run the stages"),
+        ({"run": Path("runs/shapes/none-0"), "format": "onnx"}, r"runs/shapes/none-0/model\.pt: no such model"),
+        ({"run": Path("runs/shapes/none-0")}, r"runs/shapes/none-0/embedding_rows\.npz: no such file; run the stages"),
         ({"data": Path("elsewhere")}, r"elsewhere/items\.parquet: no such file"),
     ],
 )
@@ -199,7 +199,7 @@ def test_what_cannot_be_exported_is_named(there, tmp_path, options, message):
 
 
 def test_vectors_of_other_items_are_refused(there, tmp_path):
-    pd.read_parquet("data/prepared/items.parquet").head(10).to_parquet(tmp_path / "items.parquet")
+    pd.read_parquet("data/shapes/prepared/items.parquet").head(10).to_parquet(tmp_path / "items.parquet")
     with pytest.raises(KithError, match="its vectors are not of the items"):
         export.main(run=EMBEDS, format="npz", out=tmp_path, data=tmp_path)
 

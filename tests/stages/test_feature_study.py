@@ -41,21 +41,28 @@ def prepared(study) -> None:
         **REST,
     }
     write_params(content)
-    fetch.main(out=Path("data/raw"))
-    prepare.main(raw=Path("data/raw"), out=DATA["data"])
-    text.main(**DATA, out=Path("data/text"))
-    neighbors.main(**DATA, text=Path("data/text"), out=Path("data/neighbors"))
-    taxonomy.main(**DATA, out=Path("data/taxonomy"))
-    class_embedding.main(taxonomy=Path("data/taxonomy"), text=Path("data/text"), out=Path("data/class_embedding"))
+    fetch.main(out=Path("data/shapes/raw"))
+    prepare.main(raw=Path("data/shapes/raw"), out=DATA["data"])
+    text.main(**DATA, out=Path("data/shapes/text"))
+    neighbors.main(**DATA, text=Path("data/shapes/text"), out=Path("data/shapes/neighbors"))
+    taxonomy.main(**DATA, out=Path("data/shapes/taxonomy"))
+    class_embedding.main(
+        taxonomy=Path("data/shapes/taxonomy"), text=Path("data/shapes/text"), out=Path("data/shapes/class_embedding")
+    )
 
 
 def test_from_maps_to_a_report_and_a_model(prepared, capsys):
     for method in ("ccal_cont", "learned_cont"):
         run = run_method(method)
     assert "     Top 01:" in capsys.readouterr().out
-    out, data = Path("reports/shapes"), {**DATA, "neighbors": Path("data/neighbors"), "runs": Path("runs")}
+    out, data = (
+        Path("reports/shapes"),
+        {**DATA, "neighbors": Path("data/shapes/neighbors"), "runs": Path("runs/shapes")},
+    )
     compare.main(**data, out=out)
-    report.main(**data, taxonomy=Path("data/taxonomy"), compared=out, figures=out / "figures", page=out / "report.html")
+    report.main(
+        **data, taxonomy=Path("data/shapes/taxonomy"), compared=out, figures=out / "figures", page=out / "report.html"
+    )
     board = pd.read_csv(out / "leaderboard.csv")
     assert set(board["method"]) == {"ccal_cont", "learned_cont"}
     # 40 candidates: chance is an MRR of .11.
@@ -85,7 +92,7 @@ def test_texts_are_asked_for_where_there_are_none(prepared):
     content = yaml.safe_load(Path("params.yaml").read_text())
     write_params(content | {"text": {"backend": "tfidf"}})
     with pytest.raises(KithError, match="tfidf learns from texts, and no item to train on has one"):
-        text.main(**DATA, out=Path("data/text"))
+        text.main(**DATA, out=Path("data/shapes/text"))
 
 
 def test_a_tower_that_does_not_fit_is_named(prepared):

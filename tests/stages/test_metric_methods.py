@@ -31,7 +31,7 @@ def test_mined_methods_learn(classes):
         history = pd.read_parquet(run / "history.parquet")
         assert history["train_active"].between(0, 1).all()
         assert (history["train_mined"] > 0).any()
-    dtsh = pd.read_parquet("runs/dtsh-0/history.parquet")
+    dtsh = pd.read_parquet("runs/shapes/dtsh-0/history.parquet")
     assert np.isfinite(dtsh["train_dtsh"]).all()
 
 
@@ -43,7 +43,7 @@ def test_every_metric_preset_trains(classes):
     edit(study={"methods": OTHERS}, methods={name: {} for name in OTHERS}, train={"epochs": 2})
     for method in OTHERS:
         train.main(method=method, seed=0, **INPUTS, **outputs(f"{method}-0"))
-        history = pd.read_parquet(f"runs/{method}-0/history.parquet")
+        history = pd.read_parquet(f"runs/shapes/{method}-0/history.parquet")
         assert history["train_loss"].iloc[1] < history["train_loss"].iloc[0], method
         assert ("train_active" in history) == (method not in OTHERS[6:]), method
 
@@ -53,7 +53,7 @@ def test_classes_with_few_pictures_are_reported(classes, capsys):
     train.main(method="triplet_semihard", seed=0, **INPUTS, **outputs("triplet_semihard-0"))
     assert "'bar'" in (said := capsys.readouterr().out)
     assert "fewer than 100 pictures" in said
-    assert models.load(Path("runs/triplet_semihard-0/model.pt"))
+    assert models.load(Path("runs/shapes/triplet_semihard-0/model.pt"))
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from kith.text.tokens import Vocabulary
 from stages import predict
 
 ROOT = Path(__file__).resolve().parents[2]
-EMBEDS, CLASSIFIES = Path("runs/infonce-0"), Path("runs/hierarchy_ce-0")
+EMBEDS, CLASSIFIES = Path("runs/shapes/infonce-0"), Path("runs/shapes/hierarchy_ce-0")
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_a_table_of_bytes_gives_what_the_embed_stage_gives(there, tmp_path, batc
 def test_classes_are_those_that_are_evaluated(there, tmp_path):
     held_out().to_parquet(tmp_path / "in.parquet")
     found = said(CLASSIFIES, tmp_path / "in.parquet", tmp_path)
-    known = pd.read_parquet("data/taxonomy/classes.parquet")
+    known = pd.read_parquet("data/shapes/taxonomy/classes.parquet")
     with np.load(CLASSIFIES / "class_scores.npz") as arrays:
         scores = dict(arrays)
     for column, way in (("class", "classifier"), ("nearest_class", "nearest")):
@@ -177,7 +177,7 @@ def test_rows_that_cannot_be_used(there, tmp_path):
     [
         ({"image": "photo"}, r"in\.parquet: no column 'photo' \(--image\); the columns are: image, text, other"),
         ({"run": CLASSIFIES, "text": "text"}, "--text text: this model was trained without a text side"),
-        ({"run": Path("runs/none-0")}, r"runs/none-0/model\.pt: no such model"),
+        ({"run": Path("runs/shapes/none-0")}, r"runs/shapes/none-0/model\.pt: no such model"),
         ({"input": Path("none.csv")}, r"none\.csv: no such file or folder"),
         ({"batch_size": 0}, "--batch-size 0: at least 1"),
         ({"text": "other"}, r"row 0: column 'other': is of type int; texts are strings"),

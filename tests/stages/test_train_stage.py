@@ -20,13 +20,17 @@ from stages import embed, evaluate, neighbors, text, train
 from tests.made_params import write_params
 
 ROOT = Path(__file__).resolve().parents[2]
-DATA = {"data": Path("data/prepared")}
-MEANING = {"text": Path("data/text"), "taxonomy": Path("data/taxonomy")}
-INPUTS = DATA | MEANING | {"neighbors": Path("data/neighbors"), "class_embedding": Path("data/class_embedding")}
+DATA = {"data": Path("data/shapes/prepared")}
+MEANING = {"text": Path("data/shapes/text"), "taxonomy": Path("data/shapes/taxonomy")}
+INPUTS = (
+    DATA
+    | MEANING
+    | {"neighbors": Path("data/shapes/neighbors"), "class_embedding": Path("data/shapes/class_embedding")}
+)
 
 
 def outputs(name: str) -> dict[str, Path]:
-    return {"model": Path(f"runs/{name}/model.pt"), "history": Path(f"runs/{name}/history.parquet")}
+    return {"model": Path(f"runs/shapes/{name}/model.pt"), "history": Path(f"runs/shapes/{name}/history.parquet")}
 
 
 def edit(**sections) -> None:
@@ -58,7 +62,7 @@ def test_a_training_killed_in_the_middle_ends_like_an_unbroken_one(study):
             break
     killed.send_signal(signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL
-    assert not Path("runs/resumed/model.pt").exists()
+    assert not Path("runs/shapes/resumed/model.pt").exists()
 
     resumed = start("resumed")
     printed = resumed.communicate(timeout=300)[0]
@@ -66,8 +70,8 @@ def test_a_training_killed_in_the_middle_ends_like_an_unbroken_one(study):
     assert "resuming after epoch" in printed
     assert '"epoch": 2,' not in printed
     for file in ("model.pt", "history.parquet"):
-        assert digest(Path(f"runs/unbroken/{file}")) == digest(Path(f"runs/resumed/{file}"))
-    assert not list(Path("checkpoints").iterdir())
+        assert digest(Path(f"runs/shapes/unbroken/{file}")) == digest(Path(f"runs/shapes/resumed/{file}"))
+    assert not list(Path("checkpoints/shapes").iterdir())
 
     mlflow.set_tracking_uri(f"sqlite:///{Path('mlflow.db').resolve()}")
     runs = mlflow.search_runs(experiment_names=["shapes"], filter_string="tags.stage = 'train'")
@@ -89,14 +93,14 @@ def test_a_checkpoint_of_other_parameters_is_not_resumed(study, capsys):
 
 
 def test_train_embed_evaluate(study):
-    run = Path("runs/infonce-0")
+    run = Path("runs/shapes/infonce-0")
     train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
     history = pd.read_parquet(run / "history.parquet")
     assert list(history["epoch"]) == [1, 2, 3, 4]
     files = {"images": run / "embeddings_image.npy", "texts": run / "embeddings_text.npy", "rows": run / "rows.npz"}
-    files["scores"] = run / "scores.npz"
-    embed.main(**DATA, model=run / "model.pt", **files)
-    items = pd.read_parquet("data/prepared/items.parquet")
+    files |= {"scores": run / "scores.npz", "model": run / "model.pt"}
+    embed.main(**DATA, **files)
+    items = pd.read_parquet("data/shapes/prepared/items.parquet")
     images, texts, rows = np.load(files["images"]), np.load(files["texts"]), np.load(files["rows"])
     held_out = np.flatnonzero(items["split"] != "train")
     np.testing.assert_array_equal(rows["image_rows"], held_out)
@@ -118,7 +122,7 @@ def test_a_diverging_training_says_what_to_do(study):
     edit(train={"lr": 1e30, "optimizer": "sgd", "warmup": 0.0})
     with pytest.raises(KithError, match=r"method infonce, seed 0: the loss is (nan|inf).*lower the learning rate"):
         train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
-    assert not Path("runs/infonce-0").exists()
+    assert not Path("runs/shapes/infonce-0").exists()
 
 
 def test_words_start_from_their_doc2vec_vectors(study, capsys):
@@ -135,7 +139,9 @@ def test_the_seed_matters(study):
     states = []
     for seed in (0, 1):
         train.main(method="infonce", seed=seed, **INPUTS, **outputs(f"infonce-{seed}"))
-        states.append(torch.load(f"runs/infonce-{seed}/model.pt", weights_only=True)["state"]["image_head.weight"])
+        states.append(
+            torch.load(f"runs/shapes/infonce-{seed}/model.pt", weights_only=True)["state"]["image_head.weight"]
+        )
     assert not torch.equal(*states)
 
 
@@ -144,18 +150,18 @@ def test_embedding_an_unknown_split_is_refused(study):
     train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
     with pytest.raises(KithError, match=r"embed.splits: no items in \['dev'\]"):
         names = {name: Path(name) for name in ("images", "texts", "rows", "scores")}
-        embed.main(**DATA, model=Path("runs/infonce-0/model.pt"), **names)
+        embed.main(**DATA, model=Path("runs/shapes/infonce-0/model.pt"), **names)
 
 
 def test_neighbors_are_training_items_of_other_groups_and_share_meaning(study):
-    table = pd.read_parquet("data/neighbors/neighbors.parquet")
-    items = pd.read_parquet("data/prepared/items.parquet")
+    table = pd.read_parquet("data/shapes/neighbors/neighbors.parquet")
+    items = pd.read_parquet("data/shapes/prepared/items.parquet")
     splits, groups = items["split"].to_numpy(), items["group"].to_numpy()
     assert set(splits[table["row"]]) == set(splits[table["neighbor"]]) == {"train"}
     assert (groups[table["row"]] != groups[table["neighbor"]]).all()
     assert (table.groupby("row")["rank"].max() == 9).all()
     assert (table.groupby("row")["similarity"].diff().dropna() <= 1e-6).all()
-    quality = json.loads(Path("data/neighbors/quality.json").read_text())
+    quality = json.loads(Path("data/shapes/neighbors/quality.json").read_text())
     assert quality["recall"] == pytest.approx(1)
     assert quality["label_agreement@10"] > quality["label_agreement_by_chance"]
     assert 0 <= quality["sibling_recall@10"] <= 1
@@ -166,21 +172,21 @@ def test_text_stage_gives_the_same_bytes_and_both_backends_feed_the_next(study, 
     edit(text={"backend": backend})
     made = []
     for _ in range(2):
-        text.main(data=Path("data/prepared"), out=Path("data/text"))
-        made.append({path.name: digest(path) for path in Path("data/text").iterdir()})
+        text.main(data=Path("data/shapes/prepared"), out=Path("data/shapes/text"))
+        made.append({path.name: digest(path) for path in Path("data/shapes/text").iterdir()})
     assert made[0] == made[1]
-    neighbors.main(data=Path("data/prepared"), text=Path("data/text"), out=Path("data/neighbors"))
-    assert len(pd.read_parquet("data/neighbors/neighbors.parquet"))
+    neighbors.main(data=Path("data/shapes/prepared"), text=Path("data/shapes/text"), out=Path("data/shapes/neighbors"))
+    assert len(pd.read_parquet("data/shapes/neighbors/neighbors.parquet"))
 
 
 def test_items_whose_words_mean_nothing_keep_their_pair_and_are_counted(study):
-    items = pd.read_parquet("data/prepared/items.parquet")
+    items = pd.read_parquet("data/shapes/prepared/items.parquet")
     items.loc[3, "texts"] = np.array(["12 34", "!!"], dtype=object)
-    items.to_parquet("data/prepared/items.parquet")
-    text.main(data=Path("data/prepared"), out=Path("data/text"))
-    assert json.loads(Path("data/text/summary.json").read_text())["items_without_meaning"] == 1
-    assert not np.load("data/text/vectors.npy")[3].any()
-    neighbors.main(data=Path("data/prepared"), text=Path("data/text"), out=Path("data/neighbors"))
-    table = pd.read_parquet("data/neighbors/neighbors.parquet")
+    items.to_parquet("data/shapes/prepared/items.parquet")
+    text.main(data=Path("data/shapes/prepared"), out=Path("data/shapes/text"))
+    assert json.loads(Path("data/shapes/text/summary.json").read_text())["items_without_meaning"] == 1
+    assert not np.load("data/shapes/text/vectors.npy")[3].any()
+    neighbors.main(data=Path("data/shapes/prepared"), text=Path("data/shapes/text"), out=Path("data/shapes/neighbors"))
+    table = pd.read_parquet("data/shapes/neighbors/neighbors.parquet")
     assert 3 not in set(table["row"]) | set(table["neighbor"])
     train.main(method="neighborhood", seed=0, **INPUTS, **outputs("neighborhood-0"))

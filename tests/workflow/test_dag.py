@@ -76,24 +76,24 @@ def test_items_become_wildcards_with_constraints(dag):
     train = stage_of(dag, "train")
     values = yaml.safe_load((ROOT / "params.yaml").read_text())
     outs = train.fill_all(train.outs, train.wildcards())
-    assert "runs/{method}-{seed}/model.pt" in outs
+    assert "runs/glyphs/{method}-{seed}/model.pt" in outs
     assert train.constraints()["method"].split("|") == values["study"]["methods"]
-    assert train.log() == "logs/train/{method}-{seed}.log"
-    assert stage_of(dag, "fetch").log() == "logs/fetch.log"
+    assert train.log() == "logs/glyphs/train/{method}-{seed}.log"
+    assert stage_of(dag, "fetch").log() == "logs/glyphs/fetch.log"
 
 
 def test_a_directory_stands_for_the_outputs_in_it(dag):
-    runs = [out for out in dag.outs if out.startswith("runs/")]
+    runs = [out for out in dag.outs if out.startswith("runs/glyphs/")]
     inputs = dag.inputs(stage_of(dag, "compare"), {})
     assert len(runs) >= 6
-    assert [path for path in inputs if path.startswith("runs/")] == runs
-    assert "runs" not in inputs
+    assert [path for path in inputs if path.startswith("runs/glyphs/")] == runs
+    assert "runs/glyphs" not in inputs
 
 
 def test_a_file_in_a_directory_output_stands_for_the_directory(dag):
     compare = stage_of(dag, "compare")
-    assert "data/prepared/dataset.json" in compare.deps
-    assert "data/prepared" in dag.inputs(compare, {})
+    assert "data/glyphs/prepared/dataset.json" in compare.fill_all(compare.deps, {})
+    assert "data/glyphs/prepared" in dag.inputs(compare, {})
 
 
 def test_a_source_directory_stands_for_its_files(dag, monkeypatch):

@@ -127,7 +127,7 @@ def test_the_log_of_a_failed_stage_is_shown(origin):
     repository = origin.clone("shown")
     repository.edit("prepare", fails=True)
     output = repository.python("snakemake", "--cores", "1", fails=True)
-    assert "logs/prepare.log" in output
+    assert "logs/mini/prepare.log" in output
     assert output.count("broken on purpose") == 1
     assert not (repository.path / "dvc.lock").exists()
 
@@ -136,7 +136,7 @@ def test_only_what_ran_is_recorded(by_snakemake, tmp_path):
     """A stage that is stale for DVC, and that Snakemake was not asked for, stays stale."""
     repository = copy(by_snakemake, tmp_path)
     repository.edit("train", epochs=2)
-    assert repository.snakemake("runs/a-0/model.txt") == ["train@a-0"]
+    assert repository.snakemake("runs/mini/a-0/model.txt") == ["train@a-0"]
     assert repository.dvc("repro") == ["train@b-0", "compare", "draw"]
 
 

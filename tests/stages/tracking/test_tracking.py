@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def run_method(method: str = "infonce") -> Path:
-    run = Path(f"runs/{method}-0")
+    run = Path(f"runs/shapes/{method}-0")
     train.main(method=method, seed=0, **INPUTS, **outputs(run.name))
     complete(run, method)
     return run
@@ -30,9 +30,9 @@ def run_method(method: str = "infonce") -> Path:
 
 def complete(run: Path, method: str = "infonce") -> None:
     names = {"images": "embeddings_image.npy", "texts": "embeddings_text.npy", "rows": "embedding_rows.npz"}
-    names["scores"] = "class_scores.npz"
+    names |= {"scores": "class_scores.npz", "model": "model.pt"}
     files = {option: run / name for option, name in names.items()}
-    embed.main(**DATA, model=run / "model.pt", **files)
+    embed.main(**DATA, **files)
     results = {"metrics": run / "metrics.json", "queries": run / "queries.parquet"}
     evaluate.main(method=method, seed=0, **DATA, **MEANING, **files, **results)
 
@@ -84,7 +84,7 @@ def test_a_failed_training_is_marked(study):
 
 
 def test_what_was_trained_without_mlflow_is_recorded_when_it_is_evaluated(study, monkeypatch):
-    run = Path("runs/infonce-0")
+    run = Path("runs/shapes/infonce-0")
     with monkeypatch.context() as bare:
         bare.setattr("stages.tracking.runs._available", lambda: False)
         train.main(method="infonce", seed=0, **INPUTS, **outputs(run.name))
