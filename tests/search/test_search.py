@@ -9,6 +9,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -329,6 +330,19 @@ def test_usage_is_checked(made, capsys):
         with pytest.raises(SystemExit):
             main(options)
         assert told in capsys.readouterr().err
+
+
+def test_a_run_is_searched_over_the_data_of_its_own_study(made, tmp_path, capsys):
+    for folder in ("data", "runs"):
+        shutil.copytree(made / folder / "made", tmp_path / folder / "first")
+        shutil.copytree(made / folder / "made", tmp_path / folder / "second")
+    path = tmp_path / "data/second/prepared/items.parquet"
+    items = pd.read_parquet(path)
+    items.assign(id="second/" + items["id"]).to_parquet(path)
+    for study, beginning in (("first", "item/"), ("second", "second/item/")):
+        main(["--run", str(tmp_path / f"runs/{study}/pairs-0"), "--text", "red", "--count", "3", "--json"])
+        (found,) = json.loads(capsys.readouterr().out)
+        assert all(result["id"].startswith(beginning) for result in found["results"])
 
 
 def test_a_run_of_the_pipeline(study, capsys):

@@ -123,6 +123,24 @@ def test_finished_stages_are_recorded_when_another_fails(origin):
     assert repository.dvc("repro") == ["train@b-0", "compare", "draw"]
 
 
+@pytest.mark.parametrize("engine", ["dvc", "snakemake"])
+def test_another_study_leaves_the_first_as_it_was(by_dvc, by_snakemake, tmp_path, engine):
+    """Two studies in one checkout: who switches to the other and back finds all trained, by either engine."""
+    repository = copy(by_dvc if engine == "dvc" else by_snakemake, tmp_path)
+    first = {path: path.read_bytes() for path in repository.path.glob("*/mini/**/*.txt")}
+    repository.edit("study", name="other")
+    repository.edit("prepare", rows=5)
+    assert getattr(repository, engine)(*["repro"] * (engine == "dvc")) == ALL
+    other = {path: path.read_bytes() for path in repository.path.glob("*/other/**/*.txt")}
+    assert len(other) == len(first) >= 3
+    repository.edit("study", name="mini")
+    repository.edit("prepare", rows=3)
+    if engine == "snakemake":
+        assert repository.snakemake() == []
+    assert repository.dvc("repro") == ["compare", "draw"]  # what is not in DVC's cache is made again
+    assert all(path.read_bytes() == content for path, content in (first | other).items())
+
+
 def test_the_log_of_a_failed_stage_is_shown(origin):
     repository = origin.clone("shown")
     repository.edit("prepare", fails=True)
