@@ -7,13 +7,14 @@ RUN    := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
 setup: $(VENV)/.installed
 
-$(VENV)/.installed: requirements.txt requirements-dev.txt requirements-onnx.txt
+$(VENV)/.installed: requirements.txt requirements-dev.txt requirements-onnx.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
 repro: setup            ## run the study in params.yaml on all cores, from whatever is already done
-	$(RUN) python -m stages.download
+	$(RUN) kith download
 	$(RUN) snakemake --cores all
 	@echo "Results: reports/*/leaderboard.md and report.html. Compare runs: make ui"
 
@@ -24,10 +25,10 @@ test: setup             ## lint, types, unit and pipeline tests
 	$(RUN) python -m pytest -n 2 --dist loadfile
 
 study: setup            ## choose a study: make study NAME=flickr8k
-	$(RUN) python -m stages.study $(NAME)
+	$(RUN) kith study $(NAME)
 
 adopt: setup            ## after DVC: let Snakemake know
-	$(RUN) python -m workflow.adopt
+	$(RUN) kith adopt
 
 ui: setup               ## compare runs in the browser
 	$(RUN) mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}"

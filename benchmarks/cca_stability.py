@@ -2,7 +2,7 @@
 
 Run it where the stages before training have run, for instance on fewer characters of the default study:
 
-    python -m stages.study glyphs --set prepare.glyphs.characters=2500 prepare.glyphs.test=400 prepare.glyphs.val=300
+    kith study glyphs --set prepare.glyphs.characters=2500 --set prepare.glyphs.test=400 --set prepare.glyphs.val=300
     dvc repro neighbors class_embedding
     python -m benchmarks.cca_stability
 

@@ -3,8 +3,9 @@
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
+import typer
 import yaml
 
 from kith.data import check, guess, readers
@@ -12,6 +13,7 @@ from kith.data.check import Report
 from kith.data.problems import SKIPPABLE, Problem, Problems
 from kith.data.rows import Columns
 from kith.errors import KithError
+from stages import cli
 
 NONE = "none"
 HEAD = ("row", "id", "column", "kind", "problem")
@@ -20,17 +22,19 @@ WIDEST = 30  # characters of a cell; the last one, the problem, is never cut
 
 def main(
     *,
-    table: Path,
-    image: str | None = None,
-    text: list[str] | None = None,
-    label: str | None = None,
-    categories: list[str] | None = None,
-    split: str | None = None,
-    group: str | None = None,
-    id: str | None = None,
-    image_root: Path | None = None,
-    taxonomy: Path | None = None,
-    limit: int = 50,
+    table: Annotated[Path, typer.Argument(help="Parquet, CSV, TSV or JSONL.")],
+    image: Annotated[str | None, typer.Option(help="Column of pictures or their paths; none: there is none.")] = None,
+    text: Annotated[list[str] | None, typer.Option(help="Column of texts; repeat it for several.")] = None,
+    label: Annotated[str | None, typer.Option(help="Column of labels; none: there is none.")] = None,
+    categories: Annotated[
+        list[str] | None, typer.Option(help="Column of categories, the broadest first; repeat it.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Column of splits; none: there is none.")] = None,
+    group: Annotated[str | None, typer.Option(help="Column of groups; none: there is none.")] = None,
+    id: Annotated[str | None, typer.Option(help="Column of ids; none: there is none.")] = None,
+    image_root: Annotated[Path | None, typer.Option(help="Folder of the pictures, by default the table's.")] = None,
+    taxonomy: Annotated[Path | None, typer.Option(help="File of edges between classes.")] = None,
+    limit: Annotated[int, typer.Option(help="How many problems are shown; all are counted.")] = 50,
 ) -> None:
     """List all problems of a table, and end with the params that fit it; status 1 if there are problems.
 
@@ -59,7 +63,7 @@ def main(
 
 
 def suggestion(table: Path, columns: Columns, report: Report, fetch: dict[str, Any]) -> str:
-    """A study of the table in YAML, short: `python -m stages.study` fills in the rest. `fetch`: more of that section,
+    """A study of the table in YAML, short: `kith study` fills in the rest. `fetch`: more of that section,
     what is empty left out."""
     named = {name: value for name, value in vars(columns).items() if value or name in ("image", "texts")}
     more = {key: value if isinstance(value, dict) else value.as_posix() for key, value in fetch.items() if value}
@@ -133,3 +137,7 @@ def _slug(table: Path) -> str:
     """A name for the study."""
     name = re.sub(r"[^A-Za-z0-9]+", "_", table.name.split(".")[0]).strip("_")
     return name or "mine"
+
+
+if __name__ == "__main__":
+    cli.run(main)

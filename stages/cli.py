@@ -1,53 +1,166 @@
-"""The command line of a stage: `main`'s keyword-only parameters become options."""
+"""The command line: `kith` with its commands, and `python -m stages.<node>`. What `main` takes becomes options."""
 
-import argparse
+import ast
 import inspect
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
+
+import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from kith.errors import KithError
 
+INTERRUPTED = 130
+# The commands of `kith`, in the order of its help, and the modules whose `main` they run.
+COMMANDS = {
+    "check": "stages.check",
+    "study": "stages.study",
+    "download": "stages.download",
+    "search": "stages.search",
+    "embed": "stages.predict",
+    "export": "stages.export",
+    "evolution": "stages.evolution",
+    "adopt": "workflow.adopt",
+    "record": "workflow.record",
+}
+# What an option of a stage means, in every stage that has it; `dvc.yaml` fills them in.
+OPTIONS = {
+    "class_embedding": "Folder that the stage class_embedding has written.",
+    "compared": "Folder that the stage compare has written.",
+    "data": "Folder that the stage prepare has written.",
+    "figures": "Folder to write the figures to.",
+    "history": "File to write the history of the training to, one row an epoch.",
+    "images": "File of the vectors of pictures.",
+    "method": "A method of params.yaml.",
+    "metrics": "File to write the metrics to.",
+    "model": "File of the trained model.",
+    "neighbors": "Folder that the stage neighbors has written.",
+    "out": "Folder or file to write.",
+    "page": "File to write the report to.",
+    "queries": "File to write the ranks to, one row a query.",
+    "raw": "Folder that the stage fetch has written.",
+    "rows": "File that says whose the vectors are.",
+    "runs": "Folder of the trained runs.",
+    "scores": "File of the class scores of pictures.",
+    "seed": "The run's seed.",
+    "taxonomy": "Folder that the stage taxonomy has written.",
+    "text": "Folder that the stage text has written.",
+    "texts": "File of the vectors of texts.",
+}
 
-def run(main: Callable[..., Any], prog: str | None = None, arguments: list[str] | None = None) -> None:
+
+class Commands(TyperGroup):
+    """The commands of `kith`; a module is imported only when its command is called."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, command(import_module(COMMANDS[name or ""]).main), rest
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """The command `kith`; `arguments` are by default those of the command line."""
+    _end(kith(), "kith", arguments)
+
+
+def run(main: Callable[..., Any], arguments: list[str] | None = None) -> None:
     """Parse the options that `main` declares and call it; `arguments` are by default those of the command line.
 
-    Every keyword-only parameter becomes `--name`, of the annotated type (Path, str, int, float); one without a
-    default is required; a list, such as `list[Path]`, takes several values, a bool is a flag, and `| None` changes
-    nothing. A KithError ends the process with its message and status 1, without a traceback (set KITH_TRACEBACK=1 to
-    see it).
+    Every keyword-only parameter becomes `--name`, of the annotated type; one without a default is required, and a
+    list's option may be repeated. What is annotated with typer.Option or typer.Argument is as that says.
+    A KithError ends the process with one line and status 1, without a traceback (set KITH_TRACEBACK=1 to see it);
+    options that do not fit end it with one line and status 2, Ctrl-C with one line and status 130.
     """
-    prog = prog or f"python -m stages.{Path(inspect.getfile(main)).stem}"
-    parser = argparse.ArgumentParser(prog=prog, description=inspect.getdoc(main))
-    types = get_type_hints(main)
-    for name, parameter in inspect.signature(main).parameters.items():
-        option, required = "--" + name.replace("_", "-"), parameter.default is inspect.Parameter.empty
-        if types[name] is bool:
-            parser.add_argument(option, action="store_true")
-            continue
-        kind, many = _kind(types[name])
-        parser.add_argument(
-            option,
-            type=kind,
-            nargs="+" if many else None,
-            required=required,
-            default=None if required else parameter.default,
-        )
-    given = vars(parser.parse_args(arguments))
+    _end(command(main), f"python -m {_module(main)}", arguments)
+
+
+def kith() -> Any:
+    """The group of all commands, as typer's parser."""
+    app = _app(cls=Commands, no_args_is_help=True, context_settings={"help_option_names": ["-h", "--help"]})
+    app.callback(help="Train, compare and use retrieval embeddings of pictures and texts.")(lambda: None)
+    for name, module in COMMANDS.items():
+        app.command(name, help=_summary(module))(lambda: None)
+    return typer.main.get_command(app)
+
+
+def command(main: Callable[..., Any]) -> Any:
+    """`main` as typer's parser of its options."""
+
+    def call(**options: Any) -> None:
+        main(**options)
+
+    hints = get_type_hints(main, include_extras=True)
+    parameters = inspect.signature(main).parameters.values()
+    annotated = {each.name: _declared(each.name, hints[each.name]) for each in parameters}
+    declared = [each.replace(annotation=annotated[each.name]) for each in parameters]
+    call.__signature__ = inspect.Signature(declared)  # type: ignore[attr-defined]
+    call.__annotations__ = annotated
+    app = _app(context_settings={"help_option_names": ["-h", "--help"]})
+    app.command(help=inspect.getdoc(main))(call)
+    return typer.main.get_command(app)
+
+
+# Without rich, whose import takes longer than all the rest, and which reads [brackets] in help as markup.
+_app = partial(typer.Typer, add_completion=False, rich_markup_mode=None)
+
+
+def _declared(name: str, hint: Any) -> Any:
+    """The annotation with typer's declaration of an option, where it has none of its own."""
+    if any(isinstance(each, typer.models.ParameterInfo) for each in get_args(hint)[1:]):
+        return hint
+    return Annotated[hint, typer.Option(help=OPTIONS.get(name))]
+
+
+def _module(main: Callable[..., Any]) -> str:
+    """The module of `main`, also while it is run as a script."""
+    spec = getattr(sys.modules[main.__module__], "__spec__", None)
+    return spec.name if spec is not None else main.__module__
+
+
+def _summary(module: str) -> str:
+    """The first sentence of a module's docstring, without importing it."""
+    spec = find_spec(module)
+    assert spec is not None
+    assert spec.origin is not None
+    said = ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8"))) or ""
+    return " ".join(said.split("\n\n")[0].split())
+
+
+def _end(parser: Any, prog: str, arguments: list[str] | None) -> None:
+    """Parse and run; end the process with a message where that fails."""
     try:
-        main(**given)
+        status = parser.main(arguments, prog_name=prog, standalone_mode=False)
+    except TyperException as error:
+        context = getattr(error, "ctx", None)
+        if context is not None and type(error).__name__ == "NoArgsIsHelpError":
+            print(error.message)
+            return
+        path = prog if context is None else context.command_path
+        print(f"error: {_line(error.format_message())} See `{path} --help`.", file=sys.stderr)
+        sys.exit(error.exit_code)
     except KithError as error:
         if os.environ.get("KITH_TRACEBACK"):
             raise
         sys.exit(f"error: {error}")
+    except typer.Abort:
+        status = INTERRUPTED
+    if status == INTERRUPTED:
+        print("\ninterrupted", file=sys.stderr)
+    if status:
+        sys.exit(status)
 
 
-def _kind(annotated: Any) -> tuple[Any, bool]:
-    """The type of one value, and whether there may be several."""
-    if isinstance(annotated, UnionType):
-        annotated = next(each for each in get_args(annotated) if each is not NoneType)
-    many = get_origin(annotated) is list
-    return get_args(annotated)[0] if many else annotated, many
+def _line(message: str) -> str:
+    """On one line, with a full stop."""
+    line = " ".join(message.split())
+    return line if line.endswith((".", "?", "!")) else f"{line}."
+
+
+if __name__ == "__main__":
+    main()

@@ -1,10 +1,5 @@
-"""Embed the pictures and texts of the held-out splits with a trained model, and predict the classes of pictures.
+"""Embed the pictures and texts of the held-out splits with a trained model, and predict the classes of pictures."""
 
-With --run the command is that of stages.predict, for pictures and texts of your own.
-"""
-
-import runpy
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +17,7 @@ def main(*, data: Path, model: Path, images: Path, texts: Path, rows: Path, scor
 
     --rows also says whether the vectors are meant as binary codes, which are their signs: those of the outputs.
 
-    For pictures and texts of your own take --run; `python -m stages.predict --help` lists its options.
+    For pictures and texts of your own there is `kith embed`.
     """
     settings = params.load()
     options = settings.embed
@@ -55,8 +50,4 @@ def _chosen(items: pd.DataFrame, wanted: list[str] | None) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    if any(argument.partition("=")[0] == "--run" for argument in sys.argv[1:]):
-        # By name, for it is no part of the DAG: what changes there makes no stage run again.
-        runpy.run_module("stages.predict", run_name="__main__", alter_sys=True)
-    else:
-        cli.run(main)
+    cli.run(main)

@@ -1,8 +1,10 @@
 """Put the training and validation MRR of any runs, of this study or of others, into one figure."""
 
 from pathlib import Path
+from typing import Annotated
 
 import pandas as pd
+import typer
 
 from kith import plots
 from kith.errors import KithError
@@ -10,7 +12,11 @@ from kith.plots import training as training_plots
 from stages import cli, files
 
 
-def main(*, runs: list[Path], out: Path) -> None:
+def main(
+    *,
+    runs: Annotated[list[Path], typer.Option(help="Folder of a finished training; repeat it for several.")],
+    out: Annotated[Path, typer.Option(help="PNG to write.")],
+) -> None:
     """Draw history.parquet of the folders --runs into --out, a PNG. Runs of a method with several seeds go together."""
     repeated = len({run.name for run in runs}) < len(runs)
     history = pd.concat([read(run, run.as_posix() if repeated else run.name) for run in runs])

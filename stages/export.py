@@ -4,10 +4,12 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import typer
 
 from kith import models
 from kith.errors import KithError
@@ -18,7 +20,13 @@ from stages import cli, contract, files
 FORMATS = ("onnx", "npz", "parquet")
 
 
-def main(*, run: Path, format: str, out: Path, data: Path | None = None) -> None:
+def main(
+    *,
+    run: Annotated[Path, typer.Option(help="Folder of the trained run.")],
+    format: Annotated[str, typer.Option(help="onnx, npz or parquet.")],
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+    data: Annotated[Path | None, typer.Option(help="Prepared data that the vectors are of.")] = None,
+) -> None:
     """Write into the folder --out, as --format says.
 
     onnx: image.onnx, text.onnx, and model.json with all that is needed to prepare their inputs. npz, parquet: the

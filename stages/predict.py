@@ -4,12 +4,13 @@ import itertools
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+import typer
 
 from kith import models
 from kith.errors import KithError
@@ -36,15 +37,17 @@ class Trained(NamedTuple):
 
 def main(
     *,
-    run: Path,
-    input: Path,
-    out: Path,
-    image: str | None = None,
-    text: str | None = None,
-    id: str | None = None,
-    image_root: Path | None = None,
-    batch_size: int = 64,
-    skip_bad: bool = False,
+    run: Annotated[Path, typer.Option(help="Folder of the trained run.")],
+    input: Annotated[Path, typer.Option(help="A table, or a folder of pictures.")],
+    out: Annotated[Path, typer.Option(help="Parquet file to write.")],
+    image: Annotated[str | None, typer.Option(help="Column of pictures or their paths, by default image.")] = None,
+    text: Annotated[str | None, typer.Option(help="Column of texts, by default text.")] = None,
+    id: Annotated[str | None, typer.Option(help="Column of ids, by default id.")] = None,
+    image_root: Annotated[Path | None, typer.Option(help="Folder of the pictures, by default the table's.")] = None,
+    batch_size: Annotated[int, typer.Option(help="Rows that are embedded at a time.")] = 64,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Leave rows that cannot be used empty, and say why.")
+    ] = False,
 ) -> None:
     """Embed every row of --input with the model of --run into the Parquet file --out.
 

@@ -20,7 +20,7 @@ from kith.data.problems import Problems
 from kith.data.rows import Columns
 from kith.data.store import ImageWriter, moments
 from kith.errors import KithError
-from stages import check, cli, files, params
+from stages import cli, files, params
 from stages.fetch import FONTS, digest
 
 ROW_GROUP = 100_000  # rows of items.parquet that are encoded at a time
@@ -209,8 +209,4 @@ def _tell(dataset: Dataset, out: Path) -> None:
 
 
 if __name__ == "__main__":
-    if "--check" in sys.argv:
-        arguments = [argument for argument in sys.argv[1:] if argument != "--check"]
-        cli.run(check.main, "python -m stages.prepare --check", arguments)
-    else:
-        cli.run(main)
+    cli.run(main)

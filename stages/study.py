@@ -1,13 +1,13 @@
 """Choose a study: check studies/NAME.yaml, fill in what it leaves out, and write it to params.yaml; without a name,
 list the studies."""
 
-import argparse
-import sys
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import typer
 
 from kith.errors import KithError
-from stages import files, params
+from stages import cli, files, params
 from stages.params.comments import fill
 from workflow import yamls
 from workflow.dag import Dag
@@ -88,23 +88,24 @@ def _check_dag(written: Path, source: Path) -> None:
         raise KithError(f"{source}: {error}") from None
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m stages.study", description=__doc__)
-    parser.add_argument("name", nargs="?", help="a file of studies/, without .yaml")
-    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", help="such as train.epochs=3")
-    given = parser.parse_args()
-    if given.name is None:
-        print(f"Choose one with `python -m stages.study NAME`:\n{listing()}")
+def main(
+    *,
+    name: Annotated[str | None, typer.Argument(help="A file of studies/, without .yaml.")] = None,
+    set: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="A changed value, such as train.epochs=3; repeat it for several."),
+    ] = None,
+) -> None:
+    """Write the study to params.yaml; without a name, list the studies."""
+    if name is None:
+        print(f"Choose one with `kith study NAME`:\n{listing()}")
         return
-    try:
-        choose(given.name, given.set)
-    except KithError as error:
-        sys.exit(f"error: {error}")
-    print(f"{params.PARAMS} is now the study {given.name}. Run: dvc repro   or   snakemake --cores 2")
+    choose(name, set or [])
+    print(f"{params.PARAMS} is now the study {name}. Run: dvc repro   or   snakemake --cores 2")
     fetch = params.load().fetch
     if fetch.download and not fetch.path.exists():
-        print(f"Before that, get its data set to {fetch.path}: python -m stages.download")
+        print(f"Before that, get its data set to {fetch.path}: kith download")
 
 
 if __name__ == "__main__":
-    main()
+    cli.run(main)

@@ -19,8 +19,8 @@ PAGES = ["README.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").g
 SHELL = {"bash", "sh", "shell", "console"}
 # Code that begins with a program, and goes on, is a command.
 COMMAND = re.compile(
-    r"(\w+=\S* )*(bash|cd|conda|cp|curl|docker|dvc|export|git|make|mkdir|mlflow|mv|pip3?|pytest|python3?|rm|ruff|sbatch"
-    r"|sh|snakemake|source|srun|ssh|sudo|tar|torchrun|unzip|uv|wget) \S"
+    r"(\w+=\S* )*(bash|cd|conda|cp|curl|docker|dvc|export|git|kith|make|mkdir|mlflow|mv|pip3?|pytest|python3?|rm|ruff"
+    r"|sbatch|sh|snakemake|source|srun|ssh|sudo|tar|torchrun|unzip|uv|wget) \S"
 )
 CODE = re.compile(r"^```(?P<language>\w*)\n(?P<block>.*?)^```$|`(?P<inline>[^`]+)`", re.DOTALL | re.MULTILINE)
 

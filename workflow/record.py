@@ -1,15 +1,22 @@
-"""Let DVC know what Snakemake has run: `python -m workflow.record STAGE…`; by itself at the end of every run.
+"""Let DVC know what Snakemake has run; by itself at the end of every run.
 
 Only the stages named are recorded: recording all would declare stale ones to be up to date.
 """
 
 import subprocess
 import sys
-from typing import Any
+from typing import Annotated, Any
 
+import typer
+
+from kith.errors import KithError
 from workflow.dag import Dag
 
-USAGE = "usage: python -m workflow.record STAGE…   (what Snakemake has run, such as train@infonce-0)"
+
+def main(*, stages: Annotated[list[str], typer.Argument(help="What has run, such as train@infonce-0.")]) -> None:
+    """Note for DVC that these stages have run. Raises KithError where DVC cannot."""
+    if not record(stages):
+        raise KithError("not recorded: DVC failed, see above")
 
 
 def record(targets: list[str]) -> bool:
@@ -42,8 +49,4 @@ def record_run(workflow: Any, dag: Dag) -> None:
         return
     else:
         problem = "DVC failed, see above; once that is mended"
-    print(f"Not recorded for DVC: {problem}: python -m workflow.record {' '.join(targets)}", file=sys.stderr)
-
-
-if __name__ == "__main__":
-    sys.exit(not record(sys.argv[1:]) if sys.argv[1:] else USAGE)
+    print(f"Not recorded for DVC: {problem}: kith record {' '.join(targets)}", file=sys.stderr)

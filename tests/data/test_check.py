@@ -1,4 +1,4 @@
-"""`stages.prepare --check`: every problem at once, a guess of the columns, and params that fit."""
+"""`kith check`: every problem at once, a guess of the columns, and params that fit."""
 
 import io
 import os
@@ -47,7 +47,7 @@ def damage(*changes: tuple[int, str, str]) -> None:
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "stages.prepare", "--check", *arguments]
+    command = [sys.executable, "-m", "stages.check", *arguments]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
@@ -63,7 +63,7 @@ def suggested(text: str) -> params.Params:
 
 def test_without_problems_the_status_is_0_and_the_suggestion_is_a_study(folder):
     before = files(folder)
-    done = run("--table", "products.csv")
+    done = run("products.csv")
     assert (done.returncode, done.stderr) == (0, "")
     assert "No problems.\n40 rows: 30 train, 6 test, 4 val\n40 texts\n4 classes, from 'shoes > other'" in done.stdout
     assert "photo   (guessed: 100% names of picture files)" in done.stdout
@@ -78,7 +78,7 @@ def test_without_problems_the_status_is_0_and_the_suggestion_is_a_study(folder):
 def test_every_problem_is_listed_with_row_and_column_and_counted(folder):
     damage((2, "2.jpg", "none.jpg"), (4, '"thing, number 4"', ""), (7, "train", "trian"), (9, "A9", "A8"))
     damage((5, ",acme2", ""), (11, "11.jpg", "none.jpg"))
-    done = run("--table", "products.csv")
+    done = run("products.csv")
     assert (done.returncode, done.stderr) == (1, "")
     table = [line.split() for line in done.stdout.split("\n\n")[1].splitlines()]
     assert table[0] == ["row", "id", "column", "kind", "problem"]
@@ -89,7 +89,7 @@ def test_every_problem_is_listed_with_row_and_column_and_counted(folder):
     assert len(told) == 6
     assert "Problems: 6 (2 missing_image, 1 row, 1 empty_text, 1 split, 1 id)." in done.stdout
     assert "prepare: {skip: [missing_image, empty_text]}" in done.stdout
-    fewer = run("--table", "products.csv", "--limit", "2")
+    fewer = run("products.csv", "--limit", "2")
     assert "… and 4 more; --limit 6 shows all" in fewer.stdout
     assert "Problems: 6 (" in fewer.stdout
 
@@ -137,18 +137,18 @@ def test_faults_of_the_whole_table(arguments, messages, capsys):
 def test_files_that_are_no_tables(name, data, message):
     if data is not None:
         Path(name).write_bytes(data)
-    done = run("--table", name)
+    done = run(name)
     assert done.returncode == 1
     assert done.stderr.startswith(message)
     assert "Traceback" not in done.stderr
 
 
 def test_raw_and_out_stay_required_otherwise():
-    command = [sys.executable, "-m", "stages.prepare", "--table", "x"]
+    command = [sys.executable, "-m", "stages.prepare"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 2
-    assert "usage: python -m stages.prepare" in done.stderr
+    assert "error: " in done.stderr
     assert "--raw" in done.stderr
 
 

@@ -42,7 +42,7 @@ def shop(tmp_path_factory) -> Path:
     assert short != study
     (folder / "studies" / "shop.yaml").write_text(short, encoding="utf-8")
     _virtual_environment(folder / ".venv")
-    run("python -m stages.study shop && dvc repro && python -m workflow.adopt", folder)
+    run("kith study shop && dvc repro && kith adopt", folder)
     run("git config user.name t && git config user.email t@t && git add -A && git commit -qm shop", folder)
     return folder
 
@@ -86,9 +86,9 @@ def test_readme(folder):
     assert all(tool in outputs["make test"] for tool in ("ruff check", "ruff format", "mypy", "pytest"))
     assert "Ran experiment" in outputs["dvc exp run -S train.lr=0.001"]
     assert "reports/shop/metrics/infonce.json" in outputs["dvc metrics show"]
-    assert all(path.stem in outputs["python -m stages.study"] for path in (ROOT / "studies").glob("*.yaml"))
-    assert "No problems." in outputs["python -m stages.prepare --check --table shop/products.csv"]
-    assert "<html" in outputs["python -m kith.search --run runs/glyphs/infonce-0 --serve"]
+    assert all(path.stem in outputs["kith study"] for path in (ROOT / "studies").glob("*.yaml"))
+    assert "No problems." in outputs["kith check shop/products.csv"]
+    assert "<html" in outputs["kith search --run runs/glyphs/infonce-0 --serve"]
     assert "<title>MLflow" in outputs["make ui"]
     assert len(pd.read_parquet(folder / "vectors.parquet")) == 20
     assert all((folder / name).is_file() for name in ("evolution.png", "exported/image.onnx", "dvc_plots/index.html"))
@@ -104,7 +104,7 @@ def test_data_sets(folder):
 def test_new_problem(folder):
     small = "fetch.path=tables/pairs.npz study.methods='[ccal_cont]' train.epochs=2"
     stand_ins = {
-        "python -m stages.study arrays": "mkdir tables && mv pairs.npz tables && python -m stages.study arrays",
+        "kith study arrays": "mkdir tables && mv pairs.npz tables && kith study arrays",
         "fetch.path=tables/pairs.npz": small,
     }
     stand_ins |= {
@@ -127,8 +127,8 @@ def test_own_data(folder):
     assert "No problems." in outputs[checks[0]]
     assert "categories: level1, level2\n" in outputs[checks[1]]
     assert (folder / "reports" / "shop" / "report.html").exists()
-    assert "Red cross" in outputs['python -m kith.search --run runs/shop/infonce-0 --text "a red cross"']
-    assert "<html" in outputs["python -m kith.search --run runs/shop/infonce-0 runs/shop/hierarchy_ce-0 --serve"]
+    assert "Red cross" in outputs['kith search --run runs/shop/infonce-0 --text "a red cross"']
+    assert "<html" in outputs["kith search --run runs/shop/infonce-0 --run runs/shop/hierarchy_ce-0 --serve"]
 
 
 def test_predict(folder):
@@ -156,7 +156,7 @@ def test_reproducing(folder):
         "NAME": "glyphs",
     }
     outputs, _ = follow("docs/reproducing.md", folder, stand_ins, ELSEWHERE)
-    plan = outputs["python -m stages.study flickr8k && snakemake --cores all"]
+    plan = outputs["kith study flickr8k && snakemake --cores all"]
     assert f"\ntrain {len(study.study.methods) * len(study.study.seeds)}\n" in re.sub(" +", " ", plan)
 
 
@@ -171,7 +171,7 @@ def test_scaling_out(folder):
         "snakemake …": "snakemake --cores 2",
         "train@infonce-0 …": "train@infonce-0",
         # One epoch of the two processes will do.
-        "torchrun": "python -m stages.study shop --set train.epochs=1; torchrun",
+        "torchrun": "kith study shop --set train.epochs=1; torchrun",
         "stages.train …": f"stages.train {options.replace('runs/shop/infonce-0', 'two')}; git checkout params.yaml",
         "8 runs/flickr8k/vsepp-0": "8 runs/shop/infonce-0",
         "snakemake --cores 8 runs": "rm runs/shop/infonce-0/metrics.json; snakemake --cores 8 runs",

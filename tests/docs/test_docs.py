@@ -64,7 +64,7 @@ def test_every_study_is_in_the_page_on_reproducing():
     named = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
     studies = {path.stem for path in (ROOT / "studies").glob("*.yaml")}
     assert named == studies - {"arrays", "glyphs_full"}
-    assert set(re.findall(r"stages\.study (\w+) ", text)) == named - {"glyphs"}
+    assert set(re.findall(r"kith study (\w+) ", text)) == named - {"glyphs"}
 
 
 @pytest.mark.parametrize("page", PAGES)
@@ -77,6 +77,6 @@ def test_links_and_commands_name_what_is_there(page):
     for module in re.findall(r"python -m ((?:stages|kith|workflow|benchmarks)[\w.]*)", text):
         place = ROOT / module.replace(".", "/")
         assert place.with_suffix(".py").exists() or (place / "__main__.py").exists(), module
-    for study in re.findall(r"stages\.study (\w+)", text):
+    for study in re.findall(r"kith study (\w+)", text):
         made_up = {"shop", "mine", "products", "NAME"}
         assert study in made_up or (ROOT / "studies" / f"{study}.yaml").exists(), study

@@ -15,7 +15,8 @@ from PIL import Image
 
 from kith.errors import KithError
 from kith.search import Prepared, Query, Run, answer, pictures
-from kith.search.__main__ import main, table
+from stages import cli
+from stages.search import main, table
 from tests import made_search
 from tests.made_search import HELD_OUT, MARKUP
 from tests.stages.tracking.test_tracking import run_method
@@ -259,11 +260,16 @@ def test_a_turned_picture_keeps_its_bars():
 # The command line
 
 
+def command(arguments: list[str]) -> None:
+    cli.run(main, arguments)
+
+
 def test_a_table(made, capsys):
-    main(
+    command(
         [
             "--run",
             str(made / "runs/made/pairs-0"),
+            "--run",
             str(made / "runs/made/codes-0"),
             "--text",
             "a red zebra",
@@ -281,16 +287,8 @@ def test_a_table(made, capsys):
 
 def test_json(made, data, tmp_path, capsys):
     (tmp_path / "query.png").write_bytes(data.png(47))
-    options = [
-        "--run",
-        str(made / "runs/made/pairs-0"),
-        "--image",
-        str(tmp_path / "query.png"),
-        "--json",
-        "--count",
-        "2",
-    ]
-    main(options)
+    options = ["--run", str(made / "runs/made/pairs-0"), "--image", str(tmp_path / "query.png"), "--json", "--count", "2"]
+    command(options)
     (found,) = json.loads(capsys.readouterr().out)
     assert (found["run"], found["side"], len(found["results"])) == ("pairs-0", "image", 2)
     best = found["results"][0]
@@ -301,7 +299,7 @@ def test_json(made, data, tmp_path, capsys):
 
 
 def test_control_characters_do_not_reach_the_terminal(made, capsys):
-    main(["--run", str(made / "runs/made/pairs-0"), "--text", "red \x1b[31mred\x1b[0m\x07", "--count", "1"])
+    command(["--run", str(made / "runs/made/pairs-0"), "--text", "red \x1b[31mred\x1b[0m\x07", "--count", "1"])
     assert "\x1b" not in capsys.readouterr().out
 
 
@@ -314,7 +312,7 @@ def test_faults_of_the_command_line_end_with_a_message(made, copy):
         (["--run", run, "--data", str(made), "--text", "red"], "dataset.json: no such file; run the prepare stage"),
     ):
         with pytest.raises(SystemExit, match=told) as ended:
-            main(options)
+            command(options)
         assert str(ended.value).startswith("error: ")
 
 
@@ -322,13 +320,13 @@ def test_usage_is_checked(made, capsys):
     run = ["--run", str(made / "runs/made/pairs-0")]
     for options, told in (
         (run, "name what to search by"),
-        ([*run, "--text", "a", "--count", "0"], "no whole number"),
-        ([*run, "--text", "a", "--item", "b"], "not allowed with"),
-        ([*run, "--serve", "--port", "70000"], "no port"),
+        ([*run, "--text", "a", "--count", "0"], "Input should be"),
+        ([*run, "--text", "a", "--item", "b"], "name what to search by"),
+        ([*run, "--serve", "--port", "70000"], "Input should be"),
         (["--text", "a"], "--run"),
     ):
         with pytest.raises(SystemExit):
-            main(options)
+            command(options)
         assert told in capsys.readouterr().err
 
 
@@ -348,10 +346,10 @@ def test_a_run_is_searched_over_the_data_of_its_own_study(made, tmp_path, capsys
 def test_a_run_of_the_pipeline(study, capsys):
     run_method()
     capsys.readouterr()
-    main(["--run", "runs/shapes/infonce-0", "--text", "The cross is red.", "--count", "3", "--json"])
+    command(["--run", "runs/shapes/infonce-0", "--text", "The cross is red.", "--count", "3", "--json"])
     (found,) = json.loads(capsys.readouterr().out)
     assert len(found["results"]) == 3
-    main(["--run", "runs/shapes/infonce-0", "--embed-all", "--item", "red-cross-0", "--count", "5", "--json"])
+    command(["--run", "runs/shapes/infonce-0", "--embed-all", "--item", "red-cross-0", "--count", "5", "--json"])
     (found,) = json.loads(capsys.readouterr().out)
     # Nine more of 240 items show the same: by chance none of five would.
     assert sum(name.startswith("red-cross") for name in ids(found)) >= 2

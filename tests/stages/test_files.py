@@ -37,7 +37,7 @@ def stage(*, number: int, names: list[str], word: str = "none") -> None:
 
 
 def test_main_becomes_a_command_line(monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["stage", "--number", "4", "--names", "a", "b"])
+    monkeypatch.setattr("sys.argv", ["stage", "--number", "4", "--names", "a", "--names", "b"])
     cli.run(stage)
     assert capsys.readouterr().out == "5 ['a', 'b'] none\n"
     monkeypatch.setattr("sys.argv", ["stage", "--names", "a"])

@@ -206,11 +206,11 @@ def command(module: str, *options: str) -> subprocess.CompletedProcess:
 def test_the_embed_command_takes_a_run(there, tmp_path):
     (tmp_path / "in.csv").write_text("text\na red bar\n")
     options = ["--run", str(EMBEDS), "--input", str(tmp_path / "in.csv"), "--out", str(tmp_path / "out.parquet")]
-    done = command("stages.embed", *options)
+    done = command("stages.predict", *options)
     assert done.returncode == 0, done.stderr
     assert len(pd.read_parquet(tmp_path / "out.parquet")) == 1
     (tmp_path / "in.csv").write_text("image\nnone.png\n")
-    done = command("stages.embed", *options)
+    done = command("stages.predict", *options)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert done.stderr.startswith(f"error: {tmp_path}/in.csv: row 0: column 'image': '{tmp_path}/none.png' cannot be")

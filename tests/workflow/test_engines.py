@@ -62,7 +62,7 @@ def test_second_runs_do_nothing(by_dvc, by_snakemake):
 
 def test_what_dvc_ran_is_adopted_with_its_parameters(by_dvc, tmp_path):
     repository = copy(by_dvc, tmp_path)
-    repository.python("workflow.adopt")
+    repository.python("stages.cli", "adopt")
     assert "Nothing to be done" in repository.planned()
     assert repository.run("git", "status", "--porcelain") == ""
     assert repository.dvc("repro") == []
@@ -77,14 +77,14 @@ def test_a_checkout_is_adopted(by_dvc, tmp_path):
     for outputs in ("data", "runs"):
         shutil.rmtree(repository.path / outputs)
     repository.python("dvc", "checkout")
-    repository.python("workflow.adopt")
+    repository.python("stages.cli", "adopt")
     assert repository.snakemake() == []
 
 
 def test_nothing_stale_is_adopted(by_dvc, tmp_path):
     repository = copy(by_dvc, tmp_path)
     repository.edit("compare", digits=3)
-    assert "dvc repro" in repository.python("workflow.adopt", fails=True)
+    assert "dvc repro" in repository.python("stages.cli", "adopt", fails=True)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_parameters_edited_during_a_run_are_not_recorded(origin):
     repository = origin.clone("edited")
     edited = DEFINITION.replace("python step.py draw", "sed -i s/digits/figures/ params.yaml; python step.py draw")
     (repository.path / "dvc.yaml").write_text(edited)
-    assert "python -m workflow.record prepare train@a-0" in repository.python("snakemake", "--cores", "1")
+    assert "kith record prepare train@a-0" in repository.python("snakemake", "--cores", "1")
     assert not (repository.path / "dvc.lock").exists()
 
 
@@ -197,4 +197,4 @@ def test_snakemakes_report_shows_figures_with_titles_and_captions_and_needs_no_n
 
 
 def test_record_wants_names(origin):
-    assert "usage" in origin.python("workflow.record", fails=True)
+    assert "Missing argument" in origin.python("stages.cli", "record", fails=True)

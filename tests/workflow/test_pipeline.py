@@ -51,7 +51,7 @@ def test_both_engines_run_the_study_to_the_same_bytes(tmp_path):
     assert "up to date" in run(first, "dvc", "repro")
     run(second, "dvc", "repro", "--quiet")
     assert (first / "dvc.lock").read_text() == (second / "dvc.lock").read_text()
-    run(second, sys.executable, "-m", "workflow.adopt")
+    run(second, sys.executable, "-m", "stages.cli", "adopt")
     assert "Nothing to be done" in run(second, "snakemake", "--cores", "2", "--dry-run")
 
     board = pd.read_csv(first / "reports/shapes/leaderboard.csv")

@@ -1,0 +1,105 @@
+"""Search trained runs by a text, a picture or an item: on the command line, or as a local web page."""
+
+from json import dumps
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from kith.errors import KithError
+from kith.search.query import Query, answer
+from kith.search.run import Run
+from kith.store.prepared import Prepared, data_of
+from stages import cli
+
+TEXT_WIDTH = 80
+
+
+def main(
+    *,
+    run: Annotated[list[Path], typer.Option(help="Folder of a run; repeat it for several.")],
+    data: Annotated[Path | None, typer.Option(help="Their prepared data, by default those beside them.")] = None,
+    embed_all: Annotated[bool, typer.Option("--embed-all", help="Search all items, not only those held out.")] = False,
+    text: Annotated[str | None, typer.Option(help="Words to search by.")] = None,
+    image: Annotated[Path | None, typer.Option(help="A picture file to search by.")] = None,
+    item: Annotated[str | None, typer.Option(help="The id of an item to search by.")] = None,
+    side: Annotated[
+        Literal["image", "text"] | None, typer.Option(help="What to compare with, by default image if there are any.")
+    ] = None,
+    count: Annotated[int, typer.Option(min=1, help="Number of results.")] = 10,
+    one_per_group: Annotated[bool, typer.Option("--one-per-group", help="Of each group, only the nearest.")] = False,
+    invert: Annotated[
+        bool | None,
+        typer.Option(
+            help="Exchange light and dark of --image, by default of grey pictures where the data set's ground differs."
+        ),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")] = False,
+    serve: Annotated[bool, typer.Option("--serve", help="Serve a web page.")] = False,
+    host: Annotated[str, typer.Option(help="Address to listen on, by default for this computer only.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on.")] = 8000,
+) -> None:
+    """Search trained runs by --text, by --image or by --item, or --serve a page."""
+    ways = [text is not None, image is not None, item is not None, serve]
+    if sum(ways) != 1:
+        raise typer.BadParameter("name what to search by: one of --text, --image and --item; or --serve a page")
+    runs = load(run, data, embed_all)
+    if serve:
+        from kith.search.server import serve as serve_page
+
+        serve_page(runs, host, port)
+        return
+    query = Query(
+        text=text, item=item, image=_content(image), invert=invert, side=side, count=count, one_per_group=one_per_group
+    )
+    answers = [answer(each, query) for each in runs]
+    print(dumps(answers, indent=2, ensure_ascii=False) if json else "\n\n".join(map(table, answers)))
+
+
+def load(folders: list[Path], data: Path | None, embed_all: bool) -> list[Run]:
+    """The runs in `folders`; without `data`, prepared data are looked for where the pipeline puts them."""
+    prepared = Prepared(data or data_of(folders[0]))
+    return [Run(folder, prepared, embed_all) for folder in dict.fromkeys(folders)]
+
+
+def _content(image: Path | None) -> bytes | None:
+    try:
+        return None if image is None else image.read_bytes()
+    except OSError as error:
+        raise KithError(f"{image}: {error.strerror}") from None
+
+
+def _without_beginnings(texts: list[str]) -> list[str]:
+    """Those that no other one begins with, as a description does with a name."""
+    return [
+        text
+        for text in texts
+        if not any(text != other and other.casefold().startswith(text.casefold()) for other in texts)
+    ]
+
+
+def table(found: dict[str, Any]) -> str:
+    """An answer as lines of text."""
+    lines = [f"{found['run']}: nearest {found['side']}s"]
+    if found["unknown_words"]:
+        lines.append(f"words that the model does not know: {', '.join(found['unknown_words'])}")
+    rows = [("", "similarity", "id", "label", "text")]
+    for result in found["results"]:
+        text = " / ".join(_without_beginnings(result["texts"]))
+        text = text if len(text) <= TEXT_WIDTH else text[: TEXT_WIDTH - 1] + "…"
+        rows.append((str(result["rank"]), f"{result['similarity']:.3f}", result["id"], result["label"], text))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for rank, similarity, *names, text in rows:
+        cells = [rank.rjust(widths[0]), similarity.rjust(widths[1])]
+        cells += [name.ljust(width) for name, width in zip(names, widths[2:], strict=True)]
+        lines.append("  ".join([*cells, text]).rstrip())
+    return "\n".join(_printable(line) for line in lines)
+
+
+def _printable(line: str) -> str:
+    """Without control characters, which a terminal would obey."""
+    return "".join(character if character.isprintable() else "�" for character in line)
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,75 @@
+"""The command line: `kith`, its commands and the nodes."""
+
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+
+from kith.errors import KithError
+from stages import cli
+
+NODES = (
+    *("fetch", "prepare", "text", "neighbors", "taxonomy", "class_embedding"),
+    *("train", "embed", "evaluate", "compare", "report"),
+)
+ALL = [*cli.COMMANDS.values(), *(f"stages.{name}" for name in NODES)]
+
+
+@pytest.mark.parametrize("module", ALL)
+def test_every_command_and_every_option_has_help(module):
+    parser = cli.command(import_module(module).main)
+    assert parser.help
+    assert [parameter.name for parameter in parser.params if not parameter.help] == []
+
+
+def test_the_commands_are_listed_with_what_they_do(capsys):
+    cli.main(["--help"])
+    said = capsys.readouterr().out
+    assert all(f"  {name} " in said for name in cli.COMMANDS)
+
+
+def failure(capsys, arguments: list[str]) -> tuple[object, str]:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    return ended.value.code, capsys.readouterr().err
+
+
+def test_usage_that_does_not_fit_is_one_line_and_status_2(capsys):
+    for arguments, told in (
+        (["serch"], "No such command 'serch'. Did you mean 'search'?"),
+        (["check"], "Missing argument 'table'. See `kith check --help`."),
+        (["check", "t.csv", "--limt", "3"], "No such option: --limt"),
+        (["check", "t.csv", "--limit", "x"], "Invalid value for '--limit'"),
+    ):
+        code, said = failure(capsys, arguments)
+        assert code == 2
+        assert said.startswith("error: ")
+        assert told in said
+        assert said.count("\n") == 1
+
+
+def test_an_error_of_the_user_is_one_line_and_status_1(monkeypatch, capsys):
+    code, _ = failure(capsys, ["check", "nothing.csv"])
+    assert code == "error: nothing.csv: no such file; mend fetch.path"
+    monkeypatch.setenv("KITH_TRACEBACK", "1")
+    with pytest.raises(KithError):
+        cli.main(["check", "nothing.csv"])
+
+
+def test_ctrl_c_is_one_line_and_status_130(monkeypatch, capsys):
+    def interrupted(*, name: str = "") -> None:
+        """Wait."""
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("stages.evolution.main", interrupted)
+    code, said = failure(capsys, ["evolution"])
+    assert (code, said.strip()) == (130, "interrupted")
+
+
+def test_the_help_imports_nothing_heavy():
+    code = (
+        "import sys; from stages import cli; cli.main(['--help']); "
+        "sys.exit(bool({'torch', 'mlflow', 'dvc', 'pandas', 'rich'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0
