@@ -287,7 +287,15 @@ def test_a_table(made, capsys):
 
 def test_json(made, data, tmp_path, capsys):
     (tmp_path / "query.png").write_bytes(data.png(47))
-    options = ["--run", str(made / "runs/made/pairs-0"), "--image", str(tmp_path / "query.png"), "--json", "--count", "2"]
+    options = [
+        "--run",
+        str(made / "runs/made/pairs-0"),
+        "--image",
+        str(tmp_path / "query.png"),
+        "--json",
+        "--count",
+        "2",
+    ]
     command(options)
     (found,) = json.loads(capsys.readouterr().out)
     assert (found["run"], found["side"], len(found["results"])) == ("pairs-0", "image", 2)

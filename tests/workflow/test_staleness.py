@@ -69,7 +69,7 @@ def done(tmp_path_factory) -> Path:
     )
     choose(folder)
     python(folder, "-m", "dvc", "repro", "--quiet")
-    python(folder, "-m", "workflow.adopt")
+    python(folder, "-m", "stages.cli", "adopt")
     return folder
 
 
