@@ -346,7 +346,7 @@ def test_a_run_is_searched_over_the_data_of_its_own_study(made, tmp_path, capsys
     items = pd.read_parquet(path)
     items.assign(id="second/" + items["id"]).to_parquet(path)
     for study, beginning in (("first", "item/"), ("second", "second/item/")):
-        main(["--run", str(tmp_path / f"runs/{study}/pairs-0"), "--text", "red", "--count", "3", "--json"])
+        command(["--run", str(tmp_path / f"runs/{study}/pairs-0"), "--text", "red", "--count", "3", "--json"])
         (found,) = json.loads(capsys.readouterr().out)
         assert all(result["id"].startswith(beginning) for result in found["results"])
 
