@@ -62,7 +62,7 @@ def main(
     objective = Objective(settings.losses.terms(), encoder.dim, len(classes))
     config = _config(settings, seed)
     _say_small_classes(learned, config, list(classes["label_name"]))
-    if objective.uses_neighbors and learned.neighbors is None:
+    if objective.needs.neighbors and learned.neighbors is None:
         raise KithError(
             f"method {method}: its losses draw neighbours, and {neighbors / 'neighbors.parquet'} has none; "
             "choose another text.backend than none, or a method without angular_image and angular_text"
@@ -160,13 +160,13 @@ def _training_data(
     everyone = np.arange(len(items))
     usable, needs = image.has(everyone), ["a picture"]
     text = labels = similarity = near = None
-    if settings.uses_texts:
+    if settings.needs.texts:
         text = views.texts(items, data, vocabulary, settings.train.text.max_tokens)
         usable, needs = usable & text.has(everyone), [*needs, "a text"]
-    if settings.uses_classes:
+    if settings.needs.classes:
         labels = contract.class_numbers(items, contract.classes(taxonomy))
         similarity = contract.similarity(taxonomy, "lcsh")
-        if not settings.uses_texts:  # else items without a class still teach what goes together
+        if not settings.needs.texts:  # else items without a class still teach what goes together
             usable, needs = usable & (labels >= 0), [*needs, "a label"]
     groups = contract.group_codes(items)
     train, val = (rows[usable[rows]] for rows in (contract.rows_of(items, s) for s in ("train", "val")))
@@ -176,7 +176,7 @@ def _training_data(
                 f"{data / 'items.parquet'}: split '{name}' has {len(rows)} items with {' and '.join(needs)}; "
                 "2 are needed"
             )
-    if settings.uses_texts:
+    if settings.needs.texts:
         table = pd.read_parquet(neighbors / "neighbors.parquet")
         near = _neighbor_sampler(table, groups, train) if len(table) else None
     return TrainingData(image, text, groups, train, val, near, labels, similarity)
@@ -184,7 +184,7 @@ def _training_data(
 
 def _targets(settings: Method, classes: int, class_embedding: Path) -> torch.Tensor | None:
     """(classes, d) float32, what the method's class terms draw pictures towards."""
-    if not settings.uses_targets:
+    if not settings.needs.targets:
         return None
     if settings.targets == "onehot":
         return torch.eye(classes)
@@ -215,17 +215,17 @@ def architecture(
     return {
         "dim": options.dim if targets is None else targets.shape[1],
         "image": _image_side(options, dataset),
-        "text": _text_side(options, dataset, vocabulary) if settings.uses_texts else None,
+        "text": _text_side(options, dataset, vocabulary) if settings.needs.texts else None,
         "head": options.head,
         "codes": options.codes,
         "projection": options.projection.options(),
         "classes": {
             "names": list(classes["label_name"]),
             "shown": list(classes["name"]),
-            "classifier": settings.classifier,
+            "classifier": settings.needs.classifier,
             "targets": None if targets is None else targets.shape[1],
         }
-        if settings.uses_classes
+        if settings.needs.classes
         else None,
     }
 

@@ -1,43 +1,30 @@
-"""Losses as plain functions of tensors: rows in, a scalar out."""
+"""Losses as plain functions of tensors, rows in, a scalar out; and as terms of an objective that declare themselves.
 
-from kith.losses.angular import angular
-from kith.losses.class_embedding import devise, inv_corr, mse, softmax_corr, unnorm_corr
-from kith.losses.classification import center_loss, cross_entropy
-from kith.losses.contrastive import info_nce, siglip
-from kith.losses.correlation import squared_distance, trace_norm
-from kith.losses.hashing import dtsh, quantization_errors
-from kith.losses.label_embedding import label_embedding
-from kith.losses.library import library_loss
-from kith.losses.npairs import angular_npairs, npairs
-from kith.losses.pairs import contrastive, contrastive_pairs
-from kith.losses.ranking import pairwise_hinge
-from kith.losses.triplet import batch_all, hoffer_ailon, soft_margin, triplet_distances, triplet_margin
+LOSSES: name → the loss as a term, with its options, their defaults and bounds, and what it needs.
+"""
 
-__all__ = [
-    "angular",
-    "angular_npairs",
-    "batch_all",
-    "center_loss",
-    "contrastive",
-    "contrastive_pairs",
-    "cross_entropy",
-    "devise",
-    "dtsh",
-    "hoffer_ailon",
-    "info_nce",
-    "inv_corr",
-    "label_embedding",
-    "library_loss",
-    "mse",
-    "npairs",
-    "pairwise_hinge",
-    "quantization_errors",
-    "siglip",
-    "soft_margin",
-    "softmax_corr",
-    "squared_distance",
-    "trace_norm",
-    "triplet_distances",
-    "triplet_margin",
-    "unnorm_corr",
-]
+# ruff: noqa: I001
+from kith.losses.batch import Batch as Batch, LabelledRows as LabelledRows
+from kith.losses.batch import MiningStatistics as MiningStatistics, TrainingStep as TrainingStep
+from kith.losses.loss import LOSSES as LOSSES, Loss as Loss, LossOptions as LossOptions, Needs as Needs
+from kith.losses.triplet_distances import triplet_distances as triplet_distances
+
+# One line a loss. Their order is that of LOSSES, and of the parameters that a model is stored with: add at the end.
+from kith.losses.info_nce import info_nce as info_nce
+from kith.losses.siglip import siglip as siglip
+from kith.losses.pairwise_hinge import pairwise_hinge as pairwise_hinge
+from kith.losses.trace_norm import trace_norm as trace_norm
+from kith.losses.squared_distance import squared_distance as squared_distance
+from kith.losses.angular import angular as angular
+from kith.losses.cross_entropy import cross_entropy as cross_entropy
+from kith.losses.class_embedding import inv_corr as inv_corr, mse as mse
+from kith.losses.class_embedding import softmax_corr as softmax_corr, unnorm_corr as unnorm_corr
+from kith.losses.devise import devise as devise
+from kith.losses.center import center_loss as center_loss
+from kith.losses.label_embedding import label_embedding as label_embedding
+from kith.losses.contrastive import contrastive as contrastive, contrastive_pairs as contrastive_pairs
+from kith.losses.triplet import batch_all as batch_all, soft_margin as soft_margin, triplet_margin as triplet_margin
+from kith.losses.hoffer_ailon import hoffer_ailon as hoffer_ailon
+from kith.losses.npairs import angular_npairs as angular_npairs, npairs as npairs
+from kith.losses.dtsh import dtsh as dtsh, quantization_errors as quantization_errors
+from kith.losses.metric_learning import library_loss as library_loss

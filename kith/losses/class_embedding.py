@@ -5,36 +5,70 @@ Semantic Image Retrieval", WACV 2019, and "Deep Learning on Small Datasets witho
 WACV 2020: with one-hot targets `inv_corr` is the cosine loss.
 """
 
+from dataclasses import dataclass
+from typing import Literal
+
 import torch.nn.functional as F
 from torch import Tensor
 
+from kith.losses.batch import LabelledRows, TrainingStep
+from kith.losses.loss import ClassLoss, LossOptions
+
 
 def inv_corr(features: Tensor, targets: Tensor) -> Tensor:
-    """Mean of 1 − ⟨φ_y, f/√max(|f|², 1e-12)⟩."""
+    """Mean of 1 − ⟨φ_y, f/√max(|f|², 1e-12)⟩. Shapes as above.
+
+    >>> import torch
+    >>> float(inv_corr(torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 1.0]])))
+    1.0
+    """
     return unnorm_corr(F.normalize(features, eps=1e-6), targets)
 
 
 def unnorm_corr(features: Tensor, targets: Tensor) -> Tensor:
-    """Mean of 1 − ⟨φ_y, f⟩."""
+    """Mean of 1 − ⟨φ_y, f⟩. Shapes as above.
+
+    >>> import torch
+    >>> float(unnorm_corr(torch.tensor([[3.0, 0.0]]), torch.tensor([[1.0, 0.0]])))
+    -2.0
+    """
     return 1 - (features * targets).sum(dim=1).mean()
 
 
 def softmax_corr(features: Tensor, targets: Tensor) -> Tensor:
-    """Mean of 1 − ⟨φ_y, softmax(f)⟩."""
+    """Mean of 1 − ⟨φ_y, softmax(f)⟩. Shapes as above.
+
+    >>> import torch
+    >>> float(softmax_corr(torch.zeros(1, 2), torch.tensor([[1.0, 0.0]])))
+    0.5
+    """
     return unnorm_corr(features.softmax(dim=1), targets)
 
 
 def mse(features: Tensor, targets: Tensor) -> Tensor:
-    """Mean of |f − φ_y|², the sum over the dimensions."""
+    """Mean of |f − φ_y|², the sum over the dimensions. Shapes as above.
+
+    >>> import torch
+    >>> float(mse(torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 1.0]])))
+    10.0
+    """
     return (features - targets).square().sum(dim=1).mean()
 
 
-def devise(features: Tensor, labels: Tensor, classes: Tensor, margin: float = 0.1) -> Tensor:
-    """Mean of Σ_j max(0, m − ⟨f, φ_y⟩ + ⟨f, φ_j⟩) over j ≠ y (Frome et al., "DeViSE", NeurIPS 2013).
+SIMILARITIES = {"inv_corr": inv_corr, "unnorm_corr": unnorm_corr, "softmax_corr": softmax_corr, "mse": mse}
 
-    labels: (B,) rows of classes; classes: (C, d) unit rows φ.
-    """
-    near = features @ classes.T
-    own = near.gather(1, labels[:, None])
-    # The class itself adds exactly the margin to the sum.
-    return (margin - own + near).clamp(min=0).sum(dim=1).mean() - margin
+
+@dataclass(frozen=True, kw_only=True)
+class TowardsClassOptions(LossOptions):
+    """Of an embedding and its class's: 1 − cosine, 1 − dot product, of the softmax, or the squared distance."""
+
+    similarity: Literal["inv_corr", "unnorm_corr", "softmax_corr", "mse"] = "inv_corr"
+
+
+class TowardsClassLoss(ClassLoss, name="class_embedding", needs={"class": {}, "targets": {}}):
+    """Distance of an embedding and the embedding of its class."""
+
+    options: TowardsClassOptions
+
+    def of_classes(self, known: LabelledRows, step: TrainingStep) -> Tensor:
+        return SIMILARITIES[self.options.similarity](known.features, known.targets[known.label])

@@ -1,30 +1,80 @@
-"""Contrastive losses over all pairs of a batch."""
+"""Contrastive losses of pairs, by Euclidean distance (Hadsell et al., CVPR 2006)."""
 
-import torch.nn.functional as F
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
 from torch import Tensor
 
+from kith import mining
+from kith.constraints import AboveZero
+from kith.losses.batch import LossValue, MiningStatistics, TrainingStep
+from kith.losses.loss import LossOptions
+from kith.losses.metric_loss import MetricLoss
+from kith.mining.distances import pairwise, root
 
-def info_nce(image: Tensor, text: Tensor, scale: Tensor | float, excluded: Tensor | None = None) -> Tensor:
-    """Symmetric cross-entropy over scaled cosines: Radford et al., 2021 (CLIP), figure 3.
 
-    image, text: (B, d) unit rows, row i of one belongs to row i of the other; scale: 1/temperature;
-    excluded: (B, B) bool, true where a pair is neither positive nor negative (the same thing twice).
+def contrastive(first: Tensor, second: Tensor, same: Tensor, margin: float = 1.0) -> Tensor:
+    """Mean of ½ [s·d² + (1 − s)·max(0, m − √(d² + 1e-9))²] over given pairs.
+
+    first, second: (n, d); same: (n,) s, true or 1 where the rows of a pair belong together.
+
+    >>> import torch
+    >>> near, far = torch.zeros(1, 2), torch.ones(1, 2)
+    >>> float(contrastive(near, far, torch.tensor([True])))
+    1.0
     """
-    logits = scale * image @ text.T
-    if excluded is not None:
-        logits = logits.masked_fill(excluded, float("-inf"))
-    right = logits.diagonal()
-    return ((logits.logsumexp(dim=1) - right).mean() + (logits.logsumexp(dim=0) - right).mean()) / 2
+    squared = (first - second).square().sum(dim=1)
+    apart = (margin - (squared + 1e-9).sqrt()).clamp(min=0).square()
+    same = same.to(squared.dtype)
+    return _mean(same * squared + (1 - same) * apart) / 2
 
 
-def siglip(
-    image: Tensor, text: Tensor, scale: Tensor | float, bias: Tensor | float, excluded: Tensor | None = None
-) -> Tensor:
-    """−1/B Σ_ij log σ(z_ij·(scale·x_iᵀy_j + bias)), z = 1 on the diagonal, else −1: Zhai et al., 2023, eq. 1."""
-    logits = scale * image @ text.T + bias
-    signed = -logits
-    signed.diagonal().copy_(logits.diagonal())
-    losses = -F.logsigmoid(signed)
-    if excluded is not None:
-        losses = losses.masked_fill(excluded, 0)
-    return losses.sum() / len(image)
+def contrastive_pairs(embeddings: Tensor, pairs: Sequence[Tensor], margin: float = 1.0) -> Tensor:
+    """Mean of d², of those that belong together, and max(0, m − d)², of the others, over pairs of a batch.
+
+    embeddings: (B, d); pairs: (n,) rows, (n,) rows, (n,) bool, as from kith.mining. 0 without pairs.
+
+    >>> import torch
+    >>> from kith.mining import all_pairs
+    >>> float(contrastive_pairs(torch.tensor([[0.0], [2.0]]), all_pairs(torch.tensor([0, 0]))))
+    4.0
+    """
+    first, second, same = pairs
+    squared = pairwise(embeddings).flatten().index_select(0, first * len(embeddings) + second)
+    apart = (margin - root(squared)).clamp(min=0).square()
+    return _mean(squared.where(same, apart))
+
+
+def _mean(values: Tensor) -> Tensor:
+    return values.sum() / max(1, len(values))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContrastiveOptions(LossOptions):
+    """Hadsell et al. (2006) on unit rows: all pairs of a batch, or all positives with as many negatives, drawn or the
+    hardest."""
+
+    margin: AboveZero = 1.0
+    mining: Literal["all", "random", "hardest"] = "random"
+    normalize: bool = True
+
+
+class ContrastiveLoss(MetricLoss, name="contrastive"):
+    """Squared distance of two pictures of a class; of two classes, what lacks to the margin, squared."""
+
+    options: ContrastiveOptions
+
+    def of_rows(self, rows: Tensor, label: Tensor, step: TrainingStep) -> LossValue:
+        options = self.options
+        if options.mining == "hardest":
+            pairs = mining.hardest_pairs(rows.detach(), label)
+        elif options.mining == "random":
+            pairs = mining.balanced_pairs(label, step.random)
+        else:
+            pairs = mining.all_pairs(label)
+        loss = contrastive_pairs(rows, pairs, options.margin)
+        with torch.no_grad():
+            near = pairwise(rows).flatten()[pairs.first * len(rows) + pairs.second] < options.margin**2
+        return loss, MiningStatistics(int((pairs.same | near).sum()), len(pairs.same))

@@ -1,9 +1,16 @@
 """N-pairs losses: each anchor against the positives of all other classes."""
 
+from dataclasses import dataclass
+
 import torch.nn.functional as F
 from torch import Tensor
 
+from kith import mining
+from kith.constraints import Acute, NonNegative
 from kith.losses.angular import angular
+from kith.losses.batch import TrainingStep
+from kith.losses.loss import LossOptions
+from kith.losses.metric_loss import MetricLoss
 
 
 def npairs(anchor: Tensor, positive: Tensor, labels: Tensor, regularization: float = 0.0) -> Tensor:
@@ -11,6 +18,11 @@ def npairs(anchor: Tensor, positive: Tensor, labels: Tensor, regularization: flo
 
     anchor, positive: (B, d), one or several pairs a class; labels: (B,). regularization: weight of the mean of
     ½(|a|² + |p|²). 0 without pairs.
+
+    >>> import torch
+    >>> rows = torch.eye(2)
+    >>> round(float(npairs(rows, rows, torch.tensor([0, 1]))), 4)  # log(1 + exp(-1))
+    0.3133
     """
     if not len(anchor):
         return anchor.sum()
@@ -25,7 +37,35 @@ def angular_npairs(anchor: Tensor, positive: Tensor, labels: Tensor, angle: floa
     """The angular loss of unit rows with the positives of other classes as negatives (Wang et al., ICCV 2017).
 
     Shapes as of `npairs`; angle in degrees.
+
+    >>> import torch
+    >>> rows = torch.eye(2)
+    >>> round(float(angular_npairs(rows, rows, torch.tensor([0, 1]))), 4)  # log(1 + exp(-4))
+    0.0181
     """
     if not len(anchor):
         return anchor.sum()
     return angular(F.normalize(anchor), F.normalize(positive), F.normalize(positive), labels[:, None] != labels, angle)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NPairsOptions(LossOptions):
+    """Two pictures of each class; angle: of the angular loss in degrees, in place of the N-pairs loss; regularization:
+    weight of the squared lengths."""
+
+    angle: Acute | None = None
+    regularization: NonNegative = 0.0
+    normalize: bool = False
+
+
+class NPairsLoss(MetricLoss, name="npairs"):
+    """Cross-entropy of finding a picture's partner among the partners of all other classes."""
+
+    options: NPairsOptions
+
+    def of_rows(self, rows: Tensor, label: Tensor, step: TrainingStep) -> Tensor:
+        first, second = mining.class_pairs(label, step.random)
+        pairs = rows[first], rows[second], label[first]
+        if self.options.angle is not None:
+            return angular_npairs(*pairs, self.options.angle)
+        return npairs(*pairs, self.options.regularization)

@@ -10,7 +10,7 @@ from lightning.fabric import Fabric
 from torch import Tensor
 from tqdm import tqdm
 
-from kith.losses.metric_terms import Moment
+from kith.losses import TrainingStep
 from kith.models import DualEncoder
 from kith.models.dual_encoder import UnitLayer
 from kith.models.embed import encode_pairs
@@ -72,7 +72,7 @@ def fit(
                 raise
             _back_to_best(task, optimizer, best, config.lr * schedule.factor)
             continue
-        objective.moment = _moment(config, epoch)
+        objective.step = _step(config, epoch)
         _refit(wrapped, data, np.concatenate(sampler.epoch(epoch)), config, fabric, epoch)
         record |= validate(wrapped, data, seen, config.batch_size, fabric)
         history.append(record)
@@ -118,10 +118,10 @@ def batches_of(data: TrainingData, config: TrainingConfig) -> PairSampler | Bala
     return BalancedSampler(data.train, labels[data.train], many, each, config.seed, groups, config.items_per_group)
 
 
-def _moment(config: TrainingConfig, epoch: int, step: int | None = None) -> Moment:
+def _step(config: TrainingConfig, epoch: int, step: int | None = None) -> TrainingStep:
     """Of a step, or of the validation after an epoch; every process draws the same, for the whole batch."""
     key = generator(config.seed, epoch, 0 if step is None else step, 2, 1 if step is None else 2)
-    return Moment(torch.Generator().manual_seed(int(key.integers(2**62))), epoch, config.epochs)
+    return TrainingStep(torch.Generator().manual_seed(int(key.integers(2**62))), epoch, config.epochs)
 
 
 def _back_to_best(task: Task, optimizer: torch.optim.Optimizer, best: State, lr: float) -> None:
@@ -168,11 +168,11 @@ def _train_epoch(
         disable=None if fabric.is_global_zero else True,
     )
     for step, rows in enumerate(bar):
-        images, *rest = _batch(data, rows, task.objective.uses_neighbors, config, fabric, epoch, step)
+        images, *rest = _batch(data, rows, task.objective.needs.neighbors, config, fabric, epoch, step)
         key = int(generator(config.seed, epoch, step, 3 + fabric.global_rank).integers(2**62))
         random = torch.Generator().manual_seed(key)
         images = augment(model.prepare(images), random, **(config.augment or {}))
-        task.objective.moment = _moment(config, epoch, step)
+        task.objective.step = _step(config, epoch, step)
         loss, terms = task(images, *rest)
         if not torch.isfinite(loss):
             raise FloatingPointError(f"the loss is {loss.item()} in epoch {epoch}, batch {step + 1} of {len(batches)}")

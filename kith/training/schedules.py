@@ -113,12 +113,6 @@ def of(
     raise ValueError(f"no schedule '{name}'")
 
 
-def doubling(epoch: int, epochs: int, final: float, stages: int = 5) -> float:
-    """final / 16, / 8, / 4, / 2, final in equal parts of all epochs: a margin, or a weight, of 1, 2, 4, 8, 16."""
-    stage = min(epoch * stages // max(1, epochs), stages - 1)
-    return final / 2 ** (stages - 1 - stage)
-
-
 def _cosine(step: float, steps: float, first: float, last: float) -> float:
     return last + (first - last) * (1 + math.cos(math.pi * step / steps)) / 2
 

@@ -5,8 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor, distributed, nn
 
+from kith.losses import Batch, LabelledRows
 from kith.models import DualEncoder
-from kith.training.objective import Batch, Classes, Objective
+from kith.training.objective import Objective
 
 
 class Task(nn.Module):
@@ -44,9 +45,20 @@ class Task(nn.Module):
                 neighbors,
                 _gather(has_neighbor),
                 space.correlations,
-                None if label is None else Classes.of(self.model, image, _gather(label)),
+                None if label is None else labelled_rows(self.model, image, _gather(label)),
             )
             return self.objective(batch)
+
+
+def labelled_rows(model: DualEncoder, features: Tensor, label: Tensor) -> LabelledRows:
+    """features (B, d) and label (B,), −1 where unknown, of all pictures of a batch."""
+    hidden = logits = None
+    known = label >= 0
+    if model.classifier is not None:
+        # Batch norm sees the whole batch.
+        hidden = model.classifier.hidden(features)[known]
+        logits = model.classifier.output(hidden)
+    return LabelledRows(features[known], label[known], hidden, logits, model.targets)
 
 
 def _gather(rows: Tensor) -> Tensor:

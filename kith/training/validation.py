@@ -8,13 +8,14 @@ import torch
 from lightning.fabric import Fabric
 from torch import Tensor
 
+from kith.losses import Batch
 from kith.metrics.cross_modal import cross_modal_retrieval
 from kith.metrics.hierarchical import hierarchical_retrieval
 from kith.metrics.ordering import first_hit_ranks
 from kith.models import DualEncoder
 from kith.models.embed import embed_texts, encode_images
 from kith.training.data import TrainingData
-from kith.training.objective import Batch, Classes
+from kith.training.task import labelled_rows
 
 Record = dict[str, float]
 CLIP = 250  # answers that count in the hierarchical precision
@@ -57,7 +58,7 @@ def _measure(model: DualEncoder, data: TrainingData, items: np.ndarray, batch_si
     batches = []
     for start in range(0, len(items), batch_size):
         part = slice(start, start + batch_size)
-        classes = None if labels is None else Classes.of(model, features[part], labels[part])
+        classes = None if labels is None else labelled_rows(model, features[part], labels[part])
         sides = image[part], None if text is None else text[part]
         batches.append(Batch(*sides, group[part], [], group[part] < 0, classes=classes))
     return record, batches

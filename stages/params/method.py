@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from kith.terms import CLASS_TERMS
+from kith.losses import Needs
 from stages.params.base import Positive, Section
 from stages.params.losses import Losses
 from stages.params.training import Train
@@ -27,37 +27,22 @@ class Method(Section):
     train: Train
 
     @property
-    def uses_texts(self) -> bool:
-        return not set(self.losses.terms()) <= set(CLASS_TERMS)
-
-    @property
-    def uses_classes(self) -> bool:
-        return not set(self.losses.terms()).isdisjoint(CLASS_TERMS)
-
-    @property
-    def uses_targets(self) -> bool:
-        fixed_centers = self.losses.center is not None and not self.losses.center.learned
-        return fixed_centers or not {"class_embedding", "devise"}.isdisjoint(self.losses.terms())
-
-    @property
-    def classifier(self) -> str | None:
-        """The kind of classifier that the losses train, if any."""
-        if self.losses.label_embedding is not None:
-            return "hidden"
-        return None if self.losses.cross_entropy is None else self.losses.cross_entropy.head
+    def needs(self) -> Needs:
+        """What the losses need together."""
+        return Needs.of(self.losses.terms())
 
     @model_validator(mode="after")
     def fits_together(self) -> "Method":
-        train = self.train
-        if train.head == "none" and self.uses_texts:
+        train, needs = self.train, self.needs
+        if train.head == "none" and needs.texts:
             raise ValueError("train.head: none is for methods that look at pictures alone")
         if train.head == "none" and train.codes:
             raise ValueError("train.codes needs head: linear; a tower's own output seldom has both signs")
-        if not self.uses_texts and train.projection.kind != "unit":
+        if not needs.texts and train.projection.kind != "unit":
             raise ValueError(f"train.projection.kind: {train.projection.kind} needs a loss of pictures and texts")
-        if train.select in ("ahp", "accuracy") and not self.uses_classes:
+        if train.select in ("ahp", "accuracy") and not needs.classes:
             raise ValueError(f"train.select: {train.select} needs a loss of classes, such as cross_entropy")
-        if train.sampler == "balanced" and not self.uses_classes:
+        if train.sampler == "balanced" and not needs.classes:
             raise ValueError("train.sampler: balanced needs a loss of classes, such as triplet")
         if train.l2 and train.optimizer == "adamw":
             raise ValueError("train.l2 is for the optimizers adam and sgd; with adamw use train.weight_decay")

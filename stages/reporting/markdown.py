@@ -82,11 +82,11 @@ def budget(settings: params.Params) -> str:
 def _plan(method: "Method") -> str:
     train = method.train
     layer = {"unit": "", "learned": ", a learned projection", "cca": ", a CCA layer"}[train.projection.kind]
-    texts = f", {_tower(train.text)} for texts" if method.uses_texts else ""
+    texts = f", {_tower(train.text)} for texts" if method.needs.texts else ""
     width = f"{train.dim} dimensions{layer}"
     if train.head == "none":
         width = "its own dimensions"
-    elif method.uses_targets:
+    elif method.needs.targets:
         width = "the dimensions of the class embeddings"
     return f"{train.epochs} epochs in batches of {train.batch_size}, {_tower(train.image)} for pictures{texts}, {width}"
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from kith.losses import angular, info_nce, pairwise_hinge, siglip, squared_distance
-from kith.training.objective import Batch, Objective
+from kith.losses import Batch, angular, info_nce, pairwise_hinge, siglip, squared_distance
+from kith.training.objective import Objective
 
 B, D = 5, 4
 GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden" / "cca" / "objectives.npz"
@@ -205,7 +205,7 @@ def test_hardest_negatives_wait_for_the_end_of_the_warm_up():
     objective = Objective({"pairwise_hinge": options})
     values = {}
     for epoch in (1, 2, 3):
-        objective.moment.epoch = epoch
+        objective.step.epoch = epoch
         values[epoch] = objective(batch())[0].item()
     everything, hardest = (pairwise_hinge(rows(0), rows(1), 0.2, kind).item() for kind in ("all", "hardest"))
     assert list(values.values()) == pytest.approx([everything, everything, hardest])
@@ -213,10 +213,10 @@ def test_hardest_negatives_wait_for_the_end_of_the_warm_up():
 
 def test_temperature_is_learned_and_bounded():
     objective = Objective({"info_nce": {"weight": 1.0, "temperature": 0.07, "learn_temperature": True}})
-    assert objective.log_scale["info_nce"].exp().item() == pytest.approx(1 / 0.07)
+    assert objective.losses["info_nce"].log_scale.exp().item() == pytest.approx(1 / 0.07)
     with torch.no_grad():
-        objective.log_scale["info_nce"].fill_(9.0)
-    assert objective._scale("info_nce").item() == pytest.approx(100)
+        objective.losses["info_nce"].log_scale.fill_(9.0)
+    assert objective.losses["info_nce"].scale.item() == pytest.approx(100)
 
 
 @pytest.mark.skipif(not GOLDEN.exists(), reason="no golden data")

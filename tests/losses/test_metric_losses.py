@@ -10,8 +10,8 @@ import torch
 
 from kith import losses, mining
 from kith.errors import KithError
+from kith.losses.dtsh import doubling
 from kith.mining.distances import paired, pairwise
-from kith.training import schedules
 
 GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden" / "metric_hashing"
 
@@ -199,9 +199,9 @@ def test_nothing_to_compare_is_zero_with_gradients():
 
 
 def test_schedules_double_up_to_their_value():
-    values = [schedules.doubling(epoch, 10, 16.0) for epoch in range(10)]
+    values = [doubling(epoch, 10, 16.0) for epoch in range(10)]
     assert values == [1, 1, 2, 2, 4, 4, 8, 8, 16, 16]
-    assert [schedules.doubling(epoch, 2, 8.0) for epoch in (0, 1, 7)] == [0.5, 2.0, 8.0]
+    assert [doubling(epoch, 2, 8.0) for epoch in (0, 1, 7)] == [0.5, 2.0, 8.0]
 
 
 @pytest.mark.parametrize(

@@ -261,7 +261,7 @@ class Breaking(Objective):
 
     def forward(self, batch):
         total, values = super().forward(batch)
-        if self.training and self.moment.epoch == 3 and self.broken < self.times:
+        if self.training and self.step.epoch == 3 and self.broken < self.times:
             self.broken += 1
             total = total * float("inf")
         return total, values

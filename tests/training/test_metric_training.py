@@ -62,7 +62,7 @@ def test_resuming_after_any_epoch_gives_what_an_unbroken_run_gives(names):
         assert same(objective, objective_again)
         assert history_again == history
     if "triplet" in names:
-        assert int(objective.metric.bank.added) > 60
+        assert int(objective.losses["triplet"].bank.added) > 60
     assert {"train_active", "train_mined"} <= set(history[0])
 
 
@@ -79,7 +79,7 @@ def test_validation_neither_fills_nor_asks_the_bank():
     labels = np.arange(len(data.groups)) % 6
     data = dataclasses.replace(data, labels=labels)
     seen = sum(len(rows) for epoch in (1, 2, 3) for rows in batches_of(data, CONFIG).epoch(epoch))
-    assert int(objective.metric.bank.added) == seen
+    assert int(objective.losses["triplet"].bank.added) == seen
 
 
 def test_the_scheduled_value_is_the_epochs():
@@ -88,11 +88,13 @@ def test_the_scheduled_value_is_the_epochs():
     objective = Objective(terms("dtsh", schedule="margin", margin=16.0, quantization=0.0))
     values = {}
     for epoch in (1, 5):
-        objective.moment.epoch, objective.moment.epochs = epoch, 5
-        values[epoch] = objective.metric("dtsh", rows, labels, objective.moment)[0].item()
+        objective.step.epoch, objective.step.epochs = epoch, 5
+        values[epoch] = objective.losses["dtsh"].of_rows(rows, labels, objective.step)[0].item()
     for epoch, margin in ((1, 1.0), (5, 16.0)):
         fixed = Objective(terms("dtsh", schedule="none", margin=margin, quantization=0.0))
-        assert fixed.metric("dtsh", rows, labels, fixed.moment)[0].item() == pytest.approx(values[epoch], rel=1e-6)
+        assert fixed.losses["dtsh"].of_rows(rows, labels, fixed.step)[0].item() == pytest.approx(
+            values[epoch], rel=1e-6
+        )
 
 
 PLAIN = dataclasses.replace(CONFIG, epochs=2, lr=1e-3, optimizer="sgd", augment=None)

@@ -1,11 +1,15 @@
 """The losses of pytorch-metric-learning, by name."""
 
 import inspect
+from dataclasses import dataclass, field
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from kith.errors import KithError
+from kith.losses.batch import TrainingStep
+from kith.losses.loss import LossOptions
+from kith.losses.metric_loss import MetricLoss
 
 # Those that take other losses or two views of each item, and so do not fit embeddings with labels.
 NOT_BY_NAME = ("BaseMetricLossFunction", "CrossBatchMemory", "MultipleLosses", "SelfSupervisedLoss", "VICRegLoss")
@@ -16,6 +20,11 @@ def library_loss(name: str, options: dict[str, Any] | None = None, dim: int = 0,
 
     name: with or without its ending Loss: ProxyAnchor, MultiSimilarity, SupCon, NTXent, ArcFace, …; options: those of
     the library's class. Raises KithError where the package, the name or an option is unknown.
+
+    >>> import torch
+    >>> loss = library_loss("SupCon", {"temperature": 0.5})
+    >>> loss(torch.eye(4), torch.tensor([0, 0, 1, 1])).shape
+    torch.Size([])
     """
     try:
         from pytorch_metric_learning import losses
@@ -42,3 +51,26 @@ def library_loss(name: str, options: dict[str, Any] | None = None, dim: int = 0,
             f"losses.metric_learning.options: {name} does not take {options}: {error}; "
             f"it has {', '.join(key for key in taken if key not in ('self', 'kwargs', *sizes))}"
         ) from None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricLearningOptions(LossOptions):
+    """A loss of pytorch-metric-learning: ProxyAnchor, MultiSimilarity, SupCon, NTXent, ArcFace, …, with its options.
+    Most bring rows to length 1 by themselves."""
+
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+    normalize: bool = True
+
+
+class MetricLearningLoss(MetricLoss, name="metric_learning"):
+    """A loss of pytorch-metric-learning by its name; it may learn proxies of the classes."""
+
+    options: MetricLearningOptions
+
+    def __init__(self, options: Any, dim: int = 0, classes: int = 0):
+        super().__init__(options, dim, classes)
+        self.library = library_loss(options.name, options.options, dim, classes)
+
+    def of_rows(self, rows: Tensor, label: Tensor, step: TrainingStep) -> Tensor:
+        return self.library(rows, label)
