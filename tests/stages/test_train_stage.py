@@ -63,7 +63,7 @@ def test_a_training_killed_in_the_middle_ends_like_an_unbroken_one(study):
     killed.send_signal(signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL
     assert not Path("runs/shapes/resumed/model.pt").exists()
-    assert [path.as_posix() for path in Path("checkpoints").rglob("*.pt")] == ["checkpoints/shapes/infonce-0.pt"]
+    assert [path.as_posix() for path in Path("checkpoints").rglob("*.pt")] == ["checkpoints/shapes/neighborhood-0.pt"]
 
     resumed = start("resumed")
     printed = resumed.communicate(timeout=300)[0]
