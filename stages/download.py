@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from kith.data import sources
 from kith.data.obtain import missing, obtain
 from kith.errors import KithError
 from stages import cli, files, params
@@ -21,9 +22,10 @@ def bring(fetch: params.Fetch) -> None:
     """
     if fetch.path.exists():
         return
+    source = sources.find(fetch.source)
     if not fetch.download:
-        raise KithError(missing(fetch.source, fetch.path))
-    record = obtain(fetch.source, fetch.path, fetch.downloads, offline=fetch.offline)
+        raise KithError(missing(source, fetch.path))
+    record = obtain(source, fetch.path, fetch.downloads, offline=fetch.offline)
     files.write_json(_note(fetch), record)
     for file in record["files"]:
         pinned = "" if file["pinned"] else " (not pinned: no checksum of it is known to Kith)"

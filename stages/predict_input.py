@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kith.data import readers
-from kith.data.classes.folders import pictures
+from kith.data.listing import pictures_below
 from kith.data.loader import Loader, Unusable
 from kith.data.rows import SURROGATE
 from kith.errors import KithError
@@ -49,7 +49,7 @@ class Source:
         """All rows, of which few are in memory. Without an id column the number of the row, from 0, is the id; in a
         folder it is the path of the picture below it."""
         if self.path.is_dir():
-            for file in pictures(self.path):
+            for file in pictures_below(self.path):
                 name = file.relative_to(self.path).as_posix()
                 yield Row(f"file '{name}'", name, {"image": name})
             return

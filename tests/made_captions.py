@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kith.data.captions import assemble, sources
+from kith.data import captioned, sources
 from kith.data.store import ImageWriter
 from kith.errors import KithError
 
 
 def build(source: str, path: Path, own: dict | None = None, size: int = 8, **options):
     """Items, pictures, the Dataset and the listing."""
-    listing = sources.listing(source, path, own or {})
+    listing = sources.find(source).listing(path, own or {})
     file = path.parent / "images.npy"
     with ImageWriter(file, size, "RGB") as pictures:
-        dataset = assemble.build(path, listing, pictures, **options)
+        dataset = captioned.build(path, listing, pictures, **options)
     return dataset.items.to_pandas(), np.load(file), dataset, listing
 
 

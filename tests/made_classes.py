@@ -12,17 +12,17 @@ import pytest
 from PIL import Image
 from scipy.io import savemat
 
-from kith.data.classes import assemble, sources
+from kith.data import labelled, sources
 from kith.data.store import ImageWriter
 from kith.errors import KithError
 
 
 def build(source: str, path: Path, own: dict | None = None, size: int = 8, mode: str = "RGB", **options):
     """Items and pictures."""
-    listing = sources.listing(source, path, own or {})
+    listing = sources.find(source).listing(path, own or {})
     file = path.parent / "images.npy"
     with ImageWriter(file, size, mode) as pictures:
-        dataset = assemble.build(path, listing, pictures, **options)
+        dataset = labelled.build(path, listing, pictures, **options)
     return dataset.items.to_pandas(), np.load(file), dataset
 
 

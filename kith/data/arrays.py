@@ -1,7 +1,4 @@
-"""Two views as arrays, one row an item in each, from an .npz file, a folder of .npy files, or a Parquet table.
-
-The generic source (`build`), and the two data sets of Dorfer et al., IJMIR 2018, in their published layouts.
-"""
+"""Two views as arrays, one row an item in each, from an .npz file, a folder of .npy files, or a Parquet table."""
 
 import zipfile
 from collections.abc import Iterator
@@ -14,11 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from kith.data import items
 from kith.data.items import ITEMS, Dataset
 from kith.data.labels import numbered
-from kith.data.problems import Problems
-from kith.data.splits import random_split
 from kith.errors import KithError
 
 SIDES = ("image", "text")
@@ -27,19 +21,6 @@ BLOCK = 1 << 22  # numbers that are looked at together
 READING = (OSError, ValueError, AttributeError, zipfile.BadZipFile, pa.ArrowException)  # what faulty files raise
 
 Scaling = Literal["standard", "max", "none"]
-
-
-@dataclass(frozen=True)
-class Names:
-    """The names of the arrays: two views, and of each item, where there are any, what ITEMS holds."""
-
-    image: str = "image"
-    text: str = "text"
-    id: str | None = None
-    split: str | None = None
-    label: str | None = None
-    group: str | None = None
-    texts: str | None = None
 
 
 class Arrays:
@@ -125,78 +106,11 @@ class Feature:
 
 
 @dataclass(frozen=True)
-class Pairs:
-    """What a source of arrays hands over: items, and a Feature of each side in their order."""
+class TwoViews:
+    """What a source of arrays hands over: items, and a Feature of each side, image and text, in their order."""
 
     dataset: Dataset
     features: dict[str, Feature]
-
-
-def build(path: Path, names: Names, *, val: float, test: float, seed: int) -> Pairs:
-    """Any two views: row i of both belongs to item i.
-
-    Without an array of ids the row number is the id, without groups an item is its own, and without splits
-    `val` and `test` are the shares of a random split by group. Raises KithError for whatever does not fit.
-    """
-    arrays = Arrays(path)
-    views = {side: arrays.features(getattr(names, side)) for side in SIDES}
-    count = _same_rows(path, {getattr(names, side): view for side, view in views.items()})
-    rows = np.arange(count)
-
-    def column(name: str | None, default: Any) -> list[Any]:
-        return list(default) if name is None else arrays.column(name, count).tolist()
-
-    ids = [str(each) for each in column(names.id, rows)]
-    groups = [str(each) for each in column(names.group, ids)]
-    split = [
-        str(each) for each in column(names.split, random_split(groups, val, test, seed) if not names.split else [])
-    ]
-    texts = [[str(each)] for each in column(names.texts, [])] or [[] for _ in ids]
-    dataset = Dataset(_table(ids, split, groups, texts, column(names.label, [None] * count)))
-    problems = Problems(str(path))
-    items.check(dataset, count, problems, {field: name for field, name in vars(names).items() if name})
-    problems.raise_any()
-    return Pairs(dataset, {side: Feature([(getattr(names, side), view, rows)]) for side, view in views.items()})
-
-
-def iapr_tc12(path: Path, originals: int = 19_996, val: int = 1000, test: int = 2000, train: int = 17_000) -> Pairs:
-    """`images` (n, 4096) and `tfidf` (n, 2048) of IAPR TC-12 (Grubinger et al., 2006), split as published.
-
-    Rows beyond `originals` are flipped copies and left out. A permutation (seed 23) gives validation, then test,
-    then training pairs; the first of these are repeated until there are `train`, as items of their groups.
-    """
-    arrays = Arrays(path)
-    views = {side: arrays.features(name) for side, name in zip(SIDES, ("images", "tfidf"), strict=True)}
-    for name, view in zip(("images", "tfidf"), views.values(), strict=True):
-        if len(view) < originals:
-            raise KithError(f"{path}: array '{name}' has {len(view):,} rows, the published split needs {originals:,}")
-    order = np.random.RandomState(23).permutation(originals)
-    repeated = order[val + test :][: train - (originals - val - test)]
-    rows = np.concatenate([order, repeated])
-    split = np.repeat(["val", "test", "train"], [val, test, len(rows) - val - test]).tolist()
-    groups = [str(row) for row in rows]
-    ids = groups[:originals] + [f"{row}-again" for row in repeated]
-    dataset = Dataset(_table(ids, split, groups, [[] for _ in ids], [None] * len(ids)))
-    names = ("images", "tfidf")
-    return Pairs(dataset, {side: Feature([(name, views[side], rows)]) for side, name in zip(SIDES, names, strict=True)})
-
-
-def audio_score(path: Path) -> Pairs:
-    """Sheet music X (n, 40, 50), 0 … 255, and spectrograms Y (n, 92, 42), as X_tr, Y_tr, X_va, Y_va, X_te, Y_te."""
-    arrays = Arrays(path)
-    parts: dict[str, list[tuple[str, np.ndarray, np.ndarray]]] = {side: [] for side in SIDES}
-    ids, split = [], []
-    for short, name in (("tr", "train"), ("va", "val"), ("te", "test")):
-        views = {f"X_{short}": arrays.features(f"X_{short}"), f"Y_{short}": arrays.features(f"Y_{short}")}
-        count = _same_rows(path, views)
-        for side, (array, view) in zip(SIDES, views.items(), strict=True):
-            parts[side].append((array, view, np.arange(count)))
-            if view.shape[1:] != parts[side][0][1].shape[1:]:
-                raise KithError(f"{path}: array '{array}' has rows of another shape than '{parts[side][0][0]}'")
-        ids += [f"{short}-{row}" for row in range(count)]
-        split += [name] * count
-    dataset = Dataset(_table(ids, split, ids, [[] for _ in ids], [None] * len(ids)))
-    return Pairs(dataset, {side: Feature(parts[side]) for side in SIDES})
 
 
 def write(path: Path, feature: Feature) -> np.ndarray:
@@ -249,7 +163,8 @@ def _column(column: pa.Array) -> np.ndarray:
     return column.to_numpy(zero_copy_only=False).reshape(shape)
 
 
-def _same_rows(path: Path, views: dict[str, np.ndarray]) -> int:
+def same_rows(path: Path, views: dict[str, np.ndarray]) -> int:
+    """The number of rows, which all `views` (array's name → array) have. Raises KithError where they differ."""
     counts = {name: len(view) for name, view in views.items()}
     if len(set(counts.values())) > 1:
         told = " and ".join(f"'{name}' {count:,}" for name, count in counts.items())
@@ -257,7 +172,16 @@ def _same_rows(path: Path, views: dict[str, np.ndarray]) -> int:
     return next(iter(counts.values()))
 
 
-def _table(ids: list[str], split: list[str], groups: list[str], texts: list[list[str]], label: list[Any]) -> pa.Table:
+def described(
+    ids: list[str],
+    split: list[str],
+    groups: list[str] | None = None,
+    texts: list[list[str]] | None = None,
+    label: list[Any] | None = None,
+) -> Dataset:
+    """Items whose views are in the rows of the same number. By default each is a group of its own, without texts and
+    label."""
+    groups, texts, label = groups or ids, texts or [[] for _ in ids], label or [None] * len(ids)
     labels, names = numbered(label)
     columns = [ids, split, labels, names, texts, groups, range(len(ids))]
-    return pa.table(dict(zip(ITEMS.names, columns, strict=True)), schema=ITEMS)
+    return Dataset(pa.table(dict(zip(ITEMS.names, columns, strict=True)), schema=ITEMS))

@@ -11,28 +11,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote, urlsplit
 
 import pooch
 from filelock import FileLock
 
 from kith.data.resuming import Patience, Refused, Resuming, Stopped
+from kith.data.source import File
 from kith.errors import KithError
-
-
-class File(NamedTuple):
-    """A file that can be downloaded. `checksum`: "md5:…" or "sha256:…", empty where none is known (not pinned);
-    `bytes`: its size, 0 where not known. `root`: of an archive, the folder in it that is unpacked; "": all."""
-
-    url: str
-    checksum: str = ""
-    bytes: int = 0
-    mirrors: tuple[str, ...] = ()
-    root: str = ""
-
-    @property
-    def name(self) -> str:
-        return unquote(urlsplit(self.url).path).rsplit("/", 1)[-1]
 
 
 class Fetched(NamedTuple):

@@ -2,7 +2,7 @@
 
 import gzip
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -38,12 +38,22 @@ def read(path: Path, order: Order = "parent-child", names: Mapping[str, str] | N
             raise KithError(f"{path}: row {row}, column 'child': '{child}' is its own parent")
     if not edges:
         raise KithError(f"{path}: has no edges; add some, or leave fetch.taxonomy out")
-    shown = [(parent, child, name or (names or {}).get(child) or child) for parent, child, name in edges]
-    columns = zip(*dict.fromkeys(shown), strict=True)
-    return pa.table(dict(zip(TAXONOMY.names, columns, strict=True)), schema=TAXONOMY)
+    return table(edges, names or {})
 
 
 Edge = tuple[str, str, str]  # parent, child, and the child's name, empty where the file has none
+
+
+def table(edges: Sequence[Edge], names: Mapping[str, str]) -> pa.Table:
+    """The taxonomy (schema TAXONOMY) of `edges`, in their order, repeated ones dropped. A node without a name of its
+    own is shown by the one in `names`, else by its id.
+
+    >>> table([("animal", "cat", ""), ("animal", "dog", "Dog")], {"cat": "Cat"}).column("name").to_pylist()
+    ['Cat', 'Dog']
+    """
+    shown = dict.fromkeys((parent, child, name or names.get(child) or child) for parent, child, name in edges)
+    rows = [dict(zip(TAXONOMY.names, edge, strict=True)) for edge in shown]
+    return pa.Table.from_pylist(rows, schema=TAXONOMY)
 
 
 def _pairs(path: Path, order: Order) -> list[Edge] | None:

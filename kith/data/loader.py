@@ -59,6 +59,12 @@ class Loader:
                 "missing_image", f"'{shorten(str(self.root / str(cell)), 300)}' cannot be opened ({reason})"
             )
 
+    def file(self, cell: Any) -> Path | None:
+        """The file that a cell names, be it there or not; None for encoded pictures, and for what is none."""
+        if isinstance(cell, dict):
+            cell = cell.get("bytes") or cell.get("path")
+        return self._path(cell) if isinstance(cell, str) and cell else None
+
     def _path(self, cell: str) -> Path:
         """The file as the table writes it, or else with the separators of Windows read as such."""
         path = self.root / cell

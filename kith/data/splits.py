@@ -2,14 +2,17 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from kith.errors import KithError
 
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow as pa
+
+# pandas and Arrow are imported where splits are drawn: the sources, which know the names of splits, do without.
 MAIN = ("train", "val", "test")
 KNOWN = re.compile(r"train|val|database|test(_[A-Za-z0-9_]+)?")
 NAMES = "train, val, test, test_<name> or database"
@@ -29,16 +32,26 @@ def check_map(names: Mapping[str, str]) -> None:
 
 
 def suggestion(value: str) -> str:
-    """What `value` is likely to mean: a split's name, or "ignore" where nothing is likely."""
+    """What `value` is likely to mean: a split's name, or "ignore" where nothing is likely.
+
+    >>> suggestion("Validation"), suggestion("holdout")
+    ('val', 'ignore')
+    """
     return USUAL.get(value.strip().lower(), "ignore")
 
 
-def random_split(groups: Sequence[str] | pa.ChunkedArray, val: float, test: float, seed: int) -> np.ndarray:
+def random_split(groups: "Sequence[str] | pa.ChunkedArray", val: float, test: float, seed: int) -> np.ndarray:
     """(n,) array of "train", "val" and "test" for items of the given groups; a group falls into one split.
 
     `val` and `test` are shares of the groups; a share above zero gives at least one group.
     Raises KithError where no group would be left to train on.
+
+    >>> random_split(["a", "a", "b", "c", "d"], val=0.25, test=0.25, seed=0).tolist()
+    ['train', 'train', 'val', 'test', 'train']
     """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     strings = groups if isinstance(groups, pa.ChunkedArray) else pa.array(groups, pa.string())
     members = pc.rank(strings, tiebreaker="dense").to_numpy().astype(np.int64) - 1
     count = int(members.max(initial=-1)) + 1
@@ -57,9 +70,11 @@ def split_by_class(labels: np.ndarray, keys: Sequence[str], val: float, test: fl
 
     Something of every class stays in train, so small classes give less, and those of one item nothing.
     `keys` are unique names of the items; the order in which these are given plays no part.
+
+    >>> split_by_class(np.array([0, 0, 0, 1]), ["a", "b", "c", "d"], val=0.3, test=0.3, seed=0).tolist()
+    ['train', 'val', 'test', 'train']
     """
-    frame = pd.DataFrame({"label": labels, "key": keys}).sort_values(["label", "key"])
-    frame["chance"] = np.random.default_rng(seed).random(len(frame))
+    frame = _by_class(labels, keys, seed)
     classes = frame.groupby("label")["chance"]
     rank, size = classes.rank(method="first").to_numpy(), classes.transform("size").to_numpy()
     for_test = np.minimum(_at_least_one(test, size), size - 1)
@@ -74,14 +89,13 @@ def draw_per_class(labels: np.ndarray, keys: Sequence[str], train: int, test: in
 
     Raises KithError that names a class with too few items.
     """
-    frame = pd.DataFrame({"label": labels, "key": keys}).sort_values(["label", "key"])
+    frame = _by_class(labels, keys, seed)
     counts = frame["label"].value_counts()
     if counts.min() < train + test:
         raise KithError(
             f"prepare.per_class: class {counts.idxmin()} has {counts.min()} items, fewer than {train} for train and "
             f"{test} for test"
         )
-    frame["chance"] = np.random.default_rng(seed).random(len(frame))
     rank = frame.groupby("label")["chance"].rank(method="first").to_numpy()
     held_out = test + (max(1, round(val * train)) if val else 0)
     places = [rank <= test, rank <= held_out, rank <= test + train]
@@ -90,9 +104,16 @@ def draw_per_class(labels: np.ndarray, keys: Sequence[str], train: int, test: in
 
 def some_of_each_class(labels: np.ndarray, keys: Sequence[str], count: int, seed: int) -> np.ndarray:
     """(n,) bool: `count` items of each class by chance, all of a class that has no more."""
-    frame = pd.DataFrame({"label": labels, "key": keys}).sort_values(["label", "key"])
-    frame["chance"] = np.random.default_rng(seed).random(len(frame))
+    frame = _by_class(labels, keys, seed)
     return (frame.groupby("label")["chance"].rank(method="first") <= count).sort_index().to_numpy()
+
+
+def _by_class(labels: np.ndarray, keys: Sequence[str], seed: int) -> "pd.DataFrame":
+    """Items with a `chance` in 0…1 each, by class and then by key; the index is the place in which they were given."""
+    import pandas as pd
+
+    frame = pd.DataFrame({"label": labels, "key": keys}).sort_values(["label", "key"])
+    return frame.assign(chance=np.random.default_rng(seed).random(len(frame)))
 
 
 def _at_least_one(share: float, size: np.ndarray) -> np.ndarray:

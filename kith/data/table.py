@@ -1,7 +1,9 @@
 """The user's own table: any Parquet, CSV, TSV or JSONL file, read by the names of its columns."""
 
 import difflib
+import hashlib
 import itertools
+import os
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,9 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from kith.data import edges, items, readers
-from kith.data.classes import names
 from kith.data.items import ITEMS, TAXONOMY, Dataset
-from kith.data.labels import numbered
+from kith.data.labels import numbered, read_names
 from kith.data.loader import Loader, Unusable
 from kith.data.problems import Problem, Problems
 from kith.data.rows import Columns, Row, Rows
@@ -68,7 +69,7 @@ def collect(
     needs no mapping. Without a split column, `val` and `test` are the shares of a random split by group; with one
     that leaves val empty, the share `val` of train becomes val, of each class alike where there are labels and no
     groups, else by group.
-    `taxonomy` is a file that edges.read takes, `class_names` one with names of its nodes (see classes.names);
+    `taxonomy` is a file that edges.read takes, `class_names` one with names of its nodes (see labels.read_names);
     columns of categories are a taxonomy by themselves. Without an id column the row number is the id; without a
     group an item is its own. Pictures are decoded a few rows at a time, and rows are kept in Arrow's compact form.
 
@@ -77,7 +78,7 @@ def collect(
     """
     check_columns(path, columns, image_root)
     check_map(splits or {})
-    called = names.read(class_names) if class_names else {}
+    called = read_names(class_names) if class_names else {}
     nodes = TAXONOMY.empty_table() if taxonomy is None else edges.read(taxonomy, taxonomy_order, called)
     parser = Rows(columns, splits or {}, problems)
     loader = Loader(image_root or path.parent, pictures.shape[0], pictures.mode, fit)
@@ -112,6 +113,31 @@ def check_columns(path: Path, columns: Columns, image_root: Path | None = None) 
             faults.append(f"{path}: no column '{name}' (fetch.columns.{field}); the columns are: {known}{hint}")
     if faults:
         raise KithError("\n".join(faults))
+
+
+def picture_files(path: Path, column: str | None, image_root: Path | None) -> dict[str, dict[str, Any]]:
+    """{"image_root": {"path", "sha256", "bytes"}} of the files that the table's image column names: SHA-256 of names
+    and sizes, and the sum of these; {} where the column is None, or holds encoded pictures alone.
+
+    Files are not read, so one that is replaced by another of the same size goes unseen. One that is missing counts as
+    such.
+    """
+    if column is None:
+        return {}
+    root = image_root or path.parent
+    total, size, count = hashlib.sha256(), 0, 0
+    loader = Loader(root, 1, "RGB", "pad")
+    for batch in readers.batches(path, [column], lambda *_: None):
+        for file in filter(None, map(loader.file, batch[column])):
+            try:
+                length = file.stat().st_size
+                size += length
+                total.update(f"{os.path.relpath(file, root)}\n{length}\n".encode(errors="surrogatepass"))
+            except (OSError, ValueError):
+                total.update(f"{file}\n-\n".encode(errors="surrogatepass"))
+            count += 1
+    found = {"path": root.as_posix(), "sha256": total.hexdigest(), "bytes": size}
+    return {"image_root": found} if count else {}
 
 
 def _read(

@@ -5,7 +5,7 @@ Methods and losses are in stages.params.method and .losses: they bring PyTorch, 
 
 from stages.params.base import Section
 from stages.params.complete import check, complete
-from stages.params.data import Captioned, Fetch, Labelled, Pairs, Prepare
+from stages.params.data import Fetch, Prepare
 from stages.params.meaning import ClassEmbedding, Neighbors, Taxonomy, Text, Tokens
 from stages.params.presets import presets
 from stages.params.results import Compare, Embed, Evaluate, Expected, Report
@@ -14,7 +14,7 @@ from stages.params.towers import ImageTower, TextTower
 from stages.params.training import Train
 
 __all__ = [
-    "PARAMS", "Captioned", "ClassEmbedding", "Compare", "Embed", "Evaluate", "Expected", "Fetch", "ImageTower",
-    "Labelled", "Neighbors", "Pairs", "Params", "Prepare", "Report", "Section", "Study", "Taxonomy", "Text",
+    "PARAMS", "ClassEmbedding", "Compare", "Embed", "Evaluate", "Expected", "Fetch", "ImageTower",
+    "Neighbors", "Params", "Prepare", "Report", "Section", "Study", "Taxonomy", "Text",
     "TextTower", "Tokens", "Train", "check", "complete", "load", "parse", "presets",
 ]  # fmt: skip

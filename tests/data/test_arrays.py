@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from kith.data import arrays
-from kith.data.arrays import Feature, Names
+from kith.data.arrays import Feature
+from kith.data.sources.arrays import two_arrays
 from kith.errors import KithError
 from stages import fetch, prepare
 from tests import made_arrays
@@ -39,7 +40,7 @@ def run(source: str, path: Path, named: dict | None = None, **preparing) -> dict
     return json.loads((OUT / "dataset.json").read_text())
 
 
-def content(pairs: arrays.Pairs, side: str) -> np.ndarray:
+def content(pairs: arrays.TwoViews, side: str) -> np.ndarray:
     return np.concatenate(list(pairs.features[side].blocks()))
 
 
@@ -98,7 +99,7 @@ def test_columns_of_a_parquet_table_are_arrays():
     fixed = pa.FixedSizeListArray.from_arrays(pa.array(given["image"].ravel()), 8)
     columns = {"vector": fixed, "map": pa.array(maps.tolist()), "id": [f"n{i}" for i in range(10)]}
     pq.write_table(pa.table(columns), "mine.parquet", row_group_size=4)
-    pairs = arrays.build(Path("mine.parquet"), Names("vector", "map", id="id"), **SHARES)
+    pairs = two_arrays(Path("mine.parquet"), arrays={"image": "vector", "text": "map", "id": "id"}, **SHARES)
     np.testing.assert_array_equal(content(pairs, "image"), given["image"])
     np.testing.assert_array_equal(content(pairs, "text"), maps[:, None])
     assert pairs.dataset.items["id"][3].as_py() == "n3"
@@ -110,7 +111,7 @@ def test_columns_of_a_parquet_table_are_arrays():
 def test_ragged_and_empty_cells_are_named(lists, told):
     pq.write_table(pa.table({"image": pa.array(lists), "text": pa.array([[1.0], [2.0]])}), "mine.parquet")
     with pytest.raises(KithError, match=rf"mine\.parquet: array 'image' cannot be read .*{told}"):
-        arrays.build(Path("mine.parquet"), Names(), **SHARES)
+        two_arrays(Path("mine.parquet"), arrays={}, **SHARES)
 
 
 @pytest.mark.parametrize(
@@ -125,19 +126,19 @@ def test_ragged_and_empty_cells_are_named(lists, told):
 )
 def test_views_that_do_not_fit_are_named(given, told):
     with pytest.raises(KithError, match=rf"mine\.npz: .*{told}"):
-        arrays.build(made_arrays.write(Path("mine.npz"), given), Names(), **SHARES)
+        two_arrays(made_arrays.write(Path("mine.npz"), given), arrays={}, **SHARES)
 
 
 def test_faults_of_items_name_the_array_and_the_row():
     given = two(6, name=np.array(["a", "b", "a", "c", "d", "e"]), part=np.array(["train"] * 5 + ["dev"]))
     path = made_arrays.write(Path("mine.npz"), given)
     with pytest.raises(KithError) as error:
-        arrays.build(path, Names(id="name", split="part"), **SHARES)
+        two_arrays(path, arrays={"id": "name", "split": "part"}, **SHARES)
     assert "row 2" in str(error.value)
     assert "name" in str(error.value)
     assert "dev" in str(error.value)
     with pytest.raises(KithError, match=r"array 'part' has the shape \(6,\), expected \(7,\)"):
-        arrays.build(made_arrays.write(Path("more.npz"), two(7, part=given["part"])), Names(split="part"), **SHARES)
+        two_arrays(made_arrays.write(Path("more.npz"), two(7, part=given["part"])), arrays={"split": "part"}, **SHARES)
 
 
 def test_values_that_are_not_finite_are_named():
@@ -152,10 +153,10 @@ def test_values_that_are_not_finite_are_named():
 def test_files_that_are_no_arrays_are_named():
     Path("mine.npz").write_bytes(b"not a zip file")
     with pytest.raises(KithError, match=r"mine\.npz: cannot be read .*expected an \.npz file"):
-        arrays.build(Path("mine.npz"), Names(), **SHARES)
+        two_arrays(Path("mine.npz"), arrays={}, **SHARES)
     np.savez("objects.npz", image=np.array([{}], dtype=object), text=np.ones((1, 2)))
     with pytest.raises(KithError, match=r"objects\.npz: array 'image' cannot be read"):
-        arrays.build(Path("objects.npz"), Names(), **SHARES)
+        two_arrays(Path("objects.npz"), arrays={}, **SHARES)
     with pytest.raises(KithError, match=r"nowhere\.npz: no such file or folder"):
         run("arrays", Path("nowhere.npz"))
 

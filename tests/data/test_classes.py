@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kith.data.classes import assemble, names
-from kith.data.classes.listing import Entry, Listing
+from kith.data import labelled
+from kith.data.labels import read_names, readable
+from kith.data.listing import Entry, Listing
 from kith.data.splits import some_of_each_class, split_by_class
 from kith.data.store import ImageWriter
 from kith.errors import KithError
@@ -282,7 +283,7 @@ def test_faults_of_inat(tmp_path, change, told):
 
 def test_pictures_are_not_kept_in_memory(tmp_path):
     """Only as many as are decoded at once have been loaded and not yet written."""
-    entries = [Entry(str(i), "train", str(i % 3), i, "") for i in range(500)]
+    entries = [Entry(str(i), "train", i, "", str(i % 3)) for i in range(500)]
     ahead = []
     with ImageWriter(tmp_path / "images.npy", 8, "RGB") as pictures:
 
@@ -291,19 +292,19 @@ def test_pictures_are_not_kept_in_memory(tmp_path):
                 ahead.append(number - pictures.count)
                 yield np.full((8, 8, 3), entry.image % 256, np.uint8) ^ np.uint8([[[0, entry.image // 256, 0]]])
 
-        assemble.build(tmp_path, Listing(entries, load=load), pictures, val=0, test=0)
+        labelled.build(tmp_path, Listing(entries, tmp_path, load=load), pictures, val=0, test=0)
     assert pictures.count == 500
-    assert max(ahead) <= assemble.AT_ONCE
+    assert max(ahead) <= labelled.AT_ONCE
 
 
 def test_class_names_in_all_forms(tmp_path):
     made.write(tmp_path / "a.txt", "0 Birds", "1 Ducks, Geese, and Swans", "")
     (tmp_path / "b.json").write_text('{"n1": "goldfish, Carassius auratus"}')
     (tmp_path / "c.json").write_text('{"315": [771, "Western Tanager"]}')
-    assert names.read(tmp_path / "a.txt") == {"0": "Birds", "1": "Ducks, Geese, and Swans"}
-    assert names.read(tmp_path / "b.json") == {"n1": "goldfish, Carassius auratus"}
-    assert names.read(tmp_path / "c.json") == {"771": "Western Tanager"}
-    assert names.readable(["1", "2", "3"], {"1": "crane", "2": "crane"}) == {
+    assert read_names(tmp_path / "a.txt") == {"0": "Birds", "1": "Ducks, Geese, and Swans"}
+    assert read_names(tmp_path / "b.json") == {"n1": "goldfish, Carassius auratus"}
+    assert read_names(tmp_path / "c.json") == {"771": "Western Tanager"}
+    assert readable(["1", "2", "3"], {"1": "crane", "2": "crane"}) == {
         "1": "crane (1)", "2": "crane (2)", "3": "3",
     }  # fmt: skip
 
@@ -324,14 +325,14 @@ def test_faults_of_class_names(tmp_path, name, content, told):
     if content is not None:
         (tmp_path / name).write_text(content)
     with pytest.raises(KithError, match=rf"{name}: {told}"):
-        names.read(tmp_path / name)
+        read_names(tmp_path / name)
 
 
-labelled = st.lists(st.integers(0, 5), min_size=1, max_size=60)
+many_labels = st.lists(st.integers(0, 5), min_size=1, max_size=60)
 
 
 @settings(max_examples=50)
-@given(labels=labelled, val=st.floats(0, 0.5), test=st.floats(0, 0.5), seed=st.integers(0, 9))
+@given(labels=many_labels, val=st.floats(0, 0.5), test=st.floats(0, 0.5), seed=st.integers(0, 9))
 def test_split_by_class(labels, val, test, seed):
     labels, keys = np.array(labels), [f"k{i}" for i in range(len(labels))]
     found = split_by_class(labels, keys, val, test, seed)
@@ -345,7 +346,7 @@ def test_split_by_class(labels, val, test, seed):
 
 
 @settings(max_examples=50)
-@given(labels=labelled, count=st.integers(1, 12), seed=st.integers(0, 9))
+@given(labels=many_labels, count=st.integers(1, 12), seed=st.integers(0, 9))
 def test_some_of_each_class(labels, count, seed):
     labels, keys = np.array(labels), [f"k{i}" for i in range(len(labels))]
     kept = some_of_each_class(labels, keys, count, seed)

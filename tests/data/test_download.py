@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from kith.data import download, resuming
-from kith.data.download import File, fetch
+from kith.data.download import fetch
 from kith.data.resuming import Patience, Resuming
+from kith.data.source import File
 from kith.errors import KithError
 from tests import made_server as made
 

@@ -6,16 +6,16 @@ import shutil
 import stat
 import tarfile
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from kith.data import obtain as obtaining
-from kith.data.download import File
 from kith.data.obtain import missing, obtain
-from kith.data.registry import RECIPES, Recipe
 from kith.data.resuming import Patience
+from kith.data.source import File, Recipe, Source
+from kith.data.sources import SOURCES, find
 from kith.data.unpack import is_archive, unpack
 from kith.errors import KithError
 from tests import made_server as served
@@ -127,8 +127,8 @@ def server(monkeypatch):
         yield server
 
 
-def given(monkeypatch, *recipe: File, **told) -> None:
-    monkeypatch.setitem(obtaining.RECIPES, "mine", Recipe("free", "http://home", recipe, **told))
+def given(*files: File) -> Source:
+    return replace(find("image_folder"), name="mine", recipe=Recipe("free", "http://home", files))
 
 
 def offered(server, path: Path, **options) -> File:
@@ -137,59 +137,61 @@ def offered(server, path: Path, **options) -> File:
     return File(url, f"sha256:{hashlib.sha256(data).hexdigest()}", **options)
 
 
-def test_a_data_set_of_archives_and_files(server, tmp_path, monkeypatch):
+def test_a_data_set_of_archives_and_files(server, tmp_path):
     photos = offered(server, make(tmp_path / "photos.tgz", GOOD), root="set")
     (tmp_path / "list.txt").write_text("one two")
     listed = offered(server, tmp_path / "list.txt")._replace(checksum="")
-    given(monkeypatch, photos, listed)
-    record = obtain("mine", tmp_path / "data" / "mine", tmp_path / "downloads", patience=QUICK)
+    mine = given(photos, listed)
+    record = obtain(mine, tmp_path / "data" / "mine", tmp_path / "downloads", patience=QUICK)
     assert files(tmp_path / "data" / "mine") == {"one.txt": "1", "deep/two.txt": "2", "list.txt": "one two"}
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["mine"]
     assert [(each["name"], each["pinned"]) for each in record["files"]] == [("photos.tgz", True), ("list.txt", False)]
     assert record["files"][1]["checksum"] == f"sha256:{hashlib.sha256(b'one two').hexdigest()}"
     assert record["licence"] == "free"
     shutil.rmtree(tmp_path / "data")
-    obtain("mine", tmp_path / "data" / "mine", tmp_path / "downloads", offline=True)
+    obtain(mine, tmp_path / "data" / "mine", tmp_path / "downloads", offline=True)
     assert len(server.seen["/photos.tgz"]) == 1
 
 
-def test_an_archive_that_is_itself_the_data_set(server, tmp_path, monkeypatch):
-    given(monkeypatch, offered(server, make(tmp_path / "cifar.tar.gz", GOOD)))
-    obtain("mine", tmp_path / "data" / "any.tar.gz", tmp_path / "downloads", patience=QUICK)
+def test_an_archive_that_is_itself_the_data_set(server, tmp_path):
+    mine = given(offered(server, make(tmp_path / "cifar.tar.gz", GOOD)))
+    obtain(mine, tmp_path / "data" / "any.tar.gz", tmp_path / "downloads", patience=QUICK)
     assert (tmp_path / "data" / "any.tar.gz").read_bytes() == (tmp_path / "cifar.tar.gz").read_bytes()
-    obtain("mine", tmp_path / "data" / "any", tmp_path / "downloads", patience=QUICK)
+    obtain(mine, tmp_path / "data" / "any", tmp_path / "downloads", patience=QUICK)
     assert (tmp_path / "data" / "any" / "set" / "one.txt").is_file()
 
 
-def test_nothing_is_left_of_a_bad_archive(server, tmp_path, monkeypatch):
+def test_nothing_is_left_of_a_bad_archive(server, tmp_path):
     good = offered(server, make(tmp_path / "good.zip", GOOD))
-    given(monkeypatch, good, offered(server, make(tmp_path / "evil.zip", {"../evil.txt": "evil"})))
+    mine = given(good, offered(server, make(tmp_path / "evil.zip", {"../evil.txt": "evil"})))
     with pytest.raises(KithError, match="not safe"):
-        obtain("mine", tmp_path / "data" / "mine", tmp_path / "downloads", patience=QUICK)
+        obtain(mine, tmp_path / "data" / "mine", tmp_path / "downloads", patience=QUICK)
     assert list((tmp_path / "data").iterdir()) == []
 
 
-def test_what_is_there_is_not_touched(server, tmp_path, monkeypatch):
-    given(monkeypatch, offered(server, make(tmp_path / "good.zip", GOOD)))
+def test_what_is_there_is_not_touched(server, tmp_path):
+    mine = given(offered(server, make(tmp_path / "good.zip", GOOD)))
     (tmp_path / "mine").mkdir()
     with pytest.raises(KithError, match="is there already"):
-        obtain("mine", tmp_path / "mine", tmp_path / "downloads", patience=QUICK)
+        obtain(mine, tmp_path / "mine", tmp_path / "downloads", patience=QUICK)
 
 
 def test_data_sets_that_cannot_be_downloaded(tmp_path):
     with pytest.raises(KithError) as caught:
-        obtain("ilsvrc", tmp_path / "imagenet", tmp_path / "downloads")
+        obtain(find("ilsvrc"), tmp_path / "imagenet", tmp_path / "downloads")
     told = str(caught.value)
     assert "register at image-net.org, agree to the terms" in told
     assert f"put the files into {tmp_path / 'imagenet'}" in told
     assert "terms: non-commercial" in told
-    assert "fill in the form there, download nabirds.tar.gz" in missing("nab", tmp_path)
-    assert missing("table", Path("x.csv")) == "x.csv: no such file or folder; mend fetch.path"
-    assert "set fetch.download: true to get cifar-10-python.tar.gz (0.2 GB or more)" in missing("cifar10", Path("x"))
+    assert "fill in the form there, download nabirds.tar.gz" in missing(find("nab"), tmp_path)
+    assert missing(find("table"), Path("x.csv")) == "x.csv: no such file or folder; mend fetch.path"
+    assert "set fetch.download: true to get cifar-10-python.tar.gz (0.2 GB or more)" in missing(
+        find("cifar10"), Path("x")
+    )
 
 
 def test_the_registry():
-    for source, recipe in RECIPES.items():
+    for source, recipe in ((name, each.recipe) for name, each in SOURCES.items() if each.recipe):
         assert bool(recipe.files) != bool(recipe.by_hand), source
         assert recipe.licence, source
         assert "\n" not in recipe.licence, source

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from kith.data.classes import sources
+from kith.data import digests, sources
 from kith.errors import KithError
 from stages import contract, fetch, prepare, text
 from tests import made_classes as made
@@ -78,23 +78,23 @@ def test_cub_without_texts_as_far_as_the_text_stage():
 
 def test_changes_of_a_folder_are_seen_without_reading_pictures(monkeypatch):
     path = made.birds(Path("cub"))
-    read, real = [], sources._sha256
-    monkeypatch.setattr(sources, "_sha256", lambda file: read.append(file.name) or real(file))
-    before = sources.digest("cub", path)
-    assert sorted(read) == sorted(sources.SOURCES["cub"].lists)
+    read, real = [], digests.sha256
+    monkeypatch.setattr(digests, "sha256", lambda file: read.append(file.name) or real(file))
+    before = sources.find("cub").digest(path)
+    assert sorted(read) == sorted(sources.find("cub").lists)
     (path / ".DS_Store").write_text("hidden")
     os.utime(path / "images.txt", (1, 1))
-    assert sources.digest("cub", path) == before
+    assert sources.find("cub").digest(path) == before
     split = path / "train_test_split.txt"
     split.write_text(split.read_text().replace("1 1\n", "1 0\n", 1))
-    changed = sources.digest("cub", path)
+    changed = sources.find("cub").digest(path)
     assert changed[0] != before[0]
     assert changed[1] == before[1]
     with (path / "images" / "001.Bird_1" / "0.jpg").open("ab") as file:
         file.write(b"more")
-    assert sources.digest("cub", path)[0] not in (before[0], changed[0])
+    assert sources.find("cub").digest(path)[0] not in (before[0], changed[0])
     made.picture(path / "images" / "001.Bird_1" / "new.jpg")
-    assert sources.digest("cub", path)[1] > before[1]
+    assert sources.find("cub").digest(path)[1] > before[1]
 
 
 def test_a_folder_that_changed_after_fetch():

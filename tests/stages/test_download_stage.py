@@ -6,13 +6,14 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from kith.data import obtain, resuming
-from kith.data.download import File
-from kith.data.registry import RECIPES, Recipe
+from kith.data import resuming
+from kith.data.source import File, Recipe
+from kith.data.sources import SOURCES
 from kith.errors import KithError
 from stages import download, fetch, params, prepare
 from tests import made_captions, made_classes, made_server
@@ -67,7 +68,8 @@ def flickr(server, monkeypatch) -> None:
         made_captions.write(Path("packed") / folder / "__MACOSX" / "._x", "junk")
         shutil.make_archive(f"packed/{name}", "zip", f"packed/{folder}")
     files = tuple(offered(server, Path(f"packed/{name}.zip"), name.endswith("set")) for name in names.values())
-    monkeypatch.setitem(obtain.RECIPES, "flickr8k", Recipe(FLICKR, "http://home", files))
+    told = replace(SOURCES["flickr8k"], recipe=Recipe(FLICKR, "http://home", files))
+    monkeypatch.setitem(SOURCES, "flickr8k", told)
 
 
 def test_flickr8k_from_its_archives(flickr, server, capsys):
@@ -141,7 +143,8 @@ def test_a_data_set_that_is_there_is_not_downloaded(flickr, server):
 def test_cifar_as_the_archive_itself(server, monkeypatch):
     made_classes.cifar100(Path("cifar-100-python.tar.gz"))
     file = offered(server, Path("cifar-100-python.tar.gz"))
-    monkeypatch.setitem(obtain.RECIPES, "cifar100", Recipe("none", "http://home", (file,)))
+    told = replace(SOURCES["cifar100"], recipe=Recipe("none", "http://home", (file,)))
+    monkeypatch.setitem(SOURCES, "cifar100", told)
     settle(source="cifar100", path="sets/c100.tar.gz", download=True)
     archive = run()[1]
     settle(source="cifar100", path="sets/c100", download=True)
@@ -230,5 +233,5 @@ def test_what_sources_take(fetching, message):
 
 
 def test_every_recipe_is_of_a_source():
-    for source in RECIPES:
+    for source in (name for name, each in SOURCES.items() if each.recipe):
         params.Fetch(source=source, path="x", download=True, offline=True, downloads="y")

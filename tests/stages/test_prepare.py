@@ -138,6 +138,7 @@ def test_a_fault_leaves_what_was_there_before():
     run()
     before = digests(OUT)
     Path("pictures/7.png").unlink()
+    fetch.main(out=RAW)
     with pytest.raises(KithError, match=r"mine.parquet: row 7 \(id 'n7'\), column 'file'"):
         prepare.main(raw=RAW, out=OUT)
     assert digests(OUT) == before
@@ -174,6 +175,31 @@ def test_a_taxonomy_that_changed_after_fetch():
     Path("tree.tsv").write_text("parent\tchild\nall\tc0\n")
     with pytest.raises(KithError, match=r"tree.tsv: is not what the fetch stage saw"):
         prepare.main(raw=RAW, out=OUT)
+
+
+def test_pictures_that_changed_after_fetch():
+    """Those that the table names, by name and size; other files in the folder play no part."""
+    small_table()
+    settings = yaml.safe_load(Path("params.yaml").read_text())
+    for root in ("pictures", "."):
+        table = pq.read_table("mine.parquet").to_pylist()
+        named = [row | {"file": str(Path("pictures" if root == "." else "", Path(row["file"]).name))} for row in table]
+        pq.write_table(pa.Table.from_pylist(named), "mine.parquet")
+        settle(settings["fetch"] | {"image_root": None if root == "." else root}, settings["prepare"])
+        fetch.main(out=RAW)
+        noted = json.loads((RAW / "source.json").read_text())["image_root"]
+        assert (noted["path"], noted["bytes"]) == (
+            root,
+            sum(path.stat().st_size for path in Path("pictures").iterdir()),
+        )
+        Path("pictures/notes.txt").write_text("not a picture of the table")
+        prepare.main(raw=RAW, out=OUT)
+        Path("pictures/notes.txt").unlink()
+        data = Path("pictures/3.png").read_bytes()
+        Path("pictures/3.png").write_bytes(data + b"more")
+        with pytest.raises(KithError, match=rf"^{root}: is not what the fetch stage saw; run the fetch stage again"):
+            prepare.main(raw=RAW, out=OUT)
+        Path("pictures/3.png").write_bytes(data)
 
 
 def test_prepare_before_fetch_and_after_fetch_of_something_else():
@@ -223,8 +249,8 @@ def test_an_empty_table():
 
 def test_as_a_command_a_fault_is_one_message_and_status_one():
     small_table()
-    fetch.main(out=RAW)
     Path("pictures/0.png").write_bytes(b"")
+    fetch.main(out=RAW)
     root = Path(__file__).resolve().parents[2]
     command = [sys.executable, "-m", "stages.prepare", "--raw", str(RAW), "--out", str(OUT)]
     environment = {**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from kith.data.classes.listing import Entry, Listing
+from kith.data.kinds import Labelled
+from kith.data.listing import Entry, Listing
+from kith.data.source import File, Recipe
 from kith.errors import KithError
 
 FLOWERS = 102
@@ -31,8 +33,8 @@ def cars(path: Path) -> Listing:
         label = _whole(file, "class", row, each["class"], range(1, len(names) + 1))
         test = _whole(file, "test", row, each["test"], range(2))
         place = f"cars_annos.mat, row {row}"
-        entries.append(Entry(picture, "test" if test else "train", str(label), picture, place))
-    return Listing(entries, {str(i): name for i, name in enumerate(names, start=1)})
+        entries.append(Entry(picture, "test" if test else "train", picture, place, str(label)))
+    return Listing(entries, path, {str(i): name for i, name in enumerate(names, start=1)})
 
 
 def flowers102(path: Path) -> Listing:
@@ -55,8 +57,8 @@ def flowers102(path: Path) -> Listing:
     for number, split in sorted(split_of.items()):
         label = _whole(file, "labels", number - 1, labels[number - 1], range(1, FLOWERS + 1))
         picture = f"jpg/image_{number:05d}.jpg"
-        entries.append(Entry(picture, split, str(label), picture, f"imagelabels.mat, row {number - 1}"))
-    return Listing(entries)
+        entries.append(Entry(picture, split, picture, f"imagelabels.mat, row {number - 1}", str(label)))
+    return Listing(entries, path)
 
 
 def _load(file: Path, *names: str) -> dict[str, np.ndarray]:
@@ -88,3 +90,35 @@ def _whole(file: Path, field: str, row: int, value: Any, allowed: range) -> int:
         told = ", ".join(map(str, values[:3])) or "empty"
         raise KithError(f"{file}: row {row}, field '{field}': is {told}, expected {allowed[0]}…{allowed[-1]}")
     return int(values[0])
+
+
+FLOWERS_FILES = "https://www.robots.ox.ac.uk/~vgg/data/flowers/102/"
+SOURCES = (
+    Labelled(
+        name="cars",
+        read=cars,
+        lists=("*.mat",),
+        layout="`cars_annos.mat` and the pictures that it names",
+        recipe=Recipe(
+            "research only (ImageNet terms of access)",
+            "https://ai.stanford.edu/~jkrause/cars/car_dataset.html",
+            by_hand="the publisher's files are no longer online; bring cars_annos.mat and the folder car_ims from a "
+            "copy",
+        ),
+    ),
+    Labelled(
+        name="flowers102",
+        read=flowers102,
+        lists=("*.mat",),
+        layout="`jpg/`, `imagelabels.mat`, `setid.mat`",
+        recipe=Recipe(
+            "no licence stated; cite Nilsback and Zisserman 2008",
+            FLOWERS_FILES,
+            (
+                File(f"{FLOWERS_FILES}102flowers.tgz", "md5:52808999861908f626f3c1f4e79d11fa"),
+                File(f"{FLOWERS_FILES}imagelabels.mat", "md5:e0620be6f572b9609742df49c70aed4d"),
+                File(f"{FLOWERS_FILES}setid.mat", "md5:a5357ecc9cb78c4bef273ce3793fc85c"),
+            ),
+        ),
+    ),
+)

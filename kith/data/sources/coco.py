@@ -4,9 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kith.data.captions import karpathy
-from kith.data.captions.listing import Entry, Listing, picture_folder
-from kith.data.jsonfiles import field, lists
+from kith.data.kinds import Captioned
+from kith.data.listing import Entry, Listing, picture_folder
+from kith.data.lists import json_field, json_lists
+from kith.data.source import File, Recipe
+from kith.data.sources import karpathy
 from kith.errors import KithError
 
 
@@ -35,26 +37,27 @@ def _listing(path: Path, year: int, image_root: Path | None, karpathy_split: boo
                 entries.append(entry)
             else:
                 silent += 1
-    return Listing(entries, root, {"pictures without captions": silent} if silent else {})
+    return Listing(entries, root, left_out={"pictures without captions": silent} if silent else {})
 
 
 def _part(file: Path, folder: str, split: str) -> Iterator[Entry]:
     """`images` (id, file_name) with all `annotations` (image_id, caption) of each, in the file's order."""
-    content = lists(file, "images", "annotations")
+    content = json_lists(file, "images", "annotations")
     captions: dict[Any, list[str]] = {}
     names: dict[Any, tuple[int, str]] = {}
     for row, each in enumerate(content["images"]):
-        key, name = (field(file, "images", row, each, part) for part in ("id", "file_name"))
+        key, name = (json_field(file, "images", row, each, part) for part in ("id", "file_name"))
         if key in names:
             raise KithError(f"{file}: images: row {row}: id {key!r} is already in row {names[key][0]}; keep one")
         names[key], captions[key] = (row, str(name)), []
     for row, each in enumerate(content["annotations"]):
-        key, caption = (field(file, "annotations", row, each, part) for part in ("image_id", "caption"))
+        key, caption = (json_field(file, "annotations", row, each, part) for part in ("image_id", "caption"))
         if key not in captions:
             raise KithError(f"{file}: annotations: row {row}: no image has the image_id {key!r}")
         captions[key].append(str(caption))
     for key, (row, name) in names.items():
-        yield Entry(str(key), split, captions[key], f"{folder}/{name}", f"{file.name}, images, row {row}")
+        place = f"{file.name}, images, row {row}"
+        yield Entry(str(key), split, f"{folder}/{name}", place, texts=captions[key])
 
 
 def _karpathy(path: Path, file: Path, year: int) -> list[Entry]:
@@ -66,12 +69,57 @@ def _karpathy(path: Path, file: Path, year: int) -> list[Entry]:
             elsewhere |= {entry.id: entry.image for entry in found}
 
     def named(row: int, each: dict[str, Any]) -> tuple[str, str]:
-        key = str(field(file, "images", row, each, "cocoid"))
+        key = str(json_field(file, "images", row, each, "cocoid"))
         if year == 2014:
-            folder, name = (field(file, "images", row, each, part) for part in ("filepath", "filename"))
+            folder, name = (json_field(file, "images", row, each, part) for part in ("filepath", "filename"))
             return key, f"{folder}/{name}"
         if key not in elsewhere:
             raise KithError(f"{file}: images: row {row}: cocoid {key} is in no list of {path / 'annotations'}")
         return key, elsewhere[key]
 
     return karpathy.entries(file, named)
+
+
+def _file(path: str, sha256: str, size: int) -> File:
+    """The checksums are those that TensorFlow Datasets verifies."""
+    mirror = f"https://s3.amazonaws.com/images.cocodataset.org/{path}"
+    return File(f"http://images.cocodataset.org/{path}", f"sha256:{sha256}", size, (mirror,))
+
+
+LICENCE = "annotations CC BY 4.0; photographs under Flickr's terms of use, of their owners"
+HOME = "https://cocodataset.org"
+FILES_2014 = (
+    _file("zips/train2014.zip", "ede4087e640bddba550e090eae701092534b554b42b05ac33f0300b984b31775", 13_510_573_713),
+    _file("zips/val2014.zip", "fe9be816052049c34717e077d9e34aa60814a55679f804cd043e3cbee3b9fde0", 6_645_013_297),
+    _file(
+        "annotations/annotations_trainval2014.zip",
+        "031296bbc80c45a1d1f76bf9a90ead27e94e99ec629208449507a4917a3bf009",
+        252_872_794,
+    ),
+    karpathy.ARCHIVE,
+)
+FILES_2017 = (
+    _file("zips/train2017.zip", "69a8bb58ea5f8f99d24875f21416de2e9ded3178e903f1f7603e283b9e06d929", 19_336_861_798),
+    _file("zips/val2017.zip", "4f7e2ccb2866ec5041993c9cf2a952bbed69647b115d0f74da7ce8f4bef82f05", 815_585_330),
+    _file(
+        "annotations/annotations_trainval2017.zip",
+        "113a836d90195ee1f884e704da6304dfaaecff1f023f49b6ca93c4aaae470268",
+        252_907_541,
+    ),
+)
+SOURCES = (
+    Captioned(
+        name="coco2014",
+        read=coco2014,
+        lists=("captions_*.json", "dataset_coco.json"),
+        layout="`annotations/captions_{train,val}2014.json`, `train2014/`, `val2014/`, maybe `dataset_coco.json`",
+        recipe=Recipe(LICENCE, HOME, FILES_2014),
+    ),
+    Captioned(
+        name="coco2017",
+        read=coco2017,
+        lists=("captions_*.json", "dataset_coco.json"),
+        layout="`annotations/captions_{train,val}2017.json`, `train2017/`, `val2017/`, maybe `dataset_coco.json`",
+        recipe=Recipe(LICENCE, HOME, FILES_2017),
+    ),
+)

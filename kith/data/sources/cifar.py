@@ -3,7 +3,6 @@
 Krizhevsky, "Learning Multiple Layers of Features from Tiny Images", 2009.
 """
 
-import pickle
 import tarfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -14,9 +13,11 @@ from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from kith.data.classes import unpickle
-from kith.data.classes.listing import Entry, Listing
+from kith.data.kinds import Labelled
+from kith.data.listing import Entry, Listing
+from kith.data.source import File, Recipe
 from kith.errors import KithError
+from kith.unpickle import BadPickle, load
 
 SIDE = 32
 # Which classes a variant of CIFAR-100 has: disjoint halves (Barz & Denzler, WACV 2019).
@@ -64,14 +65,14 @@ def _listing(path: Path, layout: Layout, wanted: range, first: int = 0) -> Listi
         raise KithError(f"{path}: member '{layout.meta}': '{layout.names}' are not {layout.classes} names")
     called = {str(i): name.decode() if isinstance(name, bytes) else str(name) for i, name in enumerate(names)}
 
-    def load(entries: Iterable[Entry]) -> Iterator[np.ndarray]:
+    def planes(entries: Iterable[Entry]) -> Iterator[np.ndarray]:
         """Colours, one member of the archive after the other."""
         with _members(path, layout) as read:
             for member, group in groupby(entries, key=lambda entry: entry.image[0]):
-                planes = _planes(path, member, read(member))
-                yield from (np.ascontiguousarray(planes[entry.image[1]].transpose(1, 2, 0)) for entry in group)
+                found = _planes(path, member, read(member))
+                yield from (np.ascontiguousarray(found[entry.image[1]].transpose(1, 2, 0)) for entry in group)
 
-    return Listing(entries, called, load=load, first=first)
+    return Listing(entries, path, called, load=planes, first=first)
 
 
 def _entries(path: Path, layout: Layout, member: str, read: "Reader", wanted: range) -> Iterator[Entry]:
@@ -86,13 +87,13 @@ def _entries(path: Path, layout: Layout, member: str, read: "Reader", wanted: ra
             )
         if label in wanted:
             place = f"member '{member}', row {row}"
-            yield Entry(f"{member}/{row}", layout.members[member], str(label), (member, row), place)
+            yield Entry(f"{member}/{row}", layout.members[member], (member, row), place, str(label))
 
 
 def _planes(path: Path, member: str, content: dict[str, Any]) -> np.ndarray:
     """(n, 3, 32, 32) uint8."""
     data = content.get("data")
-    if not isinstance(data, np.ndarray) or data.ndim != 2 or data.shape[1] != 3 * SIDE * SIDE:
+    if not isinstance(data, np.ndarray) or data.ndim != 2 or data.shape[1] != 3 * SIDE * SIDE or data.itemsize != 1:
         shape = data.shape if isinstance(data, np.ndarray) else type(data).__name__
         raise KithError(f"{path}: member '{member}': 'data' is {shape}, expected (n, {3 * SIDE * SIDE}) bytes")
     return data.reshape(-1, 3, SIDE, SIDE)
@@ -117,11 +118,6 @@ def _members(path: Path, layout: Layout) -> Iterator[Reader]:
 
 
 BROKEN = (OSError, EOFError, tarfile.TarError, zlib.error)
-# What a pickle's machine raises on a broken stream.
-DAMAGED = (
-    *(*BROKEN, pickle.UnpicklingError, ValueError, TypeError, KeyError, IndexError, AttributeError),
-    *(ImportError, MemoryError, OverflowError, RecursionError),
-)
 
 
 def _index(path: Path, archive: tarfile.TarFile) -> dict[str, Any]:
@@ -139,9 +135,32 @@ def _read(
         raise KithError(f"{path}: no member '{name}'; expected what {layout.archive} holds, found {there}")
     try:
         with opened(found[name]) as file:  # type: ignore[union-attr]
-            content = unpickle.load(file)
+            content = load(file, strings="bytes", kinds="u")
         if not isinstance(content, dict):
-            raise pickle.UnpicklingError(f"holds a {type(content).__name__}, not a dict")
+            raise BadPickle(f"holds a {type(content).__name__}, not a dict")
         return {key.decode() if isinstance(key, bytes) else str(key): value for key, value in content.items()}
-    except DAMAGED as error:
+    except (*BROKEN, BadPickle, UnicodeDecodeError) as error:
         raise KithError(f"{path}: member '{name}' cannot be read ({error or type(error).__name__})") from None
+
+
+LICENCE = "no licence stated; cite Krizhevsky 2009"
+HOME = "https://www.cs.toronto.edu/~kriz/cifar.html"
+FILES = "https://www.cs.toronto.edu/~kriz/"
+SOURCES = (
+    Labelled(
+        name="cifar10",
+        read=cifar10,
+        lists=("*",),
+        layout="`cifar-10-python.tar.gz`, or the folder that it unpacks to",
+        recipe=Recipe(LICENCE, HOME, (File(FILES + TEN.archive, "md5:c58f30108f718f92721af3b95e74349a", 170_498_071),)),
+    ),
+    Labelled(
+        name="cifar100",
+        read=cifar100,
+        lists=("*",),
+        layout="`cifar-100-python.tar.gz`, or the folder that it unpacks to",
+        recipe=Recipe(
+            LICENCE, HOME, (File(FILES + HUNDRED.archive, "md5:eb9058c3a382ffc7106e4002c42a8d85", 169_001_437),)
+        ),
+    ),
+)

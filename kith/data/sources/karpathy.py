@@ -7,9 +7,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from kith.data.captions.listing import Entry
-from kith.data.jsonfiles import field, lists
+from kith.data.listing import Entry
+from kith.data.lists import json_field, json_lists
+from kith.data.source import File
 from kith.errors import KithError
+
+ARCHIVE = File(
+    "https://cs.stanford.edu/people/karpathy/deepimagesent/caption_datasets.zip",
+    "sha256:4cfd70132527b80933105e5829dc9034eaab9573482e2e680abbab6130244817",
+    36_745_453,
+)
 
 
 def wanted(file: Path, asked: bool | None) -> bool:
@@ -27,12 +34,12 @@ def entries(file: Path, named: Named) -> list[Entry]:
 
 
 def _entries(file: Path, named: Named) -> Iterator[Entry]:
-    for row, each in enumerate(lists(file, "images")["images"]):
-        split = str(field(file, "images", row, each, "split"))
+    for row, each in enumerate(json_lists(file, "images")["images"]):
+        split = str(json_field(file, "images", row, each, "split"))
         sentences = each.get("sentences")
         if not isinstance(sentences, list):
             raise KithError(f"{file}: images: row {row}: no list 'sentences'")
         table = f"images: row {row}: sentences"
-        texts = [field(file, table, i, sentence, "raw") for i, sentence in enumerate(sentences)]
+        texts = [json_field(file, table, i, sentence, "raw") for i, sentence in enumerate(sentences)]
         name, image = named(row, each)
-        yield Entry(name, split, texts, image, f"{file.name}, images, row {row}")
+        yield Entry(name, split, image, f"{file.name}, images, row {row}", texts=texts)

@@ -1,19 +1,17 @@
-"""From a listing to items: splits, labels, names, and the pictures decoded one after the other."""
+"""From a listing of labelled pictures to items: splits, labels, names, and the pictures decoded one after the other."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 
 from kith.data import edges, items
-from kith.data.classes import names
-from kith.data.classes.listing import Entry, Listing
-from kith.data.items import ITEMS, TAXONOMY, Dataset
-from kith.data.labels import numbered
+from kith.data.items import ITEMS, Dataset
+from kith.data.labels import numbered, read_names, readable
+from kith.data.listing import Entry, Listing
 from kith.data.loader import Loader, Unusable
 from kith.data.problems import Problem, Problems
 from kith.data.rows import SURROGATE
@@ -43,8 +41,9 @@ def build(
     """The items of the data set at `path` in the order of `listing`, with their pictures decoded into `pictures`.
 
     label: the class id where ids are whole numbers, else its number among the sorted ids. label_name: with a
-    `taxonomy` (a file that edges.read takes) the class id, which is its node and is shown by the node's name;
-    without, the readable name. Names are the data set's own and those of the file `class_names`.
+    `taxonomy` (a file that edges.read takes; by default that of the data set, if it has one) the class id, which is
+    its node and is shown by the node's name; without, the readable name. Names are the data set's own and those of
+    the file `class_names`.
 
     A val or test split that the data set does not have is taken from its training part by class, with the shares
     `val` and `test`; of each class `train_per_class` pictures are left in what then is train. Every picture is a
@@ -52,18 +51,21 @@ def build(
 
     Raises KithError that names the list and line, or the file, of up to 20 faults at once.
     """
-    if broken := next((entry for entry in listing.entries if SURROGATE.search(entry.id + entry.node)), None):
+    if broken := next((entry for entry in listing.entries if SURROGATE.search(entry.id + entry.label)), None):
         raise KithError(f"{path}: {broken.id!a}: the name is not valid Unicode; rename it")
-    called = {**listing.names, **(names.read(class_names) if class_names else {})}
-    nodes = TAXONOMY.empty_table() if taxonomy is None else edges.read(taxonomy, taxonomy_order, called)
-    labels, label_names = numbered([entry.node for entry in listing.entries])
-    if taxonomy is None:
-        readable = names.readable(dict.fromkeys(label_names), called)
-        label_names = [readable[name] for name in label_names]
+    called = {**listing.names, **(read_names(class_names) if class_names else {})}
+    if taxonomy is not None:
+        nodes = edges.read(taxonomy, taxonomy_order, called)
+    else:
+        nodes = edges.table([(parent, child, "") for parent, child in listing.taxonomy], called)
+    labels, label_names = numbered([entry.label for entry in listing.entries])
+    if not nodes.num_rows:
+        shown = readable(dict.fromkeys(label_names), called)
+        label_names = [shown[name] for name in label_names]
     split = _splits(path, listing.entries, labels, val, test, seed)
     chosen = _chosen(listing.entries, labels, split, train_per_class, seed)
     problems = Problems(str(path), skip)
-    loader = Loader(path / listing.root, pictures.shape[0], pictures.mode, fit)
+    loader = Loader(listing.root, pictures.shape[0], pictures.mode, fit)
     stored = list(store(listing, chosen, loader, pictures, problems))
     index = np.array([i for i, _ in stored], dtype=np.int64)
     ids = [listing.entries[i].id for i, _ in stored]
@@ -111,18 +113,8 @@ def _chosen(
     return np.flatnonzero(kept).tolist()
 
 
-class Listed(Protocol):
-    """A listing of any kind of entries, which have an id and a place."""
-
-    @property
-    def entries(self) -> Sequence[Any]: ...
-
-    @property
-    def load(self) -> Callable[[Iterable[Any]], Iterator[Any]]: ...
-
-
 def store(
-    listing: Listed, chosen: list[int], loader: Loader, pictures: ImageWriter, problems: Problems
+    listing: Listing, chosen: list[int], loader: Loader, pictures: ImageWriter, problems: Problems
 ) -> Iterator[tuple[int, int]]:
     """(entry, row of its picture) of all that can be used; few pictures are in memory at a time."""
     raw = zip(chosen, listing.load(listing.entries[i] for i in chosen), strict=True)

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kith.data.captions.listing import Entry, Listing, first_there, picture_folder
-from kith.data.classes import unpickle
-from kith.data.classes.cifar import DAMAGED
-from kith.data.jsonfiles import read
+from kith.data.kinds import Captioned
+from kith.data.listing import Entry, Listing, first_there, picture_folder
+from kith.data.lists import read_json
+from kith.data.source import Recipe
 from kith.errors import KithError
+from kith.unpickle import BadPickle, load
 
 SIDES = ("left", "right")
 
@@ -25,7 +26,7 @@ def politics(path: Path, *, image_root: Path | None = None) -> Listing:
     issue it is filed under; a picture filed twice is one item, and the other is counted. Nothing in the pickle is run.
     """
     file = first_there(path, "complete_db.pickle", "complete_db.json")
-    content = _unpickled(file) if file.suffix == ".pickle" else read(file)
+    content = _unpickled(file) if file.suffix == ".pickle" else read_json(file)
     splits = _splits(path / "splits.json")
     entries: dict[str, Entry] = {}
     article: dict[str, str] = {}
@@ -41,9 +42,10 @@ def politics(path: Path, *, image_root: Path | None = None) -> Listing:
         group = "" if splits else article.setdefault(text, image)
         if splits and image not in splits:
             raise KithError(f"{path / 'splits.json'}: no split of '{image}'; add it")
-        entries[image] = Entry(image, splits.get(image, ""), [text], image, f"{file.name}, {place}", group, side)
+        place = f"{file.name}, {place}"
+        entries[image] = Entry(image, splits.get(image, ""), image, place, side, [text], group)
     root = picture_folder(path, image_root, ".")
-    return Listing(list(entries.values()), root, {"pictures filed again": again} if again else {})
+    return Listing(list(entries.values()), root, left_out={"pictures filed again": again} if again else {})
 
 
 def goodnews(path: Path, *, image_root: Path | None = None, text: str = "caption") -> Listing:
@@ -56,7 +58,7 @@ def goodnews(path: Path, *, image_root: Path | None = None, text: str = "caption
     """
     file = first_there(path, "captioning_dataset.json", "article+caption.json", "article_caption.json")
     splits = _splits(path / "img_splits.json")
-    content = read(file)
+    content = read_json(file)
     if not isinstance(content, dict):
         raise KithError(f"{file}: expected an object of articles by their ids")
     entries, unlisted = [], 0
@@ -71,9 +73,10 @@ def goodnews(path: Path, *, image_root: Path | None = None, text: str = "caption
                 continue
             told = caption if text == "caption" else _of_article(file, key, each, text)
             place = f"{file.name}, article '{key}', image '{number}'"
-            entries.append(Entry(name, splits.get(name, ""), [told], f"{name}.jpg", place, "" if splits else key))
+            group = "" if splits else key
+            entries.append(Entry(name, splits.get(name, ""), f"{name}.jpg", place, texts=[told], group=group))
     root = picture_folder(path, image_root, "resized", "images")
-    return Listing(entries, root, {"pictures in no split": unlisted} if unlisted else {})
+    return Listing(entries, root, left_out={"pictures in no split": unlisted} if unlisted else {})
 
 
 def _of_article(file: Path, key: str, each: dict[str, Any], text: str) -> Any:
@@ -90,7 +93,7 @@ def _splits(file: Path) -> dict[str, str]:
     """{picture: split}; empty where there is no such file."""
     if not file.is_file():
         return {}
-    content = read(file)
+    content = read_json(file)
     if not isinstance(content, dict) or not content:
         raise KithError(f"{file}: expected an object {{picture: split}}")
     for key, value in content.items():
@@ -126,11 +129,11 @@ def _text(file: Path, place: str, item: dict[str, Any], name: str) -> str:
 def _unpickled(file: Path) -> Any:
     try:
         with file.open("rb") as opened:
-            return _decoded(unpickle.load(opened))
+            return _decoded(load(opened, strings="bytes", kinds=""))
     except FileNotFoundError:
         raise KithError(f"{file}: no such file; mend fetch.path, or add the file") from None
-    except DAMAGED as error:
-        raise KithError(f"{file}: cannot be read ({error or type(error).__name__})") from None
+    except (BadPickle, OSError, RecursionError) as error:
+        raise KithError(f"{file}: cannot be read ({error})") from None
 
 
 def _decoded(value: Any) -> Any:
@@ -140,3 +143,30 @@ def _decoded(value: Any) -> Any:
     if isinstance(value, dict):
         return {_decoded(key): _decoded(each) for key, each in value.items()}
     return [_decoded(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+SOURCES = (
+    Captioned(
+        name="politics",
+        read=politics,
+        lists=("*.pickle", "*.json"),
+        layout="`complete_db.pickle` or `.json`, maybe `splits.json`, and the pictures that it names",
+        recipe=Recipe(
+            "research only, articles and photographs of news sites",
+            "https://people.cs.pitt.edu/~kovashka/",
+            by_hand="ask the authors (Thomas and Kovashka, NeurIPS 2019) for complete_db.pickle and the pictures",
+        ),
+    ),
+    Captioned(
+        name="goodnews",
+        read=goodnews,
+        lists=("*.json",),
+        layout="`captioning_dataset.json`, `img_splits.json`, `resized/<article>_<number>.jpg`",
+        recipe=Recipe(
+            "research only, articles and photographs of the New York Times",
+            "https://github.com/furkanbiten/GoodNews",
+            by_hand="download captioning_dataset.json (there: article+caption.json), img_splits.json and the resized "
+            "pictures from the cloud folder that its README names",
+        ),
+    ),
+)

@@ -4,8 +4,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from kith.data.captions.listing import Entry, Listing, picture_folder
-from kith.data.classes.folders import PICTURES
+from kith.data.kinds import Captioned
+from kith.data.listing import PICTURES, Entry, Listing, picture_folder
+from kith.data.source import Recipe
 from kith.errors import KithError
 
 PARTS = {"train": ("Train*.tsv", "train"), "test": ("Validation*.tsv", "val")}
@@ -29,10 +30,10 @@ def conceptual_captions(path: Path, *, image_root: Path | None = None) -> Listin
                 if row in pictures:
                     place = f"{file.name}, line {row + 1}"
                     name = f"{folder}/{row}"
-                    entries.append(Entry(name, split, [caption], f"{folder}/{pictures[row]}", place))
+                    entries.append(Entry(name, split, f"{folder}/{pictures[row]}", place, texts=[caption]))
                 else:
                     gone += 1
-    return Listing(entries, root, {"rows without a picture": gone} if gone else {})
+    return Listing(entries, root, left_out={"rows without a picture": gone} if gone else {})
 
 
 def _captions(file: Path) -> Iterator[tuple[int, str]]:
@@ -64,3 +65,19 @@ def _pictures(folder: Path) -> dict[int, str]:
                 raise KithError(f"{folder}: '{found[int(stem)]}' and '{name}' are of the same row; keep one")
             found[int(stem)] = name
     return found
+
+
+SOURCES = (
+    Captioned(
+        name="conceptual_captions",
+        read=conceptual_captions,
+        lists=("*.tsv",),
+        layout="`Train*.tsv`, `Validation*.tsv`, `train/<row>.jpg`, `val/<row>.jpg`",
+        recipe=Recipe(
+            "free for any purpose, provided as is (Google); pictures under the terms of their sites",
+            "https://ai.google.com/research/ConceptualCaptions/download",
+            by_hand="download the lists Train_GCC-training.tsv and Validation_GCC-1.1.0-Validation.tsv and, from the "
+            "addresses in them, the pictures as train/<row>.jpg and val/<row>.jpg, rows counted from 0",
+        ),
+    ),
+)

@@ -6,8 +6,10 @@ large scale dataset with citizen scientists", CVPR 2015.
 
 from pathlib import Path
 
-from kith.data.classes.listing import Entry, Listing
-from kith.data.classes.textlists import keyed
+from kith.data.kinds import Labelled
+from kith.data.listing import Entry, Listing
+from kith.data.lists import keyed
+from kith.data.source import File, Recipe
 from kith.errors import KithError
 
 LISTS = ("images.txt", "image_class_labels.txt", "train_test_split.txt", "classes.txt")
@@ -31,8 +33,8 @@ def birds(path: Path) -> Listing:
         node = _whole(path / LISTS[1], line, value)
         if node not in classes:
             raise KithError(f"{path / LISTS[1]}: line {line}: class '{value}' is not in classes.txt")
-        entries.append(Entry(key, _split(path, *parts[key]), node, picture, f"images.txt, line {number}"))
-    return Listing(entries, classes, root="images")
+        entries.append(Entry(key, _split(path, *parts[key]), picture, f"images.txt, line {number}", node))
+    return Listing(entries, path / "images", classes)
 
 
 def _whole(file: Path, line: int, value: str) -> str:
@@ -46,3 +48,35 @@ def _split(path: Path, line: int, value: str) -> str:
     if value not in ("0", "1"):
         raise KithError(f"{path / LISTS[2]}: line {line}: '{value}' is neither 1 (training) nor 0 (test)")
     return "train" if value == "1" else "test"
+
+
+SOURCES = (
+    Labelled(
+        name="cub",
+        read=birds,
+        lists=LISTS,
+        layout="`images/`, `images.txt`, `image_class_labels.txt`, `train_test_split.txt`, `classes.txt`",
+        recipe=Recipe(
+            "non-commercial research and education (photographs of Flickr users)",
+            "https://www.vision.caltech.edu/datasets/cub_200_2011/",
+            (
+                File(
+                    "https://data.caltech.edu/records/65de6-vp158/files/CUB_200_2011.tgz?download=1",
+                    "md5:97eceeb196236b17998738112f37df78",
+                    root="CUB_200_2011",
+                ),
+            ),
+        ),
+    ),
+    Labelled(
+        name="nab",
+        read=birds,
+        lists=LISTS,
+        layout="as `cub`; nodes of `hierarchy.txt` are its classes",
+        recipe=Recipe(
+            "non-commercial research and education, by agreement (Cornell Lab of Ornithology)",
+            "https://dl.allaboutbirds.org/nabirds",
+            by_hand="fill in the form there, download nabirds.tar.gz, and unpack it",
+        ),
+    ),
+)

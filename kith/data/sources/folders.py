@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from kith.data import splits
-from kith.data.classes.listing import Entry, Listing
-from kith.data.classes.textlists import lines
+from kith.data.kinds import Labelled
+from kith.data.listing import Entry, Listing, pictures_below
+from kith.data.lists import lines
+from kith.data.source import File, Recipe
 from kith.errors import KithError
 
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
 LISTS = {
     "train": ("train.txt", "TrainImages.txt"),
     "val": ("val.txt",),
@@ -34,13 +35,13 @@ def image_folder(path: Path, *, splits: Mapping[str, str] | None = None) -> List
     entries = [
         entry for folder, split in (split_of or {"": "train"}).items() for entry in _classes(path, path / folder, split)
     ]
-    return Listing(entries)
+    return Listing(entries, path)
 
 
 def ilsvrc(path: Path) -> Listing:
     """ILSVRC2012_img_train/<wnid>/ and ILSVRC2012_img_val/<wnid>/; the validation part is the test split."""
     parts = {"ILSVRC2012_img_train": "train", "ILSVRC2012_img_val": "test"}
-    return Listing([entry for part, split in parts.items() for entry in _classes(path, path / part, split)])
+    return Listing([entry for part, split in parts.items() for entry in _classes(path, path / part, split)], path)
 
 
 def image_lists(path: Path) -> Listing:
@@ -61,8 +62,8 @@ def image_lists(path: Path) -> Listing:
             if picture in since:
                 raise KithError(f"{file}: line {number}: '{picture}' is already listed in {since[picture]}; keep one")
             since[picture] = place
-            entries.append(Entry(picture, split, picture.split("/")[0], picture, place))
-    return Listing(entries, root=root)
+            entries.append(Entry(picture, split, picture, place, picture.split("/")[0]))
+    return Listing(entries, path / root)
 
 
 def _known(path: Path, meant: Mapping[str, str]) -> dict[str, str]:
@@ -91,10 +92,10 @@ def _refuse_likely(path: Path, folders: Sequence[str]) -> None:
 
 def _classes(path: Path, folder: Path, split: str) -> Iterator[Entry]:
     for name in _folders(folder):
-        found = [file.relative_to(path).as_posix() for file in pictures(folder / name)]
+        found = [file.relative_to(path).as_posix() for file in pictures_below(folder / name)]
         if not found:
             raise KithError(f"{folder / name}: no picture in this class folder; add some, or remove it")
-        yield from (Entry(picture, split, name, picture, f"file '{picture}'") for picture in found)
+        yield from (Entry(picture, split, picture, f"file '{picture}'", name) for picture in found)
 
 
 def _folders(path: Path) -> list[str]:
@@ -108,10 +109,71 @@ def _folders(path: Path) -> list[str]:
     return names
 
 
-def pictures(folder: Path) -> Iterator[Path]:
-    """All pictures at or below `folder`, sorted within each folder."""
-    for place, below, files in os.walk(folder, followlinks=True):
-        below.sort()
-        yield from (
-            Path(place, name) for name in sorted(files) if name.lower().endswith(PICTURES) and not name.startswith(".")
-        )
+LINES = ("*.txt",)
+SOURCES = (
+    Labelled(
+        name="image_folder",
+        read=image_folder,
+        named=False,
+        layout="a folder a class: [labelled pictures](labelled-pictures.md)",
+    ),
+    Labelled(
+        name="image_lists",
+        read=image_lists,
+        lists=LINES,
+        named=False,
+        layout="a folder a class, and lists of the splits: [labelled pictures](labelled-pictures.md)",
+    ),
+    Labelled(
+        name="ilsvrc",
+        read=ilsvrc,
+        layout="`ILSVRC2012_img_train/<wnid>/`, `ILSVRC2012_img_val/<wnid>/`",
+        recipe=Recipe(
+            "non-commercial research and education, by agreement (ImageNet terms of access)",
+            "https://image-net.org/download.php",
+            by_hand="register at image-net.org, agree to the terms, and download ILSVRC2012_img_train.tar and "
+            "ILSVRC2012_img_val.tar; unpack them to ILSVRC2012_img_train/<wnid>/ and ILSVRC2012_img_val/<wnid>/ (the "
+            "validation part into a folder a class)",
+        ),
+    ),
+    Labelled(
+        name="mit67",
+        read=image_lists,
+        lists=LINES,
+        layout="`Images/<class>/`, `TrainImages.txt`, `TestImages.txt`",
+        recipe=Recipe(
+            "research only",
+            "https://web.mit.edu/torralba/www/indoor.html",
+            (
+                File("http://groups.csail.mit.edu/vision/LabelMe/NewImages/indoorCVPR_09.tar"),
+                File("http://web.mit.edu/torralba/www/TrainImages.txt"),
+                File("http://web.mit.edu/torralba/www/TestImages.txt"),
+            ),
+            about=2.4,
+        ),
+    ),
+    Labelled(
+        name="ucmerced",
+        read=image_lists,
+        lists=LINES,
+        layout="`Images/<class>/`, `train.txt`, `test.txt`",
+        recipe=Recipe(
+            "public domain (photographs of the US Geological Survey)",
+            "http://weegee.vision.ucmerced.edu/datasets/landuse.html",
+            by_hand="download UCMerced_LandUse.zip, unpack it, and put train.txt and test.txt with one "
+            "<class>/<picture> a line beside its folder Images; the publisher states no split",
+        ),
+    ),
+    Labelled(
+        name="resisc45",
+        read=image_lists,
+        lists=LINES,
+        layout="`<class>/`, `train.txt`, `test.txt`",
+        recipe=Recipe(
+            "research only",
+            "https://gcheng-nwpu.github.io/",
+            by_hand="download NWPU-RESISC45 from the publisher's cloud folder, unpack it, and put train.txt and "
+            "test.txt with one <class>/<picture> a line beside the class folders; the publisher states no split",
+        ),
+    ),
+)

@@ -7,10 +7,11 @@ descriptions to visual denotations", TACL 2014. Karpathy's splits: Karpathy and 
 import re
 from pathlib import Path
 
-from kith.data.captions import karpathy
-from kith.data.captions.listing import Entry, Listing, first_there, picture_folder
-from kith.data.classes.textlists import lines
-from kith.data.jsonfiles import field
+from kith.data.kinds import Captioned
+from kith.data.listing import Entry, Listing, first_there, picture_folder
+from kith.data.lists import json_field, lines
+from kith.data.source import File, Recipe
+from kith.data.sources import karpathy
 from kith.errors import KithError
 
 KEY = re.compile(r"(\S+)#\d+")
@@ -32,12 +33,12 @@ def flickr8k(path: Path, *, image_root: Path | None = None) -> Listing:
             if name not in captions:
                 raise KithError(f"{file}: line {number}: '{name}' has no caption in Flickr8k.token.txt")
             since[name] = place
-            entries.append(Entry(name, split, captions[name], name, place))
+            entries.append(Entry(name, split, name, place, texts=captions[name]))
     root = picture_folder(
         path, image_root, "Flicker8k_Dataset", "Flickr8k_Dataset/Flicker8k_Dataset", "Flickr8k_Dataset", "Images"
     )
     unlisted = len(captions.keys() - since.keys())
-    return Listing(entries, root, {"pictures in no split": unlisted} if unlisted else {})
+    return Listing(entries, root, left_out={"pictures in no split": unlisted} if unlisted else {})
 
 
 def flickr30k(path: Path, *, image_root: Path | None = None, karpathy_split: bool | None = None) -> Listing:
@@ -46,11 +47,13 @@ def flickr30k(path: Path, *, image_root: Path | None = None, karpathy_split: boo
     root = picture_folder(path, image_root, "flickr30k-images", "flickr30k_images", "images")
     file = path / "dataset_flickr30k.json"
     if karpathy.wanted(file, karpathy_split):
-        names = karpathy.entries(file, lambda row, each: (field(file, "images", row, each, "filename"),) * 2)
+        names = karpathy.entries(file, lambda row, each: (json_field(file, "images", row, each, "filename"),) * 2)
         return Listing(names, root)
     token = first_there(path, "results_20130124.token", "flickr30k/results_20130124.token")
     numbered = enumerate(_captions(token).items(), start=1)
-    return Listing([Entry(name, "", texts, name, f"{token.name}, picture {i}") for i, (name, texts) in numbered], root)
+    return Listing(
+        [Entry(name, "", name, f"{token.name}, picture {i}", texts=texts) for i, (name, texts) in numbered], root
+    )
 
 
 def _captions(file: Path) -> dict[str, list[str]]:
@@ -66,3 +69,34 @@ def _captions(file: Path) -> dict[str, list[str]]:
         seen[key] = number
         found.setdefault(match[1], []).append(caption)
     return found
+
+
+FILES = "https://github.com/jbrownlee/Datasets/releases/download/Flickr8k/"
+SOURCES = (
+    Captioned(
+        name="flickr8k",
+        read=flickr8k,
+        lists=("*.txt",),
+        layout="`Flickr8k.token.txt`, `Flickr_8k.{trainImages,devImages,testImages}.txt`, `Flicker8k_Dataset/`",
+        recipe=Recipe(
+            "non-commercial research and education (Hodosh, Young and Hockenmaier 2013)",
+            "https://github.com/jbrownlee/Datasets/releases/tag/Flickr8k",
+            (
+                File(f"{FILES}Flickr8k_Dataset.zip", "md5:f18a1e2920de5bd84dae7cf08ec78978"),
+                File(f"{FILES}Flickr8k_text.zip", "md5:bf6c1abcb8e4a833b7f922104de18627"),
+            ),
+        ),
+    ),
+    Captioned(
+        name="flickr30k",
+        read=flickr30k,
+        lists=("*.token", "*.json"),
+        layout="`dataset_flickr30k.json` or `results_20130124.token`, `flickr30k-images/`",
+        recipe=Recipe(
+            "non-commercial research and education, by agreement (University of Illinois)",
+            "https://shannon.cs.illinois.edu/DenotationGraph/",
+            by_hand="fill in the form there, and unpack flickr30k-images.tar.gz and flickr30k.tar.gz "
+            f"(results_20130124.token); dataset_flickr30k.json, of the usual split, is in {karpathy.ARCHIVE.url}",
+        ),
+    ),
+)

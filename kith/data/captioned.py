@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 
 from kith.data import items, splits
-from kith.data.captions.listing import Entry, Listing
-from kith.data.classes.assemble import store
 from kith.data.items import ITEMS, Dataset
+from kith.data.labelled import store
 from kith.data.labels import numbered
+from kith.data.listing import Entry, Listing
 from kith.data.loader import Loader
 from kith.data.problems import Problem, Problems
 from kith.data.rows import SURROGATE

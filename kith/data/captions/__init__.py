@@ -1,1 +1,0 @@
-"""Pictures with captions or articles in the layouts in which they are published."""

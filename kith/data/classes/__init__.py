@@ -1,1 +1,0 @@
-"""Image classification data sets in their official layouts: pictures, classes, splits, and no texts."""

@@ -1,0 +1,54 @@
+"""Checksums of files and folders: how it is known that data are still those that were seen."""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+
+from kith.errors import KithError
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file, read in pieces. Raises OSError where it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_of(path: Path, lists: Sequence[str] = (), parameter: str = "fetch.path") -> tuple[str, int]:
+    """(SHA-256, bytes) of the file at `path`, or of the folder: names and sizes of all files in it that are not
+    hidden, and the contents of those whose names fit a pattern of `lists`. Pictures themselves are not read.
+
+    Raises KithError where there is nothing at `path`, which `parameter` names, and for a file that cannot be read.
+    """
+    if path.is_file():
+        return sha256(path), path.stat().st_size
+    if not path.is_dir():
+        raise KithError(f"{path}: no such file or folder; mend {parameter}")
+    total, size = hashlib.sha256(), 0
+    try:
+        for file in _files(path):
+            listed = any(fnmatch(file.name, pattern) for pattern in lists)
+            length, content = file.stat().st_size, sha256(file) if listed else ""
+            named = file.relative_to(path).as_posix().encode(errors="surrogateescape")
+            total.update(named + f"\n{length}\n{content}\n".encode())
+            size += length
+    except OSError as error:
+        raise KithError(f"{error.filename}: cannot be read ({error.strerror}); mend or remove it") from None
+    return total.hexdigest(), size
+
+
+def digest_of_arrays(path: Path) -> tuple[str, int]:
+    """(SHA-256, bytes) of the file at `path`, or of the .npy files in the folder, their contents included."""
+    if path.is_file():
+        return sha256(path), path.stat().st_size
+    files = sorted(path.glob("*.npy"))
+    parts = [f"{each.name} {sha256(each)}" for each in files]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest(), sum(each.stat().st_size for each in files)
+
+
+def _files(path: Path) -> Iterator[Path]:
+    """All files below `path`, sorted within each folder, that are not hidden."""
+    for place, below, files in os.walk(path, followlinks=True):
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        yield from (Path(place, name) for name in sorted(files) if not name.startswith("."))

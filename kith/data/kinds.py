@@ -1,0 +1,204 @@
+"""The kinds of sources: pictures with labels, pictures with captions, two views as arrays, a table, and drawn ones."""
+
+import inspect
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kith.data.digests import digest_of, digest_of_arrays
+from kith.data.listing import Listing
+from kith.data.source import Options, Source, beside_file
+from kith.errors import KithError
+
+if TYPE_CHECKING:
+    from kith.data.arrays import TwoViews
+    from kith.data.items import Dataset
+    from kith.data.store import ImageWriter
+
+SHARES = ("val", "test", "seed")  # of `prepare`: how splits are drawn
+
+
+def keywords(function: Callable[..., Any]) -> frozenset[str]:
+    """The keyword-only parameters of `function`."""
+    parameters = inspect.signature(function).parameters.values()
+    return frozenset(each.name for each in parameters if each.kind is inspect.Parameter.KEYWORD_ONLY)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed(Source):
+    """Pictures in the layout of a data set. `read`: (path, **own options) -> Listing; its keyword-only parameters are
+    the options. `lists`: patterns of the files whose content counts for the checksum, beside names and sizes of all.
+    """
+
+    read: Callable[..., Listing]
+    lists: tuple[str, ...] = ()
+
+    def digest(self, path: Path) -> tuple[str, int]:
+        return digest_of(path, self.lists)
+
+    def listing(self, path: Path, options: Options) -> Listing:
+        """The pictures of the data set at `path`; of `options` it takes its own. Raises KithError."""
+        own = keywords(self.read)
+        found = self.read(path, **{name: value for name, value in options.items() if name in own})
+        if not found.entries:
+            left = ", ".join(f"{count:,} {what}" for what, count in found.left_out.items())
+            raise KithError(f"{path}: lists no picture" + (f" to use; left out: {left}" if left else ""))
+        return found
+
+    def look(self, fetch: Options) -> dict[str, Any]:
+        if not fetch["path"].exists():
+            raise KithError(f"{fetch['path']}: no such file or folder; mend fetch.path")
+        return {"rows": len(self.listing(fetch["path"], fetch).entries)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labelled(Listed):
+    """Pictures with labels and without texts: image classification data sets."""
+
+    @property
+    def own_options(self) -> frozenset[str]:
+        return keywords(self.read) | {"taxonomy", "taxonomy_order", "class_names", "train_per_class"}
+
+    def title(self, fetch: Options) -> str:
+        """ "cifar100", "cifar100-a", "inat2018-Aves", "cub-sub10"."""
+        parts = [super().title(fetch)]
+        parts += [str(fetch[each]) for each in ("variant", "supercategory") if fetch.get(each)]
+        per_class = fetch.get("train_per_class")
+        return "-".join(parts + ([f"sub{per_class}"] if per_class else []))
+
+    def look(self, fetch: Options) -> dict[str, Any]:
+        found = super().look(fetch)
+        _check_classes(fetch)
+        return found
+
+    def beside(self, fetch: Options) -> dict[str, dict[str, Any]]:
+        return _classes(fetch)
+
+    def build(self, fetch: Options, prepare: Options, raw: Path, pictures: "ImageWriter") -> "Dataset":
+        from kith.data import labelled
+
+        listing = self.listing(fetch["path"], fetch)
+        more = {name: fetch[name] for name in ("taxonomy", "taxonomy_order", "class_names", "train_per_class")}
+        return labelled.build(fetch["path"], listing, pictures, **more, **_preparing(prepare))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Captioned(Listed):
+    """Pictures with captions or articles."""
+
+    @property
+    def own_options(self) -> frozenset[str]:
+        return keywords(self.read) | {"splits"}
+
+    def listing(self, path: Path, options: Options) -> Listing:
+        if not path.is_dir():
+            raise KithError(f"{path}: no such folder; mend fetch.path")
+        return super().listing(path, options)
+
+    def look(self, fetch: Options) -> dict[str, Any]:
+        """What is left out is told on standard error too."""
+        found = self.listing(fetch["path"], fetch)
+        for what, count in found.left_out.items():
+            print(f"fetch: left out: {count:,} {what}", file=sys.stderr)
+        return {"rows": len(found.entries), "left_out": dict(found.left_out)}
+
+    def beside(self, fetch: Options) -> dict[str, dict[str, Any]]:
+        root = fetch["image_root"] if "image_root" in self.options else None
+        if root is None:
+            return {}
+        digest, size = digest_of(root, parameter="fetch.image_root")
+        return {"image_root": {"path": root.as_posix(), "sha256": digest, "bytes": size}}
+
+    def build(self, fetch: Options, prepare: Options, raw: Path, pictures: "ImageWriter") -> "Dataset":
+        from kith.data import captioned
+
+        listing = self.listing(fetch["path"], fetch)
+        return captioned.build(fetch["path"], listing, pictures, split_names=fetch["splits"], **_preparing(prepare))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vectors(Source):
+    """Two views as arrays, one row an item in each. `read`: (path, **own options) -> TwoViews; of `prepare` it may ask
+    for val, test and seed."""
+
+    read: "Callable[..., TwoViews]"
+
+    features = True
+
+    @property
+    def own_options(self) -> frozenset[str]:
+        return keywords(self.read).difference(SHARES)
+
+    def digest(self, path: Path) -> tuple[str, int]:
+        return digest_of_arrays(path)
+
+    def look(self, fetch: Options) -> dict[str, Any]:
+        from kith.data.arrays import Arrays
+
+        if not fetch["path"].exists():
+            raise KithError(f"{fetch['path']}: no such file or folder; mend fetch.path")
+        return {"arrays": Arrays(fetch["path"]).names}
+
+    def views(self, fetch: Options, prepare: Options) -> "TwoViews":
+        """Items, and both views of them. Raises KithError for whatever does not fit."""
+        known = {**fetch, **{name: prepare[name] for name in SHARES}}
+        return self.read(fetch["path"], **{name: known[name] for name in keywords(self.read)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tabular(Source):
+    """A table of the user's own: a Parquet, CSV, TSV or JSONL file."""
+
+    @property
+    def own_options(self) -> frozenset[str]:
+        return frozenset({"columns", "image_root", "splits", "taxonomy", "taxonomy_order", "class_names"})
+
+    def look(self, fetch: Options) -> dict[str, Any]:
+        from kith.data import readers, table
+
+        table.check_columns(fetch["path"], _columns(fetch), fetch["image_root"])
+        rows = readers.count(fetch["path"])
+        if not rows:
+            raise KithError(f"{fetch['path']}: the table has no rows")
+        _check_classes(fetch)
+        return {"rows": rows}
+
+    def beside(self, fetch: Options) -> dict[str, dict[str, Any]]:
+        """Of pictures: names and sizes of those files that the table names."""
+        from kith.data import table
+
+        return _classes(fetch) | table.picture_files(fetch["path"], _columns(fetch).image, fetch["image_root"])
+
+    def build(self, fetch: Options, prepare: Options, raw: Path, pictures: "ImageWriter") -> "Dataset":
+        from kith.data import table
+
+        more = {name: fetch[name] for name in ("image_root", "splits", "taxonomy", "taxonomy_order", "class_names")}
+        return table.build(fetch["path"], _columns(fetch), pictures, **more, **_preparing(prepare))
+
+
+def _columns(fetch: Options) -> Any:
+    from kith.data.rows import Columns
+
+    return Columns(**fetch["columns"])
+
+
+def _classes(fetch: Options) -> dict[str, dict[str, Any]]:
+    """The files that say what the classes are called, and how they are related."""
+    return {key: beside_file(path, key) for key in ("taxonomy", "class_names") if (path := fetch[key])}
+
+
+def _check_classes(fetch: Options) -> None:
+    """Raise KithError for what is wrong with these files."""
+    from kith.data import edges
+    from kith.data.labels import read_names
+
+    called = read_names(fetch["class_names"]) if fetch["class_names"] else {}
+    if fetch["taxonomy"] is not None:
+        edges.read(fetch["taxonomy"], fetch["taxonomy_order"], called)
+
+
+def _preparing(prepare: Options) -> dict[str, Any]:
+    """What all sources of pictures take of the section `prepare`."""
+    return {"fit": prepare["image"]["fit"], "skip": prepare["skip"], **{name: prepare[name] for name in SHARES}}

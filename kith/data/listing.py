@@ -1,0 +1,74 @@
+"""What a data set of pictures lists, before any picture is decoded: one entry a picture."""
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kith.errors import KithError
+
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+
+
+class Entry(NamedTuple):
+    """A picture.
+
+    split: as the data set calls it, "" where it has none. image: the path of its file, relative to the listing's
+    root, or what the listing's `load` knows. place: where it is listed, for messages. label: its class as the data set
+    writes it, "" where it has none. texts: its captions, not yet checked. group: "" for one of its own.
+    """
+
+    id: str
+    split: str
+    image: Any
+    place: str
+    label: str = ""
+    texts: Sequence[Any] = ()
+    group: str = ""
+
+
+def as_it_is(entries: Iterable[Entry]) -> Iterator[Any]:
+    """The images of the entries, which are paths."""
+    return (entry.image for entry in entries)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """All pictures of a data set, in its order.
+
+    root: the folder that paths are relative to. names: readable names of classes, and of inner nodes of a taxonomy, by
+    their ids. taxonomy: (parent, child) ids, where the data set has a taxonomy of its own. load: brings entries to
+    paths or to uint8 colours (H, W, 3). first: the class id that has the label 0, where ids are whole numbers.
+    left_out: what was passed over, and how often.
+    """
+
+    entries: Sequence[Entry]
+    root: Path
+    names: Mapping[str, str] = field(default_factory=dict)
+    load: Callable[[Iterable[Entry]], Iterator[Any]] = as_it_is
+    first: int = 0
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    taxonomy: Sequence[tuple[str, str]] = ()
+
+
+def first_there(path: Path, *names: str) -> Path:
+    """The first of `names` in the folder `path` that exists, else the first."""
+    return next((path / name for name in names if (path / name).exists()), path / names[0])
+
+
+def picture_folder(path: Path, image_root: Path | None, *names: str) -> Path:
+    """`image_root`, or the first of `names` in `path` that is there. Raises KithError where there is none."""
+    folder = image_root or first_there(path, *names)
+    if not folder.is_dir():
+        raise KithError(f"{folder}: no such folder of pictures; add it, or name another in fetch.image_root")
+    return folder
+
+
+def pictures_below(folder: Path) -> Iterator[Path]:
+    """All pictures at or below `folder`, by their suffixes, sorted within each folder."""
+    for place, below, files in os.walk(folder, followlinks=True):
+        below.sort()
+        yield from (
+            Path(place, name) for name in sorted(files) if name.lower().endswith(PICTURES) and not name.startswith(".")
+        )
