@@ -98,7 +98,7 @@ def schema(model: DualEncoder, sides: list[str], skip_bad: bool) -> pa.Schema:
 
 
 def _batches(
-    trained: Trained, source: given.Source, root: Path, batch_size: int, skip_bad: bool
+    trained: Trained, source: given.GivenInput, root: Path, batch_size: int, skip_bad: bool
 ) -> Iterator[pa.RecordBatch]:
     """What is written of all rows, batch by batch. Raises KithError for rows that cannot be used, unless skipped."""
     readers = {side: given.reader(side, trained.model.config, root) for side in source.sides}
@@ -163,7 +163,7 @@ def _column(values: dict[str, pa.Array], field: pa.Field, rows: int) -> pa.Array
     return values.get(field.name, pa.nulls(rows, field.type))
 
 
-def _problems(source: given.Source, sides: dict[str, given.Side]) -> dict[int, str]:
+def _problems(source: given.GivenInput, sides: dict[str, given.Side]) -> dict[int, str]:
     """What is wrong with each row that has a fault, by its place in the batch."""
     found: dict[int, list[str]] = {}
     for side, content in sides.items():

@@ -39,7 +39,7 @@ class Side(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Source:
+class GivenInput:
     """A table (Parquet, CSV, TSV, JSONL) or a folder of pictures; columns: of "id" and of the sides that are read."""
 
     path: Path
@@ -71,13 +71,13 @@ class Source:
         return [side for side in SIDES if side in self.columns]
 
 
-def source(path: Path, asked: dict[str, str | None], known: list[str]) -> Source:
+def source(path: Path, asked: dict[str, str | None], known: list[str]) -> GivenInput:
     """The rows of `path`. asked: columns of id, image and text; what is not asked for is the column of that name, if
     there is one. known: the sides that the model has. Raises KithError for a path or column that is not there."""
     if path.is_dir():
         if given := [f"--{name}" for name, column in asked.items() if column]:
             raise KithError(f"{path}: is a folder of pictures, which has no columns; leave out {', '.join(given)}")
-        return Source(path, {"image": ""})
+        return GivenInput(path, {"image": ""})
     if not path.exists():
         raise KithError(f"{path}: no such file or folder; --input is a table or a folder of pictures")
     there = readers.columns(path)
@@ -95,7 +95,7 @@ def source(path: Path, asked: dict[str, str | None], known: list[str]) -> Source
     if not set(columns) & set(SIDES):
         flags = " or ".join(f"--{side}" for side in known)
         raise KithError(f"{path}: say with {flags} which column to read; the columns are: {', '.join(there)}")
-    return Source(path, columns)
+    return GivenInput(path, columns)
 
 
 def reader(side: str, config: dict[str, Any], root: Path) -> Reader:

@@ -23,7 +23,7 @@ SIZE = 32  # at which pictures are decoded, for whether it works
 
 
 @dataclass(frozen=True)
-class Report:
+class Findings:
     """What was found: problems (see Problems), the items if the table could be read, and the side of pictures that
     fits most of them (None: no pictures)."""
 
@@ -51,7 +51,7 @@ def check(
     split_names: Mapping[str, str] | None = None,
     taxonomy: Path | None = None,
     limit: int = 50,
-) -> Report:
+) -> Findings:
     """Look at every row of the table at `path`; its first `limit` problems are kept, all are counted.
 
     What keeps the table from being read at all is a problem of the kind "table". Parameters: see `table.collect`.
@@ -66,7 +66,7 @@ def check(
     except KithError as error:
         for line in str(error).split("\n"):
             problems.add(Problem("table", -1, "", "", line, "table"))
-    return Report(problems, dataset, _side(path, columns, image_root) if columns.image and dataset else None)
+    return Findings(problems, dataset, _side(path, columns, image_root) if columns.image and dataset else None)
 
 
 def split_names(path: Path, column: str) -> dict[str, str]:

@@ -50,7 +50,19 @@ class Seen:
 
 def guess(path: Path, given: dict[str, Any]) -> tuple[Columns, dict[str, str]]:
     """The columns of the table at `path`, those `given` (field of Columns → column, None: there is none) as they are;
-    and for each field that was guessed the reason."""
+    and for each field that was guessed the reason.
+
+    Raises KithError for a file that is no table.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "shop.csv")
+    ...     lines = [f"{i},{i}.jpg,a blue hat" for i in range(9)]
+    ...     _ = path.write_text("\\n".join(["sku,photo,title", *lines]))
+    ...     columns, reasons = guess(path, {})
+    >>> columns.id, columns.image, columns.texts, reasons["image"]
+    ('sku', 'photo', ['title'], '100% names of picture files')
+    """
     taken = {name for value in given.values() for name in ([value] if isinstance(value, str) else value or [])}
     free = [seen for seen in _look(path) if seen.name not in taken and seen.cells]
     found: dict[str, Any] = {"image": None, "texts": [], **given}

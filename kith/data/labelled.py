@@ -68,22 +68,30 @@ def build(
     loader = Loader(listing.root, pictures.shape[0], pictures.mode, fit)
     stored = list(store(listing, chosen, loader, pictures, problems))
     index = np.array([i for i, _ in stored], dtype=np.int64)
-    ids = [listing.entries[i].id for i, _ in stored]
-    columns = {
-        "id": ids,
-        "split": split[index],
-        "label": labels[index] - listing.first,
-        "label_name": [label_names[i] for i, _ in stored],
-        "texts": [[]] * len(stored),
-        "group": ids,
-        "image_row": [row for _, row in stored],
-    }
-    dataset = Dataset(pa.table(columns, schema=ITEMS), nodes, tuple(problems.skipped), index)
+    table = _items(listing, stored, split[index], labels[index] - listing.first, label_names)
+    dataset = Dataset(table, nodes, tuple(problems.skipped), index)
     items.check(dataset, pictures.count, problems)
     problems.raise_any()
     if not stored:
         raise KithError(f"{path}: no picture is left to use; mend the files or prepare.skip")
     return dataset
+
+
+def _items(
+    listing: Listing, stored: Sequence[tuple[int, int]], split: np.ndarray, labels: np.ndarray, names: Sequence[str]
+) -> pa.Table:
+    """The items (schema ITEMS) of the entries and rows of pictures `stored`."""
+    ids = [listing.entries[i].id for i, _ in stored]
+    columns = {
+        "id": ids,
+        "split": split,
+        "label": labels,
+        "label_name": [names[i] for i, _ in stored],
+        "texts": [[]] * len(stored),
+        "group": ids,
+        "image_row": [row for _, row in stored],
+    }
+    return pa.table(columns, schema=ITEMS)
 
 
 def _splits(path: Path, entries: Sequence[Entry], labels: np.ndarray, val: float, test: float, seed: int) -> np.ndarray:

@@ -35,7 +35,7 @@ class Columns:
         return [(field, name) for field, name in single if name] + many
 
 
-class Row(NamedTuple):
+class ParsedRow(NamedTuple):
     """An item in the making; `image_row` is -1 while it has no picture."""
 
     number: int
@@ -48,7 +48,7 @@ class Row(NamedTuple):
 
 
 class Rows:
-    """Turns the cells of a row into a Row, and what is wrong with them into problems."""
+    """Turns the cells of a row into a ParsedRow, and what is wrong with them into problems."""
 
     def __init__(self, columns: Columns, split_names: Mapping[str, str], problems: Problems) -> None:
         self.columns = columns
@@ -57,7 +57,7 @@ class Rows:
         self.categories = Categories()
         self._unknown_splits: set[str] = set()
 
-    def parse(self, number: int, cells: Mapping[str, Any]) -> Row | None:
+    def parse(self, number: int, cells: Mapping[str, Any]) -> ParsedRow | None:
         """The row, without its picture; None if it is to be left out.
 
         One with an error is whole all the same, as far as it can be, so that the rest of it is looked at too.
@@ -74,7 +74,7 @@ class Rows:
         if columns.texts and not texts and self.problems.count == errors:
             return None
         group = self._word(number, name, "group", columns.group, cells) if columns.group else ""
-        return Row(number, name, split, self._label(number, name, cells), texts, group or name)
+        return ParsedRow(number, name, split, self._label(number, name, cells), texts, group or name)
 
     def _label(self, number: int, name: str, cells: Mapping[str, Any]) -> str:
         columns = self.columns

@@ -13,7 +13,7 @@ from kith.data.images import CHANNELS
 BLOCK = 1024
 
 
-class Pictures(Protocol):
+class Sink(Protocol):
     """What takes pictures, uint8 of `shape` (size, size, C), and says in which row each is."""
 
     mode: str

@@ -17,15 +17,15 @@ from kith.data.items import ITEMS, TAXONOMY, Dataset
 from kith.data.labels import numbered, read_names
 from kith.data.loader import Loader, Unusable
 from kith.data.problems import Problem, Problems
-from kith.data.rows import Columns, Row, Rows
+from kith.data.rows import Columns, ParsedRow, Rows
 from kith.data.splits import check_map, random_split, split_by_class
-from kith.data.store import Pictures
+from kith.data.store import Sink
 from kith.errors import KithError
 
 THREADS = 4
 PIECE = 8192  # rows that are Python objects at a time; the others are in Arrow's compact form
 
-# A Row, field by field.
+# A ParsedRow, field by field.
 ROWS = pa.schema(
     {
         **{"number": pa.int64(), "id": pa.string(), "split": pa.string(), "label": pa.string()},
@@ -34,7 +34,7 @@ ROWS = pa.schema(
 )
 
 
-def build(path: Path, columns: Columns, pictures: Pictures, *, skip: Collection[str] = (), **options: Any) -> Dataset:
+def build(path: Path, columns: Columns, pictures: Sink, *, skip: Collection[str] = (), **options: Any) -> Dataset:
     """`collect`, with all faults together as an error. `skip` names the kinds of problems (SKIPPABLE) whose rows are
     left out and listed in the result.
 
@@ -49,7 +49,7 @@ def build(path: Path, columns: Columns, pictures: Pictures, *, skip: Collection[
 def collect(
     path: Path,
     columns: Columns,
-    pictures: Pictures,
+    pictures: Sink,
     problems: Problems,
     *,
     fit: str = "pad",
@@ -141,8 +141,8 @@ def picture_files(path: Path, column: str | None, image_root: Path | None) -> di
 
 
 def _read(
-    path: Path, columns: Columns, parser: Rows, loader: Loader, pictures: Pictures, problems: Problems
-) -> Iterator[Row]:
+    path: Path, columns: Columns, parser: Rows, loader: Loader, pictures: Sink, problems: Problems
+) -> Iterator[ParsedRow]:
     """The rows to use, with their pictures decoded batch by batch and stored in order."""
     gaps: set[int] = set()
 
@@ -167,11 +167,11 @@ def _read(
                     yield row._replace(image_row=pictures.append(picture))
 
 
-def _table(rows: Iterator[Row]) -> pa.Table:
+def _table(rows: Iterator[ParsedRow]) -> pa.Table:
     """All `rows` (schema ROWS)."""
     pieces = []
     while piece := list(itertools.islice(rows, PIECE)):
-        values = dict(zip(Row._fields, zip(*piece, strict=True), strict=True))
+        values = dict(zip(ParsedRow._fields, zip(*piece, strict=True), strict=True))
         pieces.append(pa.RecordBatch.from_pydict(values, schema=ROWS))
     return pa.Table.from_batches(pieces, schema=ROWS)
 
