@@ -28,3 +28,4 @@ from kith.losses.hoffer_ailon import hoffer_ailon as hoffer_ailon
 from kith.losses.npairs import angular_npairs as angular_npairs, npairs as npairs
 from kith.losses.dtsh import dtsh as dtsh, quantization_errors as quantization_errors
 from kith.losses.metric_learning import library_loss as library_loss
+from kith.losses.circle import circle as circle
