@@ -17,6 +17,7 @@ STUDIES = sorted((ROOT / "studies").glob("*.yaml"))
 # What reads, writes and reports, but decides no result: a change there reruns nothing.
 PLUMBING = {
     "kith/errors.py",
+    "kith/__init__.py",
     "stages/__init__.py",
     *(f"stages/{name}.py" for name in ("check", "cli", "contract", "files")),
 }

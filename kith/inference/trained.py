@@ -1,0 +1,98 @@
+"""A trained run in the hands of a program: texts and pictures in, vectors or the nearest items out."""
+
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from kith import models
+from kith.data.loader import Loader, Unusable
+from kith.errors import KithError
+from kith.inference.predict import predict_images, predict_texts
+from kith.search.query import Query, answer
+from kith.search.run import Run
+from kith.store.prepared import Prepared, data_of
+
+BATCH = 256
+
+
+class TrainedRun:
+    """What `kith.load` gives. name: of the folder; model: the network, in evaluation mode; dim: of its vectors."""
+
+    def __init__(self, folder: Path, data: Path | None = None):
+        self.folder, self.name = folder, folder.resolve().name
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.model, self._vocabulary, saved = models.load(folder / "model.pt", device)
+        self._max_tokens, self._data = saved["max_tokens"], data
+
+    @property
+    def dim(self) -> int:
+        return self.model.dim
+
+    def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
+        """(n, dim) float32 unit rows of n texts. Raises KithError for a run that knows no texts, or features alone."""
+        config = self.model.config["text"]
+        if config is None or "shape" in config:
+            raise KithError(f"{self.name}: was trained without texts; embed pictures with it")
+        if isinstance(texts, str):
+            raise KithError("embed_texts takes a list of texts, not one: [text]")
+        parts = [
+            predict_texts(self.model, *self._vocabulary.encode(list(texts[start : start + BATCH]), self._max_tokens))
+            for start in range(0, len(texts), BATCH)
+        ]
+        return self._rows(parts)
+
+    def embed_images(self, images: Sequence[Any]) -> np.ndarray:
+        """(n, dim) float32 unit rows of n pictures: paths, encoded bytes, PIL images or uint8 (H, W, 3) arrays.
+
+        Raises KithError that names the first picture that cannot be read, counted from 0, and for a run that was
+        trained on features.
+        """
+        config = self.model.config["image"]
+        if "shape" in config:
+            raise KithError(f"{self.name}: was trained on features, not on pictures")
+        loader = Loader(Path(), config["size"], "L" if config["channels"] == 1 else "RGB", config["fit"])
+        parts = []
+        for start in range(0, len(images), BATCH):
+            loaded = [_loaded(loader, start + i, each) for i, each in enumerate(images[start : start + BATCH])]
+            parts.append(predict_images(self.model, np.stack(loaded)))
+        return self._rows(parts)
+
+    def search(
+        self,
+        *,
+        text: str | None = None,
+        image: Path | str | bytes | None = None,
+        item: str | None = None,
+        count: int = 10,
+        side: str | None = None,
+    ) -> list[dict[str, Any]]:
+        """The `count` nearest items of the prepared data to a text, a picture (path or bytes) or an item (its id).
+
+        side: whether items are compared by their "image" or "text"; default: pictures where there are any. Each result
+        has rank, similarity, row, id, split, label and texts. Raises KithError unless just one of the three is given.
+        """
+        content = Path(image).read_bytes() if isinstance(image, str | Path) else image
+        asked = Query(text=text, image=content, item=item, side=side, count=count)
+        return answer(self._searchable, asked)["results"]
+
+    @cached_property
+    def _searchable(self) -> Run:
+        return Run(self.folder, Prepared(self._data or data_of(self.folder)))
+
+    def _rows(self, parts: list[dict[str, np.ndarray]]) -> np.ndarray:
+        return np.concatenate([np.zeros((0, self.dim), np.float32), *(part["vector"] for part in parts)])
+
+
+def _loaded(loader: Loader, number: int, image: Any) -> np.ndarray:
+    """The picture at the model's size."""
+    if isinstance(image, Image.Image):
+        image = np.asarray(image.convert("RGB"))
+    loaded = loader(str(image) if isinstance(image, Path) else image)
+    if isinstance(loaded, Unusable):
+        raise KithError(f"picture {number}: {loaded.message}")
+    return loaded
