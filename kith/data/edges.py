@@ -44,14 +44,14 @@ def read(path: Path, order: Order = "parent-child", names: Mapping[str, str] | N
 Edge = tuple[str, str, str]  # parent, child, and the child's name, empty where the file has none
 
 
-def table(edges: Sequence[Edge], names: Mapping[str, str]) -> pa.Table:
-    """The taxonomy (schema TAXONOMY) of `edges`, in their order, repeated ones dropped. A node without a name of its
-    own is shown by the one in `names`, else by its id.
+def table(edges: Sequence[Edge | tuple[str, str]], names: Mapping[str, str]) -> pa.Table:
+    """The taxonomy (schema TAXONOMY) of `edges`, (parent, child) or with a name, in their order, repeated ones dropped.
+    A node without a name of its own is shown by the one in `names`, else by its id.
 
-    >>> table([("animal", "cat", ""), ("animal", "dog", "Dog")], {"cat": "Cat"}).column("name").to_pylist()
+    >>> table([("animal", "cat"), ("animal", "dog", "Dog")], {"cat": "Cat"}).column("name").to_pylist()
     ['Cat', 'Dog']
     """
-    shown = dict.fromkeys((parent, child, name or names.get(child) or child) for parent, child, name in edges)
+    shown = dict.fromkeys((parent, child, "".join(own) or names.get(child) or child) for parent, child, *own in edges)
     rows = [dict(zip(TAXONOMY.names, edge, strict=True)) for edge in shown]
     return pa.Table.from_pylist(rows, schema=TAXONOMY)
 

@@ -54,10 +54,7 @@ def build(
     if broken := next((entry for entry in listing.entries if SURROGATE.search(entry.id + entry.label)), None):
         raise KithError(f"{path}: {broken.id!a}: the name is not valid Unicode; rename it")
     called = {**listing.names, **(read_names(class_names) if class_names else {})}
-    if taxonomy is not None:
-        nodes = edges.read(taxonomy, taxonomy_order, called)
-    else:
-        nodes = edges.table([(parent, child, "") for parent, child in listing.taxonomy], called)
+    nodes = edges.read(taxonomy, taxonomy_order, called) if taxonomy else edges.table(listing.taxonomy, called)
     labels, label_names = numbered([entry.label for entry in listing.entries])
     if not nodes.num_rows:
         shown = readable(dict.fromkeys(label_names), called)
