@@ -24,6 +24,9 @@ import pyarrow.parquet as pq
 import yaml
 from PIL import Image
 
+from stages import params
+from workflow import yamls
+
 PIECE = 50_000
 ROOT = Path(__file__).resolve().parents[1]
 PARAMS = ROOT / "params.yaml"
@@ -107,7 +110,7 @@ def main() -> None:
         study = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
         study["fetch"] = {"source": "table", "path": table.name, "columns": columns}
         study["prepare"] = {"image": {"size": 8}}
-        (folder / "params.yaml").write_text(yaml.safe_dump(study), encoding="utf-8")
+        (folder / "params.yaml").write_text(yamls.write(params.complete(study)), encoding="utf-8")
         print(f"{given.rows:,} rows of {given.kind}, {table.stat().st_size / 1e6:,.0f} MB of {given.suffix}")
         print(f"{'step':<10}{'seconds':>9}{'CPU s':>9}{'peak MB':>9}")
         for step, arguments in STEPS.items():

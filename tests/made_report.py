@@ -48,7 +48,7 @@ def make_study(
     find_neighbors(root / "data/glyphs/neighbors", items, meanings)
     if features:
         items = make_features(root, items, dict(zip(("image", "text"), features, strict=True)), rng)
-    make_taxonomy(root, items)
+    make_taxonomy(root, items, "glyphs")
     silent = mock.patch.multiple(tracking, log_evaluation=mock.DEFAULT, log_comparison=mock.DEFAULT)
     with contextlib.chdir(root), silent:
         for method, noise in METHODS.items():

@@ -74,9 +74,9 @@ def make_data(root: Path, items: pd.DataFrame) -> None:
     write_params(root)
 
 
-def make_taxonomy(root: Path, items: pd.DataFrame) -> None:
-    """data/made/taxonomy: the labels without any taxonomy."""
-    folder = root / "data/made/taxonomy"
+def make_taxonomy(root: Path, items: pd.DataFrame, study: str = "made") -> None:
+    """data/<study>/taxonomy: the labels without any taxonomy."""
+    folder = root / "data" / study / "taxonomy"
     known = items.loc[items["label"] >= 0, ["label", "label_name"]].drop_duplicates().sort_values("label")
     files.write_parquet(folder / "classes.parquet", known.assign(name=known["label_name"]))
     flat = np.eye(len(known))

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.slow
 
 # What is not run from the page, and the test that has to do with it.
 ELSEWHERE = {
-    "pip install snakemake-executor-plugin-slurm": "test_doc_commands.py::test_the_slurm_profile_names_its_plugin",
+    "pip install snakemake-executor-plugin-slurm": "docs/test_doc_commands.py::test_the_slurm_profile_names_its_plugin",
 }
 # The shop's methods are infonce and hierarchy_ce.
 SHOP = {"runs/glyphs/": "runs/shop/", "ccal_cont-0": "hierarchy_ce-0"}
@@ -75,7 +75,7 @@ def test_readme(folder):
     found = runs.search_runs([experiment.experiment_id], "attributes.run_name = 'infonce-0'")
     stand_ins = {
         "make test": "make --dry-run test",  # these are the tests
-        "train.lr=0.001": "+train.lr=0.001 train@infonce-0",  # the shop leaves it to its default
+        "train.lr=0.001": "train.lr=0.001 train@infonce-0",  # one training will do
         "<run id>": found[0].info.run_id,
     }
     try:
@@ -102,7 +102,7 @@ def test_data_sets(folder):
 
 
 def test_new_problem(folder):
-    small = "fetch.path=tables/pairs.npz study.methods='[ccal_cont]' train.epochs=2"
+    small = "fetch.path=tables/pairs.npz --set study.methods='[ccal_cont]' --set train.epochs=2"
     stand_ins = {
         "kith study arrays": "mkdir tables && mv pairs.npz tables && kith study arrays",
         "fetch.path=tables/pairs.npz": small,
@@ -123,7 +123,7 @@ def test_new_problem(folder):
 
 def test_own_data(folder):
     outputs, _ = follow("docs/own-data.md", folder, {"benchmarks.prepare": "benchmarks.prepare --rows 200"}, ELSEWHERE)
-    checks = [text for text in outputs if "--check --table" in text]
+    checks = [text for text in outputs if text.startswith("kith check")]
     assert "No problems." in outputs[checks[0]]
     assert "categories: level1, level2\n" in outputs[checks[1]]
     assert (folder / "reports" / "shop" / "report.html").exists()
@@ -132,10 +132,7 @@ def test_own_data(folder):
 
 
 def test_predict(folder):
-    stand_ins = {
-        "pip install -r": "pip install --no-index -r",  # it is there
-        "stages.predict": "stages.predict --run runs/shop/infonce-0 --input pictures --out again.parquet",
-    }
+    stand_ins = {"pip install -r": "pip install --no-index -r", "runs/glyphs/": "runs/shop/"}  # it is there
     _, names = follow("docs/predict.md", folder, stand_ins, ELSEWHERE)
     assert names["similarity"].shape == (2, 3)
     # The same two words through the graph and through the model.
@@ -146,7 +143,7 @@ def test_predict(folder):
 
 def test_reproducing(folder):
     """Every study is chosen; one is planned, as if its data were there. (The plans of all: tests/test_dag.py.)"""
-    study = params.load(folder / "studies" / "flickr8k.yaml")
+    study = params.check(params.parse((folder / "studies" / "flickr8k.yaml").read_text()))
     (folder / study.fetch.path).parent.mkdir()
     (folder / study.fetch.path).touch()
     stand_ins = {
@@ -194,11 +191,27 @@ def test_the_slurm_profile_names_its_plugin():
 
 
 def test_search(folder):
-    outputs, _ = follow("docs/search.md", folder, SHOP, ELSEWHERE)
+    outputs, _ = follow("docs/search.md", folder, SHOP | {"data/glyphs/": "data/shop/"}, ELSEWHERE)
     by_text, by_picture, page, _ = outputs.values()
     assert "words that the model does not know: greek" in by_text
     assert "bar" in by_picture
     assert "<html" in page
+
+
+def test_extending(folder):
+    outputs, _ = follow("docs/extending.md", folder, {}, ELSEWHERE)
+    assert "up to date" in outputs["dvc status"]
+
+
+def test_metrics(folder):
+    before = (folder / "docs/metrics.md").read_text()
+    follow("docs/metrics.md", folder, {}, ELSEWHERE)
+    assert (folder / "docs/metrics.md").read_text() == before
+
+
+def test_methods(folder):
+    outputs, _ = follow("docs/methods.md", folder, {}, ELSEWHERE)
+    assert "| `circle` |" in outputs["python -m kith.losses.table"]
 
 
 def test_triplets(folder):
@@ -208,10 +221,9 @@ def test_triplets(folder):
 
 
 def test_troubleshooting(folder):
-    stand_ins = {"--table FILE": "--table shop/products.csv", "--cores N": "--cores 2"}
+    stand_ins = {"kith check FILE": "kith check shop/products.csv", "--cores N": "--cores 2"}
     outputs, _ = follow("docs/troubleshooting.md", folder, stand_ins, ELSEWHERE)
     assert "up to date" in outputs["dvc status"]
-    assert "train" in outputs["python -m stages.params"]
 
 
 def test_every_page_with_something_to_run_is_followed():

@@ -64,6 +64,13 @@ def test_what_is_refused(tmp_path, drawn):
 def test_the_command(tmp_path):
     runs = make_runs(tmp_path, "a-0", "b-0")
     out = tmp_path / "figures/evolution.png"
-    command = [sys.executable, "-m", "stages.evolution", "--runs", *map(str, runs), "--out", str(out)]
+    command = [
+        sys.executable,
+        "-m",
+        "stages.evolution",
+        *(part for run in runs for part in ("--runs", str(run))),
+        "--out",
+        str(out),
+    ]
     subprocess.run(command, cwd=ROOT, check=True)
     assert Image.open(out).width == plots.WIDTH * plots.DPI
