@@ -1,5 +1,7 @@
 """Nearest neighbours by cosine: exact, or approximate with NMSLIB's HNSW."""
 
+from collections.abc import Callable
+from threading import Lock
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -13,6 +15,7 @@ Graph: TypeAlias = tuple[np.ndarray, np.ndarray]
 # Exact search costs about 5.6e-9·n² CPU seconds, HNSW (build, and queries at recall .99) about 1.1e-3·n:
 # they meet near 200,000 rows.
 EXACT_UP_TO = 200_000
+EF_LEAST, EF_MOST = 200, 8192  # of efSearch, the length of HNSW's list of candidates
 
 
 def neighbor_graph(
@@ -57,6 +60,47 @@ def recall(
     groups = np.arange(vectors.shape[0]) if groups is None else np.asarray(groups)
     unit, known = _unit(vectors)
     return _recall(graph, unit, known, groups, _sample(known, sample, seed))
+
+
+class HNSW:
+    """NMSLIB's graph over unit rows, searched with as much effort (efSearch) as a wanted recall needs.
+
+    unit: (n, d) float32, rows of length 1. threads: to build it with; with more than one the graph, and so what
+    is found, differ from run to run. It can be searched from several threads.
+    """
+
+    def __init__(self, unit: np.ndarray, threads: int = 1):
+        import nmslib
+
+        self._lock = Lock()  # efSearch is a setting of the whole graph
+        self._graph = nmslib.init(method="hnsw", space="cosinesimil")
+        self._graph.addDataPointBatch(unit)
+        self._graph.createIndex({"M": 24, "efConstruction": 200, "indexThreadQty": threads, "post": 0})
+        self._ef_search = EF_LEAST
+
+    def tune(self, k: int, measure: Callable[[], float], min_recall: float) -> float:
+        """Double efSearch until `measure()`, the recall of searches for `k`, is enough or efSearch out of bounds.
+
+        Returns the last recall measured.
+        """
+        self._ef_search = max(EF_LEAST, 2 * k)
+        while (reached := measure()) < min_recall and 2 * self._ef_search <= max(EF_MOST, 4 * k):
+            self._ef_search *= 2
+        return reached
+
+    def search(self, queries: np.ndarray, k: int) -> Graph:
+        """The k nearest rows of each query (m, d) by falling similarity: indices (m, k) int64 and cosines float32.
+
+        Similarity −inf (and index 0) where fewer than k are found.
+        """
+        with self._lock:
+            self._graph.setQueryTimeParams({"efSearch": max(self._ef_search, 2 * k)})
+            found = self._graph.knnQueryBatch(queries, k=k, num_threads=1)
+        indices = np.zeros((len(queries), k), dtype=np.int64)
+        similarities = np.full((len(queries), k), -np.inf, dtype=np.float32)
+        for i, (near, distances) in enumerate(found):
+            indices[i, : len(near)], similarities[i, : len(near)] = near, 1 - distances
+        return indices, similarities
 
 
 def _unit(vectors: Vectors) -> tuple[Vectors, np.ndarray]:
@@ -104,38 +148,27 @@ def _ordered(indices: np.ndarray, similarities: np.ndarray, k: int) -> Graph:
 def _hnsw(
     unit: np.ndarray, known: np.ndarray, groups: np.ndarray, k: int, min_recall: float, sample: int, seed: int
 ) -> Graph:
-    import nmslib
-
-    # One thread: with two the index, and so the neighbours, differ from run to run.
-    index = nmslib.init(method="hnsw", space="cosinesimil")
     rows = np.flatnonzero(known)
-    index.addDataPointBatch(unit[rows], rows.astype(np.int32))
-    index.createIndex({"M": 24, "efConstruction": 200, "indexThreadQty": 1, "post": 0})
+    index = HNSW(unit[rows])
     wanted = min(len(rows), k + int(np.bincount(np.unique(groups, return_inverse=True)[1]).max()))
     checked = _sample(known, sample, seed)
-    ef_search, reached = max(2 * wanted, 200), 0.0
-    while ef_search <= max(8192, 4 * wanted):
-        index.setQueryTimeParams({"efSearch": ef_search})
-        part = _hnsw_query(index, unit, groups, checked, wanted, k)
-        reached = _recall_rows(part, _exact(unit, known, groups, k, checked))
-        if reached >= min_recall:
-            graph = np.full((len(unit), k), -1, np.int32), np.zeros((len(unit), k), np.float32)
-            graph[0][rows], graph[1][rows] = _hnsw_query(index, unit, groups, rows, wanted, k)
-            return graph
-        ef_search *= 2
-    raise ValueError(
-        f"HNSW reaches a recall of {reached:.3f}, below min_recall {min_recall}: choose method exact, or a lower bound"
-    )
+    exact = _exact(unit, known, groups, k, checked)
 
+    def search(queries: np.ndarray) -> Graph:
+        found, similarities = index.search(unit[queries], wanted)
+        found = rows[found]
+        similarities[groups[found] == groups[queries, None]] = -np.inf
+        return _ordered(found, similarities, k)
 
-def _hnsw_query(index, unit: np.ndarray, groups: np.ndarray, rows: np.ndarray, wanted: int, k: int) -> Graph:
-    found = index.knnQueryBatch(unit[rows], k=wanted, num_threads=1)
-    indices = np.full((len(rows), wanted), 0, dtype=np.int64)
-    similarities = np.full((len(rows), wanted), -np.inf, dtype=np.float32)
-    for i, (near, distances) in enumerate(found):
-        indices[i, : len(near)], similarities[i, : len(near)] = near, 1 - distances
-    similarities[groups[indices] == groups[rows, None]] = -np.inf
-    return _ordered(indices, similarities, k)
+    reached = index.tune(wanted, lambda: recall_of(search(checked), exact), min_recall)
+    if reached < min_recall:
+        raise ValueError(
+            f"HNSW reaches a recall of {reached:.3f}, below min_recall {min_recall}: "
+            "choose method exact, or a lower bound"
+        )
+    graph = np.full((len(unit), k), -1, np.int32), np.zeros((len(unit), k), np.float32)
+    graph[0][rows], graph[1][rows] = search(rows)
+    return graph
 
 
 def _sample(known: np.ndarray, size: int, seed: int) -> np.ndarray:
@@ -145,12 +178,15 @@ def _sample(known: np.ndarray, size: int, seed: int) -> np.ndarray:
 
 def _recall(graph: Graph, unit: Vectors, known: np.ndarray, groups: np.ndarray, rows: np.ndarray) -> float:
     exact = _exact(unit, known, groups, graph[0].shape[1], rows)
-    return _recall_rows((graph[0][rows], graph[1][rows]), exact)
+    return recall_of((graph[0][rows], graph[1][rows]), exact)
 
 
-def _recall_rows(found: Graph, exact: Graph) -> float:
-    """Share of the exact neighbours found; one as similar as the k-th exact one counts (duplicates tie). 1 where
-    there is none to find."""
+def recall_of(found: Graph, exact: Graph) -> float:
+    """Share of the exact neighbours found; one as similar as the k-th exact one counts (duplicates tie).
+
+    found, exact: indices and similarities (n, k) of the same n queries; index −1 where there is no neighbour.
+    1 where there is none to find.
+    """
     valid = exact[0] >= 0
     if not valid.any():
         return 1.0

@@ -78,7 +78,7 @@ def test_hnsw_reaches_the_recall_and_excludes_groups():
 
 def test_hnsw_below_the_wanted_recall_is_an_error(monkeypatch):
     vectors = np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32)
-    monkeypatch.setattr(neighbors, "_recall_rows", lambda found, exact: 0.5)
+    monkeypatch.setattr(neighbors, "recall_of", lambda found, exact: 0.5)
     with pytest.raises(ValueError, match="below min_recall"):
         neighbor_graph(vectors, 5, "hnsw")
 

@@ -1,12 +1,13 @@
 """The nearest items to a vector: by cosine, exact or over NMSLIB's HNSW graph, or by Hamming distance of codes."""
 
-from threading import Lock
+import os
 from typing import Literal, Protocol
 
 import numpy as np
 
 from kith.codes import hamming_distances, pack, sign_codes
 from kith.errors import KithError
+from kith.neighbors import HNSW, recall_of
 from kith.similarity import unit_rows
 
 # One exact search of a million rows of 128 numbers takes about 50 ms on two cores; a graph of them is built in a
@@ -96,35 +97,23 @@ class _Hamming:
 
 
 class _Graph:
-    """Efforts are doubled until recall@10 on a sample of the vectors themselves is .99."""
+    """Its recall@10 on a sample of the vectors themselves is .99, where any effort reaches that."""
 
     def __init__(self, vectors: np.ndarray):
-        import nmslib
-
         unit = unit_rows(np.asarray(vectors, dtype=np.float32))
-        self._lock = Lock()  # the effort is a setting of the whole index
-        self._index = nmslib.init(method="hnsw", space="negdotprod")
-        self._index.addDataPointBatch(unit)
-        self._index.createIndex({"M": 24, "efConstruction": 200, "post": 0})
-        self._effort = 200
+        self._index = HNSW(unit, threads=os.cpu_count() or 1)
+        sample = unit[np.random.default_rng(0).choice(len(unit), size=min(100, len(unit)), replace=False)]
+        k = min(10, len(unit))
         exact = _Exact(unit)
-        sample = np.random.default_rng(0).choice(len(unit), size=min(100, len(unit)), replace=False)
-        expected = [exact.best(unit[row], 10)[1][-1] for row in sample]
-        while self._effort < 8192 and self._recall(unit[sample], expected) < 0.99:
-            self._effort *= 2
-
-    def _recall(self, queries: np.ndarray, expected: list[float]) -> float:
-        """Share of the ten found that are as similar as the exact tenth."""
-        found = [self.best(query, 10)[1] for query in queries]
-        return float(np.mean([similar >= last - 1e-5 for similar, last in zip(found, expected, strict=True)]))
+        rows, similarities = map(np.stack, zip(*(exact.best(query, k) for query in sample), strict=True))
+        self._index.tune(k, lambda: recall_of(self._index.search(sample, k), (rows, similarities)), 0.99)
 
     def best(self, vector: np.ndarray, count: int) -> Ranked:
-        with self._lock:
-            self._index.setQueryTimeParams({"efSearch": max(self._effort, 2 * count)})
-            rows, distances = self._index.knnQuery(_unit(vector), k=count)
-        similarities = np.round(-np.asarray(distances, dtype=np.float64), DECIMALS)
+        rows, similarities = (found[0] for found in self._index.search(_unit(vector)[None], count))
+        rows, similarities = rows[np.isfinite(similarities)], similarities[np.isfinite(similarities)]
+        similarities = np.round(similarities.astype(np.float64), DECIMALS)
         order = np.lexsort((rows, -similarities))
-        return np.asarray(rows, dtype=np.int64)[order], similarities[order]
+        return rows[order], similarities[order]
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
