@@ -38,7 +38,7 @@ def main(*, taxonomy: Path, text: Path, out: Path) -> None:
     tracking.log_stage("class_embedding", params=options.model_dump(), metrics=summary)
 
 
-def _embedding(options: params.ClassEmbedding, classes: pd.DataFrame, target: np.ndarray) -> np.ndarray:
+def _embedding(options: params.ClassEmbeddingOptions, classes: pd.DataFrame, target: np.ndarray) -> np.ndarray:
     if options.file is not None:
         return _from_file(options.file, list(classes["label_name"]))
     make = class_embedding.class_embedding

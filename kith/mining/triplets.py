@@ -38,7 +38,7 @@ class Triplets(NamedTuple):
     candidates: int
 
 
-class Block(NamedTuple):
+class AnchorBlock(NamedTuple):
     """Some anchors. negatives: (b, N) distances, infinite to what is no negative; near: (b, K) distances to the
     positives; kept: (b, K) bool; draws: (b, K) uniform in [0, 1)."""
 
@@ -95,7 +95,7 @@ def mine_triplets(
         apart = pairwise(embeddings[part], pool, kind)
         negatives = apart.masked_fill(labels[part, None] == pool_labels, math.inf)
         near = apart.gather(1, index[part])
-        some = Block(negatives, near, kept[part], draws[part], margin, embeddings.shape[1])
+        some = AnchorBlock(negatives, near, kept[part], draws[part], margin, embeddings.shape[1])
         anchor, place, negative = _per_anchor(some, strategy) if strategy in PER_ANCHOR else _per_pair(some, strategy)
         candidates += int(some.kept.any(dim=1).sum() if strategy in PER_ANCHOR else some.kept.sum())
         found.append((anchor + start, index[part][anchor, place], negative))
@@ -130,13 +130,13 @@ def _all(labels: Tensor, pool: Tensor, ordered: bool) -> Triplets:
     return Triplets(anchor.repeat_interleave(repeats), positive, negative, count)
 
 
-def _per_pair(some: Block, strategy: str) -> tuple[Tensor, Tensor, Tensor]:
+def _per_pair(some: AnchorBlock, strategy: str) -> tuple[Tensor, Tensor, Tensor]:
     chosen, possible = CHOICES[strategy](some)
     anchor, place = (some.kept & possible).nonzero(as_tuple=True)
     return anchor, place, chosen[anchor, place]
 
 
-def _per_anchor(some: Block, strategy: str) -> tuple[Tensor, Tensor, Tensor]:
+def _per_anchor(some: AnchorBlock, strategy: str) -> tuple[Tensor, Tensor, Tensor]:
     nearest, negative = some.negatives.min(dim=1)
     anchor = (some.kept.any(dim=1) & nearest.isfinite()).nonzero()[:, 0]
     if not len(anchor):
@@ -148,31 +148,31 @@ def _per_anchor(some: Block, strategy: str) -> tuple[Tensor, Tensor, Tensor]:
     return anchor, place[anchor], negative[anchor]
 
 
-def _hardest(some: Block) -> tuple[Tensor, Tensor]:
+def _hardest(some: AnchorBlock) -> tuple[Tensor, Tensor]:
     nearest, negative = (each[:, None] for each in some.negatives.min(dim=1))
     return negative.expand_as(some.near), nearest < some.near + some.margin
 
 
-def _random(some: Block) -> tuple[Tensor, Tensor]:
+def _random(some: AnchorBlock) -> tuple[Tensor, Tensor]:
     ranked, order = some.negatives.sort(dim=1)
     stop = torch.searchsorted(ranked, some.near + some.margin)
     return _drawn(order, torch.zeros_like(stop), stop, some.draws)
 
 
-def _semi_hard(some: Block) -> tuple[Tensor, Tensor]:
+def _semi_hard(some: AnchorBlock) -> tuple[Tensor, Tensor]:
     ranked, order = some.negatives.sort(dim=1)
     start = torch.searchsorted(ranked, some.near, right=True)
     return _drawn(order, start, torch.searchsorted(ranked, some.near + some.margin), some.draws)
 
 
-def _nearest_semi_hard(some: Block) -> tuple[Tensor, Tensor]:
+def _nearest_semi_hard(some: AnchorBlock) -> tuple[Tensor, Tensor]:
     ranked, order = some.negatives.sort(dim=1)
     count = some.negatives.isfinite().sum(dim=1, keepdim=True)
     place = torch.minimum(torch.searchsorted(ranked, some.near, right=True), count - 1)
     return order.gather(1, place.clamp(min=0)), (count > 0).expand_as(some.kept)
 
 
-def _distance_weighted(some: Block) -> tuple[Tensor, Tensor]:
+def _distance_weighted(some: AnchorBlock) -> tuple[Tensor, Tensor]:
     """Weights 1 / q(d), q(d) = d^(n−2) (1 − d²/4)^((n−3)/2), of distances taken to be at least ½; beyond 1.4 there
     is nothing to learn from."""
     apart = some.negatives.double().clamp(min=0.5)
@@ -192,7 +192,7 @@ def _drawn(order: Tensor, start: Tensor, stop: Tensor, draws: Tensor) -> tuple[T
     return order.gather(1, place.clamp(0, order.shape[1] - 1)), stop > start
 
 
-CHOICES: dict[str, Callable[[Block], tuple[Tensor, Tensor]]] = {
+CHOICES: dict[str, Callable[[AnchorBlock], tuple[Tensor, Tensor]]] = {
     "hardest": _hardest,
     "random": _random,
     "semi_hard": _semi_hard,

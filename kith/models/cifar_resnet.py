@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from kith.models.layers import batch_norm, convolution, dense, padded_shortcut
 
 
-class Block(nn.Module):
+class CifarBlock(nn.Module):
     """Two 3×3 convolutions and a shortcut without parameters."""
 
     def __init__(self, before: int, after: int, stride: int):
@@ -38,7 +38,7 @@ class CifarResNet(nn.Module):
         before = width
         for i in range(3 * count):
             after = width * 2 ** (i // count)
-            blocks.append(Block(before, after, 1 if after == before else 2))
+            blocks.append(CifarBlock(before, after, 1 if after == before else 2))
             before = after
         self.blocks = nn.Sequential(*blocks)
         self.out_features = before

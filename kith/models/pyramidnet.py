@@ -10,7 +10,7 @@ from kith.models.layers import batch_norm, convolution, dense, padded_shortcut
 _kernel = functools.partial(convolution, start=nn.init.xavier_normal_)
 
 
-class Block(nn.Module):
+class PyramidBlock(nn.Module):
     """Batch norm before and after each convolution, ReLU between them: 3×3 and 3×3, or the bottleneck's 1×1, 3×3
     and 1×1 into 4·width channels. The shortcut has no parameters."""
 
@@ -49,7 +49,7 @@ class PyramidNet(nn.Module):
         before = 16
         for i in range(3 * count):
             width = round(16 + widening * (i + 1) / (3 * count))
-            blocks.append(Block(before, width, 2 if i in (count, 2 * count) else 1, bottleneck=bottleneck))
+            blocks.append(PyramidBlock(before, width, 2 if i in (count, 2 * count) else 1, bottleneck=bottleneck))
             before = blocks[-1].after
         self.blocks = nn.Sequential(*blocks)
         self.norm = batch_norm(before)

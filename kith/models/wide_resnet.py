@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from kith.models.layers import dense
 
 
-class Block(nn.Module):
+class WideBlock(nn.Module):
     """Batch norm, ReLU and a 3×3 convolution, twice. The first block of a stage takes what is normalised already and
     has a 1×1 convolution as its shortcut."""
 
@@ -37,7 +37,7 @@ class WideResNet(nn.Module):
         for stage in range(3):
             after = 16 * factor * 2**stage
             for i in range(count):
-                layers.append(Block(before, after, 2 if stage and i == 0 else 1, first=i == 0))
+                layers.append(WideBlock(before, after, 2 if stage and i == 0 else 1, first=i == 0))
                 before = after
             layers += _normalised(after)
         self.layers = nn.Sequential(*layers)

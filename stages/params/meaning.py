@@ -41,13 +41,13 @@ class Neighbors(Section):
     seed: Count = 0
 
 
-class Taxonomy(Section):
+class TaxonomyOptions(Section):
     """draw: in how many nodes a drawing of the taxonomy may end: the classes, or else an upper level."""
 
     draw: Count = 120
 
 
-class ClassEmbedding(Section):
+class ClassEmbeddingOptions(Section):
     """unitsphere: dot products equal similarities; approx_sim and mds approximate them in `dim` dimensions; spheres:
     distances equal dissimilarities; onehot. file: a pickle of the published program (embedding, ind2label,
     label2ind) with a row for each class, in place of a computed embedding. words: where class names get word

@@ -11,7 +11,7 @@ from kith.errors import KithError, listed
 from stages.params.base import Count, Name, Section
 from stages.params.data import Fetch, Prepare
 from stages.params.inputs import Inputs, inputs_of
-from stages.params.meaning import ClassEmbedding, Neighbors, Taxonomy, Text
+from stages.params.meaning import ClassEmbeddingOptions, Neighbors, TaxonomyOptions, Text
 from stages.params.presets import presets
 from stages.params.results import Compare, Embed, Evaluate, Expected, Figure, Report
 from stages.params.training import Train
@@ -42,8 +42,8 @@ class Params(Section):
     prepare: Prepare
     text: Text
     neighbors: Neighbors
-    taxonomy: Taxonomy
-    class_embedding: ClassEmbedding
+    taxonomy: TaxonomyOptions
+    class_embedding: ClassEmbeddingOptions
     train: Train
     methods: dict[Name, dict[str, Any]]
     embed: Embed

@@ -36,7 +36,7 @@ class TextTower(Section):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
 
 
-class Projection(Section):
+class ProjectionOptions(Section):
     """What follows the towers: rows of length 1 (unit), a learned linear layer, or a CCA layer.
 
     alpha: share of the batch in its running statistics. Of the CCA layer: r1, r2, rT: ridges; power: canonical

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from stages.params.base import Count, NonNegative, Positive, Section, Share
-from stages.params.towers import ImageTower, Projection, TextTower
+from stages.params.towers import ImageTower, ProjectionOptions, TextTower
 
 
 class Refine(Section):
@@ -80,7 +80,7 @@ class Train(Section):
     codes: bool = False
     image: ImageTower = ImageTower()
     text: TextTower = TextTower()
-    projection: Projection = Projection()
+    projection: ProjectionOptions = ProjectionOptions()
     augment: Augment = Augment()
     start: Path | None = None
     head_epochs: Count = 0

@@ -85,7 +85,7 @@ def of_codes(study: params.Study, board: pd.DataFrame, runs: Path) -> dict[str, 
     return {"codes": hierarchy_plots.radius_curves(pd.concat(curves, ignore_index=True), study.methods)}
 
 
-def of_taxonomy(options: params.Taxonomy, data: Path, taxonomy: Path) -> dict[str, Figure]:
+def of_taxonomy(options: params.TaxonomyOptions, data: Path, taxonomy: Path) -> dict[str, Figure]:
     """The taxonomy down to the level where `taxonomy.draw` nodes suffice, with the number of classes below; nothing
     where there is none, or where not even its first level is that small."""
     edges, classes = pd.read_parquet(data / "taxonomy.parquet"), list(contract.classes(taxonomy)["label_name"])

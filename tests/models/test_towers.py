@@ -51,7 +51,7 @@ def on_meta(tower: str) -> tuple[nn.Module, list[dict], list[int]]:
         for module in model.modules():
             if isinstance(module, (nn.Conv2d, nn.Linear, nn.BatchNorm1d, nn.BatchNorm2d)):
                 module.register_forward_hook(lambda module, _, out: layers.append(facts(module, out)))
-            elif type(module).__name__ == "Block":
+            elif type(module).__name__.endswith("Block"):
                 module.register_forward_hook(lambda module, _, out: widths.append(out.shape[1]))
         model(torch.zeros(2, 3, 32, 32))
     return model, layers, widths
