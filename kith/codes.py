@@ -19,6 +19,9 @@ def sign_codes(values: Any) -> np.ndarray:
     """(n, bits) int8 codes ±1 of an (n, bits) matrix or tensor; 0 and −0 become +1.
 
     Raises KithError that names the first row with a NaN.
+
+    >>> sign_codes([[0.5, -2, 0]]).tolist()
+    [[1, -1, 1]]
     """
     matrix = as_matrix(values, "values")
     bad = np.flatnonzero(np.isnan(matrix).any(axis=1))
@@ -31,6 +34,9 @@ def pack(codes: Any, dtype: type = np.uint64) -> np.ndarray:
     """Codes (n, bits) of ±1, or of truth values, to (n, ⌈bits / 64⌉) uint64 or, with `dtype`, (n, ⌈bits / 8⌉) uint8.
 
     Raises KithError that names the first row that holds anything else.
+
+    >>> pack([[1, -1, 1]]).tolist()
+    [[5]]
     """
     codes = as_array(codes)
     if codes.ndim != 2 or not codes.shape[1]:
@@ -50,7 +56,11 @@ def pack(codes: Any, dtype: type = np.uint64) -> np.ndarray:
 
 
 def unpack(packed: np.ndarray, bits: int) -> np.ndarray:
-    """(n, bits) int8 codes ±1 of packed ones, uint8 or uint64. Raises KithError where these hold fewer bits."""
+    """(n, bits) int8 codes ±1 of packed ones, uint8 or uint64. Raises KithError where these hold fewer bits.
+
+    >>> unpack(np.array([[5]], dtype=np.uint8), bits=3).tolist()
+    [[1, -1, 1]]
+    """
     octets = _octets(packed)
     if not 0 < bits <= 8 * octets.shape[1]:
         raise KithError(f"bits: {bits} do not fit packed codes of {8 * octets.shape[1]} bits")
@@ -58,7 +68,12 @@ def unpack(packed: np.ndarray, bits: int) -> np.ndarray:
 
 
 def packed_words(codes: Any) -> tuple[np.ndarray, int]:
-    """(n, words) uint64 of codes in any form, and the number of bits: of packed ones, of their words."""
+    """(n, words) uint64 of codes in any form, and the number of bits: of packed ones, of their words.
+
+    >>> words, bits = packed_words([[1, -1, 1]])
+    >>> words.tolist(), bits
+    ([[5]], 3)
+    """
     codes = as_array(codes)
     if codes.dtype not in (np.uint8, np.uint64):
         return pack(codes), codes.shape[1]
@@ -72,6 +87,9 @@ def hamming_distances(queries: Any, database: Any) -> np.ndarray:
     """(n_queries, n_database) numbers of bits that differ: uint8, or uint16 for codes of 256 bits and more.
 
     queries, database: codes of ±1 (n, bits), or packed. Raises KithError for codes of different lengths.
+
+    >>> hamming_distances([[1, 1, 1]], [[1, -1, -1], [1, 1, 1]]).tolist()
+    [[2, 0]]
     """
     parts = [distances.copy() for _, distances in hamming_blocks(queries, database)]
     return np.concatenate(parts) if parts else np.empty((0, len(database)), dtype=np.uint8)
@@ -81,6 +99,9 @@ def hamming_blocks(queries: Any, database: Any) -> Iterator[tuple[slice, np.ndar
     """For block after block of queries: its slice, and its distances as of `hamming_distances`.
 
     The array is overwritten by the next block: copy what is to be kept.
+
+    >>> [(block, distances.tolist()) for block, distances in hamming_blocks([[1, 1]], [[1, -1], [1, 1]])]
+    [(slice(0, 1, None), [[1, 0]])]
     """
     (queries, bits), (database, others) = packed_words(queries), packed_words(database)
     if bits != others:

@@ -12,6 +12,10 @@ class KithError(Exception):
 
 
 def listed(names: Sequence[Any], most: int = 5) -> str:
-    """'a', 'b' and 7 more."""
+    """'a', 'b' and 7 more.
+
+    >>> listed(["a", "b", "c"], most=2)
+    "'a', 'b' and 1 more"
+    """
     shown = ", ".join(f"'{name}'" for name in names[:most])
     return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -33,9 +33,15 @@ def neighbor_graph(
     groups: (n,) integers, equal for rows that are the same thing; default: every row its own.
     method: "exact" is a blocked matrix product; "hnsw" is NMSLIB's graph, its efSearch doubled until recall on
     `sample` exact queries reaches `min_recall`; "auto" takes exact up to 200,000 rows and for sparse vectors.
+    seed: of the choice of these queries.
 
     Returns indices (n, k) int32 by falling similarity (ties: lower index first), −1 where there are fewer
-    than k, and similarities (n, k) float32, 0 there. Raises ValueError if HNSW cannot reach `min_recall`.
+    than k, and similarities (n, k) float32, 0 there. Raises ValueError if HNSW cannot reach `min_recall`, KithError
+    for a row that is not finite.
+
+    >>> indices, similarities = neighbor_graph(np.array([[1, 0], [3, 4], [0, 1]]), k=1)
+    >>> indices.tolist(), similarities.astype(float).round(3).tolist()
+    ([[1], [2], [1]], [[0.6], [0.8], [0.8]])
     """
     groups = np.arange(vectors.shape[0]) if groups is None else np.asarray(groups)
     unit, known = _unit(vectors)
@@ -47,7 +53,13 @@ def neighbor_graph(
 
 
 def nearest(vectors: Vectors, rows: np.ndarray, k: int, groups: np.ndarray | None = None) -> Graph:
-    """The exact k nearest of some `rows` among all; arguments and result as of `neighbor_graph`."""
+    """The exact k nearest of some `rows` among all.
+
+    rows: (m,) integers, of `vectors`. Other arguments and the result, with m rows, are as of `neighbor_graph`.
+
+    >>> nearest(np.array([[1, 0], [1, 0.1], [0, 1]]), np.array([2]), k=2)[0].tolist()
+    [[1, 0]]
+    """
     groups = np.arange(vectors.shape[0]) if groups is None else np.asarray(groups)
     unit, known = _unit(vectors)
     return _exact(unit, known, groups, k, rows)
@@ -56,7 +68,14 @@ def nearest(vectors: Vectors, rows: np.ndarray, k: int, groups: np.ndarray | Non
 def recall(
     graph: Graph, vectors: Vectors, groups: np.ndarray | None = None, sample: int = 1000, seed: int = 0
 ) -> float:
-    """Share of the exact neighbours of `sample` random rows that `graph` holds."""
+    """Share of the exact neighbours of `sample` random rows that `graph` holds, 0 to 1.
+
+    graph: as `neighbor_graph` returns it for the same `vectors` and `groups`.
+
+    >>> vectors = np.array([[1, 0], [1, 0.1], [0, 1]])
+    >>> recall(neighbor_graph(vectors, k=1), vectors)
+    1.0
+    """
     groups = np.arange(vectors.shape[0]) if groups is None else np.asarray(groups)
     unit, known = _unit(vectors)
     return _recall(graph, unit, known, groups, _sample(known, sample, seed))
@@ -67,6 +86,10 @@ class HNSW:
 
     unit: (n, d) float32, rows of length 1. threads: to build it with; with more than one the graph, and so what
     is found, differ from run to run. It can be searched from several threads.
+
+    >>> unit = np.eye(3, dtype=np.float32)
+    >>> HNSW(unit).search(unit[:1], k=1)[0].tolist()
+    [[0]]
     """
 
     def __init__(self, unit: np.ndarray, threads: int = 1):
@@ -186,6 +209,10 @@ def recall_of(found: Graph, exact: Graph) -> float:
 
     found, exact: indices and similarities (n, k) of the same n queries; index −1 where there is no neighbour.
     1 where there is none to find.
+
+    >>> exact = np.array([[1, 2]]), np.array([[0.9, 0.5]])
+    >>> recall_of((np.array([[1, 3]]), np.array([[0.9, 0.4]])), exact)
+    0.5
     """
     valid = exact[0] >= 0
     if not valid.any():

@@ -16,6 +16,9 @@ def unit_rows(vectors: Any, name: str = "vectors") -> Any:
     Takes an (n, d) array, a torch tensor on any device or a scipy.sparse matrix (returned as CSR). float32
     and float64 keep their precision, smaller floats become float32, integers float64. Raises KithError that
     names the first row with a NaN or an infinity.
+
+    >>> unit_rows([[3, 4], [0, 0]]).tolist()
+    [[0.6, 0.8], [0.0, 0.0]]
     """
     if hasattr(vectors, "tocsr"):
         return _unit_csr(vectors.tocsr(), name)
@@ -31,7 +34,13 @@ def unit_rows(vectors: Any, name: str = "vectors") -> Any:
 
 
 def as_matrix(values: Any, name: str) -> np.ndarray:
-    """The (n, d) float32 or float64 array behind an array or a tensor."""
+    """The (n, d) float32 or float64 array behind an array or a tensor.
+
+    Raises KithError, which calls it `name`, for another shape.
+
+    >>> as_matrix([[1, 2]], "vectors")
+    array([[1., 2.]])
+    """
     array = as_array(values)
     if array.ndim != 2:
         raise KithError(f"{name}: expected an (n, d) matrix, one row a vector, not the shape {array.shape}")
@@ -41,7 +50,11 @@ def as_matrix(values: Any, name: str) -> np.ndarray:
 
 
 def as_array(values: Any) -> np.ndarray:
-    """A NumPy array of an array, a nested list or a torch tensor (torch itself is never imported)."""
+    """A NumPy array of an array, a nested list or a torch tensor (torch itself is never imported).
+
+    >>> as_array([1, 2]).tolist()
+    [1, 2]
+    """
     if hasattr(values, "detach"):
         values = values.detach().cpu()
         values = values.float() if str(values.dtype) == "torch.bfloat16" else values
@@ -54,6 +67,11 @@ def similarity_blocks(queries: Any, candidates: Any) -> Iterator[tuple[slice, np
 
     Both are matrices as `unit_rows` returns them. Equal candidates get exactly equal similarities: a BLAS may
     round equal columns differently by where they stand, so each distinct row is multiplied once.
+
+    Raises KithError for different dimensions.
+
+    >>> [(block, scores.tolist()) for block, scores in similarity_blocks(np.eye(2), np.array([[1.0, 0.0]]))]
+    [(slice(0, 2, None), [[1.0], [0.0]])]
     """
     if queries.shape[1] != candidates.shape[1]:
         widths = f"{queries.shape[1]} and {candidates.shape[1]}"
@@ -66,14 +84,25 @@ def similarity_blocks(queries: Any, candidates: Any) -> Iterator[tuple[slice, np
 
 
 def blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
-    """Slices of rows that hold about BLOCK numbers each."""
+    """Slices of rows that hold about BLOCK numbers each.
+
+    >>> list(blocks(3, BLOCK // 2))
+    [slice(0, 2, None), slice(2, 3, None)]
+    """
     step = max(1, BLOCK // max(1, n_columns))
     for start in range(0, n_rows, step):
         yield slice(start, min(start + step, n_rows))
 
 
 def top_k(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The k highest of each row, best first, ties by lower column: (n, k) int64 columns and (n, k) scores."""
+    """The k highest of each row, best first, ties by lower column: (n, k) int64 columns and (n, k) scores.
+
+    scores: (n, m) floats, m at least k.
+
+    >>> columns, best = top_k(np.array([[0.1, 0.9, 0.9]]), 2)
+    >>> columns.tolist(), best.tolist()
+    ([[1, 2]], [[0.9, 0.9]])
+    """
     rest = scores.copy()
     columns = np.empty((len(scores), k), dtype=np.int64)
     rows = np.arange(len(scores))
@@ -85,9 +114,14 @@ def top_k(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def top_candidates(queries: Any, candidates: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """The min(k, n_candidates) most similar candidates of each query, best first, ties by lower index.
+    """The k most similar candidates of each query by cosine, best first, ties by lower index.
 
-    Returns (n_queries, k) int64 indices and the (n_queries, k) cosine similarities.
+    queries: (n, d), candidates: (m, d), as `unit_rows` takes them. Returns (n, min(k, m)) int64 indices and the cosine
+    similarities, of the same shape. Raises KithError for rows that are not finite, and for different dimensions.
+
+    >>> indices, similarities = top_candidates([[1, 0], [0, 1]], [[0, 1], [3, 4]], k=1)
+    >>> indices.tolist(), similarities.round(3).tolist()
+    ([[1], [0]], [[0.6], [1.0]])
     """
     queries, candidates = unit_rows(queries, "queries"), unit_rows(candidates, "candidates")
     k = min(k, candidates.shape[0])

@@ -12,7 +12,12 @@ from kith.errors import KithError
 
 @dataclass
 class Moments:
-    """Running means (p,), (q,) and sums of products about them, (p, p), (q, q) and (p, q), all float64."""
+    """Running means (p,), (q,) and sums of products about them, (p, p), (q, q) and (p, q), all float64.
+
+    >>> block = Moments.of(torch.tensor([[0.0], [2.0]]), torch.tensor([[1.0], [3.0]]))
+    >>> block.mean1.tolist(), [each.tolist() for each in block.covariances()]
+    ([1.0], [[[2.0]], [[2.0]], [[2.0]]])
+    """
 
     count: int
     mean1: Tensor
@@ -88,6 +93,11 @@ def whitened(s11: Tensor, s22: Tensor, s12: Tensor) -> tuple[Tensor, Tensor, Ten
 
     Any other square root of S11 and S22 turns T by orthogonal matrices and leaves the projections as they are.
     Raises KithError for a covariance that is not positive definite.
+
+    s11: (p, p), s22: (q, q), s12: (p, q); T: (p, q).
+
+    >>> [float(each) for each in whitened(torch.tensor([[4.0]]), torch.tensor([[1.0]]), torch.tensor([[1.0]]))]
+    [0.5, 2.0, 1.0]
     """
     factors = []
     for name, matrix in (("first", s11), ("second", s22)):
@@ -105,5 +115,11 @@ def whitened(s11: Tensor, s22: Tensor, s12: Tensor) -> tuple[Tensor, Tensor, Ten
 
 
 def unwhiten(factor: Tensor, directions: Tensor) -> Tensor:
-    """L⁻ᵀ directions: from whitened coordinates to projections of the centred view."""
+    """L⁻ᵀ directions: from whitened coordinates to projections of the centred view.
+
+    factor: (p, p), lower triangular; directions: (p, k); returns (p, k).
+
+    >>> unwhiten(torch.tensor([[2.0]]), torch.tensor([[1.0]])).tolist()
+    [[0.5]]
+    """
     return torch.linalg.solve_triangular(factor.T, directions, upper=True)

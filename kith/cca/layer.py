@@ -21,7 +21,11 @@ from kith.errors import KithError
 
 @dataclass(frozen=True)
 class Projection:
-    """mean1, mean2 (d,); u, v (d, k); correlations (k,), falling, where the layer knows them."""
+    """Where two views go: mean1, mean2 (d,); u, v (d, k); correlations (k,), falling, where the layer knows them.
+
+    >>> Projection(torch.zeros(2), torch.zeros(2), torch.eye(2), torch.eye(2)).first(torch.tensor([[3.0, 4.0]]))
+    tensor([[0.6000, 0.8000]])
+    """
 
     mean1: Tensor
     mean2: Tensor
@@ -89,6 +93,12 @@ class CCALayer(nn.Module):
     as published; debias makes the first batch count in full, and later ones less by and by. keep: directions
     kept, all by default. power: as in `CCA`, for the projection that `refit` stores. Raises KithError for a `keep`
     outside 1 … dim.
+
+    >>> first = torch.randn(64, 2, generator=torch.Generator().manual_seed(0))
+    >>> layer = CCALayer(2)
+    >>> z1, z2 = layer(first, -first)
+    >>> bool(((z1 * z2).sum(dim=1) > 0.999).all()), tuple(layer.correlations.shape)
+    (True, (2,))
     """
 
     mean1: Tensor
@@ -211,6 +221,10 @@ class LearnedLayer(nn.Module):
     """Projects two views (m, dim) by learned matrices, centred, in training by the batch's means.
 
     alpha: the share of the batch in the running means. Weights start uniform in ±√(3 / dim).
+
+    >>> z1, z2 = LearnedLayer(2)(torch.zeros(8, 2), torch.ones(8, 2))
+    >>> tuple(z1.shape), tuple(z2.shape)
+    ((8, 2), (8, 2))
     """
 
     correlations = None

@@ -25,6 +25,11 @@ class CCA:
 
     After fitting: correlations (d,), mean1 (p,), mean2 (q,), u (p, d), v (q, d), float64, of the kind that was
     given: arrays, or tensors on their device. The largest entry of each column of u is positive.
+
+    >>> x = np.random.default_rng(0).normal(size=(100, 2))
+    >>> cca = CCA().fit(x, 3 * x)
+    >>> cca.correlations.round(2).tolist(), cca.transform(x, 3 * x)[0].shape
+    ([1.0, 1.0], (100, 2))
     """
 
     correlations: Any
@@ -54,7 +59,10 @@ class CCA:
         return self.fit_batches(_blocks(x, y))
 
     def fit_batches(self, batches: Iterable[tuple[Any, Any]]) -> "CCA":
-        """As `fit`, on blocks of rows of both views as they come."""
+        """As `fit`, on blocks of rows of both views as they come.
+
+        Raises what `fit` raises, and KithError where there is no block.
+        """
         batches = iter(batches)
         head = list(itertools.islice(batches, 1))
         total = Moments.over(itertools.chain(head, batches))

@@ -39,6 +39,9 @@ def class_embedding(
 
     Warns where a cut between equal eigenvalues makes the result one of many, and of rows that vanish (they are
     set to 0). Raises KithError for a matrix that no such embedding has, with its smallest eigenvalue.
+
+    >>> class_embedding([[1, 0.5], [0.5, 1]]).round(3).tolist()
+    [[1.0, 0.0], [0.5, 0.866]]
     """
     if method not in METHODS:
         raise KithError(f"class embedding: method '{method}' is not one of {', '.join(METHODS)}")
@@ -64,6 +67,9 @@ def word_vector_targets(names: Sequence[str], vectors: Mapping[str, Any]) -> np.
     A name that `vectors` has is taken as it is; otherwise its words, split at what is no letter or digit and
     looked up as they are or in lower case, are averaged. Raises KithError that names the classes with a word
     that is missing, or whose vectors cancel out.
+
+    >>> word_vector_targets(["red fox"], {"red": [1, 0], "fox": [0, 1]}).round(3).tolist()
+    [[0.707, 0.707]]
     """
     found = [[vectors[name]] if name in vectors else [_word_vector(w, vectors) for w in _words(name)] for name in names]
     missing = [name for name, parts in zip(names, found, strict=True) if not parts or any(p is None for p in parts)]

@@ -29,6 +29,13 @@ def read(path: Path | str) -> ClassEmbedding:
 
     Only arrays of numbers and strings, NumPy scalars and plain containers are built; a pickle that names anything
     else is refused before it is called. Raises KithError for such a file, and for one that breaks the contract.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write(Path(folder) / "embedding.pickle", np.eye(2), ["cat", "dog"])
+    ...     read(Path(folder) / "embedding.pickle")
+    ClassEmbedding(embedding=array([[1., 0.],
+           [0., 1.]]), labels=['cat', 'dog'])
     """
     try:
         with Path(path).open("rb") as file:
@@ -41,9 +48,15 @@ def read(path: Path | str) -> ClassEmbedding:
 
 
 def write(path: Path | str, embedding: np.ndarray, labels: Sequence[Id]) -> None:
-    """Writes a class embedding, (n, d) and its n labels, so that any NumPy under Python 3.4 or later loads it.
+    """Write a class embedding, (n, d) and its n labels, so that any NumPy under Python 3.4 or later loads it.
 
     Raises KithError for repeated labels and for labels that do not fit the rows.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write(Path(folder) / "embedding.pickle", np.eye(2), ["cat", "dog"])
+    ...     read(Path(folder) / "embedding.pickle").labels
+    ['cat', 'dog']
     """
     rows = np.asarray(embedding, dtype=np.float64)
     content = {"embedding": rows, "ind2label": list(labels), "label2ind": {y: row for row, y in enumerate(labels)}}

@@ -8,7 +8,11 @@ from kith.losses import LOSSES, Loss
 
 
 def table() -> str:
-    """One row a loss: its name, what it is, its options with their defaults, and what it needs."""
+    """One row a loss: its name, what it is, its options with their defaults, and what it needs.
+
+    >>> print(table().splitlines()[0])
+    | Loss | What it is | Options and defaults | Needs |
+    """
     rows = ["| Loss | What it is | Options and defaults | Needs |", "|---|---|---|---|"]
     for name, loss in LOSSES.items():
         options = ", ".join(_option(field) for field in fields(loss.options_type()) if field.name != "weight")

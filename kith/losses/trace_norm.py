@@ -18,7 +18,12 @@ def trace_norm(correlations: Tensor) -> Tensor:
 
 
 def column_correlations(first: Tensor, second: Tensor) -> Tensor:
-    """(d,) Pearson correlations of the paired columns of two (n, d) matrices; 0 for a constant column."""
+    """(d,) Pearson correlations of the paired columns of two (n, d) matrices; 0 for a constant column.
+
+    >>> import torch
+    >>> column_correlations(torch.tensor([[0.0], [1.0]]), torch.tensor([[3.0], [2.0]])).round(decimals=4).tolist()
+    [-1.0]
+    """
     first, second = (F.normalize(rows - rows.mean(dim=0), dim=0) for rows in (first, second))
     return (first * second).sum(dim=0)
 

@@ -54,36 +54,22 @@ def hamming_retrieval(
     >>> round(found["map"], 4), found["precision@1"]
     (0.7292, 0.5)
     """
-    if ties not in get_args(Ties) or denominator not in get_args(Denominator):
-        raise KithError(f"ties '{ties}' is none of {get_args(Ties)}, or '{denominator}' of {get_args(Denominator)}")
     labels = class_labels("query_labels", query_labels), class_labels("database_labels", database_labels)
     (queries, bits), (database, others) = packed_words(query_codes), packed_words(database_codes)
-    _check(queries, database, labels, exclude_self, topk, ks)
-    if bits != others:
-        raise KithError(f"queries and database have codes of different lengths: {bits} and {others} bits")
+    if ties not in get_args(Ties) or denominator not in get_args(Denominator):
+        raise KithError(f"ties '{ties}' is none of {get_args(Ties)}, or '{denominator}' of {get_args(Denominator)}")
+    _check(queries, database, (bits, others), labels, exclude_self, topk, ks)
     found = histograms(queries, database, *labels, bits, exclude_self)
-    relevant, cuts = found.right.sum(axis=1), [topk, *ks]
     if ties == "index":
-        sums, hits = _by_index(queries, database, *labels, cuts, exclude_self)
+        sums, hits = _by_index(queries, database, *labels, [topk, *ks], exclude_self)
     else:
-        sums, hits = _by_distance(found, len(database), cuts, ties)
-    below = {"found": hits[:, 0], "relevant": relevant, "min": np.minimum(relevant, topk or len(database))}[denominator]
-    values = {"map": sums / np.maximum(below, 1e-300)}
+        sums, hits = _by_distance(found, len(database), [topk, *ks], ties)
     if ties == "expected" and denominator == "found" and topk is not None:
-        values["map"] = _expected_precision(found, len(database), topk)
-    some = np.maximum(relevant, 1)
-    for k, right in zip(ks, hits.T[1:], strict=True):
-        values |= {f"precision@{k}": right / k, f"recall@{k}": right / some}
-    for radius in radii:
-        items, right = (table[:, : radius + 1].sum(axis=1) for table in found)
-        values |= {f"precision_radius{radius}": right / np.maximum(items, 1), f"recall_radius{radius}": right / some}
-    missing = 0.0 if without_relevant == "zero" else np.nan
-    values = {name: np.where(relevant > 0, each, missing) for name, each in values.items()}
-    means = {name: float(np.nanmean(each)) if not np.isnan(each).all() else np.nan for name, each in values.items()}
-    counts = {"relevant": relevant, "without_relevant": int((relevant == 0).sum())}
-    asked = relevant >= (0 if without_relevant == "zero" else 1)
-    curves = radius_curves(Histograms(found.items[asked], found.right[asked]))
-    return means | {"per_query": values, **counts, "by_radius": curves}
+        precision = _expected_precision(found, len(database), topk)
+    else:
+        precision = sums / np.maximum(_counted(found, hits[:, 0], topk or len(database), denominator), 1e-300)
+    values = {"map": precision, **_at_cutoffs(found, hits[:, 1:], ks, radii)}
+    return _summary(values, found, keep_all=without_relevant == "zero")
 
 
 def code_statistics(codes: Any) -> dict[str, Any]:
@@ -109,6 +95,35 @@ def code_statistics(codes: Any) -> dict[str, Any]:
         "constant_bits": int(codes.shape[1] - centred.shape[1]),
         "distinct_codes": len(np.unique(packed, axis=0)),
     }
+
+
+def _counted(found: Histograms, hits: np.ndarray, topk: int, denominator: Denominator) -> np.ndarray:
+    """(queries,) right items that average precision is divided by; hits: (queries,) those among the first `topk`."""
+    relevant = found.right.sum(axis=1)
+    return {"found": hits, "relevant": relevant, "min": np.minimum(relevant, topk)}[denominator]
+
+
+def _at_cutoffs(found: Histograms, hits: np.ndarray, ks: Sequence[int], radii: Sequence[int]) -> dict[str, np.ndarray]:
+    """Precision and recall of each query at the first k, of which `hits` (queries, ks) are right, and within radii."""
+    values: dict[str, np.ndarray] = {}
+    some = np.maximum(found.right.sum(axis=1), 1)
+    for k, right in zip(ks, hits.T, strict=True):
+        values |= {f"precision@{k}": right / k, f"recall@{k}": right / some}
+    for radius in radii:
+        items, right = (table[:, : radius + 1].sum(axis=1) for table in found)
+        values |= {f"precision_radius{radius}": right / np.maximum(items, 1), f"recall_radius{radius}": right / some}
+    return values
+
+
+def _summary(values: dict[str, np.ndarray], found: Histograms, keep_all: bool) -> dict[str, Any]:
+    """What `hamming_retrieval` returns; queries without a right answer are 0 where all are kept, else NaN."""
+    relevant = found.right.sum(axis=1)
+    values = {name: np.where(relevant > 0, each, 0.0 if keep_all else np.nan) for name, each in values.items()}
+    means = {name: float(np.nanmean(each)) if not np.isnan(each).all() else np.nan for name, each in values.items()}
+    counts = {"relevant": relevant, "without_relevant": int((relevant == 0).sum())}
+    asked = relevant >= (0 if keep_all else 1)
+    curves = radius_curves(Histograms(found.items[asked], found.right[asked]))
+    return means | {"per_query": values, **counts, "by_radius": curves}
 
 
 def _by_distance(
@@ -152,6 +167,7 @@ def _by_index(
 def _check(
     queries: np.ndarray,
     database: np.ndarray,
+    bits: tuple[int, int],
     labels: tuple[np.ndarray, np.ndarray],
     exclude_self: bool,
     topk: int | None,
@@ -167,3 +183,5 @@ def _check(
         raise KithError("exclude_self: queries and database have to be the same items")
     if (topk is not None and topk < 1) or not all(1 <= k <= answers for k in ks):
         raise KithError(f"topk {topk} and ks {tuple(ks)}: from 1, and ks up to the {answers} answers of the database")
+    if bits[0] != bits[1]:
+        raise KithError(f"queries and database have codes of different lengths: {bits[0]} and {bits[1]} bits")

@@ -8,6 +8,13 @@ class MemoryBank(nn.Module):
     """The last `size` embeddings and labels (Wang et al., "Cross-Batch Memory for Embedding Learning", CVPR 2020).
 
     All of it is in the state dict, so that a resumed training goes on with it.
+
+    size: rows that are kept; dim: of an embedding, which is stored as float32.
+
+    >>> bank = MemoryBank(2, dim=1)
+    >>> bank.add(torch.tensor([[1.0], [2.0], [3.0]]), torch.tensor([0, 1, 2]))
+    >>> [each.tolist() for each in bank.rows()]
+    [[[2.0], [3.0]], [1, 2]]
     """
 
     embeddings: Tensor
@@ -27,7 +34,7 @@ class MemoryBank(nn.Module):
 
     @torch.no_grad()
     def add(self, embeddings: Tensor, labels: Tensor) -> None:
-        """(B, dim) and (B,); they take the places of the oldest."""
+        """Store (B, dim) embeddings and (B,) int64 labels; they take the places of the oldest."""
         size = len(self.labels)
         embeddings, labels = embeddings[-size:], labels[-size:]
         places = (int(self.added) + torch.arange(len(labels), device=labels.device)) % size

@@ -13,6 +13,9 @@ def pairwise(rows: Tensor, others: Tensor | None = None, distance: Distance = "s
 
     squared: |x − y|²; euclidean: |x − y|, whose gradient is 0 where the rows are equal; product: −½xᵀy, which is
     minus the θ of hashing by pairs or triplets. Raises ValueError for another name.
+
+    >>> pairwise(torch.tensor([[0.0], [3.0]])).tolist()
+    [[0.0, 9.0], [9.0, 0.0]]
     """
     others = rows if others is None else others
     product = rows @ others.T
@@ -27,7 +30,11 @@ def pairwise(rows: Tensor, others: Tensor | None = None, distance: Distance = "s
 
 
 def paired(rows: Tensor, others: Tensor, distance: Distance = "squared") -> Tensor:
-    """(n,) distances of each of (n, d) rows to the other of its number; distances as of `pairwise`."""
+    """(n,) distances of each of (n, d) rows to the other of its number; distances as of `pairwise`.
+
+    >>> paired(torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0]]), "euclidean").tolist()
+    [5.0]
+    """
     if distance == "product":
         return -(rows * others).sum(dim=1) / 2
     squared = (rows - others).square().sum(dim=1)
@@ -35,6 +42,10 @@ def paired(rows: Tensor, others: Tensor, distance: Distance = "squared") -> Tens
 
 
 def root(squared: Tensor) -> Tensor:
-    """Square roots of what is above 0, else 0, where the gradient is 0 too."""
+    """Square roots of what is above 0, else 0, where the gradient is 0 too.
+
+    >>> root(torch.tensor([-1.0, 4.0])).tolist()
+    [0.0, 2.0]
+    """
     apart = squared > 0
     return torch.where(apart, torch.where(apart, squared, 1).sqrt(), 0)

@@ -19,13 +19,24 @@ class Pairs(NamedTuple):
 
 
 def all_pairs(labels: Tensor) -> Pairs:
-    """Every pair of a batch with (B,) labels."""
+    """Every pair of a batch with (B,) integer labels.
+
+    >>> pairs = all_pairs(torch.tensor([0, 0, 1]))
+    >>> pairs.first.tolist(), pairs.second.tolist(), pairs.same.tolist()
+    ([0, 0, 1], [1, 2, 2], [True, False, False])
+    """
     first, second = torch.triu_indices(len(labels), len(labels), 1, device=labels.device)
     return Pairs(first, second, labels[first] == labels[second])
 
 
 def balanced_pairs(labels: Tensor, generator: torch.Generator | None = None) -> Pairs:
-    """All positive pairs, and as many different negative ones, or all there are, drawn on the CPU."""
+    """All positive pairs, and as many different negative ones, or all there are, drawn on the CPU.
+
+    labels: (B,) integers. generator: where the draws come from; default: torch's own.
+
+    >>> balanced_pairs(torch.tensor([0, 0, 1, 1])).same.tolist()
+    [True, True, False, False]
+    """
     first, second = _positive(labels)
     order = labels.argsort(stable=True)
     # The negatives of a row that come later in this order are all those of later classes.
@@ -41,7 +52,14 @@ def balanced_pairs(labels: Tensor, generator: torch.Generator | None = None) -> 
 
 @torch.no_grad()
 def hardest_pairs(embeddings: Tensor, labels: Tensor, block: int = 512) -> Pairs:
-    """All positive pairs of (B, d) embeddings, and as many negative ones, or all there are: the closest."""
+    """All positive pairs, and as many negative ones, or all there are: the closest.
+
+    embeddings: (B, d) floats; labels: (B,) integers; block: rows whose distances are held at once.
+
+    >>> pairs = hardest_pairs(torch.tensor([[0.0], [1.0], [1.5]]), torch.tensor([0, 0, 1]))
+    >>> pairs.first.tolist(), pairs.second.tolist(), pairs.same.tolist()
+    ([0, 1], [1, 2], [True, False])
+    """
     first, second = _positive(labels)
     size = len(labels)
     best, where = embeddings.new_zeros(0), first.new_zeros(0)
@@ -61,7 +79,14 @@ def hardest_pairs(embeddings: Tensor, labels: Tensor, block: int = 512) -> Pairs
 
 
 def class_pairs(labels: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-    """Two different rows of each class that has two, drawn on the CPU: anchors and positives, (classes,) int64."""
+    """Two different rows of each class that has two, drawn on the CPU: anchors and positives, (classes,) int64 each.
+
+    labels: (B,) integers. generator: where the draws come from; default: torch's own.
+
+    >>> anchor, positive = class_pairs(torch.tensor([0, 1, 0]))
+    >>> sorted([int(anchor), int(positive)])
+    [0, 2]
+    """
     shuffled = torch.randperm(len(labels), generator=generator).to(labels.device)
     order = shuffled[labels[shuffled].argsort(stable=True)]
     ranked = labels[order]

@@ -10,6 +10,10 @@ def positives(labels: Tensor, pool: Tensor | None = None, ordered: bool = False)
 
     labels: (B,) integers; pool: (N,) labels of all rows, of which the anchors are the first B; by default the anchors
     alone. Each pair counts once, with the smaller row as its anchor; twice where `ordered`.
+
+    >>> index, kept = positives(torch.tensor([0, 0, 1]), ordered=True)
+    >>> index[kept].tolist(), kept.sum(dim=1).tolist()
+    ([1, 0], [1, 1, 0])
     """
     pool = labels if pool is None else pool
     order = pool.argsort(stable=True)

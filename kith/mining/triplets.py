@@ -1,7 +1,19 @@
 """Triplets (anchor, positive, negative) of a batch, found by distance.
 
-l = d(a, p) − d(a, n) + margin is what a triplet violates. Each anchor's negatives are sorted once, and those that a
-positive may take are then a range, found by binary search: O(B² log B) time, and memory of `block` anchors.
+l = d(a, p) − d(a, n) + margin is what a triplet violates. For each positive pair a strategy takes a negative:
+  all                 every one, whatever it violates
+  hardest             the nearest, where l > 0
+  random              any with l > 0
+  semi_hard           any with 0 < l < margin (Schroff et al., "FaceNet", CVPR 2015)
+  nearest_semi_hard   the nearest that is farther than the positive, else the farthest
+  distance_weighted   drawn inversely to the density of distances on the sphere, for unit rows and any `distance`
+                      (Wu et al., ICCV 2017)
+or for each anchor with a positive and a negative, whatever it violates:
+  batch_hard          its farthest positive and nearest negative (Hermans et al., 2017)
+  batch_easy_hard     its nearest positive and nearest negative (Xuan et al., WACV 2020)
+
+Each anchor's negatives are sorted once, and those that a positive may take are then a range, found by binary search:
+O(B² log B) time, and memory of `block` anchors.
 """
 
 import math
@@ -29,8 +41,11 @@ MOST = 100_000_000  # triplets that are listed
 
 
 class Triplets(NamedTuple):
-    """anchor: (T,) int64 rows of the batch; positive, negative: (T,) int64 rows of the pool, which begins with the
-    batch. candidates: how many could have been found: positive pairs, or anchors with a positive, or all triplets."""
+    """Rows of triplets, and out of how many.
+
+    anchor: (T,) int64 rows of the batch; positive, negative: (T,) int64 rows of the pool, which begins with the batch.
+    candidates: how many could have been found: positive pairs, or anchors with a positive, or all triplets.
+    """
 
     anchor: Tensor
     positive: Tensor
@@ -38,7 +53,7 @@ class Triplets(NamedTuple):
     candidates: int
 
 
-class AnchorBlock(NamedTuple):
+class _AnchorBlock(NamedTuple):
     """Some anchors. negatives: (b, N) distances, infinite to what is no negative; near: (b, K) distances to the
     positives; kept: (b, K) bool; draws: (b, K) uniform in [0, 1)."""
 
@@ -63,21 +78,17 @@ def mine_triplets(
     bank: tuple[Tensor, Tensor] | None = None,
     block: int = 512,
 ) -> Triplets:
-    """embeddings: (B, d); labels: (B,) integers; bank: (M, d) and (M,) of further rows, positives and negatives only.
+    """Triplets of a batch, as a strategy chooses them; the module says what each of them takes.
 
-    For each positive pair (each once, or twice where `ordered`), a negative:
-      all                 every one, whatever it violates
-      hardest             the nearest, where l > 0
-      random              any with l > 0
-      semi_hard           any with 0 < l < margin (Schroff et al., "FaceNet", CVPR 2015)
-      nearest_semi_hard   the nearest that is farther than the positive, else the farthest
-      distance_weighted   drawn inversely to the density of distances on the sphere, for unit rows and any `distance`
-                          (Wu et al., ICCV 2017)
-    For each anchor with a positive and a negative, whatever it violates:
-      batch_hard          its farthest positive and nearest negative (Hermans et al., 2017)
-      batch_easy_hard     its nearest positive and nearest negative (Xuan et al., WACV 2020)
-    Draws are made on the CPU: the same whatever device the embeddings are on. Raises ValueError for an unknown
-    strategy, KithError for more than 100 million triplets of `all`.
+    embeddings: (B, d) floats; labels: (B,) integers; distance: as of `pairwise`. ordered: each positive pair counts
+    twice, with either row as its anchor. bank: (M, d) and (M,) of further rows, which are positives and negatives
+    only. generator: where draws come from; they are made on the CPU, the same whatever device the embeddings are on.
+    block: anchors whose distances are held at once. Raises ValueError for an unknown strategy, KithError for more
+    than 100 million triplets of `all`.
+
+    >>> found = mine_triplets(torch.tensor([[0.0], [1.0], [1.5]]), torch.tensor([0, 0, 1]), "batch_hard")
+    >>> found.anchor.tolist(), found.positive.tolist(), found.negative.tolist(), found.candidates
+    ([0, 1], [1, 0], [2, 2], 2)
     """
     pool, pool_labels = embeddings, labels
     if bank is not None:
@@ -95,7 +106,7 @@ def mine_triplets(
         apart = pairwise(embeddings[part], pool, kind)
         negatives = apart.masked_fill(labels[part, None] == pool_labels, math.inf)
         near = apart.gather(1, index[part])
-        some = AnchorBlock(negatives, near, kept[part], draws[part], margin, embeddings.shape[1])
+        some = _AnchorBlock(negatives, near, kept[part], draws[part], margin, embeddings.shape[1])
         anchor, place, negative = _per_anchor(some, strategy) if strategy in PER_ANCHOR else _per_pair(some, strategy)
         candidates += int(some.kept.any(dim=1).sum() if strategy in PER_ANCHOR else some.kept.sum())
         found.append((anchor + start, index[part][anchor, place], negative))
@@ -130,13 +141,13 @@ def _all(labels: Tensor, pool: Tensor, ordered: bool) -> Triplets:
     return Triplets(anchor.repeat_interleave(repeats), positive, negative, count)
 
 
-def _per_pair(some: AnchorBlock, strategy: str) -> tuple[Tensor, Tensor, Tensor]:
+def _per_pair(some: _AnchorBlock, strategy: str) -> tuple[Tensor, Tensor, Tensor]:
     chosen, possible = CHOICES[strategy](some)
     anchor, place = (some.kept & possible).nonzero(as_tuple=True)
     return anchor, place, chosen[anchor, place]
 
 
-def _per_anchor(some: AnchorBlock, strategy: str) -> tuple[Tensor, Tensor, Tensor]:
+def _per_anchor(some: _AnchorBlock, strategy: str) -> tuple[Tensor, Tensor, Tensor]:
     nearest, negative = some.negatives.min(dim=1)
     anchor = (some.kept.any(dim=1) & nearest.isfinite()).nonzero()[:, 0]
     if not len(anchor):
@@ -148,31 +159,31 @@ def _per_anchor(some: AnchorBlock, strategy: str) -> tuple[Tensor, Tensor, Tenso
     return anchor, place[anchor], negative[anchor]
 
 
-def _hardest(some: AnchorBlock) -> tuple[Tensor, Tensor]:
+def _hardest(some: _AnchorBlock) -> tuple[Tensor, Tensor]:
     nearest, negative = (each[:, None] for each in some.negatives.min(dim=1))
     return negative.expand_as(some.near), nearest < some.near + some.margin
 
 
-def _random(some: AnchorBlock) -> tuple[Tensor, Tensor]:
+def _random(some: _AnchorBlock) -> tuple[Tensor, Tensor]:
     ranked, order = some.negatives.sort(dim=1)
     stop = torch.searchsorted(ranked, some.near + some.margin)
     return _drawn(order, torch.zeros_like(stop), stop, some.draws)
 
 
-def _semi_hard(some: AnchorBlock) -> tuple[Tensor, Tensor]:
+def _semi_hard(some: _AnchorBlock) -> tuple[Tensor, Tensor]:
     ranked, order = some.negatives.sort(dim=1)
     start = torch.searchsorted(ranked, some.near, right=True)
     return _drawn(order, start, torch.searchsorted(ranked, some.near + some.margin), some.draws)
 
 
-def _nearest_semi_hard(some: AnchorBlock) -> tuple[Tensor, Tensor]:
+def _nearest_semi_hard(some: _AnchorBlock) -> tuple[Tensor, Tensor]:
     ranked, order = some.negatives.sort(dim=1)
     count = some.negatives.isfinite().sum(dim=1, keepdim=True)
     place = torch.minimum(torch.searchsorted(ranked, some.near, right=True), count - 1)
     return order.gather(1, place.clamp(min=0)), (count > 0).expand_as(some.kept)
 
 
-def _distance_weighted(some: AnchorBlock) -> tuple[Tensor, Tensor]:
+def _distance_weighted(some: _AnchorBlock) -> tuple[Tensor, Tensor]:
     """Weights 1 / q(d), q(d) = d^(n−2) (1 − d²/4)^((n−3)/2), of distances taken to be at least ½; beyond 1.4 there
     is nothing to learn from."""
     apart = some.negatives.double().clamp(min=0.5)
@@ -192,7 +203,7 @@ def _drawn(order: Tensor, start: Tensor, stop: Tensor, draws: Tensor) -> tuple[T
     return order.gather(1, place.clamp(0, order.shape[1] - 1)), stop > start
 
 
-CHOICES: dict[str, Callable[[AnchorBlock], tuple[Tensor, Tensor]]] = {
+CHOICES: dict[str, Callable[[_AnchorBlock], tuple[Tensor, Tensor]]] = {
     "hardest": _hardest,
     "random": _random,
     "semi_hard": _semi_hard,

@@ -28,10 +28,17 @@ def violations(
     ordered: bool = False,
     block: int = 512,
 ) -> Violations:
-    """Σ max(0, d(a, p) − d(a, n) + margin) over all triplets is Σ weights·d + margin·active, gradients included:
+    """Count the violated triplets of a batch, and how often each distance stands in them.
+
+    Σ max(0, d(a, p) − d(a, n) + margin) over all triplets is Σ weights·d + margin·active, gradients included:
     O(B² log B) time for up to B³ triplets.
 
-    embeddings: (B, d); labels: (B,) integers; each positive pair counts once, or twice where `ordered`.
+    embeddings: (B, d) floats; labels: (B,) integers; distance: as of `pairwise`; each positive pair counts once, or
+    twice where `ordered`; block: anchors whose distances are held at once. Raises ValueError for another distance.
+
+    >>> found = violations(torch.tensor([[0.0], [1.0], [1.5]]), torch.tensor([0, 0, 1]), ordered=True)
+    >>> found.active, found.candidates
+    (1, 2)
     """
     index, kept = positives(labels, ordered=ordered)
     size = len(labels)

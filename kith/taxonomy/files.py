@@ -17,6 +17,12 @@ def read_edges(path: Path, order: str = "parent-child", ids: Callable[[str], Id]
     """The (parent, child) pairs of a file with one pair a line, split at its first white space.
 
     Blank lines are skipped; a path that ends in .gz is decompressed. Raises KithError that names the line.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_edges(Path(folder) / "edges.txt", [(0, 1), (0, 2)])
+    ...     read_edges(Path(folder) / "edges.txt", order="child-parent")
+    [(1, 0), (2, 0)]
     """
     if order not in ORDERS:
         raise KithError(f"order: '{order}' is not one of {', '.join(ORDERS)}")
@@ -36,6 +42,14 @@ def write_edges(path: Path, edges: Iterable[Edge]) -> None:
     """A file that `read_edges` reads as the same edges, the same bytes each time; compressed if it ends in .gz.
 
     Raises KithError for an id that cannot be read back: an empty one, a parent with white space in it.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "edges.txt"
+    ...     write_edges(path, [("animal", "cat"), ("animal", "dog")])
+    ...     print(path.read_text(), end="")
+    animal cat
+    animal dog
     """
     lines = []
     for parent, child in edges:
@@ -53,6 +67,13 @@ def read_names(path: Path, ids: Callable[[str], Id] = int) -> dict[Id, str]:
     """Class names by id, in file order: one id a line, white space, and its name, which may hold spaces.
 
     Raises KithError that names the line for a missing name and a repeated id.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "names.txt"
+    ...     _ = path.write_text("1 red fox" + chr(10) + "2 dog")
+    ...     read_names(path)
+    {1: 'red fox', 2: 'dog'}
     """
     names: dict[Id, str] = {}
     for number, line in _lines(path):
@@ -74,6 +95,13 @@ def read_indented(path: Path, classes: Mapping[Id, str] | None = None) -> tuple[
 
     Raises KithError that names the line for an odd number of dashes, a jump of more than one level, a repeated
     name and an indented first line, and for classes that the file lacks.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder) / "classes.txt"
+    ...     _ = path.write_text(chr(10).join(["animal", "-- cat", "-- dog"]))
+    ...     read_indented(path)[0]
+    [('animal', 'cat'), ('animal', 'dog')]
     """
     parents = _outline(path)
     known = {name: node for node, name in (classes or {}).items()}

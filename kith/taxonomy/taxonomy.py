@@ -22,6 +22,12 @@ class Taxonomy:
     nodes: the ids in ascending order, all integers or all strings; arrays over nodes follow it.
     edges: (m, 2) int64 rows (parent, child) of positions in `nodes`, in the order they were given.
     names: what to show for an id, where it has a name.
+
+    >>> animals = Taxonomy.from_edges([("thing", "animal"), ("animal", "cat"), ("animal", "dog"), ("thing", "car")])
+    >>> animals.leaves, animals.lcs("cat", "dog")
+    (['car', 'cat', 'dog'], 'animal')
+    >>> animals.similarity().tolist()
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.5], [0.0, 0.5, 1.0]]
     """
 
     def __init__(self, edges: Iterable[tuple[Any, Any]], names: Mapping[Id, str] | None = None) -> None:

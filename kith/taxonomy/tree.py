@@ -12,6 +12,11 @@ def mintree(classes: Sequence[int], parents: Parents, root: int) -> dict[int, in
     First come all classes with a single path to the root, then every other class in its order by the path that
     adds the fewest nodes; of those the one that makes its path to the root shortest, then the one whose parents
     stand first.
+
+    classes: node numbers; parents: of each node, by its number; root: the node above all.
+
+    >>> mintree([3], [[], [0], [0], [1, 2]], root=0)
+    {1: 0, 3: 1}
     """
     paths: dict[int, int] = {root: 1}
     single = [node for node in classes if _paths(node, parents, paths) == 1]

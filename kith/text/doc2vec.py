@@ -38,6 +38,9 @@ def train(
     learned along with it), "dm" predicts a word from its context and the document. With workers=1 the
     result is the same bytes for the same input and seed; with more it is not.
     Raises ValueError for an empty document: gensim would shift the tags after it.
+
+    >>> train([["red", "fox"], ["red", "dog"]], dim=4, min_count=1, epochs=1).dv.vectors.shape
+    (2, 4)
     """
     from gensim.models.doc2vec import Doc2Vec
 
@@ -70,6 +73,10 @@ def infer(model: "Doc2Vec", documents: Sequence[Document], seed: int = 0) -> np.
 
     Each document starts from its own seed, so a vector depends neither on the order of the documents nor on
     PYTHONHASHSEED (gensim hashes the text with Python's salted hash; here it is CRC-32).
+
+    >>> model = train([["red", "fox"], ["red", "dog"]], dim=4, min_count=1, epochs=1)
+    >>> infer(model, [["red", "fox"], ["unknown"]]).shape
+    (2, 4)
     """
     from gensim.models import doc2vec
 

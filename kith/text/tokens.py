@@ -15,13 +15,21 @@ _SENTENCE_END = re.compile(r"(?<=[.!?…。！？])\s+(?=[^\s\da-z])")
 
 
 def normalize(text: str) -> str:
-    """NFKC, entities and tags out, white space folded. Every script is kept."""
+    """NFKC, entities and tags out, white space folded. Every script is kept.
+
+    >>> normalize("caf&eacute; <b>noir</b>")
+    'café noir'
+    """
     text = unicodedata.normalize("NFKC", html.unescape(text))
     return " ".join(_TAG.sub(" ", text).split())
 
 
 def first_sentences(text: str, count: int) -> str:
-    """The first `count` sentences, found by a rule that needs no trained model."""
+    """The first `count` sentences, found by a rule that needs no trained model.
+
+    >>> first_sentences("One. Two! Three.", 2)
+    'One. Two!'
+    """
     parts = _SENTENCE_END.split(text, maxsplit=count)
     return " ".join(parts[:count])
 
@@ -32,6 +40,9 @@ def tokenize(
     """Lower-cased words of `text`; digits-only tokens, short ones and stop words are left out.
 
     `sentences` reads only the first sentences (Thomas & Kovashka, ECCV 2020, take two of an article).
+
+    >>> tokenize("The 3 red foxes", stop_words=["the"])
+    ['red', 'foxes']
     """
     text = normalize(text)
     if sentences is not None:
@@ -45,6 +56,12 @@ class Vocabulary:
     """Words numbered by falling frequency; the first four numbers are marks.
 
     PAD fills short texts, UNKNOWN stands for words not in the vocabulary, START and END enclose a text.
+
+    >>> vocabulary = Vocabulary.build(["red fox", "red dog"])
+    >>> vocabulary.words
+    ['red', 'dog', 'fox']
+    >>> [each.tolist() for each in vocabulary.encode(["red cat"])]
+    [[[2, 4, 1, 3]], [4]]
     """
 
     PAD, UNKNOWN, START, END = range(4)
