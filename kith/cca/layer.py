@@ -54,6 +54,12 @@ class CanonicalDirections(torch.autograd.Function):
     Divisors below FLOOR · σ_max (or its square) are taken as that, for the sake of finite gradients at such points:
     there the numerators of a loss that is smooth are rounding errors. Views without any correlation have σ_max = 0;
     less than NONE counts as NONE, so that their gradients, and the squares of these, are still finite in float32.
+
+    t: (p, q) T, float64; keep: k.
+
+    >>> p, sigma, r = CanonicalDirections.apply(torch.diag(torch.tensor([0.5, 0.9])), 1)
+    >>> tuple(p.shape), round(float(sigma), 4)
+    ((2, 1), 0.9)
     """
 
     FLOOR = 1e-10

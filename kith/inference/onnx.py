@@ -28,8 +28,17 @@ TOLERANCE = 1e-4
 
 
 def export(model: DualEncoder, folder: Path) -> None:
-    """Write image.onnx and, where the model has a text side, text.onnx into `folder`; the batch and the length of
-    texts are free. Raises KithError where ONNX is not installed, or a tower cannot be written in it."""
+    """Write image.onnx and, where the model has a text side, text.onnx into `folder`, which exists.
+
+    The number of rows and the length of texts are free in the graphs. Raises KithError where ONNX is not installed, or
+    a tower cannot be written in it.
+
+    >>> from kith import models
+    >>> model, vocabulary, saved = models.load(Path("runs/glyphs/infonce-0/model.pt"))  # doctest: +SKIP
+    >>> export(model, Path("graphs"))  # doctest: +SKIP
+    >>> max(differences(model, Path("graphs")).values()) < TOLERANCE  # doctest: +SKIP
+    True
+    """
     _require("onnx", "onnxscript")
     model = copy.deepcopy(model).cpu().eval()
     if isinstance(model.text_tower, GRUTower):
@@ -60,9 +69,16 @@ def export(model: DualEncoder, folder: Path) -> None:
 
 
 def differences(model: DualEncoder, folder: Path, rows: int = 3) -> dict[str, float]:
-    """The largest difference between what each graph in `folder` and the model say of `rows` random inputs, by side;
-    of values beyond ±1 as a share of the largest. Raises KithError where ONNX Runtime is not installed, or takes no
-    such graph."""
+    """The largest difference between what each graph in `folder` and the model say of `rows` random inputs, by side.
+
+    Of values beyond ±1 it is a share of the largest. Raises KithError where ONNX Runtime is not installed, or takes no
+    such graph.
+
+    >>> from kith import models
+    >>> model, vocabulary, saved = models.load(Path("runs/glyphs/infonce-0/model.pt"))  # doctest: +SKIP
+    >>> list(differences(model, Path("graphs")))  # doctest: +SKIP
+    ['image', 'text']
+    """
     _require("onnxruntime")
     import onnxruntime
 
@@ -84,7 +100,13 @@ def differences(model: DualEncoder, folder: Path, rows: int = 3) -> dict[str, fl
 
 
 def describe(model: DualEncoder, vocabulary: Vocabulary, max_tokens: int, trained: dict[str, Any]) -> dict[str, Any]:
-    """What a program has to know besides the graphs, as plain values; `trained` as the model's file has it."""
+    """What a program has to know besides the graphs, as plain values; `trained` as the model's file has it.
+
+    >>> side = {"tower": "linear", "shape": [3], "shift": 0.0, "scale": 1.0, "hidden": 1, "layers": 0, "width": 1}
+    >>> model = DualEncoder({"dim": 2, "image": side, "text": None, "projection": {"kind": "unit"}})
+    >>> describe(model, Vocabulary([]), 64, {"method": "infonce"})["image"]
+    {'graph': 'image.onnx', 'outputs': ['vector'], 'inputs': ['features'], 'shape': [3]}
+    """
     told: dict[str, Any] = {
         "format": FORMAT,
         "trained": {name: trained[name] for name in ("method", "seed") if name in trained},
@@ -106,17 +128,34 @@ def describe(model: DualEncoder, vocabulary: Vocabulary, max_tokens: int, traine
 
 
 def sides(model: DualEncoder) -> list[str]:
+    """The sides of a model: "image" and, where it has one, "text".
+
+    >>> side = {"tower": "linear", "shape": [3], "shift": 0.0, "scale": 1.0, "hidden": 1, "layers": 0, "width": 1}
+    >>> sides(DualEncoder({"dim": 2, "image": side, "text": None, "projection": {"kind": "unit"}}))
+    ['image']
+    """
     return ["image"] if model.text_tower is None else ["image", "text"]
 
 
 def outputs(model: DualEncoder, side: str) -> list[str]:
-    """Names of what a graph gives, in order."""
+    """Names of what a graph gives, in order.
+
+    >>> side = {"tower": "linear", "shape": [3], "shift": 0.0, "scale": 1.0, "hidden": 1, "layers": 0, "width": 1}
+    >>> outputs(DualEncoder({"dim": 2, "image": side, "text": None, "projection": {"kind": "unit"}}), "image")
+    ['vector']
+    """
     known = {"classifier": model.classifier, "nearest": model.targets} if side == "image" else {}
     return ["vector", *(name for name, part in known.items() if part is not None)]
 
 
 def example(model: DualEncoder, side: str, rows: int) -> dict[str, np.ndarray]:
-    """Random inputs of a graph, by name; always the same."""
+    """Random inputs of a graph, by name, with `rows` rows; always the same.
+
+    >>> side = {"tower": "linear", "shape": [3], "shift": 0.0, "scale": 1.0, "hidden": 1, "layers": 0, "width": 1}
+    >>> model = DualEncoder({"dim": 2, "image": side, "text": None, "projection": {"kind": "unit"}})
+    >>> {name: (each.shape, each.dtype.name) for name, each in example(model, "image", rows=2).items()}
+    {'features': ((2, 3), 'float32')}
+    """
     random, config = np.random.default_rng(0), model.config[side]
     if "shape" in config:
         return {"features": random.normal(size=(rows, *config["shape"])).astype(np.float32)}

@@ -21,7 +21,15 @@ Predicted = dict[str, np.ndarray]
 
 @torch.no_grad()
 def predict_images(model: DualEncoder, images: np.ndarray, top: int = TOP) -> Predicted:
-    """Of pictures (n, H, W, C) uint8, of the model's size, or features (n, …) float32."""
+    """Vectors and classes of pictures (n, H, W, C) uint8, of the model's size, or of features (n, …) float32.
+
+    top: likeliest classes that are returned, at most. Returns the arrays that the module names.
+
+    >>> side = {"tower": "linear", "shape": [3], "shift": 0.0, "scale": 1.0, "hidden": 1, "layers": 0, "width": 1}
+    >>> model = DualEncoder({"dim": 2, "image": side, "text": None, "projection": {"kind": "unit"}}).eval()
+    >>> predict_images(model, np.ones((4, 3), np.float32))["vector"].shape
+    (4, 2)
+    """
     features = model.encode_images(model.prepare(torch.from_numpy(images).to(model.device)))
     vectors, scores = vectors_and_scores(model, features)
     predicted = _embedded(model, vectors)
@@ -39,9 +47,14 @@ def predict_images(model: DualEncoder, images: np.ndarray, top: int = TOP) -> Pr
 
 @torch.no_grad()
 def predict_texts(model: DualEncoder, *inputs: np.ndarray) -> Predicted:
-    """Of word numbers (n, L) and lengths (n,), as `Vocabulary.encode` gives them, or of features (n, …) float32.
+    """Vectors of word numbers (n, L) and lengths (n,), as of `Vocabulary.encode`, or of features (n, …) float32.
 
-    Raises ValueError for a model without a text side.
+    Returns the arrays that the module names. Raises ValueError for a model without a text side.
+
+    >>> side = {"tower": "linear", "shape": [3], "shift": 0.0, "scale": 1.0, "hidden": 1, "layers": 0, "width": 1}
+    >>> model = DualEncoder({"dim": 2, "image": side, "text": side, "projection": {"kind": "unit"}}).eval()
+    >>> predict_texts(model, np.ones((4, 3), np.float32))["vector"].shape
+    (4, 2)
     """
     tensors = [torch.from_numpy(each).to(model.device) for each in inputs]
     tensors = [each if each.is_floating_point() else each.long() for each in tensors]

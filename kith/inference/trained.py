@@ -21,7 +21,15 @@ BATCH = 256
 
 
 class TrainedRun:
-    """What `kith.load` gives. name: of the folder; model: the network, in evaluation mode; dim: of its vectors."""
+    """What `kith.load` gives: a trained run, ready to embed and to be searched.
+
+    folder: of the run; data: of its prepared data, for searching. name: of the folder; model: the network, in
+    evaluation mode; dim: of its vectors. Raises KithError where the folder holds no model that can be read.
+
+    >>> run = TrainedRun(Path("runs/glyphs/infonce-0"))  # doctest: +SKIP
+    >>> run.embed_texts(["greek small letter alpha"]).shape  # doctest: +SKIP
+    (1, 128)
+    """
 
     def __init__(self, folder: Path, data: Path | None = None):
         self.folder, self.name = folder, folder.resolve().name

@@ -11,6 +11,10 @@ class Classifier(nn.Module):
 
     kind: "linear" is one layer; "hidden" has ReLU and batch norm before it, and "normalized" brings the embedding
     to length 1 before these (Barz & Denzler, WACV 2019, where it learns beside an embedding loss).
+
+    >>> import torch
+    >>> tuple(Classifier(8, classes=3)(torch.zeros(2, 8)).shape)
+    (2, 3)
     """
 
     def __init__(self, dim: int, classes: int, kind: Literal["linear", "hidden", "normalized"] = "linear"):

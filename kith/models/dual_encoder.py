@@ -31,6 +31,11 @@ class DualEncoder(nn.Module):
     "targets": width of the class embeddings or None}, or None (default) for a model that knows no classes}.
     targets: (classes, d) float32 class embeddings, as far as the model has any.
     Raises ValueError for a tower that does not take what its side holds, and for targets of another width.
+
+    >>> side = {"tower": "linear", "shape": [3], "shift": 0.0, "scale": 1.0, "hidden": 1, "layers": 0, "width": 1}
+    >>> model = DualEncoder({"dim": 2, "image": side, "text": side, "projection": {"kind": "unit"}}).eval()
+    >>> tuple(model.embed_texts(torch.ones(4, 3)).shape)
+    (4, 2)
     """
 
     text_input: nn.Module | None
@@ -124,6 +129,9 @@ class Pictures(nn.Module):
     """uint8 (B, H, W, C) to standardised float32 (B, C, H, W), channels last in memory.
 
     crop: the side of the middle square that is looked at in evaluation; in training, augmentation cuts it out.
+
+    >>> tuple(Pictures([0.5], [0.25], crop=2)(torch.zeros(1, 4, 4, 1, dtype=torch.uint8)).shape)
+    (1, 1, 4, 4)
     """
 
     mean: Tensor
@@ -143,7 +151,11 @@ class Pictures(nn.Module):
 
 
 class Features(nn.Module):
-    """(x − shift) / scale; both are numbers, or lists of one number a dimension."""
+    """(x − shift) / scale; both are numbers, or lists of one number a dimension.
+
+    >>> Features(1.0, 2.0)(torch.tensor([[3.0]])).tolist()
+    [[1.0]]
+    """
 
     shift: Tensor
     scale: Tensor
@@ -158,7 +170,11 @@ class Features(nn.Module):
 
 
 class UnitLayer(nn.Module):
-    """No projection: rows are only brought to length 1. Has the interface of the layers of kith.cca."""
+    """No projection: rows are only brought to length 1. Has the interface of the layers of kith.cca.
+
+    >>> UnitLayer().first(torch.tensor([[3.0, 4.0]]))
+    tensor([[0.6000, 0.8000]])
+    """
 
     correlations = None
 
@@ -175,13 +191,23 @@ class UnitLayer(nn.Module):
 
 
 def center_crop(images: Tensor, side: int) -> Tensor:
-    """The middle square of (B, C, H, W) pictures, as they are evaluated. Raises ValueError if they are smaller."""
+    """The middle square of (B, C, H, W) pictures, as they are evaluated. Raises ValueError if they are smaller.
+
+    >>> center_crop(torch.arange(16.0).view(1, 1, 4, 4), 2).tolist()
+    [[[[5.0, 6.0], [9.0, 10.0]]]]
+    """
     height, width = crop_room(images, side)
     return images[:, :, height // 2 : height // 2 + side, width // 2 : width // 2 + side]
 
 
 def crop_room(images: Tensor, side: int) -> tuple[int, int]:
-    """By how much a square of `side` can be moved down and across; ValueError if it does not fit."""
+    """By how many pixels a square of `side` can be moved down and across pictures (B, C, H, W).
+
+    Raises ValueError if it does not fit.
+
+    >>> crop_room(torch.zeros(1, 3, 40, 50), 32)
+    (8, 18)
+    """
     height, width = images.shape[2] - side, images.shape[3] - side
     if min(height, width) < 0:
         raise ValueError(f"a crop of {side}×{side} from pictures of {images.shape[2]}×{images.shape[3]}: crop less")

@@ -16,7 +16,11 @@ Layer = TypeVar("Layer", nn.Linear, nn.Conv2d)
 
 
 class MLP(nn.Sequential):
-    """Vectors (B, inputs), or maps, flattened, through `layers` hidden layers; none leaves them as they are."""
+    """Vectors (B, inputs), or maps, flattened, through `layers` hidden layers; none leaves them as they are.
+
+    >>> tuple(MLP(3, hidden=8)(torch.zeros(2, 3)).shape)
+    (2, 8)
+    """
 
     def __init__(self, inputs: int, hidden: int = 1024, layers: int = 2):
         widths = [inputs] + [hidden] * layers
@@ -37,6 +41,9 @@ class VGG(nn.Sequential):
     is a 1×1 convolution and the mean over the map. Channels are width, 2·width, 4·width, 4·width.
 
     With width 24 and dim 32 it is the audio and the sheet-music tower of the paper.
+
+    >>> tuple(VGG(1, width=2)(torch.zeros(2, 1, 32, 16)).shape)
+    (2, 8, 2, 1)
     """
 
     def __init__(self, channels: int, width: int = 24):
@@ -79,7 +86,11 @@ class TfidfTower(nn.Module):
 
 
 def feature_tower(tower: str, shape: tuple[int, ...], hidden: int, layers: int, width: int) -> MLP | VGG:
-    """The tower named in a method's parameters, for features of this shape. Raises ValueError if they do not fit."""
+    """The tower named in a method's parameters, for features of this shape. Raises ValueError if they do not fit.
+
+    >>> feature_tower("mlp", (2, 3), hidden=8, layers=1, width=1).out_features
+    8
+    """
     if tower == "vgg":
         if len(shape) != 3 or min(shape[1:]) < 16:
             raise ValueError(f"the vgg tower needs maps of at least 16×16, these features have the shape {shape}")

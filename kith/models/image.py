@@ -49,6 +49,10 @@ def image_tower(tower: str, channels: int, size: int, depth: int = 18, width: in
     densenet-bc-100-12, timm:<name>.
 
     Raises ValueError if it does not take pictures, or there is none of that depth.
+
+    >>> tower = image_tower("resnet-20", channels=3, size=32)
+    >>> tower.out_features, tuple(tower(torch.zeros(2, 3, 32, 32)).shape)
+    (64, (2, 64))
     """
     if tower == "cnn":
         return CNN(channels, size, width)
@@ -67,7 +71,10 @@ def image_tower(tower: str, channels: int, size: int, depth: int = 18, width: in
 
 @torch.no_grad()
 def load_weights(tower: nn.Module, path: str) -> None:
-    """Initialise a ResNet tower from a torchvision state dict saved with torch.save."""
+    """Start a ResNet tower from a torchvision state dict, a file saved with torch.save.
+
+    Raises ValueError for another tower.
+    """
     if not isinstance(tower, ResNet):
         raise ValueError("train.image.weights: only the resnet tower takes torchvision weights")
     tower.load_torchvision(torch.load(path, map_location="cpu", weights_only=True))

@@ -16,7 +16,12 @@ def convolution(
     stride: int = 1,
     start: Callable[[Tensor], Tensor] = nn.init.xavier_uniform_,
 ) -> nn.Conv2d:
-    """With a bias, padded so that stride 1 keeps the size."""
+    """A 2-D convolution with a bias, padded so that stride 1 keeps the size.
+
+    >>> import torch
+    >>> tuple(convolution(3, 8, stride=2)(torch.zeros(1, 3, 6, 6)).shape)
+    (1, 8, 3, 3)
+    """
     layer = nn.Conv2d(before, after, kernel, stride, kernel // 2)
     start(layer.weight)
     nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
@@ -24,10 +29,12 @@ def convolution(
 
 
 def batch_norm(channels: int) -> nn.BatchNorm2d:
+    """Batch norm of maps (B, channels, H, W)."""
     return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
 
 
 def dense(before: int, after: int) -> nn.Linear:
+    """A fully connected layer, (B, before) to (B, after)."""
     layer = nn.Linear(before, after)
     nn.init.xavier_uniform_(layer.weight)
     nn.init.zeros_(layer.bias)
@@ -36,7 +43,12 @@ def dense(before: int, after: int) -> nn.Linear:
 
 def padded_shortcut(x: Tensor, channels: int, stride: int, *, centred: bool) -> Tensor:
     """A shortcut without parameters: averages over stride × stride pixels, and channels of zeros, behind the
-    others or, `centred`, on both sides."""
+    others or, `centred`, on both sides.
+
+    >>> import torch
+    >>> tuple(padded_shortcut(torch.zeros(1, 2, 4, 4), channels=4, stride=2, centred=True).shape)
+    (1, 4, 2, 2)
+    """
     if stride > 1:
         x = F.avg_pool2d(x, stride, ceil_mode=True)
     more = channels - x.shape[1]

@@ -6,6 +6,8 @@ from torch import Tensor, nn
 
 
 class BasicBlock(nn.Module):
+    """Two 3×3 convolutions and a shortcut; `width` channels out."""
+
     expansion = 1
 
     def __init__(self, before: int, width: int, stride: int):
@@ -23,6 +25,8 @@ class BasicBlock(nn.Module):
 
 
 class Bottleneck(nn.Module):
+    """Convolutions 1×1, 3×3 and 1×1, and a shortcut; 4·width channels out."""
+
     expansion = 4
 
     def __init__(self, before: int, width: int, stride: int):

@@ -47,7 +47,12 @@ TextTower = GRUTower | BagTower | TfidfTower
 def text_tower(
     tower: str, words: int, embedding: int = 200, hidden: int = 512, layers: int = 2, dropout: float = 0.0
 ) -> TextTower:
-    """The tower named in a method's parameters. Raises ValueError if it does not take texts."""
+    """The tower named in a method's parameters. Raises ValueError if it does not take texts.
+
+    >>> tower = text_tower("bag", words=10, embedding=4, hidden=8)
+    >>> tuple(tower(torch.tensor([[2, 5, 3]]), torch.tensor([3])).shape)
+    (1, 8)
+    """
     if tower == "tfidf":
         return TfidfTower(words, hidden, layers)
     if tower not in ("gru", "bag"):
@@ -61,6 +66,10 @@ def load_word_vectors(tower: nn.Module, vocabulary: Vocabulary, vectors: dict[st
     """Start the embeddings of known words from `vectors` (word → (embedding,)); returns how many were known.
 
     Raises ValueError if the tower embeds no words, or vectors of another length.
+
+    >>> tower = text_tower("bag", words=6, embedding=1)
+    >>> load_word_vectors(tower, Vocabulary(["red", "fox"]), {"fox": torch.tensor([0.5])})
+    1
     """
     if not isinstance(tower, GRUTower | BagTower):
         raise ValueError("train.text.pretrained_words: only the gru and bag towers have word embeddings")
@@ -82,7 +91,13 @@ def load_word_vectors(tower: nn.Module, vocabulary: Vocabulary, vectors: dict[st
 
 @torch.no_grad()
 def load_inverse_frequency(tower: TfidfTower, tokens: np.ndarray) -> None:
-    """Set log((1 + n) / (1 + texts with the word)) + 1 from the tokens (n, L) of the training texts."""
+    """Set log((1 + n) / (1 + texts with the word)) + 1 from the tokens (n, L) of the training texts.
+
+    >>> tower = TfidfTower(words=6, hidden=2)
+    >>> load_inverse_frequency(tower, np.array([[2, 4, 3, 0], [2, 4, 5, 3]]))
+    >>> tower.inverse_frequency.round(decimals=2).tolist()[:5]
+    [0.0, 0.0, 0.0, 0.0, 1.0]
+    """
     rows = np.repeat(np.arange(len(tokens)), tokens.shape[1])
     present = sp.coo_matrix((np.ones(tokens.size, dtype=bool), (rows, tokens.ravel()))).tocsr()
     frequency = np.zeros(len(tower.inverse_frequency))

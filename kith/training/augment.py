@@ -30,6 +30,12 @@ def augment(
     rotate: at most these degrees; scale: sides multiplied by a factor between 1/(1+scale) and 1+scale; the border is
     continued. erase: the share of pictures of which a rectangle becomes noise. The draws come from `generator`, a
     CPU one, so they do not depend on the device.
+
+    Raises ValueError for a crop that does not fit.
+
+    >>> images = torch.zeros(2, 3, 40, 40)
+    >>> tuple(augment(images, torch.Generator().manual_seed(0), crop=32, flip=True, shift=0.1).shape)
+    (2, 3, 32, 32)
     """
     if crop is not None:
         images = _crop(images, generator, crop)

@@ -9,7 +9,11 @@ import numpy as np
 
 
 def generator(*key: int) -> np.random.Generator:
-    """A random generator of its own for each key, such as (seed, epoch, purpose)."""
+    """A random generator of its own for each key, such as (seed, epoch, purpose).
+
+    >>> generator(0, 1).integers(10, size=3).tolist() == generator(0, 1).integers(10, size=3).tolist()
+    True
+    """
     return np.random.default_rng(np.random.SeedSequence(key))
 
 
@@ -19,6 +23,11 @@ class PairSampler:
 
     With `items_per_group` only so many items of each group, chosen anew, take part in an epoch. With
     `fill_batches` all batches have the same size, the last one topped up with items drawn anew.
+
+    >>> sampler = PairSampler(np.array([3, 5, 7]), np.array([0, 1, 2]), batch_size=2)
+    >>> batches = sampler.epoch(1)
+    >>> [len(batch) for batch in batches], sorted(np.concatenate(batches).tolist())
+    ([2, 1], [3, 5, 7])
     """
 
     rows: np.ndarray
@@ -40,7 +49,11 @@ class PairSampler:
 
 
 def occurrence(values: np.ndarray) -> np.ndarray:
-    """How often each element has occurred before in the array: [7, 7, 3, 7] → [0, 1, 0, 2]."""
+    """How often each element of (n,) integers has occurred before it, (n,) int64.
+
+    >>> occurrence(np.array([7, 7, 3, 7])).tolist()
+    [0, 1, 0, 2]
+    """
     by_value = np.argsort(values, kind="stable")
     ordered = values[by_value]
     starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
@@ -56,6 +69,10 @@ class NeighborSampler:
 
     neighbors: (n_groups, k) group numbers by falling similarity, −1 where there are fewer;
     groups: (n_items,) group number of every item, −1 for items that are not trained on.
+
+    >>> sampler = NeighborSampler(np.array([[1], [0], [-1]]), np.array([0, 1, 2]))
+    >>> sampler.draw(np.array([0, 1, 2]), among=1, random=generator(0)).tolist()
+    [1, 0, -1]
     """
 
     neighbors: np.ndarray
@@ -87,6 +104,10 @@ class BalancedSampler:
     The last K of a class, and the last batches where classes are used up, are filled up with items drawn anew; of a
     class with fewer than K items, listed in `small`, some come twice. With `items_per_group` only so many items of
     each of the `groups`, (n,) integers, take part in an epoch, chosen anew. Raises ValueError without classes.
+
+    >>> sampler = BalancedSampler(np.arange(6), np.array([0, 0, 1, 1, 2, -1]), classes_per_batch=2, items_per_class=2)
+    >>> [len(batch) for batch in sampler.epoch(1)], sampler.small.tolist()
+    ([4, 4], [2])
     """
 
     rows: np.ndarray
@@ -158,7 +179,14 @@ def _draw(items: np.ndarray, count: int, random: np.random.Generator) -> np.ndar
 
 def random_pairs(labels: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Two pairs of each item that has both: (n,) items, (n,) partners, (n,) bool whether they are of one class; first
-    all with a partner of the same class, then with one of another."""
+    all with a partner of the same class, then with one of another.
+
+    Raises ValueError where there is none.
+
+    >>> first, second, same = random_pairs(np.array([0, 0, 1]), generator(0))
+    >>> first.tolist(), second.tolist(), same.tolist()
+    ([0, 1, 0, 1], [1, 0, 2, 2], [True, True, False, False])
+    """
     anchor, positive, negative = random_triplets(labels, random)
     same = np.arange(2 * len(anchor)) < len(anchor)
     return np.concatenate([anchor, anchor]), np.concatenate([positive, negative]), same
@@ -166,7 +194,11 @@ def random_pairs(labels: np.ndarray, random: np.random.Generator) -> tuple[np.nd
 
 def random_triplets(labels: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of each item with another of its class, and one of another class: itself, one of the first and one of the
-    second, uniformly. labels: (n,), −1 where unknown: of no class. Raises ValueError where there is none."""
+    second, uniformly. labels: (n,), −1 where unknown: of no class. Raises ValueError where there is none.
+
+    >>> [each.tolist() for each in random_triplets(np.array([0, 0, 1]), generator(0))]
+    [[0, 1], [1, 0], [2, 2]]
+    """
     known = np.flatnonzero(labels >= 0)
     order = known[np.argsort(labels[known], kind="stable")]
     ranked = labels[order]

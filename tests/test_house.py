@@ -1,0 +1,64 @@
+"""Rules of the house: the library's public functions and classes have examples in their docstrings."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+# Rooms and files of the library whose public functions and classes have an example each.
+SHOWN = [
+    *("cca", "class_embedding", "inference", "losses", "metrics", "mining", "taxonomy", "text"),
+    *("codes.py", "neighbors.py", "similarity.py"),
+]
+# What a function returns or takes: the examples are in those of the functions.
+IN_EXAMPLES_OF_OTHERS = {
+    "Buckets": "buckets",
+    "ClassEmbedding": "pickles.read",
+    "Histograms": "histograms",
+    "Pairs": "all_pairs",
+    "Relevance": "as_relevance",
+    "Triplets": "mine_triplets",
+    "Violations": "violations",
+}
+# The parts of an objective, which params.yaml puts together: the examples are in those of the losses' functions.
+PARTS_OF_AN_OBJECTIVE = {"LabelledRows", "Batch", "TrainingStep", "MiningStatistics"}
+
+Definition = ast.FunctionDef | ast.ClassDef
+
+
+def trees(*places: Path) -> Iterator[tuple[str, ast.Module]]:
+    """Sources below the places, by their path from the root."""
+    for place in places:
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def is_part_of_an_objective(path: str, node: Definition) -> bool:
+    """Whether it is a loss as params.yaml knows it, its options, or what it is given."""
+    inherits = isinstance(node, ast.ClassDef) and node.name.endswith(("Loss", "Options"))
+    return path.startswith("kith/losses/") and (inherits or node.name in PARTS_OF_AN_OBJECTIVE)
+
+
+def docstrings(node: Definition) -> str:
+    """Of a function, or of a class and its methods."""
+    methods = (
+        [each for each in node.body if isinstance(each, ast.FunctionDef)] if isinstance(node, ast.ClassDef) else []
+    )
+    return "\n".join(ast.get_docstring(each) or "" for each in (node, *methods))
+
+
+@pytest.mark.parametrize("place", SHOWN)
+def test_public_functions_and_classes_have_an_example(place):
+    without = [
+        f"{path}: {node.name}"
+        for path, tree in trees(ROOT / "kith" / place)
+        for node in tree.body
+        if isinstance(node, Definition)
+        and not node.name.startswith("_")
+        and not is_part_of_an_objective(path, node)
+        and node.name not in IN_EXAMPLES_OF_OTHERS
+        and ">>>" not in docstrings(node)
+    ]
+    assert not without
