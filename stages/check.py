@@ -1,4 +1,4 @@
-"""Look at a user's table before anything runs: its problems, and the params that fit it."""
+"""Check a table: its problems, and the parameters that fit it."""
 
 import sys
 from pathlib import Path

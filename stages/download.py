@@ -1,4 +1,7 @@
-"""Get the data set of params.yaml from its publisher, before `dvc repro` or `snakemake`, which need it to be there."""
+"""Get the data set of params.yaml from its publisher.
+
+`dvc repro` and `snakemake` need it to be there.
+"""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Put the training and validation MRR of any runs, of this study or of others, into one figure."""
+"""Draw training and validation MRR of any runs in one figure."""
 
 from pathlib import Path
 from typing import Annotated

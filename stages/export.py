@@ -1,4 +1,4 @@
-"""Hand a trained run to other programs: the model as ONNX graphs, or the vectors that it has made."""
+"""Export a trained run: ONNX graphs of its model, or its vectors."""
 
 import os
 import sys

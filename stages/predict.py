@@ -1,4 +1,7 @@
-"""Use a trained run on new pictures and texts: their vectors and, where the model knows classes, what they show."""
+"""Embed new pictures and texts with a trained run.
+
+Their vectors and, where the model knows classes, what they show.
+"""
 
 import itertools
 import sys

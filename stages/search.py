@@ -1,4 +1,7 @@
-"""Search trained runs by a text, a picture or an item: on the command line, or as a local web page."""
+"""Search trained runs by a text, a picture or an item.
+
+On the command line, or as a local web page.
+"""
 
 from json import dumps
 from pathlib import Path

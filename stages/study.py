@@ -1,5 +1,7 @@
-"""Choose a study: check studies/NAME.yaml, fill in what it leaves out, and write it to params.yaml; without a name,
-list the studies."""
+"""Choose a study: check it, fill its gaps, write params.yaml.
+
+It is read from studies/NAME.yaml; without a name, the studies are listed.
+"""
 
 from pathlib import Path
 from typing import Annotated, Any

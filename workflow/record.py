@@ -1,6 +1,7 @@
-"""Let DVC know what Snakemake has run; by itself at the end of every run.
+"""Let DVC know what Snakemake has run.
 
-Only the stages named are recorded: recording all would declare stale ones to be up to date.
+It runs by itself at the end of every run of Snakemake. Only the stages named are recorded: recording all would declare
+stale ones to be up to date.
 """
 
 import subprocess

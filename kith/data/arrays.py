@@ -130,6 +130,9 @@ def scaling(array: np.ndarray, rows: np.ndarray, how: Scaling) -> dict[str, Any]
 
     standard: mean and standard deviation, of each dimension of vectors, of all numbers of maps; a constant one
     is divided by 1. max: the largest absolute value. Computed in blocks, in float64.
+
+    >>> scaling(np.array([[0.0, 2.0], [2.0, 2.0]]), np.array([0, 1]), "max")
+    {'shape': [2], 'shift': 0.0, 'scale': 2.0}
     """
     shape = array.shape[1:]
     step = max(1, BLOCK // int(np.prod(shape)))
@@ -164,7 +167,11 @@ def _column(column: pa.Array) -> np.ndarray:
 
 
 def same_rows(path: Path, views: dict[str, np.ndarray]) -> int:
-    """The number of rows, which all `views` (array's name → array) have. Raises KithError where they differ."""
+    """The number of rows, which all `views` (array's name → array) have. Raises KithError where they differ.
+
+    >>> same_rows(Path("views.npz"), {"image": np.zeros((3, 2)), "text": np.zeros((3, 5))})
+    3
+    """
     counts = {name: len(view) for name, view in views.items()}
     if len(set(counts.values())) > 1:
         told = " and ".join(f"'{name}' {count:,}" for name, count in counts.items())

@@ -62,7 +62,11 @@ class Place(NamedTuple):
 
 
 def printable(character: str) -> bool:
-    """Whether it is a letter, number, punctuation mark or symbol; controls, marks and blanks are none."""
+    r"""Whether it is a letter, number, punctuation mark or symbol; controls, marks and blanks are none.
+
+    >>> [printable(character) for character in "a!\x00"]
+    [True, True, False]
+    """
     return unicodedata.category(character) in KINDS
 
 

@@ -20,7 +20,11 @@ USUAL = {"dev": "val", "valid": "val", "validation": "val", "eval": "test", "tes
 
 
 def known(name: str) -> bool:
-    """Whether `name` is train, val, test, an extra test set test_<name>, or database: found, but never asked for."""
+    """Whether `name` is train, val, test, an extra test set test_<name>, or database: found, but never asked for.
+
+    >>> known("test_unseen"), known("holdout")
+    (True, False)
+    """
     return KNOWN.fullmatch(name) is not None
 
 
@@ -103,7 +107,13 @@ def draw_per_class(labels: np.ndarray, keys: Sequence[str], train: int, test: in
 
 
 def some_of_each_class(labels: np.ndarray, keys: Sequence[str], count: int, seed: int) -> np.ndarray:
-    """(n,) bool: `count` items of each class by chance, all of a class that has no more."""
+    """(n,) bool: `count` items of each class by chance, all of a class that has no more.
+
+    labels: (n,) integers; keys: (n,) texts that stay the same however items are ordered.
+
+    >>> int(some_of_each_class(np.array([0, 0, 0, 1]), ["a", "b", "c", "d"], count=1, seed=0).sum())
+    2
+    """
     frame = _by_class(labels, keys, seed)
     return (frame.groupby("label")["chance"].rank(method="first") <= count).sort_index().to_numpy()
 

@@ -68,6 +68,9 @@ def moments(images: np.ndarray, rows: np.ndarray) -> tuple[list[float], list[flo
     """Mean and standard deviation per channel, in 0…1, over the pictures `rows` of `images` (N, H, W, C).
 
     Read in blocks and counted per grey level, so exact whatever the block size. No rows: mean 0, deviation 1.
+
+    >>> moments(np.full((2, 4, 4, 1), 255, dtype=np.uint8), np.array([0, 1]))
+    ([1.0], [0.0])
     """
     channels = images.shape[-1]
     if not len(rows):

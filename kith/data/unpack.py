@@ -18,7 +18,11 @@ JUNK = "__MACOSX"
 
 
 def is_archive(name: str) -> bool:
-    """Whether a file of this name is one that `unpack` takes: .zip, .tar, .tgz, .tar.gz, .tar.bz2 or .tar.xz."""
+    """Whether a file of this name is one that `unpack` takes: .zip, .tar, .tgz, .tar.gz, .tar.bz2 or .tar.xz.
+
+    >>> is_archive("birds.tar.gz"), is_archive("birds.jpg")
+    (True, False)
+    """
     return NAMES.search(name) is not None
 
 

@@ -95,6 +95,9 @@ def wrap(text: str, columns: int, lines: int) -> str:
     """`text` in at most `lines` lines about as wide as `columns` small Latin letters, the rest cut off.
 
     Control characters and runs of white space become one space.
+
+    >>> wrap("a red fox in the snow", columns=12, lines=1)
+    'a red fox …'
     """
     clean = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     wide = sum(1.8 if unicodedata.east_asian_width(c) in "WF" else 1.3 if c.isupper() else 1 for c in clean)
@@ -188,6 +191,9 @@ def looks(drawn: pd.Series, methods: Sequence[str] = ()) -> dict[str, dict[str, 
 
     methods: all of the study. A method's place among them decides: it looks the same in every chart that is given the
     same. Those drawn come in this order; default: of appearance.
+
+    >>> list(looks(pd.Series(["siglip", "infonce"]), methods=["infonce", "siglip"]))
+    ['infonce', 'siglip']
     """
     present = drawn.unique()
     every = dict.fromkeys([*methods, *present])

@@ -23,10 +23,12 @@ def test_every_command_and_every_option_has_help(module):
     assert [parameter.name for parameter in parser.params if not parameter.help] == []
 
 
-def test_the_commands_are_listed_with_what_they_do(capsys):
+def test_the_commands_are_listed_with_what_they_do(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     cli.main(["--help"])
     said = capsys.readouterr().out
     assert all(f"  {name} " in said for name in cli.COMMANDS)
+    assert "..." not in said.split("Commands:")[1]  # no summary is cut
 
 
 def failure(capsys, arguments: list[str]) -> tuple[object, str]:
