@@ -16,7 +16,9 @@ from kith.losses.loss import ClassLoss, LossOptions
 
 
 def inv_corr(features: Tensor, targets: Tensor) -> Tensor:
-    """Mean of 1 − ⟨φ_y, f/√max(|f|², 1e-12)⟩. Shapes as above.
+    """Mean of 1 − ⟨φ_y, f/√max(|f|², 1e-12)⟩.
+
+    features: (B, d); targets: (B, d), the rows φ_y.
 
     >>> import torch
     >>> float(inv_corr(torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 1.0]])))
@@ -26,7 +28,9 @@ def inv_corr(features: Tensor, targets: Tensor) -> Tensor:
 
 
 def unnorm_corr(features: Tensor, targets: Tensor) -> Tensor:
-    """Mean of 1 − ⟨φ_y, f⟩. Shapes as above.
+    """Mean of 1 − ⟨φ_y, f⟩.
+
+    features: (B, d); targets: (B, d), the rows φ_y.
 
     >>> import torch
     >>> float(unnorm_corr(torch.tensor([[3.0, 0.0]]), torch.tensor([[1.0, 0.0]])))
@@ -36,7 +40,9 @@ def unnorm_corr(features: Tensor, targets: Tensor) -> Tensor:
 
 
 def softmax_corr(features: Tensor, targets: Tensor) -> Tensor:
-    """Mean of 1 − ⟨φ_y, softmax(f)⟩. Shapes as above.
+    """Mean of 1 − ⟨φ_y, softmax(f)⟩.
+
+    features: (B, d); targets: (B, d), the rows φ_y.
 
     >>> import torch
     >>> float(softmax_corr(torch.zeros(1, 2), torch.tensor([[1.0, 0.0]])))
@@ -46,7 +52,9 @@ def softmax_corr(features: Tensor, targets: Tensor) -> Tensor:
 
 
 def mse(features: Tensor, targets: Tensor) -> Tensor:
-    """Mean of |f − φ_y|², the sum over the dimensions. Shapes as above.
+    """Mean of |f − φ_y|², the sum over the dimensions.
+
+    features: (B, d); targets: (B, d), the rows φ_y.
 
     >>> import torch
     >>> float(mse(torch.tensor([[3.0, 0.0]]), torch.tensor([[0.0, 1.0]])))

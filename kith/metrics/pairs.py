@@ -102,7 +102,7 @@ def hard_nway(queries: Any, candidates: Any, partners: np.ndarray, distractors: 
     """1 where the partner scores strictly higher than each of the given distractors, else 0.
 
     queries (n_queries, d), candidates (n_candidates, d), partners (n_queries,) and distractors (n_queries, N
-    − 1) candidate indices, typically the nearest in meaning (`kith.neighbors.nearest`). A row of
+    − 1) candidate indices, typically the nearest by their semantic vectors (`kith.neighbors.nearest`). A row of
     distractors that holds a −1 has none to offer: NaN. Returns (n_queries,) float64.
 
     >>> hard_nway([[1.0, 0]], [[1.0, 0.1], [1.0, 0.2], [1.0, 0.0]], np.array([0]), np.array([[1]])).tolist()

@@ -65,7 +65,7 @@ def occurrence(values: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class NeighborSampler:
-    """Neighbours in meaning of training items.
+    """Neighbours of training items in the semantic space.
 
     neighbors: (n_groups, k) group numbers by falling similarity, −1 where there are fewer;
     groups: (n_items,) group number of every item, −1 for items that are not trained on.
