@@ -66,6 +66,7 @@ def main() -> None:
     names_of_inputs = ("text", "neighbors", "taxonomy", "class_embedding")
     data = {"data": made / "prepared"} | {name: made / name for name in names_of_inputs}
     tracking._available = lambda: False
+    outputs = {"model": Path("model.pt"), "trained": Path("trained.json")}
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         params.PARAMS.write_text(yaml.safe_dump(content), encoding="utf-8")
         lines = []
@@ -74,7 +75,7 @@ def main() -> None:
             for seed in range(given.seeds):
                 history = Path(f"{name}-{seed}.parquet")
                 try:
-                    train.main(method=name, seed=seed, **data, model=Path("model.pt"), history=history)
+                    train.main(method=name, seed=seed, **data, **outputs, history=history)
                     told = describe(pd.read_parquet(history))
                 except KithError as error:
                     told = str(error)

@@ -9,7 +9,11 @@ import pandas as pd
 from kith import class_embedding
 from kith.class_embedding import pickles as reference_pickle
 from kith.errors import KithError, listed
-from stages import cli, contract, files, params, tracking
+from kith.store.classes import Classes
+from kith.store.provenance import NOTE, note, parameters, proved
+from stages import cli, files, params, tracking
+
+WORDS = "word_vectors.parquet"  # of the text stage, where it has a Doc2Vec model
 
 
 def main(*, taxonomy: Path, text: Path, out: Path) -> None:
@@ -18,8 +22,8 @@ def main(*, taxonomy: Path, text: Path, out: Path) -> None:
     embedding.pickle has the embedding as the program of Barz and Denzler reads it.
     """
     options = params.load().class_embedding
-    classes = contract.classes(taxonomy)
-    target = contract.similarity(taxonomy, "target")
+    known = Classes(taxonomy, None)
+    classes, target, made_of = known.table, known.similarity("target"), known.note["data"]
     embedded = _embedding(options, classes, target) if len(classes) else target
     summary = {
         "classes": len(classes),
@@ -32,8 +36,12 @@ def main(*, taxonomy: Path, text: Path, out: Path) -> None:
         if len(classes):
             reference_pickle.write(folder / "embedding.pickle", embedded, list(classes["label_name"]))
         if options.words is not None:
+            if options.words == "text":
+                proved(text / NOTE, [text / WORDS], "text", data=made_of)
             np.save(folder / "words.npy", _words(options.words, classes, text))
         files.write_json(folder / "summary.json", summary)
+        content = note(sorted(folder.iterdir()), data=made_of, parameters=parameters(options.model_dump(mode="json")))
+        files.write_json(folder / NOTE, content)
     print(json.dumps(summary))
     tracking.log_stage("class_embedding", params=options.model_dump(), metrics=summary)
 
@@ -59,7 +67,7 @@ def _from_file(path: Path, labels: list[str]) -> np.ndarray:
 
 def _words(source: str, classes: pd.DataFrame, text: Path) -> np.ndarray:
     """Word vectors of the classes' names: of the text stage's model, or of a Parquet file (word, vector)."""
-    path = text / "word_vectors.parquet" if source == "text" else Path(source)
+    path = text / WORDS if source == "text" else Path(source)
     try:
         table = pd.read_parquet(path, columns=["word", "vector"])
     except (OSError, ValueError, KeyError) as error:

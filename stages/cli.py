@@ -35,8 +35,10 @@ OPTIONS = {
     "class_embedding": "Folder that the stage class_embedding has written.",
     "compared": "Folder that the stage compare has written.",
     "data": "Folder that the stage prepare has written.",
+    "embedded": "Note of what the vectors are made of.",
+    "evaluated": "Note of what the metrics are made of.",
     "figures": "Folder to write the figures to.",
-    "history": "File to write the history of the training to, one row an epoch.",
+    "history": "File of the history of the training, one row an epoch.",
     "images": "File of the vectors of pictures.",
     "method": "A method of params.yaml.",
     "metrics": "File to write the metrics to.",
@@ -53,6 +55,7 @@ OPTIONS = {
     "taxonomy": "Folder that the stage taxonomy has written.",
     "text": "Folder that the stage text has written.",
     "texts": "File of the vectors of texts.",
+    "trained": "Note of what the model is made of.",
 }
 
 

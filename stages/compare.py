@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from kith.data.digests import sha256
 from kith.errors import KithError
 from kith.evaluation.compare import (
     QUERY,
@@ -17,6 +18,7 @@ from kith.evaluation.compare import (
     rank,
     summary,
 )
+from kith.store.provenance import parameters, proved
 from stages import cli, files, params, tracking
 from stages.reporting import markdown
 
@@ -24,10 +26,10 @@ from stages.reporting import markdown
 def main(*, data: Path, neighbors: Path, runs: Path, out: Path) -> None:
     """Write leaderboard.md, leaderboard.csv, curves.csv and metrics/<method>.json to --out."""
     settings = params.load()
-    done = read_runs(settings.study, runs)
+    dataset = read_file(data / "dataset.json", files.read_json, "prepare")
+    done = read_runs(settings, runs, sha256(data / "dataset.json"))
     histories = read_histories(settings.study, runs)
     quality = read_file(neighbors / "quality.json", files.read_json, "neighbors")
-    dataset = read_file(data / "dataset.json", files.read_json, "prepare")
     board = rank(done, comparing(settings))
     page = markdown.document(settings, board, merged_splits(done), dataset, quality)
     files.write_text(out / "leaderboard.md", page)
@@ -45,8 +47,13 @@ def comparing(settings: params.Params) -> CompareOptions:
     return CompareOptions(drawn.bootstrap, drawn.confidence, drawn.seed, tested.permutations, tested.seed)
 
 
-def read_runs(study: params.Study, folder: Path) -> list[MethodRun]:
-    """Every run of the study, method by method; those that answer a kind of query must have answered the same ones."""
+def read_runs(settings: params.Params, folder: Path, data: str) -> list[MethodRun]:
+    """Every run of the study, method by method, each proved to be measured on the same data in the same way.
+
+    data: checksum of dataset.json. Raises KithError for a run that is missing, of other data or parameters, or that
+    has answered other queries than the others of its kind.
+    """
+    study, wanted = settings.study, parameters(settings.evaluate.model_dump(mode="json"))
     done: list[MethodRun] = []
     first: dict[str, tuple[str, pd.DataFrame, set[tuple[str, str]]]] = {}
     for method in study.methods:
@@ -55,13 +62,36 @@ def read_runs(study: params.Study, folder: Path) -> list[MethodRun]:
             run = folder / name
             splits = read_file(run / "metrics.json", files.read_json, stage)["splits"]
             queries = read_file(run / "queries.parquet", _read_queries, stage)
+            _prove(run, method, seed, data, wanted)
             done.append(MethodRun(method, seed, splits, queries))
-            for direction, asked in queries.groupby("direction"):
-                known = asked[QUERY].reset_index(drop=True), metrics_asked(splits, str(direction))
-                other, *wanted = first.setdefault(str(direction), (name, *known))
-                if not known[0].equals(wanted[0]) or known[1] != wanted[1]:
-                    raise KithError(f"{run}: other queries or metrics than {folder / other}; run `dvc repro evaluate`")
+            _same_queries(folder, name, splits, queries, first)
     return done
+
+
+def _prove(run: Path, method: str, seed: int, data: str, wanted: str) -> None:
+    measured = [run / "metrics.json", run / "queries.parquet"]
+    note = proved(run / "evaluated.json", measured, "evaluate", data=data, model=run / "model.pt")
+    if (note["method"], note["seed"]) != (method, seed):
+        raise KithError(f"{run}: holds the results of {note['method']}, seed {note['seed']}; run `dvc repro evaluate`")
+    if note["parameters"] != wanted:
+        raise KithError(f"{run}: was evaluated with other parameters than params.yaml has; run `dvc repro evaluate`")
+
+
+def _same_queries(
+    folder: Path,
+    name: str,
+    splits: dict[str, Any],
+    queries: pd.DataFrame,
+    first: dict[str, tuple[str, pd.DataFrame, set[tuple[str, str]]]],
+) -> None:
+    """`first` has the run that was the first to answer each kind of query, and what it answered."""
+    for direction, asked in queries.groupby("direction"):
+        known = asked[QUERY].reset_index(drop=True), metrics_asked(splits, str(direction))
+        other, *wanted = first.setdefault(str(direction), (name, *known))
+        if not known[0].equals(wanted[0]) or known[1] != wanted[1]:
+            raise KithError(
+                f"{folder / name}: other queries or metrics than {folder / other}; run `dvc repro evaluate`"
+            )
 
 
 def read_histories(study: params.Study, folder: Path) -> dict[tuple[str, int], pd.DataFrame]:

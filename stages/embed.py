@@ -3,34 +3,38 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import torch
 
 from kith import models
 from kith.errors import KithError
 from kith.models.embed import embed_and_score, embed_texts
-from stages import cli, contract, files, params, views
+from kith.store.inputs import image_input, text_input
+from kith.store.prepared import Prepared
+from kith.store.provenance import note, parameters, proved
+from stages import cli, files, params
 
 
-def main(*, data: Path, model: Path, images: Path, texts: Path, rows: Path, scores: Path) -> None:
+def main(
+    *, data: Path, model: Path, trained: Path, images: Path, texts: Path, rows: Path, scores: Path, embedded: Path
+) -> None:
     """Write unit vectors of --images and --texts, the item row of each in --rows, and class --scores of pictures.
 
     --rows also says whether the vectors are meant as binary codes, which are their signs: those of the outputs.
-
-    For pictures and texts of your own there is `kith embed`.
+    --embedded notes what they are made of. For pictures and texts of your own there is `kith embed`.
     """
     settings = params.load()
     options = settings.embed
     torch.set_num_threads(settings.train.threads)
     device = "cuda" if torch.cuda.is_available() and settings.train.device != "cpu" else "cpu"
+    prepared = Prepared(data)
+    made_with = proved(trained, [model], "train", data=prepared)["files"][model.name]
     encoder, vocabulary, saved = models.load(model, device)
-    items = contract.items(data)
-    chosen = _chosen(items, options.splits)
-    pictures = views.images(items, data)
+    chosen = _chosen(prepared, options.splits)
+    pictures = image_input(prepared)
     image_rows, image_items = pictures.all_of(chosen)
     text_vectors, text_items = np.zeros((0, encoder.dim), dtype=np.float32), np.zeros(0, dtype=np.int64)
     if encoder.text_tower is not None:
-        written = views.texts(items, data, vocabulary, saved["max_tokens"])
+        written = text_input(prepared, vocabulary, saved["max_tokens"])
         text_rows, text_items = written.all_of(chosen)
         text_vectors = embed_texts(encoder, written, text_rows, options.batch_size)
     image_vectors, predicted = embed_and_score(encoder, pictures, image_rows, options.batch_size)
@@ -39,14 +43,16 @@ def main(*, data: Path, model: Path, images: Path, texts: Path, rows: Path, scor
     coded = bool(encoder.config.get("codes"))
     files.write_npz(rows, image_rows=image_items, text_rows=text_items, codes=np.array(coded))
     files.write_npz(scores, **predicted)
+    made_of = {"data": prepared.checksum, "model": made_with, "parameters": parameters(options.model_dump(mode="json"))}
+    files.write_json(embedded, note([images, texts, rows, scores], **made_of))
 
 
-def _chosen(items: pd.DataFrame, wanted: list[str] | None) -> np.ndarray:
-    splits = wanted or contract.held_out_splits(items)
-    missing = sorted(set(splits) - set(items["split"]))
+def _chosen(data: Prepared, wanted: list[str] | None) -> np.ndarray:
+    there = set(data.splits)
+    missing = sorted(set(wanted or []) - there)
     if missing:
-        raise KithError(f"params.yaml: embed.splits: no items in {missing} (there: {sorted(set(items['split']))})")
-    return np.flatnonzero(items["split"].isin(splits).to_numpy())
+        raise KithError(f"params.yaml: embed.splits: no items in {missing} (there: {sorted(there)})")
+    return data.rows_of(*(wanted or data.held_out))
 
 
 if __name__ == "__main__":

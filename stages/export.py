@@ -14,8 +14,9 @@ import typer
 from kith import models
 from kith.errors import KithError
 from kith.inference import onnx as onnx_export
-from kith.store.prepared import data_of
-from stages import cli, contract, files
+from kith.store.prepared import Prepared, data_of
+from kith.store.run import EmbeddingFiles, read_embeddings
+from stages import cli, files
 
 FORMATS = ("onnx", "npz", "parquet")
 
@@ -62,20 +63,11 @@ def _onnx(run: Path, out: Path) -> None:
 
 def _vectors(run: Path, data: Path) -> dict[str, pa.Table]:
     """id, split, label_name, of texts also the text, and vector of everything that was embedded, by side."""
-    needed = [run / "embedding_rows.npz", *(run / f"embeddings_{side}.npy" for side in ("image", "text"))]
-    for path in (*needed, data / "items.parquet"):
-        if not path.exists():
-            raise KithError(f"{path}: no such file; run the stages prepare and embed first, or name their data: --data")
-    items = contract.items(data)
-    found = {}
-    with np.load(run / "embedding_rows.npz") as arrays:
-        owners = {side: arrays[f"{side}_rows"] for side in ("image", "text")}
-    for side, rows in owners.items():
-        vectors = np.load(run / f"embeddings_{side}.npy")
-        if len(vectors) != len(rows) or rows.max(initial=-1) >= len(items):
-            raise KithError(
-                f"{run}: its vectors are not of the items in {data}; embed again, or name others with --data"
-            )
+    prepared = Prepared(data)
+    embeddings = read_embeddings(EmbeddingFiles.of(run), prepared, run / "model.pt")
+    items, found = prepared.table, {}
+    for side, embedded in (("image", embeddings.image), ("text", embeddings.text)):
+        vectors, rows = embedded.vectors, embedded.items
         if not len(rows):
             continue
         table = pa.table({name: items[name].to_numpy()[rows] for name in ("id", "split", "label_name")})

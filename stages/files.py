@@ -1,6 +1,5 @@
 """Files appear whole or not at all: written under a temporary name, then renamed."""
 
-import hashlib
 import io
 import json
 import os
@@ -29,12 +28,6 @@ def replacing(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary)
         else:
             temporary.unlink(missing_ok=True)
-
-
-def sha256(path: Path) -> str:
-    """Hex digest of a file, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -8,18 +8,21 @@ import pandas as pd
 
 from kith import neighbors
 from kith.errors import KithError
-from stages import cli, contract, files, params, tracking
+from kith.store.prepared import Prepared
+from kith.store.provenance import NOTE, note, parameters
+from kith.store.semantic import semantic_vectors, text_vectors
+from stages import cli, files, params, tracking
 
 
 def main(*, data: Path, text: Path, out: Path) -> None:
     """Write neighbors.parquet and quality.json into --out."""
     options = params.load().neighbors
-    items = contract.items(data)
-    train = contract.rows_of(items, "train")
+    prepared = Prepared(data)
+    train = prepared.rows_of("train")
     # Items of a group share their meaning: the first stands for all, or neighbours would be copies.
-    representative = train[np.unique(contract.group_codes(items)[train], return_index=True)[1]]
+    representative = train[np.unique(prepared.groups[train], return_index=True)[1]]
     representative.sort()
-    vectors = contract.semantic_vectors(text)[representative]
+    vectors = semantic_vectors(text, prepared)[representative]
     try:
         graph = neighbors.neighbor_graph(
             vectors, options.k, options.method, None, options.min_recall, options.sample, options.seed
@@ -29,13 +32,15 @@ def main(*, data: Path, text: Path, out: Path) -> None:
     quality = {
         "recall": neighbors.recall(graph, vectors, None, options.sample, options.seed),
         "without_neighbors": int((graph[0][:, 0] < 0).sum()),
-        **_agreement(items.iloc[representative], graph[0][:, :10]),
-        **_siblings(items, train, text, options),
+        **_agreement(prepared.table.iloc[representative], graph[0][:, :10]),
+        **_siblings(prepared, train, text, options),
     }
     with files.replacing(out) as folder:
         folder.mkdir()
         _table(representative, *graph).to_parquet(folder / "neighbors.parquet", index=False)
         files.write_json(folder / "quality.json", quality)
+        made_of = {"data": prepared.checksum, "parameters": parameters(options.model_dump(mode="json"))}
+        files.write_json(folder / NOTE, note(sorted(folder.iterdir()), **made_of))
     print(json.dumps(quality))
     tracking.log_stage("neighbors", params=options.model_dump(), metrics=quality)
 
@@ -68,12 +73,12 @@ def _agreement(items: pd.DataFrame, nearest: np.ndarray) -> dict[str, float]:
     }
 
 
-def _siblings(items: pd.DataFrame, train: np.ndarray, text: Path, options: params.Neighbors) -> dict[str, float]:
+def _siblings(data: Prepared, train: np.ndarray, text: Path, options: params.Neighbors) -> dict[str, float]:
     """Where items have several texts: how often the other texts of its item are among a text's 10 nearest."""
-    vectors = contract.text_vectors(text)
+    vectors = text_vectors(text, data)
     if vectors is None:
         return {}
-    owner = np.repeat(np.arange(len(items)), np.diff(contract.text_start(items)))
+    owner = np.repeat(np.arange(len(data)), np.diff(data.text_start))
     kept = np.flatnonzero(np.isin(owner, train))
     vectors, owner = vectors[kept], owner[kept]
     siblings = np.bincount(owner)[owner] - 1

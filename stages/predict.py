@@ -7,7 +7,7 @@ import itertools
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import numpy as np
 import pyarrow as pa
@@ -17,25 +17,17 @@ import typer
 
 from kith import models
 from kith.errors import KithError
+from kith.inference import given
 from kith.inference.predict import Predicted, predict_images, predict_texts
+from kith.inference.raw import RawInputs
 from kith.models import DualEncoder
-from kith.text.tokens import Vocabulary
 from stages import cli, files
-from stages import predict_input as given
 
 MOST = 20  # faults that are told together
 GROUP = 1024  # rows of a Parquet row group, at least
 
 VECTOR = pa.list_(pa.float32())
 TOP = pa.list_(pa.struct({"class": pa.string(), "name": pa.string(), "probability": pa.float32()}))
-
-
-class Trained(NamedTuple):
-    """A model with what it needs to read texts."""
-
-    model: DualEncoder
-    vocabulary: Vocabulary
-    max_tokens: int
 
 
 def main(
@@ -66,12 +58,12 @@ def main(
     model, vocabulary, saved = models.load(run / "model.pt", device)
     known = ["image"] if model.text_tower is None else ["image", "text"]
     source = given.source(input, {"id": id, "image": image, "text": text}, known)
-    if input.is_dir() and "shape" in model.config["image"]:
-        raise KithError(f"{input}: this model takes features, not pictures; give a table with a column of lists")
-    trained = Trained(model, vocabulary, saved["max_tokens"])
     root = image_root or (input if input.is_dir() else input.parent)
+    raw = RawInputs(model.config, vocabulary, saved["max_tokens"], root)
+    if input.is_dir() and raw.takes_features("image"):
+        raise KithError(f"{input}: this model takes features, not pictures; give a table with a column of lists")
     columns = schema(model, source.sides, skip_bad)
-    batches = iter(_batches(trained, source, root, batch_size, skip_bad))
+    batches = iter(_batches(model, raw, source, batch_size, skip_bad))
     rows = problems = 0
     with files.replacing(out) as temporary, pq.ParquetWriter(temporary, columns, compression="zstd") as writer:
         while group := list(itertools.islice(batches, max(1, GROUP // batch_size))):
@@ -101,33 +93,30 @@ def schema(model: DualEncoder, sides: list[str], skip_bad: bool) -> pa.Schema:
 
 
 def _batches(
-    trained: Trained, source: given.GivenInput, root: Path, batch_size: int, skip_bad: bool
+    model: DualEncoder, raw: RawInputs, source: given.GivenInput, batch_size: int, skip_bad: bool
 ) -> Iterator[pa.RecordBatch]:
     """What is written of all rows, batch by batch. Raises KithError for rows that cannot be used, unless skipped."""
-    readers = {side: given.reader(side, trained.model.config, root) for side in source.sides}
-    columns = schema(trained.model, source.sides, True)
+    readers = {side: raw.reader(side) for side in source.sides}
+    columns = schema(model, source.sides, True)
     rows = source.rows()
     while batch := list(itertools.islice(rows, batch_size)):
-        sides = {
-            side: given.read(side, batch, reader, trained.vocabulary, trained.max_tokens)
-            for side, reader in readers.items()
-        }
+        sides = {side: given.read(side, batch, reader, raw) for side, reader in readers.items()}
         problems = _problems(source, sides)
         if problems and not skip_bad:
             _refuse(source.path, batch, problems)
         told = [problems.get(number) for number in range(len(batch))]
         values = {"id": pa.array([row.id for row in batch], pa.string()), "problem": pa.array(told, pa.string())}
         for side, content in sides.items():
-            values |= _spread(_predict(trained, side, content), content.good, columns)
+            values |= _spread(_predict(model, side, content), content.good, columns)
         yield pa.record_batch([_column(values, field, len(batch)) for field in columns], schema=columns)
 
 
-def _predict(trained: Trained, side: str, content: given.Side) -> dict[str, pa.Array]:
+def _predict(model: DualEncoder, side: str, content: given.GivenSide) -> dict[str, pa.Array]:
     if not content.arrays:
         return {}
     if side == "image":
-        return arrow("image", predict_images(trained.model, content.arrays[0]), *trained.model.class_names)
-    return arrow("text", predict_texts(trained.model, *content.arrays))
+        return arrow("image", predict_images(model, content.arrays[0]), *model.class_names)
+    return arrow("text", predict_texts(model, *content.arrays))
 
 
 def arrow(side: str, predicted: Predicted, names: Iterable[str] = (), shown: Iterable[str] = ()) -> dict[str, pa.Array]:
@@ -166,7 +155,7 @@ def _column(values: dict[str, pa.Array], field: pa.Field, rows: int) -> pa.Array
     return values.get(field.name, pa.nulls(rows, field.type))
 
 
-def _problems(source: given.GivenInput, sides: dict[str, given.Side]) -> dict[int, str]:
+def _problems(source: given.GivenInput, sides: dict[str, given.GivenSide]) -> dict[int, str]:
     """What is wrong with each row that has a fault, by its place in the batch."""
     found: dict[int, list[str]] = {}
     for side, content in sides.items():
@@ -175,7 +164,7 @@ def _problems(source: given.GivenInput, sides: dict[str, given.Side]) -> dict[in
     return {number: "; ".join(messages) for number, messages in sorted(found.items())}
 
 
-def _refuse(path: Path, batch: list[given.Row], problems: dict[int, str]) -> None:
+def _refuse(path: Path, batch: list[given.GivenRow], problems: dict[int, str]) -> None:
     lines = [f"{path}: {batch[number].place}: {message}" for number, message in problems.items()]
     if len(lines) > MOST:
         lines[MOST:] = [f"… and {len(lines) - MOST} more among the next rows"]

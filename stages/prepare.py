@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kith.data import arrays, items, sources, splits
+from kith.data.digests import sha256
 from kith.data.items import Dataset
 from kith.data.kinds import Vectors
 from kith.data.source import Source
@@ -115,7 +116,7 @@ def _describe(dataset: Dataset, pinned: dict[str, Any], folder: Path, views: dic
         **views,
         "labels": int(frame["label"][frame["label"] >= 0].nunique()),
         "licence": pinned["licence"],
-        "checksums": {path.name: files.sha256(path) for path in sorted(folder.iterdir())},
+        "checksums": {path.name: sha256(path) for path in sorted(folder.iterdir())},
         "skipped": [
             {"row": fault.row, "id": fault.id, "field": fault.field, "problem": f"{fault.kind}: {fault.message}"}
             for fault in dataset.skipped

@@ -8,7 +8,9 @@ from kith import plots
 from kith.errors import KithError
 from kith.evaluation.compare import merged_splits
 from kith.evaluation.describe import rankings
-from stages import cli, compare, contract, files, params, tracking
+from kith.store.classes import Classes
+from kith.store.prepared import Prepared
+from stages import cli, compare, files, params, tracking
 from stages.reporting import charts, examples, spaces
 from stages.reporting import page as report_page
 
@@ -20,22 +22,23 @@ def main(*, data: Path, neighbors: Path, taxonomy: Path, runs: Path, compared: P
     split, method = board["split"].iloc[0], board["method"].iloc[0]
     first = board[board["split"] == split]
     run, by_class = (runs / f"{best}-{settings.study.seeds[0]}" for best in (method, report_page.best_by_class(board)))
+    prepared = Prepared(data)
+    measured = merged_splits(compare.read_runs(settings, runs, prepared.checksum))
+    classes = Classes(taxonomy, prepared)
     drawn = charts.of_methods(settings.study, first, runs)
-    drawn |= charts.of_classes(settings, first, runs, data, taxonomy)
+    drawn |= charts.of_classes(settings, first, runs, prepared, classes)
     drawn |= charts.of_codes(settings.study, first, runs)
-    drawn |= charts.of_taxonomy(settings.taxonomy, data, taxonomy)
-    drawn |= spaces.one_run(settings.report, split, run, data)
-    drawn |= spaces.all_methods(settings, first, runs, data, taxonomy)
-    drawn |= examples.draw(settings.report, split, run, by_class, data, neighbors)
+    drawn |= charts.of_taxonomy(settings.taxonomy, prepared, classes)
+    drawn |= spaces.one_run(settings.report, split, run, prepared)
+    drawn |= spaces.all_methods(settings, first, runs, prepared, classes)
+    drawn |= examples.draw(settings.report, split, run, by_class, prepared, neighbors)
     pictures = {name: plots.png(figure) for name, figure in drawn.items()}
     with files.replacing(figures) as folder:
         folder.mkdir()
         for name, content in pictures.items():
             (folder / f"{name}.png").write_bytes(content)
-    measured = merged_splits(compare.read_runs(settings.study, runs))
     quality = files.read_json(neighbors / "quality.json")
-    dataset = contract.dataset(data)
-    files.write_text(page, report_page.render(settings, board, measured, pictures, dataset, quality))
+    files.write_text(page, report_page.render(settings, board, measured, pictures, prepared.dataset, quality))
     tracking.log_report(figures, page)
 
 

@@ -7,15 +7,17 @@ import numpy as np
 import pandas as pd
 
 from kith.errors import KithError
+from kith.store.prepared import Prepared
+from kith.store.provenance import NOTE, note
 from kith.taxonomy import Taxonomy
-from stages import cli, contract, files, tracking
+from stages import cli, files, tracking
 
 
 def main(*, data: Path, out: Path) -> None:
     """Write classes.parquet, similarity.npz and summary.json into --out."""
-    items = contract.items(data)
-    classes = _classes(items, data)
-    edges = pd.read_parquet(data / "taxonomy.parquet")
+    prepared = Prepared(data)
+    edges = prepared.taxonomy
+    classes = _classes(prepared.table, edges)
     with files.replacing(out) as folder:
         folder.mkdir()
         classes.to_parquet(folder / "classes.parquet", index=False)
@@ -34,14 +36,14 @@ def main(*, data: Path, out: Path) -> None:
         files.write_npz(folder / "similarity.npz", **similarity)
         summary = {"classes": len(classes), **summary}
         files.write_json(folder / "summary.json", summary)
+        files.write_json(folder / NOTE, note(sorted(folder.iterdir()), data=prepared.checksum))
     print(json.dumps(summary))
     tracking.log_stage("taxonomy", params={}, metrics=summary)
 
 
-def _classes(items: pd.DataFrame, data: Path) -> pd.DataFrame:
+def _classes(items: pd.DataFrame, edges: pd.DataFrame) -> pd.DataFrame:
     """label, label_name and name (as shown) of every class that an item has, by label: class number = row."""
     labelled = items.loc[items["label"] >= 0, ["label", "label_name"]].drop_duplicates().sort_values("label")
-    edges = pd.read_parquet(data / "taxonomy.parquet", columns=["child", "name"])
     shown = dict(zip(edges["child"], edges["name"], strict=True))
     return labelled.assign(name=[shown.get(name, name) for name in labelled["label_name"]]).reset_index(drop=True)
 

@@ -9,30 +9,33 @@ import pandas as pd
 import scipy.sparse as sp
 
 from kith.errors import KithError
+from kith.store.prepared import Prepared
+from kith.store.provenance import NOTE, note, parameters
+from kith.store.semantic import save_matrix
 from kith.text import doc2vec
 from kith.text import tokens as text
-from stages import cli, contract, files, params, tracking
+from stages import cli, files, params, tracking
 
 
 def main(*, data: Path, out: Path) -> None:
     """Write vectors of all items (vectors.npy or .npz), word_vectors.parquet and summary.json into --out."""
     options = params.load().text
-    items = contract.items(data)
-    documents, document_of = _documents(items, options.tokens)
+    prepared = Prepared(data)
+    documents, document_of = _documents(prepared.texts, options.tokens)
     in_train = np.zeros(len(documents), dtype=bool)
-    start = contract.text_start(items)
-    in_train[document_of[np.repeat((items["split"] == "train").to_numpy(), np.diff(start))]] = True
+    start = prepared.text_start
+    in_train[document_of[np.repeat(prepared.splits == "train", np.diff(start))]] = True
     with files.replacing(out) as folder:
         folder.mkdir()
         if options.backend in ("features", "none"):
-            of_items = _features(data, len(items)) if options.backend == "features" else _nothing(len(items))
+            of_items = _features(prepared) if options.backend == "features" else _nothing(len(prepared))
         else:
             vectors = _model(documents, in_train, options, folder)
             of_texts = vectors[document_of]
             of_items = _item_means(of_texts, start)
-            if len(document_of) > len(items):
-                contract.save_matrix(folder / "text_vectors", of_texts)
-        contract.save_matrix(folder / "vectors", of_items)
+            if len(document_of) > len(prepared):
+                save_matrix(folder / "text_vectors", of_texts)
+        save_matrix(folder / "vectors", of_items)
         known = np.asarray(abs(of_items).sum(axis=1)).ravel() > 0
         summary = {
             "documents": int(in_train.sum()),
@@ -41,16 +44,18 @@ def main(*, data: Path, out: Path) -> None:
             "items_without_meaning": int((~known).sum()),
         }
         files.write_json(folder / "summary.json", summary)
+        made_of = {"data": prepared.checksum, "parameters": parameters(options.model_dump(mode="json"))}
+        files.write_json(folder / NOTE, note(sorted(folder.iterdir()), **made_of))
     print(json.dumps(summary))
     tracking.log_stage("text", params=options.model_dump(), metrics=summary)
 
 
-def _features(data: Path, count: int) -> np.ndarray:
+def _features(data: Prepared) -> np.ndarray:
     """The text side's features as they are, each item's as a unit row."""
-    features = contract.features(data, "text")
+    features = data.features("text")
     if features is None:
-        raise KithError(f"params.yaml: text.backend: {data} has no features_text.npy; choose doc2vec or tfidf")
-    return _unit(np.asarray(features).reshape(count, -1))
+        raise KithError(f"params.yaml: text.backend: {data.folder} has no features_text.npy; choose doc2vec or tfidf")
+    return _unit(np.asarray(features).reshape(len(data), -1))
 
 
 def _nothing(count: int) -> np.ndarray:
@@ -68,10 +73,9 @@ def _model(
     return _tfidf(documents, in_train) if options.backend == "tfidf" else _doc2vec(documents, in_train, options, folder)
 
 
-def _documents(items: pd.DataFrame, options: params.Tokens) -> tuple[list[list[str]], np.ndarray]:
+def _documents(texts: list[str], options: params.Tokens) -> tuple[list[list[str]], np.ndarray]:
     """Distinct tokenised texts, and for every text of the data the number of its document."""
-    texts = pd.Series(contract.all_texts(items), dtype="object")
-    codes, distinct = pd.factorize(texts)
+    codes, distinct = pd.factorize(pd.Series(texts, dtype="object"))
     stop_words = _stop_words() if options.stop_words else frozenset()
     tokens = [
         text.tokenize(t, min_length=options.min_length, stop_words=stop_words, sentences=options.sentences)

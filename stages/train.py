@@ -13,12 +13,17 @@ import numpy as np
 import pandas as pd
 import torch
 
+from kith.data.digests import sha256
 from kith.errors import KithError, listed
 from kith.models import DualEncoder, save, start_from
 from kith.models.features import TfidfTower
 from kith.models.image import load_weights
 from kith.models.text import load_inverse_frequency, load_word_vectors
-from kith.store.inputs import TokenView
+from kith.store.classes import Classes, class_vectors
+from kith.store.inputs import TokenView, image_input, text_input
+from kith.store.prepared import Prepared
+from kith.store.provenance import note, parameters
+from kith.store.semantic import neighbor_table
 from kith.text.tokens import Vocabulary
 from kith.training import devices
 from kith.training.data import TrainingData
@@ -26,7 +31,7 @@ from kith.training.loop import batches_of, fit
 from kith.training.objective import Objective
 from kith.training.optimization import TrainingConfig
 from kith.training.samplers import BalancedSampler, NeighborSampler
-from stages import cli, contract, files, params, tracking, views
+from stages import cli, files, params, tracking
 from stages.params.method import Method
 
 CHECKPOINTS = Path("checkpoints")
@@ -43,25 +48,26 @@ def main(
     class_embedding: Path,
     model: Path,
     history: Path,
+    trained: Path,
 ) -> None:
-    """Write the trained --model and its --history, one row an epoch."""
+    """Write the trained --model and its --history, one row an epoch; --trained notes what they are made of."""
     values = params.load()
     settings = values.method(method)
     fabric = devices.fabric(settings.train)
-    items = contract.items(data)
-    vocabulary = _vocabulary(items, settings.train.text)
-    learned = _training_data(settings, items, vocabulary, data=data, neighbors=neighbors, taxonomy=taxonomy)
-    classes = contract.classes(taxonomy)
-    targets = _targets(settings, len(classes), class_embedding)
+    prepared = Prepared(data)
+    vocabulary = _vocabulary(prepared, settings.train.text)
+    classes = Classes(taxonomy, prepared)
+    learned = _training_data(settings, prepared, vocabulary, classes, neighbors)
+    targets = _targets(settings, len(classes), class_embedding, prepared)
     torch.manual_seed(seed)
     try:
-        encoder = DualEncoder(architecture(settings, contract.dataset(data), vocabulary, classes, targets))
+        encoder = DualEncoder(architecture(settings, prepared.dataset, vocabulary, classes, targets))
         _initialize(encoder, vocabulary, settings.train, text, learned, targets)
     except (ValueError, FileNotFoundError) as error:
         raise KithError(f"params.yaml: train: {error}") from None
     objective = Objective(settings.losses.terms(), encoder.dim, len(classes))
     config = _config(settings, seed)
-    _say_small_classes(learned, config, list(classes["label_name"]))
+    _say_small_classes(learned, config, classes.labels)
     if objective.needs.neighbors and learned.neighbors is None:
         raise KithError(
             f"method {method}: its losses draw neighbours, and {neighbors / 'neighbors.parquet'} has none; "
@@ -73,7 +79,7 @@ def main(
     inputs += [path for path in (settings.train.start, settings.train.image.weights) if path is not None]
     fingerprint = _fingerprint(settings, seed, *inputs)
     checkpoint = Checkpoint(CHECKPOINTS / values.study.name / f"{method}-{seed}.pt", fingerprint)
-    trained = {
+    told = {
         "method": method,
         "seed": seed,
         "parameters": settings.model_dump(mode="json", exclude_none=True),
@@ -102,8 +108,10 @@ def main(
         except FloatingPointError as error:
             raise KithError(f"method {method}, seed {seed}: {error}; lower the learning rate, or clip_norm") from None
         if fabric.is_global_zero:
-            files.write_bytes(model, save(encoder, vocabulary, settings.train.text.max_tokens, trained))
+            files.write_bytes(model, save(encoder, vocabulary, settings.train.text.max_tokens, told))
             files.write_parquet(history, pd.DataFrame(records))
+            made_of = {"data": prepared.checksum, "parameters": parameters(told["parameters"])}
+            files.write_json(trained, note([model, history], method=method, seed=seed, **made_of))
             run.finish(model, history, records)
             checkpoint.remove()
 
@@ -137,61 +145,52 @@ class Checkpoint:
 
 
 def _fingerprint(settings: Method, seed: int, *inputs: Path) -> str:
-    known = [settings.model_dump_json(), str(seed), *map(files.sha256, filter(Path.exists, inputs))]
+    known = [settings.model_dump_json(), str(seed), *map(sha256, filter(Path.exists, inputs))]
     return hashlib.sha256(" ".join(known).encode()).hexdigest()
 
 
-def _vocabulary(items: pd.DataFrame, options: params.TextTower) -> Vocabulary:
-    train = items[items["split"] == "train"].drop_duplicates("group")
-    return Vocabulary.build(contract.all_texts(train), options.min_count, options.max_words)
+def _vocabulary(data: Prepared, options: params.TextTower) -> Vocabulary:
+    train = data.table[data.splits == "train"].drop_duplicates("group")
+    texts = [text for each in train["texts"] for text in each]
+    return Vocabulary.build(texts, options.min_count, options.max_words)
 
 
 def _training_data(
-    settings: Method,
-    items: pd.DataFrame,
-    vocabulary: Vocabulary,
-    *,
-    data: Path,
-    neighbors: Path,
-    taxonomy: Path,
+    settings: Method, data: Prepared, vocabulary: Vocabulary, classes: Classes, neighbors: Path
 ) -> TrainingData:
     """Items that have all that the method's losses compare: a picture, and a text, or a class, or both."""
-    image = views.images(items, data)
-    everyone = np.arange(len(items))
+    image = image_input(data)
+    everyone = np.arange(len(data))
     usable, needs = image.has(everyone), ["a picture"]
     text = labels = similarity = near = None
     if settings.needs.texts:
-        text = views.texts(items, data, vocabulary, settings.train.text.max_tokens)
+        text = text_input(data, vocabulary, settings.train.text.max_tokens)
         usable, needs = usable & text.has(everyone), [*needs, "a text"]
     if settings.needs.classes:
-        labels = contract.class_numbers(items, contract.classes(taxonomy))
-        similarity = contract.similarity(taxonomy, "lcsh")
+        labels, similarity = classes.numbers(data.table), classes.similarity("lcsh")
         if not settings.needs.texts:  # else items without a class still teach what goes together
             usable, needs = usable & (labels >= 0), [*needs, "a label"]
-    groups = contract.group_codes(items)
-    train, val = (rows[usable[rows]] for rows in (contract.rows_of(items, s) for s in ("train", "val")))
+    train, val = (rows[usable[rows]] for rows in map(data.rows_of, ("train", "val")))
     for name, rows in (("train", train), ("val", val)):
         if len(rows) < 2:
             raise KithError(
-                f"{data / 'items.parquet'}: split '{name}' has {len(rows)} items with {' and '.join(needs)}; "
+                f"{data.folder / 'items.parquet'}: split '{name}' has {len(rows)} items with {' and '.join(needs)}; "
                 "2 are needed"
             )
     if settings.needs.texts:
-        table = pd.read_parquet(neighbors / "neighbors.parquet")
-        near = _neighbor_sampler(table, groups, train) if len(table) else None
-    return TrainingData(image, text, groups, train, val, near, labels, similarity)
+        table = neighbor_table(neighbors, data)
+        near = _neighbor_sampler(table, data.groups, train) if len(table) else None
+    return TrainingData(image, text, data.groups, train, val, near, labels, similarity)
 
 
-def _targets(settings: Method, classes: int, class_embedding: Path) -> torch.Tensor | None:
+def _targets(settings: Method, classes: int, class_embedding: Path, data: Prepared) -> torch.Tensor | None:
     """(classes, d) float32, what the method's class terms draw pictures towards."""
     if not settings.needs.targets:
         return None
     if settings.targets == "onehot":
         return torch.eye(classes)
     name = "embedding.npy" if settings.targets == "hierarchy" else "words.npy"
-    if not (class_embedding / name).exists():
-        raise KithError(f"{class_embedding / name}: no such file; for `targets: words` set class_embedding.words")
-    return torch.from_numpy(np.load(class_embedding / name)).float()
+    return torch.from_numpy(class_vectors(class_embedding, name, data)).float()
 
 
 def _neighbor_sampler(table: pd.DataFrame, groups: np.ndarray, train: np.ndarray) -> NeighborSampler:
@@ -207,7 +206,7 @@ def architecture(
     settings: Method,
     dataset: dict[str, Any],
     vocabulary: Vocabulary,
-    classes: pd.DataFrame,
+    classes: Classes,
     targets: torch.Tensor | None,
 ) -> dict[str, Any]:
     """The config of DualEncoder."""
@@ -220,8 +219,8 @@ def architecture(
         "codes": options.codes,
         "projection": options.projection.options(),
         "classes": {
-            "names": list(classes["label_name"]),
-            "shown": list(classes["name"]),
+            "names": classes.labels,
+            "shown": classes.names,
             "classifier": settings.needs.classifier,
             "targets": None if targets is None else targets.shape[1],
         }
@@ -231,7 +230,7 @@ def architecture(
 
 
 def _image_side(options: params.Train, dataset: dict[str, Any]) -> dict[str, Any]:
-    if (features := views.features(dataset, "image")) is not None:
+    if (features := _features(dataset, "image")) is not None:
         if len(features["shape"]) != 3 and any(options.augment.model_dump().values()):
             raise ValueError("augment is for pictures and maps, not for vectors; leave it out")
         return features | options.image.model_dump(include={"tower", "hidden", "layers", "width"})
@@ -245,10 +244,15 @@ def _image_side(options: params.Train, dataset: dict[str, Any]) -> dict[str, Any
 
 
 def _text_side(options: params.Train, dataset: dict[str, Any], vocabulary: Vocabulary) -> dict[str, Any]:
-    if (features := views.features(dataset, "text")) is not None:
+    if (features := _features(dataset, "text")) is not None:
         return features | options.text.model_dump(include={"tower", "hidden", "layers", "width"})
     text = options.text.model_dump(include={"tower", "embedding", "hidden", "layers", "dropout"})
     return text | {"words": len(vocabulary)}
+
+
+def _features(dataset: dict[str, Any], side: str) -> dict[str, Any] | None:
+    """Shape, shift and scale of the features of a side ("image", "text"); None where it has none."""
+    return (dataset.get("features") or {}).get(side)
 
 
 def _initialize(

@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw, ImageFont
 
+from kith.data.digests import sha256
 from stages import compare, evaluate, tracking
 from stages.files import read_json, write_json, write_npy, write_npz
+from tests.made_notes import seal, seal_run
 from tests.made_params import write_params
 from tests.made_runs import make_taxonomy
 
@@ -49,6 +51,7 @@ def make_study(
     if features:
         items = make_features(root, items, dict(zip(("image", "text"), features, strict=True)), rng)
     make_taxonomy(root, items, "glyphs")
+    seal(root, "glyphs")
     silent = mock.patch.multiple(tracking, log_evaluation=mock.DEFAULT, log_comparison=mock.DEFAULT)
     with contextlib.chdir(root), silent:
         for method, noise in METHODS.items():
@@ -124,7 +127,7 @@ def describe(items: pd.DataFrame, pictures: np.ndarray) -> dict:
         "std": [0.2],
         "labels": items["label"].nunique(),
         "licence": "Bitstream Vera licence; <b>free</b>",
-        "checksums": {"items.parquet": "0f" * 32, "images.npy": "a7" * 32},
+        "checksums": {"taxonomy.parquet": "0f" * 32, "images.npy": "a7" * 32},
         "skipped": [{"row": 3, "id": "U+00AD", "field": "image", "problem": "blank"}],
     }
 
@@ -186,12 +189,13 @@ def run(
     held_out = np.flatnonzero(items["split"] != "train")
     counts = items["texts"].map(len).iloc[held_out].clip(lower=1)  # without texts, features
     rows = {"image": held_out, "text": np.repeat(held_out, counts)}
-    np.savez(folder / "embedding_rows.npz", image_rows=rows["image"], text_rows=rows["text"])
+    np.savez(folder / "embedding_rows.npz", image_rows=rows["image"], text_rows=rows["text"], codes=False)
     write_npz(folder / "class_scores.npz")
     for kind, places in rows.items():
         vectors = meanings[places] + noise * rng.normal(size=(len(places), 16)) / 4
         write_npy(folder / f"embeddings_{kind}.npy", unit(vectors))
     history(noise, rng).to_parquet(folder / "history.parquet")
+    seal_run(folder, sha256(Path("data/glyphs/prepared/dataset.json")))
     evaluate.main(
         method=method,
         seed=seed,
@@ -199,12 +203,16 @@ def run(
         text=Path("data/glyphs/text"),
         taxonomy=Path("data/glyphs/taxonomy"),
         model=folder / "model.pt",
+        history=folder / "history.parquet",
+        trained=folder / "trained.json",
         scores=folder / "class_scores.npz",
         images=folder / "embeddings_image.npy",
         texts=folder / "embeddings_text.npy",
         rows=folder / "embedding_rows.npz",
+        embedded=folder / "embedded.json",
         metrics=folder / "metrics.json",
         queries=folder / "queries.parquet",
+        evaluated=folder / "evaluated.json",
     )
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from stages import files
 from tests import made_params
+from tests.made_notes import seal
 
 PARAMS = {
     "study": {"name": "made", "methods": ["good", "bad"], "seeds": [0]},
@@ -72,6 +73,7 @@ def make_data(root: Path, items: pd.DataFrame) -> None:
     files.write_json(root / "data/made/neighbors/quality.json", {"recall": 0.998, "label_agreement@10": 0.412})
     make_taxonomy(root, items)
     write_params(root)
+    seal(root, "made")
 
 
 def make_taxonomy(root: Path, items: pd.DataFrame, study: str = "made") -> None:
@@ -97,6 +99,7 @@ def without_inputs(root: Path) -> None:
     files.write_npy(root / "data/made/text/vectors.npy", np.zeros((len(items), 1), dtype=np.float32))
     quality = {"recall": 0.0, "without_neighbors": described["groups"]["train"]}
     files.write_json(root / "data/made/neighbors/quality.json", quality)
+    seal(root, "made")
 
 
 def make_run(root: Path, method: str, seed: int, noise: float) -> dict[str, Path]:
@@ -117,23 +120,28 @@ def make_run(root: Path, method: str, seed: int, noise: float) -> dict[str, Path
     for kind, rows in (("image", image_rows), ("text", text_rows)):
         vectors = meaning[rows] + noise * rng.normal(size=(len(rows), meaning.shape[1]))
         files.write_npy(folder / f"embeddings_{kind}.npy", unit(vectors))
-    np.savez(folder / "embedding_rows.npz", image_rows=image_rows, text_rows=text_rows)
+    np.savez(folder / "embedding_rows.npz", image_rows=image_rows, text_rows=text_rows, codes=False)
     files.write_npz(folder / "class_scores.npz")
     epochs = np.arange(1, 4)
     history = pd.DataFrame({"epoch": epochs, "lr": 0.001, "train_loss": noise / epochs, f"train_{method}": noise})
     history = history.assign(val_loss=1 / epochs, val_mrr=1 - noise / 9, train_mrr=1 - noise / 18)
     files.write_parquet(folder / "history.parquet", history)
+    seal(root, "made")
     return {
         "data": root / "data/made/prepared",
         "text": root / "data/made/text",
         "taxonomy": root / "data/made/taxonomy",
         "model": folder / "model.pt",
+        "history": folder / "history.parquet",
+        "trained": folder / "trained.json",
         "scores": folder / "class_scores.npz",
         "images": folder / "embeddings_image.npy",
         "texts": folder / "embeddings_text.npy",
         "rows": folder / "embedding_rows.npz",
+        "embedded": folder / "embedded.json",
         "metrics": folder / "metrics.json",
         "queries": folder / "queries.parquet",
+        "evaluated": folder / "evaluated.json",
     }
 
 

@@ -12,6 +12,7 @@ import torch
 import uvicorn
 
 from kith import models
+from kith.data.digests import sha256
 from kith.models import DualEncoder
 from kith.models.embed import embed_images, embed_texts
 from kith.search import Run
@@ -20,6 +21,7 @@ from kith.store.inputs import ArrayView, TokenView
 from kith.text.tokens import Vocabulary
 from stages import files
 from tests.made import COLOURS, SHAPES, picture
+from tests.made_notes import seal_run
 
 MARKUP = "<img src=x onerror=\"document.title='run'\"> <script>document.title='run'</script>"
 HELD_OUT = 24  # the last items; those before them are for training
@@ -82,7 +84,8 @@ def make_run(root: Path, name: str, *, texts: bool = True, features: bool = Fals
             )
         text_vectors = embed_texts(model, view, rows)
     files.write_npy(run / "embeddings_text.npy", text_vectors)
-    files.write_npz(run / "embedding_rows.npz", image_rows=held_out, text_rows=text_rows)
+    files.write_npz(run / "embedding_rows.npz", image_rows=held_out, text_rows=text_rows, codes=False)
+    seal_run(run, sha256(data / "dataset.json"))
     return run
 
 

@@ -45,14 +45,14 @@ class Gallery:
     """Pictures, texts, and the semantic vectors of all items (n_items, e), dense or scipy.sparse.
 
     >>> images = GallerySide(np.eye(2), np.array([0, 1]), np.array([0, 1]), np.zeros(2, dtype=int))
-    >>> gallery = Gallery(images, images, meaning=np.zeros((2, 1)))
-    >>> gallery.without_meaning()
+    >>> gallery = Gallery(images, images, semantic=np.zeros((2, 1)))
+    >>> gallery.without_semantic_vector()
     2
     """
 
     images: GallerySide
     texts: GallerySide
-    meaning: Any
+    semantic: Any
 
     def sides(self, direction: str) -> tuple[GallerySide, GallerySide]:
         """Queries (those with a right answer) and candidates of a direction."""
@@ -65,10 +65,10 @@ class Gallery:
         texts = np.flatnonzero(np.isin(self.texts.items, self.images.items))
         return texts, np.searchsorted(self.images.items, self.texts.items[texts])
 
-    def without_meaning(self) -> int:
+    def without_semantic_vector(self) -> int:
         """Number of items with a zero semantic vector, to which semantic metrics do not apply."""
         items = np.union1d(self.images.items, self.texts.items)
-        return len(items) - int(np.count_nonzero(lengths(self.meaning[items])))
+        return len(items) - int(np.count_nonzero(lengths(self.semantic[items])))
 
 
 def retrieval(queries: GallerySide, candidates: GallerySide, ties: str, ks: Sequence[int]) -> dict[str, Any]:
@@ -135,11 +135,11 @@ def hard_ways(gallery: Gallery, direction: str, ways: Sequence[int]) -> dict[int
     asked, partners, own = _trials(gallery, direction)
     items, trial_item = np.unique(candidates.items[partners], return_inverse=True)
     groups = candidates.groups[np.searchsorted(candidates.items, items)]
-    meaning = gallery.meaning[items]
-    served = [n for n in ways if n - 1 <= others(meaning, groups)]
+    semantic = gallery.semantic[items]
+    served = [n for n in ways if n - 1 <= others(semantic, groups)]
     if not served:
         return {}
-    near = nearest(meaning, np.arange(len(items)), max(served) - 1, groups)[0]
+    near = nearest(semantic, np.arange(len(items)), max(served) - 1, groups)[0]
     first = np.searchsorted(candidates.items, items)
     last = np.searchsorted(candidates.items, items, side="right") - 1
     place = candidates.places[partners][:, None]
@@ -163,16 +163,16 @@ def neighborhoods(gallery: Gallery, k: int) -> dict[str, tuple[dict[str, np.ndar
 
     >>> rows = np.arange(3)
     >>> side = GallerySide(np.eye(3), rows, rows, 0 * rows)
-    >>> meaning = np.array([[1.0, 0], [1.0, 0.1], [0.5, 1]])
-    >>> quality, groups = neighborhoods(Gallery(side, side, meaning), k=1)["image"]
+    >>> semantic = np.array([[1.0, 0], [1.0, 0.1], [0.5, 1]])
+    >>> quality, groups = neighborhoods(Gallery(side, side, semantic), k=1)["image"]
     >>> sorted(quality), quality["recall"].shape
     (['ndcg', 'recall'], (3,))
     """
     sides = {"image": gallery.images, "text": item_means(gallery.texts)}
     return {
-        name: (neighborhood_quality(side.vectors, gallery.meaning[side.items], side.groups, k), side.groups)
+        name: (neighborhood_quality(side.vectors, gallery.semantic[side.items], side.groups, k), side.groups)
         for name, side in sides.items()
-        if others(gallery.meaning[side.items], side.groups) >= k
+        if others(gallery.semantic[side.items], side.groups) >= k
     }
 
 

@@ -73,7 +73,7 @@ def measure(
         "queries": {direction: len(found.table) for direction, found in searches.items()},
         "candidates": {direction: found.candidates for direction, found in searches.items()},
         "hits": {f"{direction}/{name}": n for direction, found in searches.items() for name, n in found.hits.items()},
-        "without_meaning": gallery.without_meaning(),
+        "without_meaning": gallery.without_semantic_vector(),
         "metrics": {name: interval(each, options.confidence) for name, each in estimates.items()},
         "chance": {name: round(level, DECIMALS) for name, level in _chance_levels(searches, others).items()},
     }

@@ -10,14 +10,16 @@ import torch
 from PIL import Image
 
 from kith import models
-from kith.data.loader import Loader, Unusable
+from kith.data.loader import Unusable
 from kith.errors import KithError
 from kith.inference.predict import predict_images, predict_texts
+from kith.inference.raw import RawInputs
 from kith.search.query import Query, answer
 from kith.search.run import Run
 from kith.store.prepared import Prepared, data_of
 
 BATCH = 256
+CALLED = {"image": "picture", "text": "text"}
 
 
 class TrainedRun:
@@ -34,8 +36,8 @@ class TrainedRun:
     def __init__(self, folder: Path, data: Path | None = None):
         self.folder, self.name = folder, folder.resolve().name
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.model, self._vocabulary, saved = models.load(folder / "model.pt", device)
-        self._max_tokens, self._data = saved["max_tokens"], data
+        self.model, vocabulary, saved = models.load(folder / "model.pt", device)
+        self._raw, self._data = RawInputs(self.model.config, vocabulary, saved["max_tokens"]), data
 
     @property
     def dim(self) -> int:
@@ -43,16 +45,11 @@ class TrainedRun:
 
     def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
         """(n, dim) float32 unit rows of n texts. Raises KithError for a run that knows no texts, or features alone."""
-        config = self.model.config["text"]
-        if config is None or "shape" in config:
+        if self.model.config["text"] is None or self._raw.takes_features("text"):
             raise KithError(f"{self.name}: was trained without texts; embed pictures with it")
         if isinstance(texts, str):
             raise KithError("embed_texts takes a list of texts, not one: [text]")
-        parts = [
-            predict_texts(self.model, *self._vocabulary.encode(list(texts[start : start + BATCH]), self._max_tokens))
-            for start in range(0, len(texts), BATCH)
-        ]
-        return self._rows(parts)
+        return self._embedded("text", texts)
 
     def embed_images(self, images: Sequence[Any]) -> np.ndarray:
         """(n, dim) float32 unit rows of n pictures: paths, encoded bytes, PIL images or uint8 (H, W, 3) arrays.
@@ -60,15 +57,9 @@ class TrainedRun:
         Raises KithError that names the first picture that cannot be read, counted from 0, and for a run that was
         trained on features.
         """
-        config = self.model.config["image"]
-        if "shape" in config:
+        if self._raw.takes_features("image"):
             raise KithError(f"{self.name}: was trained on features, not on pictures")
-        loader = Loader(Path(), config["size"], "L" if config["channels"] == 1 else "RGB", config["fit"])
-        parts = []
-        for start in range(0, len(images), BATCH):
-            loaded = [_loaded(loader, start + i, each) for i, each in enumerate(images[start : start + BATCH])]
-            parts.append(predict_images(self.model, np.stack(loaded)))
-        return self._rows(parts)
+        return self._embedded("image", [_cell(each) for each in images])
 
     def search(
         self,
@@ -92,15 +83,22 @@ class TrainedRun:
     def _searchable(self) -> Run:
         return Run(self.folder, Prepared(self._data or data_of(self.folder)))
 
-    def _rows(self, parts: list[dict[str, np.ndarray]]) -> np.ndarray:
-        return np.concatenate([np.zeros((0, self.dim), np.float32), *(part["vector"] for part in parts)])
+    def _embedded(self, side: str, cells: Sequence[Any]) -> np.ndarray:
+        parts = [np.zeros((0, self.dim), np.float32)]
+        read = self._raw.reader(side)
+        for start in range(0, len(cells), BATCH):
+            values = [read(cell) for cell in cells[start : start + BATCH]]
+            for number, value in enumerate(values, start):
+                if isinstance(value, Unusable):
+                    raise KithError(f"{CALLED[side]} {number}: {value.message}")
+            arrays = self._raw.arrays(side, values)
+            found = predict_texts(self.model, *arrays) if side == "text" else predict_images(self.model, arrays[0])
+            parts.append(found["vector"])
+        return np.concatenate(parts)
 
 
-def _loaded(loader: Loader, number: int, image: Any) -> np.ndarray:
-    """The picture at the model's size."""
+def _cell(image: Any) -> Any:
+    """A picture as `RawInputs` reads one."""
     if isinstance(image, Image.Image):
-        image = np.asarray(image.convert("RGB"))
-    loaded = loader(str(image) if isinstance(image, Path) else image)
-    if isinstance(loaded, Unusable):
-        raise KithError(f"picture {number}: {loaded.message}")
-    return loaded
+        return np.asarray(image.convert("RGB"))
+    return str(image) if isinstance(image, Path) else image

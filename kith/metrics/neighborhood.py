@@ -39,10 +39,10 @@ def neighborhood_quality(learned: Any, semantic: Any, groups: np.ndarray, k: int
     learned, semantic, groups = unit_rows(learned, "learned vectors")[kept], semantic[kept], groups[kept]
     discount = 1 / np.log2(np.arange(2, k + 2))
     both = zip(_other_groups(learned, groups), _other_groups(semantic, groups), strict=True)
-    for (block, near), (_, meaning) in both:
-        _check(meaning, k)
-        gain = np.take_along_axis(meaning, top_k(near, k)[0], axis=1).clip(0).astype(np.float64)
-        best = top_k(meaning, k)[1].clip(0).astype(np.float64)
+    for (block, near), (_, semantic) in both:
+        _check(semantic, k)
+        gain = np.take_along_axis(semantic, top_k(near, k)[0], axis=1).clip(0).astype(np.float64)
+        best = top_k(semantic, k)[1].clip(0).astype(np.float64)
         neighbors = np.count_nonzero(best > 0, axis=1)
         hits = np.count_nonzero((gain >= best[:, -1:]) & (gain > 0), axis=1)
         some = np.where(neighbors > 0, 1.0, np.nan)

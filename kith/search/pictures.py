@@ -2,12 +2,13 @@
 
 import io
 import warnings
-from typing import Any
 
 import numpy as np
 from PIL import ExifTags, Image
 
-from kith.data.images import UndecodableImage, decode
+from kith.data.images import UndecodableImage
+from kith.data.loader import Unusable
+from kith.inference.raw import RawInputs
 
 MAX_BYTES = 16 << 20
 MAX_PIXELS = 50_000_000
@@ -16,10 +17,10 @@ FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 DARK, LIGHT = 0.25, 0.75  # mean brightness below or above which grey pictures have a ground that is dark or light
 
 
-def read(data: bytes, image: dict[str, Any], brightness: float = 0.5, invert: bool | None = None) -> np.ndarray:
-    """Decode an encoded picture for a model: uint8 (size, size, channels).
+def read(data: bytes, raw: RawInputs, brightness: float = 0.5, invert: bool | None = None) -> np.ndarray:
+    """Decode an encoded picture for the model of `raw`: uint8 (size, size, channels).
 
-    image: the image side of the model's config. brightness: mean of the data set's pictures, 0…1.
+    brightness: mean of the data set's pictures, 0…1.
     invert: whether light and dark are exchanged. None decides for grey pictures: if those of the data set are light
     on dark and this one is the other way round, or dark on light.
 
@@ -27,8 +28,10 @@ def read(data: bytes, image: dict[str, Any], brightness: float = 0.5, invert: bo
     anything is decoded, and for data that are no PNG, JPEG, WebP, GIF, BMP or TIFF picture.
     """
     width, height = _size(data)
-    pixels = decode(data, image["size"], "L" if image["channels"] == 1 else "RGB", image["fit"])
-    pixels = np.array(pixels)  # a copy that can be written to
+    decoded = raw.reader("image")(data)
+    if isinstance(decoded, Unusable):
+        raise UndecodableImage(f"the picture {decoded.message}")
+    pixels, image = np.array(decoded), raw.config["image"]  # a copy that can be written to
     inner = _inner(pixels, width, height) if image["fit"] == "pad" else pixels
     if invert is None:
         mean = float(inner.mean()) / 255

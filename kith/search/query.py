@@ -37,7 +37,7 @@ def answer(run: Run, query: Query) -> dict[str, Any]:
     side = query.side or run.sides[0]
     found = run.nearest(_vector(run, query, item), side, query.count, one_per_group=query.one_per_group, without=item)
     results = [
-        {"rank": rank, "similarity": similarity, "row": row, **run.data.describe(row)}
+        {"rank": rank, "similarity": similarity, "row": row, **run.shown.describe(row)}
         for rank, (row, similarity) in enumerate(found, start=1)
     ]
     unknown = run.unknown_words(query.text) if query.text is not None else []

@@ -9,11 +9,12 @@ import torch
 
 from kith import models
 from kith.errors import KithError, listed
-from kith.models.embed import embed_images, embed_texts
+from kith.inference.predict import predict_images, predict_texts
+from kith.inference.raw import RawInputs
 from kith.search import pictures
 from kith.search.index import Index
+from kith.search.shown import ShownItems
 from kith.search.vectors import SIDES, embedded, everything
-from kith.store.inputs import ArrayView, TokenView
 from kith.store.prepared import Prepared
 from kith.text.tokens import tokenize
 
@@ -35,32 +36,32 @@ class Run:
             there = sorted(path.parent.name for path in folder.parent.glob("*/model.pt"))
             known = f"there are {listed(there, 20)}" if there else "train one first"
             raise KithError(f"{folder}: no such run; {known}")
-        self.name, self.data = folder.resolve().name, data
+        self.name, self.data, self.shown = folder.resolve().name, data, ShownItems(data)
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.model, self.vocabulary, saved = models.load(folder / "model.pt", device)
-        self._max_tokens = saved["max_tokens"]
-        self._known_words = frozenset(self.vocabulary.words)
+        self.model, vocabulary, saved = models.load(folder / "model.pt", device)
+        self._raw = RawInputs(self.model.config, vocabulary, saved["max_tokens"])
+        self._known_words = frozenset(vocabulary.words)
         self._lock = Lock()  # a tower uses all cores by itself
         if embed_all:
-            self._sides = everything(folder, self.model, self.vocabulary, self._max_tokens, data)
+            self._sides = everything(folder, self.model, vocabulary, saved["max_tokens"], data)
         else:
-            self._sides = embedded(folder, len(data), self.model.dim)
+            self._sides = embedded(folder, self.model.dim, data)
         codes = bool(self.model.config.get("codes"))
-        indexes = {side: Index(*self._sides[side], codes=codes) for side in SIDES}
+        indexes = {side: Index(each.vectors, each.items, codes=codes) for side, each in self._sides.items()}
         self.indexes = {side: index for side, index in indexes.items() if len(index)}
         if not self.indexes:
             raise KithError(f"{folder}: nothing was embedded; run the embed stage, or search with --embed-all")
         self.items = np.unique(np.concatenate([index.items for index in self.indexes.values()]))
         self._places = {
             side: dict(zip(reversed(items.tolist()), reversed(range(len(items))), strict=True))
-            for side, (_, items) in self._sides.items()
+            for side, items in ((side, each.items) for side, each in self._sides.items())
         }
 
     @property
     def asks(self) -> list[str]:
         """What it can be searched by: of "text", "image" and "item"."""
-        text, image = self.model.config["text"], self.model.config["image"]
-        by = {"text": text is not None and "shape" not in text, "image": "shape" not in image, "item": True}
+        features, texts = self._raw.takes_features, self.model.config["text"] is not None
+        by = {"text": texts and not features("text"), "image": not features("image"), "item": True}
         return [kind for kind, possible in by.items() if possible]
 
     @property
@@ -77,16 +78,15 @@ class Run:
         self._must_ask("text")
         if not tokenize(text):
             raise KithError("the text has no word to search by")
-        tokens, lengths = self.vocabulary.encode([text], self._max_tokens)
         with self._lock:
-            return embed_texts(self.model, TokenView(tokens, lengths, np.arange(2)), np.arange(1))[0]
+            return predict_texts(self.model, *self._raw.arrays("text", [text]))["vector"][0]
 
     def picture_vector(self, encoded: bytes, invert: bool | None = None) -> np.ndarray:
         """(dim,) of an encoded picture; see `pictures.read`. Raises KithError if the run knows no pictures."""
         self._must_ask("image")
         with self._lock:
-            pixels = pictures.read(encoded, self.model.config["image"], self.data.brightness, invert)
-            return embed_images(self.model, ArrayView(pixels[None], np.arange(1)), np.arange(1))[0]
+            pixels = pictures.read(encoded, self._raw, self.shown.brightness, invert)
+            return predict_images(self.model, pixels[None])["vector"][0]
 
     def item_vector(self, item: int) -> np.ndarray:
         """(dim,) of an item: of its image side, or else of its first text."""

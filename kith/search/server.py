@@ -54,7 +54,7 @@ def create_app(runs: Sequence[Run], hosts: Sequence[str] = LOCAL) -> FastAPI:
     A fault is answered with its status and {"error": message}.
     """
     by_name = {run.name: run for run in runs}
-    data = runs[0].data
+    data, shown_items = runs[0].data, runs[0].shown
     app = FastAPI(title="Kith", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
     _guard(app)
@@ -66,7 +66,7 @@ def create_app(runs: Sequence[Run], hosts: Sequence[str] = LOCAL) -> FastAPI:
 
     def shown(result: dict[str, Any]) -> dict[str, Any]:
         address = f"/api/pictures/{result['row']}.png?data={data.checksum[:12]}"
-        return result | {"picture": address if data.has_picture(result["row"]) else None}
+        return result | {"picture": address if shown_items.has_picture(result["row"]) else None}
 
     def answered(run: Run, query: Query) -> dict[str, Any]:
         found = answer(run, query)
@@ -77,8 +77,8 @@ def create_app(runs: Sequence[Run], hosts: Sequence[str] = LOCAL) -> FastAPI:
         return {
             "dataset": data.dataset["name"],
             "items": len(data),
-            "grey": data.grey,
-            "light_on_dark": data.grey and data.brightness < 0.5,
+            "grey": shown_items.grey,
+            "light_on_dark": shown_items.grey and shown_items.brightness < 0.5,
             "groups": len(set(data.groups)) < len(data),
             "max_bytes": MAX_BYTES,
             "runs": [{"name": run.name, "asks": run.asks, "sides": run.sides, "items": len(run.items)} for run in runs],
@@ -115,12 +115,12 @@ def create_app(runs: Sequence[Run], hosts: Sequence[str] = LOCAL) -> FastAPI:
         """Items to begin with, spread evenly over all that the run embedded."""
         items = named(run).items
         rows = items[:: max(1, len(items) // count)][:count].tolist()
-        return {"run": run, "results": [shown({"row": row, **data.describe(row)}) for row in rows]}
+        return {"run": run, "results": [shown({"row": row, **shown_items.describe(row)}) for row in rows]}
 
     @app.get("/api/pictures/{row}.png")
     def picture(row: int) -> Response:
         try:
-            return Response(data.png(row), media_type="image/png", headers=FOREVER)
+            return Response(shown_items.png(row), media_type="image/png", headers=FOREVER)
         except KithError as error:
             raise HTTPException(404, str(error)) from None
 

@@ -6,6 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kith.errors import KithError
+from kith.store.prepared import Prepared
+from kith.text.tokens import Vocabulary
+
 
 @dataclass(frozen=True)
 class ArrayView:
@@ -71,3 +75,25 @@ class TokenView:
 
 
 View = ArrayView | TokenView
+
+
+def image_input(data: Prepared) -> ArrayView:
+    """What the image side of a model takes: features where there are any, else pictures.
+
+    Raises KithError where there are neither.
+    """
+    features = data.features("image")
+    if features is not None:
+        return ArrayView(features, np.arange(len(data)))
+    if data.images is None:
+        raise KithError(f"{data.folder}: neither images.npy nor features_image.npy; run the prepare stage again")
+    return ArrayView(data.images, data.table["image_row"].to_numpy())
+
+
+def text_input(data: Prepared, vocabulary: Vocabulary, max_tokens: int) -> View:
+    """What the text side of a model takes: features where there are any, else texts as word numbers."""
+    features = data.features("text")
+    if features is not None:
+        return ArrayView(features, np.arange(len(data)))
+    tokens, lengths = vocabulary.encode(data.texts, max_tokens)
+    return TokenView(tokens, lengths, data.text_start)

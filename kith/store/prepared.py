@@ -1,20 +1,17 @@
-"""The prepared data as a search shows them: items, and their pictures as PNG."""
+"""The prepared data: what the prepare stage leaves of any data set (docs/concepts.md, the data contract)."""
 
 import hashlib
-import io
 import json
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from kith.errors import KithError
-from kith.store.inputs import ArrayView, TokenView, View
-from kith.text.tokens import Vocabulary
 
-COLUMNS = ("id", "split", "label_name", "texts", "group", "image_row")
+COLUMNS = ("id", "split", "label", "label_name", "texts", "group", "image_row")
 
 
 def data_of(run: Path) -> Path:
@@ -26,7 +23,9 @@ def data_of(run: Path) -> Path:
 class Prepared:
     """A folder of prepared data: items.parquet, dataset.json, and images.npy or features_{image,text}.npy.
 
-    Raises KithError where one of the first two is missing, cannot be read, or lacks a column.
+    table: the items, one row each; dataset: the content of dataset.json; checksum: its SHA-256. As it holds those of
+    the other files, it stands for all of them.
+    Raises KithError where a file is missing or cannot be read, lacks a column, or is not the one of dataset.json.
     """
 
     def __init__(self, folder: Path):
@@ -36,29 +35,68 @@ class Prepared:
             if not path.exists():
                 raise KithError(f"{path}: no such file; run the prepare stage, or name its folder: --data")
         try:
-            self.table = pd.read_parquet(table)
             self.dataset: dict[str, Any] = json.loads(description.read_bytes())
+            self.table = pd.read_parquet(table)
         except ValueError as error:  # of JSON and of Parquet
             raise KithError(f"{folder}: cannot be read ({error}); run the prepare stage again") from None
         missing = [column for column in COLUMNS if column not in self.table]
         if missing:
             raise KithError(f"{table}: no column '{missing[0]}'; run the prepare stage again")
+        noted = self.dataset.get("checksums", {}).get(table.name)
+        if noted is not None and hashlib.sha256(table.read_bytes()).hexdigest() != noted:
+            raise KithError(f"{table}: is not the file that {description} describes; run the prepare stage again")
         self.checksum = hashlib.sha256(description.read_bytes()).hexdigest()
-        self.groups = pd.factorize(self.table["group"])[0].astype(np.int64)
-        self.images = self._array("images")
-        self._rows = {name: row for row, name in enumerate(self.table["id"])}
 
     def __len__(self) -> int:
         return len(self.table)
 
-    @property
-    def grey(self) -> bool:
-        return self.images is not None and self.images.shape[-1] == 1
+    @cached_property
+    def images(self) -> np.ndarray | None:
+        """(N, H, W, C) uint8, memory-mapped; None for data of features. `image_row` says whose a row is."""
+        return self._array("images", int(self.table["image_row"].max()) + 1)
+
+    def features(self, side: str) -> np.ndarray | None:
+        """(n_items, …) float32, memory-mapped, of the side "image" or "text"; None where it has none."""
+        return self._array(f"features_{side}", len(self))
+
+    @cached_property
+    def taxonomy(self) -> pd.DataFrame:
+        """parent, child and name: the edges of the taxonomy, none where there is no taxonomy."""
+        return pd.read_parquet(self.folder / "taxonomy.parquet")
+
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """(n_items,) int64 group ids, equal for items that are the same thing."""
+        return pd.factorize(self.table["group"])[0].astype(np.int64)
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """The texts of all items, one after another."""
+        return [text for texts in self.table["texts"] for text in texts]
+
+    @cached_property
+    def text_start(self) -> np.ndarray:
+        """(n_items + 1,) int64: the texts of item i are those from text_start[i] to text_start[i + 1]."""
+        counts = self.table["texts"].map(len).to_numpy(dtype=np.int64)
+        return np.concatenate([[0], np.cumsum(counts)])
+
+    @cached_property
+    def splits(self) -> np.ndarray:
+        """(n_items,) str, the split of each item."""
+        return self.table["split"].to_numpy()
 
     @property
-    def brightness(self) -> float:
-        """Mean of the training pictures, 0…1."""
-        return float(np.mean(self.dataset.get("mean") or 0.5))
+    def held_out(self) -> list[str]:
+        """Every split but the training one, val first."""
+        return sorted(set(self.splits) - {"train"}, key=lambda split: (split != "val", split))
+
+    def rows_of(self, *splits: str) -> np.ndarray:
+        """Rows of the items in `splits`, ascending."""
+        return np.flatnonzero(np.isin(self.splits.astype(str), splits))
+
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {name: row for row, name in enumerate(self.table["id"])}
 
     def row(self, name: str) -> int:
         """The row of the item with this id; KithError where there is none."""
@@ -66,46 +104,11 @@ class Prepared:
             raise KithError(f"{self.folder / 'items.parquet'}: no item has the id '{name}'")
         return self._rows[name]
 
-    def describe(self, row: int) -> dict[str, Any]:
-        """Id, split, label and texts of an item."""
-        item = self.table.iloc[row]
-        return {
-            "id": item["id"],
-            "split": item["split"],
-            "label": item["label_name"],
-            "texts": [str(text) for text in item["texts"]],
-        }
-
-    def has_picture(self, row: int) -> bool:
-        return self.images is not None and self.table["image_row"].iat[row] >= 0
-
-    def png(self, row: int) -> bytes:
-        """The picture of an item; KithError where it has none."""
-        if not 0 <= row < len(self) or self.images is None or not self.has_picture(row):
-            raise KithError(f"item {row} has no picture")
-        pixels = np.asarray(self.images[self.table["image_row"].iat[row]])
-        buffer = io.BytesIO()
-        Image.fromarray(pixels[:, :, 0] if self.grey else pixels).save(buffer, "PNG")
-        return buffer.getvalue()
-
-    def image_view(self) -> ArrayView:
-        """What the image side of a model takes: features where there are any, else pictures."""
-        features = self._array("features_image")
-        if features is not None:
-            return ArrayView(features, np.arange(len(self)))
-        if self.images is None:
-            raise KithError(f"{self.folder}: neither images.npy nor features_image.npy; run the prepare stage again")
-        return ArrayView(self.images, self.table["image_row"].to_numpy())
-
-    def text_view(self, vocabulary: Vocabulary, max_tokens: int) -> View:
-        """What the text side of a model takes: features where there are any, else texts as word numbers."""
-        features = self._array("features_text")
-        if features is not None:
-            return ArrayView(features, np.arange(len(self)))
-        start = np.concatenate([[0], np.cumsum(self.table["texts"].map(len).to_numpy(dtype=np.int64))])
-        tokens, lengths = vocabulary.encode([text for texts in self.table["texts"] for text in texts], max_tokens)
-        return TokenView(tokens, lengths, start)
-
-    def _array(self, name: str) -> np.ndarray | None:
+    def _array(self, name: str, fewest: int) -> np.ndarray | None:
         path = self.folder / f"{name}.npy"
-        return np.load(path, mmap_mode="r") if path.exists() else None
+        if not path.exists():
+            return None
+        array = np.load(path, mmap_mode="r")
+        if len(array) < fewest:
+            raise KithError(f"{path}: has {len(array)} rows, the items name {fewest}; run the prepare stage again")
+        return array

@@ -6,10 +6,10 @@ Methods and losses are in stages.params.method and .losses: they bring PyTorch, 
 from stages.params.base import Section
 from stages.params.complete import check, complete
 from stages.params.data import Fetch, Prepare
-from stages.params.meaning import ClassEmbeddingOptions, Neighbors, TaxonomyOptions, Text, Tokens
 from stages.params.presets import presets
 from stages.params.results import Compare, Embed, Evaluate, Expected, Report
 from stages.params.schema import PARAMS, Params, Study, load, parse
+from stages.params.semantic import ClassEmbeddingOptions, Neighbors, TaxonomyOptions, Text, Tokens
 from stages.params.towers import ImageTower, TextTower
 from stages.params.training import Train
 

@@ -11,9 +11,9 @@ from kith.errors import KithError, listed
 from stages.params.base import Count, Name, Section
 from stages.params.data import Fetch, Prepare
 from stages.params.inputs import Inputs, inputs_of
-from stages.params.meaning import ClassEmbeddingOptions, Neighbors, TaxonomyOptions, Text
 from stages.params.presets import presets
 from stages.params.results import Compare, Embed, Evaluate, Expected, Figure, Report
+from stages.params.semantic import ClassEmbeddingOptions, Neighbors, TaxonomyOptions, Text
 from stages.params.training import Train
 from stages.params.validation import suggest, validate
 from workflow import yamls

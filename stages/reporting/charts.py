@@ -14,8 +14,11 @@ from kith.metrics.hierarchical import hierarchical_retrieval
 from kith.plots import hierarchy as hierarchy_plots
 from kith.plots import taxonomy as taxonomy_plots
 from kith.plots import training as training_plots
+from kith.store.classes import Classes
+from kith.store.prepared import Prepared
 from kith.taxonomy import Taxonomy
-from stages import contract, files, params
+from stages import files, params
+from stages.reporting.spaces import Space
 
 
 def of_methods(study: params.Study, board: pd.DataFrame, runs: Path) -> dict[str, Figure]:
@@ -45,20 +48,18 @@ def of_methods(study: params.Study, board: pd.DataFrame, runs: Path) -> dict[str
 
 
 def of_classes(
-    settings: params.Params, board: pd.DataFrame, runs: Path, data: Path, taxonomy: Path
+    settings: params.Params, board: pd.DataFrame, runs: Path, data: Prepared, classes: Classes
 ) -> dict[str, Figure]:
     """Of one split: HP@k over k, precision over recall, and AHP with intervals; nothing without known classes."""
     clip, methods = settings.evaluate.clip, settings.study.methods
     metric = f"{IMAGES}/AHP@{clip}"
     if metric not in board or board[metric].isna().all():
         return {}
-    items = contract.items(data)
-    labels = contract.class_numbers(items, contract.classes(taxonomy))
-    similarity = contract.similarity(taxonomy, "lcsh")
-    chosen = (items["split"] == board["split"].iloc[0]).to_numpy() & (labels >= 0)
+    labels, similarity = classes.numbers(data.table), classes.similarity("lcsh")
+    chosen = (data.splits == board["split"].iloc[0]) & (labels >= 0)
     precision, recall = [], []
     for run, named in _runs(settings.study, _able(board, metric, methods), runs):
-        found = _found(run, chosen, labels, similarity, clip)
+        found = _hierarchical(Space(run, data), chosen, labels, similarity, clip)
         k = np.arange(1, len(found["curve"]) + 1)
         precision.append(pd.DataFrame({"k": k, "precision": found["curve"]}).assign(**named))
         share = np.linspace(0, 1, len(found["recall_precision"]))
@@ -85,15 +86,15 @@ def of_codes(study: params.Study, board: pd.DataFrame, runs: Path) -> dict[str, 
     return {"codes": hierarchy_plots.radius_curves(pd.concat(curves, ignore_index=True), study.methods)}
 
 
-def of_taxonomy(options: params.TaxonomyOptions, data: Path, taxonomy: Path) -> dict[str, Figure]:
+def of_taxonomy(options: params.TaxonomyOptions, data: Prepared, known: Classes) -> dict[str, Figure]:
     """The taxonomy down to the level where `taxonomy.draw` nodes suffice, with the number of classes below; nothing
     where there is none, or where not even its first level is that small."""
-    edges, classes = pd.read_parquet(data / "taxonomy.parquet"), list(contract.classes(taxonomy)["label_name"])
+    edges, classes = data.taxonomy, known.labels
     if edges.empty or not classes:
         return {}
     names = dict(zip(edges["child"], edges["name"], strict=True))
-    known = Taxonomy.from_edges(edges[["parent", "child"]].to_numpy(), names).rooted(classes)
-    shown = taxonomy_plots.upper_levels(known.pruned(classes), classes, options.draw)
+    tree = Taxonomy.from_edges(edges[["parent", "child"]].to_numpy(), names).rooted(classes)
+    shown = taxonomy_plots.upper_levels(tree.pruned(classes), classes, options.draw)
     return {"taxonomy": taxonomy_plots.draw(shown[0], below=shown[1])} if shown else {}
 
 
@@ -112,12 +113,12 @@ def _entry(run: Path, split: str) -> dict[str, Any]:
     return files.read_json(run / "metrics.json")["splits"][split]
 
 
-def _found(run: Path, chosen: np.ndarray, labels: np.ndarray, similarity: np.ndarray, clip: int) -> dict[str, Any]:
-    with np.load(run / "embedding_rows.npz") as rows:
-        items = rows["image_rows"]
+def _hierarchical(
+    space: Space, chosen: np.ndarray, labels: np.ndarray, similarity: np.ndarray, clip: int
+) -> dict[str, Any]:
+    items = space.image_rows
     kept = np.flatnonzero(chosen[items])
-    vectors = np.load(run / "embeddings_image.npy", mmap_mode="r")[kept]
     clip = min(clip, len(kept) - 1)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".* find no item of their class")  # said by the evaluation
-        return hierarchical_retrieval(vectors, labels[items[kept]], similarity, (1,), clip, curve=True)
+        return hierarchical_retrieval(space.images[kept], labels[items[kept]], similarity, (1,), clip, curve=True)

@@ -11,43 +11,43 @@ from matplotlib.figure import Figure
 from kith import plots
 from kith.evaluation.catalogue import IMAGES
 from kith.plots import galleries
-from stages import contract
+from kith.store.prepared import Prepared
+from kith.store.semantic import neighbor_table
 from stages.params import Report
 from stages.reporting.spaces import Space
 
 ITEMS, NEIGHBORS = 5, 3  # of the figure of neighbourhoods
 
 
-def draw(options: Report, split: str, run: Path, by_class: Path, data: Path, neighbors: Path) -> dict[str, Figure]:
+def draw(options: Report, split: str, run: Path, by_class: Path, data: Prepared, neighbors: Path) -> dict[str, Figure]:
     """What `run` finds on `split` by texts and `by_class` by pictures, neighbourhoods of training items.
 
     No figure without content.
     """
-    items = contract.items(data)
-    views = Views(data, items)
+    shown = Appearances(data)
     drawn = {}
     for direction in (*plots.DIRECTIONS, IMAGES):
         folder = by_class if direction == IMAGES else run
         asked = pd.read_parquet(folder / "queries.parquet").query("split == @split and direction == @direction")
-        if len(asked) and views.has_pictures:
-            found = matches(asked, options, items, views, Space(folder))
-            lines = direction == "image_to_text" and not views.text_maps
+        if len(asked) and shown.has_pictures:
+            found = matches(asked, options, data.table, shown, Space(folder, data))
+            lines = direction == "image_to_text" and not shown.text_maps
             drawn[f"gallery_{direction}"] = (galleries.text_gallery if lines else galleries.picture_gallery)(found)
-    rows = neighborhoods(pd.read_parquet(neighbors / "neighbors.parquet"), views, options.seed)
-    return drawn | ({"neighbors": galleries.neighbors(rows)} if rows and views.has_pictures else {})
+    rows = neighborhoods(neighbor_table(neighbors, data), shown, options.seed)
+    return drawn | ({"neighbors": galleries.neighbors(rows)} if rows and shown.has_pictures else {})
 
 
-class Views:
+class Appearances:
     """What stands for an item in a figure: a picture on the image side; a text, or else its id, on the text side.
 
     Features that are maps (1, H, W) are grey pictures, from black, the data set's lowest value, to white, its highest.
     """
 
-    def __init__(self, data: Path, items: pd.DataFrame) -> None:
-        self.ids, self.texts, self.image_rows = (items[name].to_numpy() for name in ("id", "texts", "image_row"))
-        features = contract.features(data, "image")
-        self.image_maps, self.text_maps = _maps(features), _maps(contract.features(data, "text"))
-        self.images = contract.images(data) if features is None else None
+    def __init__(self, data: Prepared) -> None:
+        self.ids, self.texts, self.image_rows = (data.table[name].to_numpy() for name in ("id", "texts", "image_row"))
+        features = data.features("image")
+        self.image_maps, self.text_maps = _maps(features), _maps(data.features("text"))
+        self.images = data.images if features is None else None
         self.has_pictures = self.images is not None or self.image_maps is not None
 
     def image(self, row: int) -> np.ndarray | None:
@@ -89,7 +89,7 @@ def is_map(shape: Sequence[int]) -> bool:
 
 
 def matches(
-    queries: pd.DataFrame, options: Report, items: pd.DataFrame, views: Views, space: Space
+    queries: pd.DataFrame, options: Report, items: pd.DataFrame, shown: Appearances, space: Space
 ) -> list[galleries.Match]:
     """A drawn half of queries with a right best answer, then a half with a wrong one."""
     found = []
@@ -98,11 +98,11 @@ def matches(
     for query in queries.iloc[mixed(first, options.queries, options.seed)].itertuples():
         if query.direction == "image_to_text":
             which = space.nearest_texts(query.row, query.hits)
-            asked = views.image(query.row)
-            answers = [views.text(hit, place) for hit, place in zip(query.hits, which, strict=True)]
+            asked = shown.image(query.row)
+            answers = [shown.text(hit, place) for hit, place in zip(query.hits, which, strict=True)]
         else:
-            asked = views.image(query.row) if query.direction == IMAGES else views.text(query.row, query.text)
-            answers = [views.image(hit) for hit in query.hits]
+            asked = shown.image(query.row) if query.direction == IMAGES else shown.text(query.row, query.text)
+            answers = [shown.image(hit) for hit in query.hits]
         found.append(galleries.Match(asked, answers, query.similarities, what[query.hits] == what[query.row]))
     return found
 
@@ -115,16 +115,18 @@ def mixed(right: np.ndarray, count: int, seed: int) -> np.ndarray:
     return np.concatenate([yes[: count - wrong], no[:wrong]])
 
 
-def neighborhoods(table: pd.DataFrame, views: Views, seed: int) -> list[list[tuple[np.ndarray | None, str, float]]]:
+def neighborhoods(
+    table: pd.DataFrame, shown: Appearances, seed: int
+) -> list[list[tuple[np.ndarray | None, str, float]]]:
     """A few drawn items, each followed by its nearest neighbours: picture, text, similarity."""
     table = table[table["rank"] < NEIGHBORS].sort_values(["row", "rank"])
     rows = table["row"].unique()
     drawn = np.random.default_rng(seed).permutation(rows)[:ITEMS]
 
-    def shown(row: int, similarity: float) -> tuple[np.ndarray | None, str, float]:
-        return views.image(row), views.words(row), similarity
+    def cell(row: int, similarity: float) -> tuple[np.ndarray | None, str, float]:
+        return shown.image(row), shown.words(row), similarity
 
     near = table.groupby("row")
     return [
-        [shown(row, 1.0), *(shown(n.neighbor, n.similarity) for n in near.get_group(row).itertuples())] for row in drawn
+        [cell(row, 1.0), *(cell(n.neighbor, n.similarity) for n in near.get_group(row).itertuples())] for row in drawn
     ]

@@ -105,14 +105,14 @@ def _tower(options: params.ImageTower | params.TextTower) -> str:
     return options.tower
 
 
-def has_meaning(quality: dict[str, float], dataset: dict[str, Any]) -> bool:
+def has_semantic_space(quality: dict[str, float], dataset: dict[str, Any]) -> bool:
     """Whether any training item has a neighbour in meaning."""
     return quality.get("without_neighbors", 0) < dataset["groups"]["train"]
 
 
 def semantic_space(quality: dict[str, float], dataset: dict[str, Any]) -> list[str]:
     """How good the space of meaning is, where there is one."""
-    if not has_meaning(quality, dataset):
+    if not has_semantic_space(quality, dataset):
         return []
     note = "How well the space of meaning, which neighbours are taken from, keeps together what belongs together."
     rows = [[name, f"{value:.3f}"] for name, value in quality.items()]

@@ -47,7 +47,7 @@ def render(
         dataset=dataset,
         views=markdown.views(dataset),
         text_maps=is_map(features.get("text", {}).get("shape", ())),
-        quality=quality if markdown.has_meaning(quality, dataset) else {},
+        quality=quality if markdown.has_semantic_space(quality, dataset) else {},
         best=board.iloc[0],
         winners=winners(board),
         best_by_class=best_by_class(board),

@@ -10,7 +10,10 @@ from matplotlib.figure import Figure
 
 from kith.evaluation.catalogue import IMAGES
 from kith.plots import spaces as space_plots
-from stages import contract, params
+from kith.store.classes import Classes
+from kith.store.prepared import Prepared
+from kith.store.run import EmbeddingFiles, read_embeddings
+from stages import params
 
 CLASSES = 10  # that the maps of all methods show
 COLOURED = 6  # labels that the map of one run tells apart
@@ -19,10 +22,10 @@ COLOURED = 6  # labels that the map of one run tells apart
 class Space:
     """The embeddings of a run by item row."""
 
-    def __init__(self, run: Path) -> None:
-        with np.load(run / "embedding_rows.npz") as rows:
-            self.image_rows, self.text_rows = rows["image_rows"], rows["text_rows"]
-        self.images, self.texts = (np.load(run / f"embeddings_{kind}.npy", mmap_mode="r") for kind in ("image", "text"))
+    def __init__(self, run: Path, data: Prepared) -> None:
+        found = read_embeddings(EmbeddingFiles.of(run), data, run / "model.pt")
+        self.image_rows, self.text_rows = found.image.items, found.text.items
+        self.images, self.texts = found.image.vectors, found.text.vectors
 
     def pairs(self, rows: np.ndarray) -> np.ndarray:
         """Those of `rows` with both a picture and a text, or with a picture where there are no texts at all."""
@@ -48,37 +51,36 @@ class Space:
         return chosen
 
 
-def one_run(options: params.Report, split: str, run: Path, data: Path) -> dict[str, Figure]:
+def one_run(options: params.Report, split: str, run: Path, data: Prepared) -> dict[str, Figure]:
     """The map of drawn items of a split, their pictures joined with their texts."""
-    items, space = contract.items(data), Space(run)
-    places = space.pairs(np.flatnonzero(items["split"] == split))
+    space = Space(run, data)
+    places = space.pairs(data.rows_of(split))
     if len(places) < 2:
         return {}
     chosen = np.sort(np.random.default_rng(options.seed).permutation(places)[: options.tsne])
-    labels = broad_labels(items["label_name"].iloc[chosen], pd.read_parquet(data / "taxonomy.parquet"))
+    labels = broad_labels(data.table["label_name"].iloc[chosen], data.taxonomy)
     texts = space.text(chosen) if len(space.texts) else None
     return {"tsne": space_plots.tsne(space.image(chosen), texts, labels, options.seed)}
 
 
 def all_methods(
-    settings: params.Params, board: pd.DataFrame, runs: Path, data: Path, taxonomy: Path
+    settings: params.Params, board: pd.DataFrame, runs: Path, data: Prepared, classes: Classes
 ) -> dict[str, Figure]:
     """A map a method, seed the first, of the same pictures of a few classes; nothing without known classes."""
     found = f"{IMAGES}/map"
     if found not in board or board[found].isna().all():
         return {}
     study, scores = settings.study, board.set_index("method")[found]
-    items, known = contract.items(data), contract.classes(taxonomy)
-    labels = contract.class_numbers(items, known)
-    spaces = {method: Space(runs / f"{method}-{study.seeds[0]}") for method in study.methods}
-    rows = np.flatnonzero((items["split"] == board["split"].iloc[0]).to_numpy() & (labels >= 0))
+    labels = classes.numbers(data.table)
+    spaces = {method: Space(runs / f"{method}-{study.seeds[0]}", data) for method in study.methods}
+    rows = np.flatnonzero((data.splits == board["split"].iloc[0]) & (labels >= 0))
     for space in spaces.values():
         rows = np.intersect1d(rows, space.image_rows)
     chosen = of_few_classes(rows, labels, settings.report)
     if len(chosen) < 2:
         return {}
     images = {titled(method, scores.get(method)): space.image(chosen) for method, space in spaces.items()}
-    names = list(known["name"].to_numpy()[labels[chosen]])
+    names = [classes.names[label] for label in labels[chosen]]
     return {"tsne_methods": space_plots.tsne_methods(images, names, settings.report.seed)}
 
 

@@ -19,47 +19,29 @@ class Embedder(PythonModel):
     """
 
     def load_context(self, context: PythonModelContext) -> None:
+        from kith.inference.raw import RawInputs
         from kith.models import load
 
-        self.model, self.vocabulary, self.saved = load(Path(context.artifacts["model"]))
+        self.model, vocabulary, saved = load(Path(context.artifacts["model"]))
+        self.raw = RawInputs(self.model.config, vocabulary, saved["max_tokens"])
 
     def predict(self, context, model_input: pd.DataFrame, params=None) -> np.ndarray:
         """Unit rows (n, dim) float32, one for each row of the table."""
-        from kith.models.embed import embed_images, embed_texts
+        from kith.inference.predict import predict_images, predict_texts
 
-        rows = np.arange(len(model_input))
         knows_texts = self.model.config["text"] is not None
         if knows_texts and "text" in model_input and model_input["text"].notna().all():
-            return embed_texts(self.model, self._texts(model_input["text"]), rows)
-        return embed_images(self.model, self._images(model_input["image"]), rows)
+            return predict_texts(self.model, *self._arrays("text", model_input["text"]))["vector"]
+        return predict_images(self.model, *self._arrays("image", model_input["image"]))["vector"]
 
-    def _texts(self, column: pd.Series):
-        from kith.store.inputs import TokenView
+    def _arrays(self, side: str, column: pd.Series):
+        from kith.data.loader import Unusable
 
-        if "shape" in self.model.config["text"]:
-            return _features(column)
-        encoded = self.vocabulary.encode(list(column), self.saved["max_tokens"])
-        return TokenView(*encoded, np.arange(len(column) + 1))
-
-    def _images(self, column: pd.Series):
-        from kith.store.inputs import ArrayView
-
-        if "shape" in self.model.config["image"]:
-            return _features(column)
-        return ArrayView(np.stack([self._decode(data) for data in column]), np.arange(len(column)))
-
-    def _decode(self, data: bytes) -> np.ndarray:
-        from kith.data.images import decode
-
-        image = self.model.config["image"]
-        mode = "L" if image["channels"] == 1 else "RGB"
-        return decode(data, image["size"], mode, image["fit"])
-
-
-def _features(column: pd.Series):
-    from kith.store.inputs import ArrayView
-
-    return ArrayView(np.array(column.tolist(), dtype=np.float32), np.arange(len(column)))
+        values = [self.raw.reader(side)(cell) for cell in column]
+        for row, value in enumerate(values):
+            if isinstance(value, Unusable):
+                raise ValueError(f"row {row}: column '{side}' {value.message}")
+        return self.raw.arrays(side, values)
 
 
 models.set_model(Embedder())

@@ -2,7 +2,7 @@
 
 One experiment a study; in it one parent run for each state of params.yaml, one child run for a stage without
 items, and one for each trained model, which training opens and evaluation completes. Where MLflow is not
-installed, as on bare GPU nodes, nothing is recorded: metrics.json and history.parquet hold the same figures,
+installed, as on bare GPU nodes, nothing is recorded: metrics.json and history.parquet hold the same metrics,
 and evaluating on a machine with MLflow records them all.
 """
 
@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 from filelock import FileLock
 
+from kith.data.digests import sha256
 from kith.evaluation.catalogue import TRACKED
 from stages import files, params
 
@@ -29,8 +30,8 @@ PYFUNC = Path(__file__).with_name("pyfunc.py")
 EXPERIMENT = {
     "mlflow.experimentKind": "custom_model_development",
     "mlflow.note.content": "A run on the outer level is one state of params.yaml, described by its leaderboard. Unfold "
-    "it to see and compare its trainings: figures on the held-out splits are named like `test/text_to_image/R1`, "
-    "validation figures of each epoch like `val_mrr`.",
+    "it to see and compare its trainings: metrics on the held-out splits are named like `test/text_to_image/R1`, "
+    "validation metrics of each epoch like `val_mrr`.",
 }
 
 
@@ -75,7 +76,7 @@ class Run:
         """Log a finished training: its model, loadable with mlflow.pyfunc, and its history."""
         best = max(records, key=lambda record: record["val_mrr"])
         self.metrics({"best_val_mrr": best["val_mrr"], "best_epoch": best["epoch"]})
-        self.tags({"model_sha256": files.sha256(model)})
+        self.tags({"model_sha256": sha256(model)})
         self.artifacts([history])
         _log_model(self, model)
 
@@ -118,29 +119,31 @@ def log_stage(stage: str, params: dict[str, Any], metrics: Mapping[str, float]) 
     run.client.set_terminated(run.id)
 
 
-def log_evaluation(method: str, seed: int, metrics: dict[str, Any], artifacts: list[Path], model: Path) -> None:
-    """Complete the run that trained `model` with its figures on the held-out splits.
+def log_evaluation(
+    method: str, seed: int, metrics: dict[str, Any], artifacts: list[Path], model: Path, history: Path
+) -> None:
+    """Complete the run that trained `model` with its metrics on the held-out splits.
 
     The run is found by the model's checksum; a model that was trained without MLflow gets its run here.
     """
     if not _available():
         return
-    digest = files.sha256(model)
-    run = _find(f"tags.model_sha256 = '{digest}'") or _adopt_training(method, seed, model, digest)
+    digest = sha256(model)
+    run = _find(f"tags.model_sha256 = '{digest}'") or _adopt_training(method, seed, model, history)
     for split, content in metrics["splits"].items():
         run.metrics({f"{split}/{name}": each["value"] for name, each in content["metrics"].items()})
-    run.artifacts([path for path in artifacts if path.suffix == ".json"])
+    run.artifacts(artifacts)
     run.tags({"evaluated": "true"})
 
 
 def log_comparison(out: Path) -> None:
-    """The leaderboard and the figures behind it, on the parent run."""
+    """The leaderboard and the metrics behind it, on the parent run."""
     if not _available():
         return
     run = _parent_run()
     for path in (out / "metrics").glob("*.json"):
-        figures = files.read_json(path)
-        run.metrics({f"{name}/{path.stem}": value for name, value in figures.items() if name in TRACKED})
+        metrics = files.read_json(path)
+        run.metrics({f"{name}/{path.stem}": value for name, value in metrics.items() if name in TRACKED})
     run.tags({"mlflow.note.content": (out / "leaderboard.md").read_text(encoding="utf-8")[:16000]})
     run.artifacts([out / "leaderboard.md", out / "leaderboard.csv"])
 
@@ -156,10 +159,9 @@ def _parent_run() -> Run:
     return Run(client, _parent(client, experiment))
 
 
-def _adopt_training(method: str, seed: int, model: Path, digest: str) -> Run:
+def _adopt_training(method: str, seed: int, model: Path, history: Path) -> Run:
     """Record a training that ran where there was no MLflow, from its files."""
     settings = params.load().method(method).model_dump(exclude_none=True)
-    history = model.with_name("history.parquet")
     records = pd.read_parquet(history).to_dict("records")
     run = _start_training(method, seed, settings, {"recorded": "later"})
     for record in records:

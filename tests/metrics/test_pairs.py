@@ -107,7 +107,7 @@ def image_of(gallery, item):
 def naive_hard(gallery, direction, item, place, n):
     """1 if the partner of a text of an item beats those of the n − 1 items nearest in meaning."""
     groups = dict(zip(gallery.texts.items, gallery.texts.groups, strict=True))
-    meaning = gallery.meaning
+    meaning = gallery.semantic
     pool = [i for i in gallery.images.items if groups[i] != groups[item] and meaning[i].any()]
     near = sorted(pool, key=lambda i: -cosine(meaning[i], meaning[item]))[: n - 1]
     text, image = text_of(gallery, item, place), image_of(gallery, item)

@@ -13,15 +13,25 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from kith.data import loader
 from kith.errors import KithError
+from kith.inference.raw import RawInputs
 from kith.search import Prepared, Query, Run, answer, pictures
+from kith.search.shown import ShownItems
+from kith.text.tokens import Vocabulary
 from stages import cli
 from stages.search import main, table
 from tests import made_search
+from tests.made_notes import seal
 from tests.made_search import HELD_OUT, MARKUP
 from tests.stages.tracking.test_tracking import run_method
 
 GREY = {"channels": 1, "size": 16, "fit": "pad"}
+
+
+def raw(image: dict) -> RawInputs:
+    """Of a model with this image side."""
+    return RawInputs({"image": image, "text": None}, Vocabulary([]), 0)
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -73,13 +83,13 @@ def ids(found: dict) -> list[str]:
 
 def test_a_picture_finds_its_item(run, data):
     for row in (30, 41):
-        found = answer(run, Query(image=data.png(row), count=3))["results"]
+        found = answer(run, Query(image=ShownItems(data).png(row), count=3))["results"]
         assert (found[0]["row"], found[0]["rank"], len(found)) == (row, 1, 3)
         assert found[0]["similarity"] == pytest.approx(1, abs=1e-5)
 
 
 def test_a_text_finds_its_item_among_texts(run, data):
-    text = data.describe(40)["texts"][1]
+    text = ShownItems(data).describe(40)["texts"][1]
     found = answer(run, Query(text=text, side="text"))
     assert found["results"][0]["similarity"] == pytest.approx(1, abs=1e-5)
     assert text in found["results"][0]["texts"]
@@ -122,7 +132,7 @@ def test_one_thing_is_asked_at_a_time(run):
 def test_a_run_of_classes_is_searched_by_pictures(made, data):
     classes = Run(made / "runs/made/classes-0", data)
     assert (classes.asks, classes.sides) == (["image", "item"], ["image"])
-    assert ids(answer(classes, Query(image=data.png(33), count=1))) == ["item/33"]
+    assert ids(answer(classes, Query(image=ShownItems(data).png(33), count=1))) == ["item/33"]
     with pytest.raises(KithError, match="classes-0 cannot be searched by text, only by image or item"):
         answer(classes, Query(text="red cross"))
     with pytest.raises(KithError, match="classes-0 embedded no texts"):
@@ -144,7 +154,7 @@ def test_a_run_of_features_is_searched_by_items(tmp_path):
         features = Run(run, Prepared(tmp_path / "data/made/prepared"), embed_all)
         assert (features.asks, features.sides, len(features.items)) == (["item"], ["image", "text"], count)
         found = answer(features, Query(item="item/40", side="text"))["results"]
-        assert not features.data.has_picture(found[0]["row"])
+        assert not features.shown.has_picture(found[0]["row"])
     with pytest.raises(KithError, match="cannot be searched by image, only by item"):
         features.picture_vector(b"")
 
@@ -153,10 +163,10 @@ def test_all_items_are_embedded_once(made, copy, data, monkeypatch):
     folder, cache = copy / "runs/made/pairs-0", copy / "runs/made/pairs-0/search_vectors.npz"
     everything = Run(folder, data, embed_all=True)
     assert len(everything.items) == 48
-    assert answer(everything, Query(image=data.png(3), count=1))["results"][0]["id"] == "item/03"
+    assert answer(everything, Query(image=ShownItems(data).png(3), count=1))["results"][0]["id"] == "item/03"
     assert not [path for path in folder.iterdir() if path.name.endswith(".part")]
     # What was embedded before is embedded the same.
-    held_out = {item: vector for vector, item in zip(*everything._sides["image"], strict=True)}
+    held_out = {item: vector for vector, item in zip(*vars(everything._sides["image"]).values(), strict=True)}
     expected = np.load(folder / "embeddings_image.npy")
     np.testing.assert_allclose([held_out[item] for item in range(24, 48)], expected, atol=1e-6)
 
@@ -165,6 +175,9 @@ def test_all_items_are_embedded_once(made, copy, data, monkeypatch):
         patch.setattr("kith.search.vectors.embed_images", None)
         assert len(Run(folder, data, embed_all=True).items) == 48
     shutil.copy(made / "runs/made/codes-0/model.pt", folder)  # another model: the vectors are of no use any more
+    with pytest.raises(KithError, match=r"model\.pt: is not the file that the train stage noted"):
+        Run(folder, data, embed_all=True)
+    seal(copy, "made")
     Run(folder, data, embed_all=True)
     assert cache.read_bytes() != first
     cache.write_bytes(b"half a file")
@@ -186,14 +199,20 @@ def test_faults_of_a_run_are_told(copy, data):
     folder = copy / "runs/made/pairs-0"
     with pytest.raises(KithError, match=r"nobody-3: no such run; there are 'classes-0', 'codes-0', 'pairs-0'"):
         Run(copy / "runs/made/nobody-3", data)
-    np.savez(folder / "embedding_rows.npz", image_rows=np.arange(30, 54), text_rows=np.arange(0))
+    np.savez(folder / "embedding_rows.npz", image_rows=np.arange(30, 54), text_rows=np.arange(0), codes=False)
     np.save(folder / "embeddings_text.npy", np.zeros((0, 16), np.float32))
-    with pytest.raises(KithError, match=r"embedding_rows\.npz: names item 53, the data hold 48; .*--data"):
+    with pytest.raises(KithError, match=r"embeddings_text\.npy: is not the file that the embed stage noted in .*json"):
         Run(folder, data)
+    seal(copy, "made")
+    with pytest.raises(KithError, match=r"embeddings_image\.npy: 24 vectors, and rows of .*; run the embed stage"):
+        Run(folder, data)
+    np.savez(folder / "embedding_rows.npz", image_rows=np.arange(24, 48), text_rows=np.arange(0), codes=False)
     np.save(folder / "embeddings_image.npy", np.zeros((24, 3), np.float32))
-    with pytest.raises(KithError, match=r"embeddings_image\.npy: .*the model gives 16 .*embed stage again"):
+    seal(copy, "made")
+    with pytest.raises(KithError, match=r"embeddings_image\.npy: .*the model gives 16; embed again"):
         Run(folder, data)
     (folder / "embedding_rows.npz").write_bytes(b"no archive")
+    seal(copy, "made")
     with pytest.raises(KithError, match="embeddings cannot be read"):
         Run(folder, data)
     (folder / "embedding_rows.npz").unlink()
@@ -218,33 +237,33 @@ def test_faults_of_a_run_are_told(copy, data):
 
 @pytest.mark.parametrize(("width", "height"), [(8000, 8000), (20_000, 20_000), (2**31 - 1, 2**31 - 1)])
 def test_a_bomb_is_refused_before_it_is_decoded(width, height, monkeypatch):
-    monkeypatch.setattr(pictures, "decode", None)
+    monkeypatch.setattr(loader, "decode", None)
     with pytest.raises(KithError, match=r"more than the limit of 50,000,000|not a PNG"):
-        pictures.read(bomb(width, height), GREY)
+        pictures.read(bomb(width, height), raw(GREY))
 
 
 def test_what_is_no_harmless_picture_is_refused(monkeypatch):
-    monkeypatch.setattr(pictures, "decode", None)
+    monkeypatch.setattr(loader, "decode", None)
     for data in (b"", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", b"<svg/>", b"\x89PNG\r\n\x1a\n"):
         with pytest.raises(KithError, match="not a PNG, JPEG"):
-            pictures.read(data, GREY)
+            pictures.read(data, raw(GREY))
     with pytest.raises(KithError, match="16,777,217 bytes, more than"):
-        pictures.read(bytes(pictures.MAX_BYTES + 1), GREY)
+        pictures.read(bytes(pictures.MAX_BYTES + 1), raw(GREY))
     monkeypatch.undo()
     with pytest.raises(KithError):  # the header is whole, the rest is not
-        pictures.read(bomb(900, 900), GREY)
+        pictures.read(bomb(900, 900), raw(GREY))
 
 
 def test_ink_on_paper_is_inverted_for_light_on_dark():
     ink = np.full((20, 40), 255, np.uint8)
     ink[5:15, 10:30] = 0
     for brightness, invert, inverted in ((0.1, None, True), (0.5, None, False), (0.1, False, False), (0.5, True, True)):
-        pixels = pictures.read(png(ink), GREY, brightness, invert)[:, :, 0]
+        pixels = pictures.read(png(ink), raw(GREY), brightness, invert)[:, :, 0]
         assert (pixels[8, 8], pixels[5, 1]) == ((255, 0) if inverted else (0, 255))
         assert pixels[1, 8] == 0  # the bar that makes it square
-    assert pictures.read(png(255 - ink), GREY, 0.1)[8, 8, 0] == 255
-    assert pictures.read(png(ink), GREY | {"channels": 3}, 0.1)[8, 8, 0] == 0  # colours are never guessed at
-    assert pictures.read(png(255 - ink), GREY, 0.9)[8, 8, 0] == 0
+    assert pictures.read(png(255 - ink), raw(GREY), 0.1)[8, 8, 0] == 255
+    assert pictures.read(png(ink), raw(GREY | {"channels": 3}), 0.1)[8, 8, 0] == 0  # colours are never guessed at
+    assert pictures.read(png(255 - ink), raw(GREY), 0.9)[8, 8, 0] == 0
 
 
 def test_a_turned_picture_keeps_its_bars():
@@ -252,9 +271,9 @@ def test_a_turned_picture_keeps_its_bars():
     exif[0x0112] = 6
     buffer = io.BytesIO()
     Image.new("L", (40, 20), 255).save(buffer, "PNG", exif=exif)
-    pixels = pictures.read(buffer.getvalue(), GREY, invert=True)
+    pixels = pictures.read(buffer.getvalue(), raw(GREY), invert=True)
     assert (pixels == 0).all()
-    assert pictures.read(buffer.getvalue(), GREY, invert=False)[0, :, 0].tolist() == [0] * 4 + [255] * 8 + [0] * 4
+    assert pictures.read(buffer.getvalue(), raw(GREY), invert=False)[0, :, 0].tolist() == [0] * 4 + [255] * 8 + [0] * 4
 
 
 # The command line
@@ -286,7 +305,7 @@ def test_a_table(made, capsys):
 
 
 def test_json(made, data, tmp_path, capsys):
-    (tmp_path / "query.png").write_bytes(data.png(47))
+    (tmp_path / "query.png").write_bytes(ShownItems(data).png(47))
     options = [
         "--run",
         str(made / "runs/made/pairs-0"),

@@ -14,6 +14,7 @@ from kith import models
 from kith.class_embedding import pickles as reference_pickle
 from kith.errors import KithError
 from stages import class_embedding, compare, params, report, taxonomy, train
+from tests.made_notes import put_items
 from tests.stages.test_train_stage import DATA, INPUTS, edit, outputs
 from tests.stages.tracking.test_tracking import complete, run_method
 
@@ -66,7 +67,7 @@ def test_a_class_that_the_taxonomy_lacks_is_named(classes):
 
 def test_without_labels_there_is_nothing_to_embed(classes):
     items = pd.read_parquet("data/shapes/prepared/items.parquet")
-    items.assign(label=-1, label_name="").to_parquet("data/shapes/prepared/items.parquet")
+    put_items(items.assign(label=-1, label_name=""), Path(), "shapes")
     taxonomy.main(**DATA, out=Path("data/shapes/taxonomy"))
     class_embedding.main(
         taxonomy=Path("data/shapes/taxonomy"), text=Path("data/shapes/text"), out=Path("data/shapes/class_embedding")

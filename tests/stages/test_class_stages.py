@@ -11,7 +11,8 @@ import pytest
 
 from kith.data import digests, sources
 from kith.errors import KithError
-from stages import contract, fetch, prepare, text
+from kith.store.prepared import Prepared
+from stages import fetch, prepare, text
 from tests import made_classes as made
 from tests.made_params import write_params
 from tests.stages.test_prepare import OUT, RAW, REST, check_contract
@@ -47,7 +48,7 @@ def test_cifar100_with_its_taxonomy():
     assert described["counts"] == {"train": 150, "val": 50, "test": 50}
     assert described["labels"] == 50
     assert described["texts"] == 0
-    taxonomy, items = pd.read_parquet(OUT / "taxonomy.parquet"), contract.items(OUT)
+    taxonomy, items = pd.read_parquet(OUT / "taxonomy.parquet"), Prepared(OUT).table
     shown = dict(zip(taxonomy["child"], taxonomy["name"], strict=True))
     assert shown["7"] == "class 7"
     assert shown["104"] == "kind of thing 104"
@@ -150,7 +151,7 @@ def test_labels_are_nodes_of_the_published_taxonomies(source, make, tree, order,
     taxonomy = pd.read_parquet(OUT / "taxonomy.parquet")
     assert edges in (None, len(taxonomy))
     assert shown in set(taxonomy["name"])
-    assert set(contract.items(OUT)["label_name"]) <= set(taxonomy["child"])
+    assert set(Prepared(OUT).table["label_name"]) <= set(taxonomy["child"])
 
 
 @pytest.mark.skipif(not TINY.exists(), reason=f"{TINY} is not here")
@@ -161,7 +162,7 @@ def test_tiny_imagenet_as_a_table_with_a_taxonomy_and_without_texts():
     columns = {"id": "id", "image": "image", "texts": [], "label": "wnid", "split": "split"}
     described = run(32, {"val": 0.2}, source="table", path="tiny.parquet", columns=columns, taxonomy=str(tree))
     check_contract(described)
-    items, taxonomy = contract.items(OUT), pd.read_parquet(OUT / "taxonomy.parquet")
+    items, taxonomy = Prepared(OUT).table, pd.read_parquet(OUT / "taxonomy.parquet")
     assert len(taxonomy) == 513
     assert set(items["label_name"]) <= set(taxonomy["child"])
     assert taxonomy.set_index("child")["name"]["n00001930"] == "physical entity"

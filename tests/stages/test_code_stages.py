@@ -15,7 +15,9 @@ from kith.errors import KithError
 from kith.metrics.hashing import hamming_retrieval
 from kith.metrics.metric_learning import cluster_agreement, database_precision, knn_predictions, self_retrieval
 from kith.plots import hierarchy as hierarchy_plots
-from stages import compare, contract, evaluate, params, report, taxonomy
+from kith.store.classes import Classes
+from stages import compare, evaluate, params, report, taxonomy
+from tests.made_notes import evaluate_files, put_items
 from tests.stages.test_class_methods import classes, metrics_of  # noqa: F401
 from tests.stages.test_train_stage import DATA, MEANING, edit
 from tests.stages.tracking.test_tracking import complete, run_method
@@ -26,8 +28,8 @@ CODED["bits"]["train"] = {"codes": True, "dim": 16, "head": "linear"}
 
 def embedded(run: Path, *splits: str) -> tuple[np.ndarray, np.ndarray]:
     """Vectors and class numbers of the pictures of some splits."""
-    items = contract.items(DATA["data"])
-    labels = contract.class_numbers(items, contract.classes(MEANING["taxonomy"]))
+    items = pd.read_parquet(DATA["data"] / "items.parquet")
+    labels = Classes(MEANING["taxonomy"], None).numbers(items)
     with np.load(run / "embedding_rows.npz") as rows:
         places = rows["image_rows"]
     chosen = items["split"].isin(splits).to_numpy()[places]
@@ -40,15 +42,7 @@ def entry(run: Path, split: str = "test") -> dict:
 
 def again(method: str, seed: int = 0) -> None:
     """Evaluate what was embedded once more."""
-    files = {"images": "embeddings_image.npy", "texts": "embeddings_text.npy", "rows": "embedding_rows.npz"}
-    files |= {
-        "model": "model.pt",
-        "scores": "class_scores.npz",
-        "metrics": "metrics.json",
-        "queries": "queries.parquet",
-    }
-    paths = {name: Path(f"runs/shapes/{method}-{seed}") / file for name, file in files.items()}
-    evaluate.main(method=method, seed=seed, **DATA, **MEANING, **paths)
+    evaluate.main(method=method, seed=seed, **DATA, **MEANING, **evaluate_files(Path(f"runs/shapes/{method}-{seed}")))
 
 
 def pages() -> Path:
@@ -175,7 +169,7 @@ def test_a_split_of_singletons_has_no_figures_of_metric_learning(classes):  # no
     items = pd.read_parquet("data/shapes/prepared/items.parquet")
     repeated = items["split"].eq("test") & items.duplicated(["split", "label"])
     items.loc[repeated, "label"] = -1
-    items.to_parquet("data/shapes/prepared/items.parquet")
+    put_items(items, Path(), "shapes")
     again("codes")
     assert any(name.startswith("metric_learning/") for name in entry(Path("runs/shapes/codes-0"), "val")["metrics"])
     assert not any(
@@ -186,7 +180,7 @@ def test_a_split_of_singletons_has_no_figures_of_metric_learning(classes):  # no
 def test_without_labels_there_is_no_hamming_figure(study):
     edit(methods={"infonce": {"train": {"codes": True}}}, train={"epochs": 1})
     items = pd.read_parquet("data/shapes/prepared/items.parquet")
-    items.assign(label=-1, label_name="").to_parquet("data/shapes/prepared/items.parquet")
+    put_items(items.assign(label=-1, label_name=""), Path(), "shapes")
     taxonomy.main(**DATA, out=Path("data/shapes/taxonomy"))
     assert not any(name.startswith("hamming") for name in metrics_of(run_method()))
 
@@ -199,7 +193,7 @@ def test_a_picture_alone_in_its_class_is_left_out_of_intervals_and_tests(classes
     items = pd.read_parquet("data/shapes/prepared/items.parquet")
     chosen = items.index[(items["split"] == "test") & (items["label_name"] == "frame")][1:]
     items.loc[chosen, "label"] = items.loc[items["label_name"] == "corner", "label"].iloc[0]
-    items.to_parquet("data/shapes/prepared/items.parquet")
+    put_items(items, Path(), "shapes")
     for method in ("codes", "bits"):
         for seed in (0, 1):
             again(method, seed)
@@ -220,17 +214,6 @@ def test_codes_need_a_last_layer(study):
     content["methods"]["odd"] = {"preset": "classifier", "train": {"codes": True, "head": "none"}}
     with pytest.raises(KithError, match=r"methods\.odd: train\.codes needs head: linear"):
         params.check(content)
-
-
-def test_embeddings_of_earlier_versions_hold_no_codes(classes):  # noqa: F811
-    edit(methods=CODED, train={"epochs": 1})
-    run = run_method("codes")
-    with np.load(run / "embedding_rows.npz") as rows:
-        assert bool(rows["codes"])
-        kept = {name: rows[name] for name in ("image_rows", "text_rows")}
-    np.savez(run / "embedding_rows.npz", **kept)
-    again("codes")
-    assert not any(name.startswith("hamming") for name in metrics_of(run))
 
 
 def test_the_picture_of_many_methods_and_seeds():

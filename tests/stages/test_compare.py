@@ -10,6 +10,7 @@ from kith.errors import KithError
 from kith.evaluation.statistics import Resamples, holm, paired_test
 from stages import compare, evaluate, files, params
 from stages.reporting import markdown as leaderboard
+from tests.made_notes import seal
 from tests.made_runs import Tracking, make_data, make_items, make_run, without_inputs, write_params
 
 METHODS = {"bad": 2.5, "good": 0.3, "fair": 0.45}  # name → noise of its embeddings, not in order of merit
@@ -229,6 +230,7 @@ def test_equals_are_marked_as_not_different(tracked, tmp_path):
     make_study(tmp_path)
     for name in ("metrics.json", "queries.parquet"):
         (tmp_path / "runs/made/fair-0" / name).write_bytes((tmp_path / "runs/made/good-0" / name).read_bytes())
+    seal(tmp_path, "made")
     out = compared(tmp_path)
     board = pd.read_csv(out / "leaderboard.csv").query("split == 'test'").set_index("method")
     assert list(board.index) == ["good", "fair", "bad"]  # equals stay in the order of the study
@@ -316,6 +318,7 @@ def test_a_missing_or_broken_file_is_named_with_the_command_that_makes_it(study,
 def test_runs_of_other_queries_are_refused(study):
     path = study / "runs/made/fair-0/queries.parquet"
     pd.read_parquet(path).iloc[:-1].to_parquet(path, index=False)
+    seal(study, "made")
     with pytest.raises(KithError, match=r"fair-0: other queries or metrics than .*bad-0"):
         compared(study)
 

@@ -1,6 +1,7 @@
 """ONNX graphs say what the model says; vectors go out with the ids of their items."""
 
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from kith.inference import onnx as onnx_export
 from kith.inference.predict import predict_images, predict_texts
 from kith.models import DualEncoder
 from kith.text.tokens import tokenize
-from stages import export
+from stages import export, files
 
 EMBEDS, CLASSIFIES = Path("runs/shapes/infonce-0"), Path("runs/shapes/hierarchy_ce-0")
 
@@ -188,8 +189,8 @@ def test_vectors_go_out_with_the_ids_of_their_items(there, tmp_path):
         ({"format": "csv"}, "--format csv: choose one of onnx, npz, parquet"),
         ({"out": Path("params.yaml")}, "--out params.yaml: is a file"),
         ({"run": Path("runs/shapes/none-0"), "format": "onnx"}, r"runs/shapes/none-0/model\.pt: no such model"),
-        ({"run": Path("runs/shapes/none-0")}, r"runs/shapes/none-0/embedding_rows\.npz: no such file; run the stages"),
-        ({"data": Path("elsewhere")}, r"elsewhere/items\.parquet: no such file"),
+        ({"run": Path("runs/shapes/none-0")}, r"runs/shapes/none-0/embeddings_image\.npy: no such file; run the embed"),
+        ({"data": Path("elsewhere")}, r"elsewhere/dataset\.json: no such file; .*--data"),
     ],
 )
 def test_what_cannot_be_exported_is_named(there, tmp_path, options, message):
@@ -199,9 +200,12 @@ def test_what_cannot_be_exported_is_named(there, tmp_path, options, message):
 
 
 def test_vectors_of_other_items_are_refused(there, tmp_path):
-    pd.read_parquet("data/shapes/prepared/items.parquet").head(10).to_parquet(tmp_path / "items.parquet")
-    with pytest.raises(KithError, match="its vectors are not of the items"):
-        export.main(run=EMBEDS, format="npz", out=tmp_path, data=tmp_path)
+    shutil.copytree("data/shapes/prepared", tmp_path / "other")
+    described = files.read_json(tmp_path / "other/dataset.json")
+    files.write_json(tmp_path / "other/dataset.json", described | {"name": "another table"})
+    with pytest.raises(KithError, match=r"embedded\.json: was made of other data than .*other; name .*--data"):
+        export.main(run=EMBEDS, format="npz", out=tmp_path / "out", data=tmp_path / "other")
+    assert not (tmp_path / "out").exists()
 
 
 def test_without_the_packages_it_says_how_to_install_them(there, tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ import yaml
 
 from kith.errors import KithError
 from stages import embed, evaluate, neighbors, text, train
+from tests.made_notes import embed_files, evaluate_files, put_items
 from tests.made_params import write_params
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,7 +31,8 @@ INPUTS = (
 
 
 def outputs(name: str) -> dict[str, Path]:
-    return {"model": Path(f"runs/shapes/{name}/model.pt"), "history": Path(f"runs/shapes/{name}/history.parquet")}
+    run = Path("runs/shapes", name)
+    return {"model": run / "model.pt", "history": run / "history.parquet", "trained": run / "trained.json"}
 
 
 def edit(**sections) -> None:
@@ -98,9 +100,8 @@ def test_train_embed_evaluate(study):
     train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
     history = pd.read_parquet(run / "history.parquet")
     assert list(history["epoch"]) == [1, 2, 3, 4]
-    files = {"images": run / "embeddings_image.npy", "texts": run / "embeddings_text.npy", "rows": run / "rows.npz"}
-    files |= {"scores": run / "scores.npz", "model": run / "model.pt"}
-    embed.main(**DATA, **files)
+    files = evaluate_files(run)
+    embed.main(**DATA, **embed_files(run))
     items = pd.read_parquet("data/shapes/prepared/items.parquet")
     images, texts, rows = np.load(files["images"]), np.load(files["texts"]), np.load(files["rows"])
     held_out = np.flatnonzero(items["split"] != "train")
@@ -109,13 +110,12 @@ def test_train_embed_evaluate(study):
     np.testing.assert_allclose(np.linalg.norm(images, axis=1), 1, rtol=1e-5)
     assert len(texts) == len(rows["text_rows"])
 
-    results = {"metrics": run / "metrics.json", "queries": run / "queries.parquet"}
-    evaluate.main(method="infonce", seed=0, **DATA, **MEANING, **files, **results)
-    metrics = json.loads(results["metrics"].read_text())["splits"]["test"]["metrics"]
+    evaluate.main(method="infonce", seed=0, **DATA, **MEANING, **files)
+    metrics = json.loads(files["metrics"].read_text())["splits"]["test"]["metrics"]
     # 24 kinds, so a trained model should rank the right one far above chance (R@1 4.2 %).
     assert metrics["text_to_image/R@5"]["value"] > 40
     # The validation figure of the best epoch is what evaluation finds again on the same items.
-    val = json.loads(results["metrics"].read_text())["splits"]["val"]["metrics"]
+    val = json.loads(files["metrics"].read_text())["splits"]["val"]["metrics"]
     assert val["mean/mrr"]["value"] == pytest.approx(history["val_mrr"].max(), abs=0.02)
 
 
@@ -150,8 +150,7 @@ def test_embedding_an_unknown_split_is_refused(study):
     edit(embed={"splits": ["dev"]})
     train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
     with pytest.raises(KithError, match=r"embed.splits: no items in \['dev'\]"):
-        names = {name: Path(name) for name in ("images", "texts", "rows", "scores")}
-        embed.main(**DATA, model=Path("runs/shapes/infonce-0/model.pt"), **names)
+        embed.main(**DATA, **embed_files(Path("runs/shapes/infonce-0")))
 
 
 def test_neighbors_are_training_items_of_other_groups_and_share_meaning(study):
@@ -183,7 +182,7 @@ def test_text_stage_gives_the_same_bytes_and_both_backends_feed_the_next(study, 
 def test_items_whose_words_mean_nothing_keep_their_pair_and_are_counted(study):
     items = pd.read_parquet("data/shapes/prepared/items.parquet")
     items.loc[3, "texts"] = np.array(["12 34", "!!"], dtype=object)
-    items.to_parquet("data/shapes/prepared/items.parquet")
+    put_items(items, Path(), "shapes")
     text.main(data=Path("data/shapes/prepared"), out=Path("data/shapes/text"))
     assert json.loads(Path("data/shapes/text/summary.json").read_text())["items_without_meaning"] == 1
     assert not np.load("data/shapes/text/vectors.npy")[3].any()

@@ -18,12 +18,15 @@ from PIL import Image
 from kith.errors import KithError
 from kith.evaluation.describe import describe
 from kith.plots import style as plots
-from stages import contract, params, report, tracking
+from kith.store.classes import Classes
+from kith.store.prepared import Prepared
+from stages import params, report, tracking
 from stages.params import Report
 from stages.reporting import charts
 from stages.reporting import examples as report_examples
 from stages.reporting import page as report_page
 from stages.reporting import spaces as report_spaces
+from tests.made_notes import seal
 from tests.made_report import METHODS, make_study, paths
 
 FIGURES = {
@@ -155,6 +158,7 @@ def test_the_same_study_elsewhere_gives_the_same_bytes(made, page, study):
 def test_old_figures_vanish_empty_ones_are_left_out_and_the_report_is_tracked(study, monkeypatch):
     table = study["neighbors"] / "neighbors.parquet"
     pd.read_parquet(table).iloc[:0].to_parquet(table)
+    seal(Path(), "glyphs")
     study["figures"].mkdir(exist_ok=True)
     (study["figures"] / "old.png").write_bytes(b"old")
     logged = []
@@ -206,8 +210,8 @@ def test_maps_are_shown_as_grey_pictures_on_both_sides(tmp_path, monkeypatch):
     text = " ".join(" ".join(Outline(study["page"].read_text()).words).split())
     assert "Text features ask for image features" in text
     assert "image features 1×20×24 text features 1×16×12" in text
-    views = report_examples.Views(study["data"], contract.items(study["data"]))
-    array = contract.features(study["data"], "text")
+    views = report_examples.Appearances(Prepared(study["data"]))
+    array = Prepared(study["data"]).features("text")
     lowest, highest = (np.unravel_index(place, array.shape) for place in (array.argmin(), array.argmax()))
     assert views.text(lowest[0]).shape == (16, 12, 1)
     assert views.text(lowest[0])[lowest[2], lowest[3], 0] == 0
@@ -228,9 +232,9 @@ def test_text_vectors_beside_pictures_are_shown_by_their_ids(study):
     items = pd.read_parquet(path)
     items.assign(texts=[[] for _ in range(len(items))]).to_parquet(path)
     np.save(study["data"] / "features_text.npy", np.zeros((len(items), 4), dtype=np.float32))
-    views = report_examples.Views(study["data"], contract.items(study["data"]))
+    views = report_examples.Appearances(Prepared(study["data"]))
     assert views.text(3) == items["id"].iloc[3]
-    assert np.array_equal(views.image(3), contract.images(study["data"])[3])
+    assert np.array_equal(views.image(3), Prepared(study["data"]).images[3])
 
 
 def test_a_leaderboard_without_a_column_or_a_row_is_refused(study):
@@ -257,14 +261,15 @@ def shown(study: dict[str, Path], direction: str):
     """Queries of the best method in one direction, with the matches that the gallery shows of them."""
     run = study["runs"] / "infonce-0"
     queries = pd.read_parquet(run / "queries.parquet").query("split == 'test' and direction == @direction")
-    items = contract.items(study["data"])
-    views, space = report_examples.Views(study["data"], items), report_spaces.Space(run)
+    data = Prepared(study["data"])
+    items = data.table
+    views, space = report_examples.Appearances(data), report_spaces.Space(run, data)
     return queries, items, views, report_examples.matches(queries, Report(queries=12), items, views, space)
 
 
 def test_galleries_show_the_answers_of_their_queries(study):
     queries, items, _, matches = shown(study, "text_to_image")
-    images = contract.images(study["data"])
+    images = Prepared(study["data"]).images
     known = {texts[0]: row for row, texts in enumerate(items["texts"])}
     checked = [each for each in matches if each.query in known]  # the second texts are all alike
     assert checked
@@ -282,7 +287,7 @@ def test_texts_found_are_those_that_were_nearest(study):
     texts = [f"text {i}" for i in range(200)]
     queries, items, _, _ = shown(study, "image_to_text")
     items["texts"] = [texts[2 * i : 2 * i + 2] for i in range(len(items))]
-    space = report_spaces.Space(study["runs"] / "infonce-0")
+    space = report_spaces.Space(study["runs"] / "infonce-0", Prepared(study["data"]))
     gallery = np.flatnonzero((items["split"] == "test").to_numpy()[space.text_rows])
     for query in queries.itertuples():
         similarity = space.texts[gallery] @ space.images[np.searchsorted(space.image_rows, query.row)]
@@ -343,13 +348,15 @@ def test_maps_of_all_methods_bear_their_map_of_the_split(study, monkeypatch):
     monkeypatch.setattr(report_spaces.space_plots, "tsne_methods", lambda *given: drawn.update(given=given))
     settings = params.load()
     board = report.read_leaderboard(study["compared"] / "leaderboard.csv").query("split == 'test'")
-    report_spaces.all_methods(settings, board, study["runs"], study["data"], study["taxonomy"])
+    data = Prepared(study["data"])
+    known = data, Classes(study["taxonomy"], data)
+    report_spaces.all_methods(settings, board, study["runs"], *known)
     images, classes, _ = drawn["given"]
     scores = board.set_index("method")["image_to_image/map"]
     assert list(images) == [f"{method}\nmAP {scores[method]:.3f}" for method in METHODS]
     assert {len(vectors) for vectors in images.values()} == {len(classes)}
     unlabelled = board.assign(**{"image_to_image/map": np.nan})
-    assert report_spaces.all_methods(settings, unlabelled, study["runs"], study["data"], study["taxonomy"]) == {}
+    assert report_spaces.all_methods(settings, unlabelled, study["runs"], *known) == {}
 
 
 def test_labels_climb_the_taxonomy_until_few_cover_half():

@@ -15,6 +15,7 @@ from kith.errors import KithError
 from kith.models.embed import embed_texts
 from kith.store.inputs import TokenView
 from stages import embed, evaluate, tracking, train
+from tests.made_notes import embed_files, evaluate_files
 from tests.made_params import write_params
 from tests.stages.test_train_stage import DATA, INPUTS, MEANING, edit, outputs
 
@@ -29,12 +30,8 @@ def run_method(method: str = "infonce") -> Path:
 
 
 def complete(run: Path, method: str = "infonce") -> None:
-    names = {"images": "embeddings_image.npy", "texts": "embeddings_text.npy", "rows": "embedding_rows.npz"}
-    names |= {"scores": "class_scores.npz", "model": "model.pt"}
-    files = {option: run / name for option, name in names.items()}
-    embed.main(**DATA, **files)
-    results = {"metrics": run / "metrics.json", "queries": run / "queries.parquet"}
-    evaluate.main(method=method, seed=0, **DATA, **MEANING, **files, **results)
+    embed.main(**DATA, **embed_files(run))
+    evaluate.main(method=method, seed=0, **DATA, **MEANING, **evaluate_files(run))
 
 
 def runs() -> pd.DataFrame:

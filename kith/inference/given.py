@@ -1,7 +1,7 @@
 """New pictures and texts as a user has them, a table or a folder of pictures, brought into the form of a model."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,18 +11,15 @@ import numpy as np
 
 from kith.data import readers
 from kith.data.listing import pictures_below
-from kith.data.loader import Loader, Unusable
-from kith.data.rows import SURROGATE
+from kith.data.loader import Unusable
 from kith.errors import KithError
-from kith.text.tokens import Vocabulary
+from kith.inference.raw import RawInputs, Reader
 
 THREADS = min(8, os.cpu_count() or 1)
 SIDES = ("image", "text")
 
-Reader = Callable[[Any], Any]  # a cell to what a model takes, or to Unusable
 
-
-class Row(NamedTuple):
+class GivenRow(NamedTuple):
     """One row of the input; `cells` has the sides that are read."""
 
     place: str
@@ -30,7 +27,7 @@ class Row(NamedTuple):
     cells: dict[str, Any]
 
 
-class Side(NamedTuple):
+class GivenSide(NamedTuple):
     """One side of some rows: what the model takes of the rows `good`, and what is wrong with the others."""
 
     arrays: tuple[np.ndarray, ...]
@@ -45,13 +42,13 @@ class GivenInput:
     path: Path
     columns: dict[str, str]
 
-    def rows(self) -> Iterator[Row]:
+    def rows(self) -> Iterator[GivenRow]:
         """All rows, of which few are in memory. Without an id column the number of the row, from 0, is the id; in a
         folder it is the path of the picture below it."""
         if self.path.is_dir():
             for file in pictures_below(self.path):
                 name = file.relative_to(self.path).as_posix()
-                yield Row(f"file '{name}'", name, {"image": name})
+                yield GivenRow(f"file '{name}'", name, {"image": name})
             return
         number = 0
         for batch in readers.batches(self.path, list(self.columns.values())):
@@ -59,7 +56,7 @@ class GivenInput:
                 cells = dict(zip(batch, values, strict=True))
                 name = str(number) if "id" not in self.columns else _word(cells[self.columns["id"]])
                 sides = {side: cells[self.columns[side]] for side in SIDES if side in self.columns}
-                yield Row(f"row {number}" + (f" (id '{name}')" if "id" in self.columns else ""), name, sides)
+                yield GivenRow(f"row {number}" + (f" (id '{name}')" if "id" in self.columns else ""), name, sides)
                 number += 1
 
     def fault(self, side: str, message: str) -> str:
@@ -98,55 +95,16 @@ def source(path: Path, asked: dict[str, str | None], known: list[str]) -> GivenI
     return GivenInput(path, columns)
 
 
-def reader(side: str, config: dict[str, Any], root: Path) -> Reader:
-    """Turns a cell of a side into an array or text, by the config of a model; paths are relative to `root`."""
-    options = config[side]
-    if "shape" in options:
-        return lambda cell: features(cell, tuple(options["shape"]))
-    if side == "text":
-        return text
-    return Loader(root, options["size"], "L" if options["channels"] == 1 else "RGB", options["fit"])
-
-
-def read(side: str, rows: list[Row], read_cell: Reader, vocabulary: Vocabulary, max_tokens: int) -> Side:
-    """A side of some rows; pictures are decoded in parallel."""
+def read(side: str, rows: list[GivenRow], read_cell: Reader, raw: RawInputs) -> GivenSide:
+    """A side of some rows, by the reader of `raw` for it; pictures are decoded in parallel."""
     with ThreadPoolExecutor(THREADS) as pool:
         values = list(pool.map(read_cell, [row.cells[side] for row in rows]))
     faults = {number: value.message for number, value in enumerate(values) if isinstance(value, Unusable)}
     good = np.array([number not in faults for number in range(len(rows))], dtype=bool)
     usable = [value for value in values if not isinstance(value, Unusable)]
     if not usable:
-        return Side((), good, faults)
-    words = isinstance(usable[0], str)
-    return Side(vocabulary.encode(usable, max_tokens) if words else (np.stack(usable),), good, faults)
-
-
-def text(cell: Any) -> str | Unusable:
-    """The text in a cell, a string or a list of one."""
-    if isinstance(cell, list) and len(cell) > 1:
-        return Unusable("text", f"holds {len(cell)} texts; give each a row of its own")
-    value = cell[0] if isinstance(cell, list) and cell else cell
-    if value is None or value == [] or (isinstance(value, str) and not value.strip()):
-        return Unusable("empty_text", "is empty")
-    if not isinstance(value, str):
-        return Unusable("text", f"is of type {type(value).__name__}; texts are strings")
-    return Unusable("text", "is not valid Unicode; mend the text") if SURROGATE.search(value) else value
-
-
-def features(cell: Any, shape: tuple[int, ...]) -> np.ndarray | Unusable:
-    """The numbers in a cell, nested lists of this shape, as float32."""
-    wanted = f"this model takes lists of numbers of the shape {'×'.join(map(str, shape))}"
-    if cell is None:
-        return Unusable("features", f"is empty; {wanted}")
-    try:
-        values = np.asarray(cell, dtype=np.float32) if isinstance(cell, list) else None
-    except (TypeError, ValueError):
-        values = None
-    if values is None:
-        return Unusable("features", f"holds no numbers in lists of equal lengths; {wanted}")
-    if values.shape != shape:
-        return Unusable("features", f"has the shape {'×'.join(map(str, values.shape))}; {wanted}")
-    return values if np.isfinite(values).all() else Unusable("features", "has values that are not finite; mend them")
+        return GivenSide((), good, faults)
+    return GivenSide(raw.arrays(side, usable), good, faults)
 
 
 def _word(cell: Any) -> str:

@@ -1,0 +1,74 @@
+"""Pictures and texts as a user has them, brought into the form that a model takes: the one way in for all of them."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kith.data.loader import Loader, Unusable
+from kith.data.rows import SURROGATE
+from kith.text.tokens import Vocabulary
+
+Arrays = tuple[np.ndarray, ...]
+Reader = Callable[[Any], Any]  # a cell to one picture, text or feature, or to Unusable
+
+
+class RawInputs:
+    """Reads cells and stacks what they hold for a model with this `config`.
+
+    A cell of the image side is a path, encoded bytes, or colours (H, W, 3) uint8; of the text side a string; of a side
+    of features nested lists, or an array, of their shape. root: the folder that paths are relative to. max_tokens: the
+    longest text, in words; the rest is cut off.
+    """
+
+    def __init__(self, config: dict[str, Any], vocabulary: Vocabulary, max_tokens: int, root: Path = Path()):
+        self.config, self.vocabulary, self.max_tokens, self.root = config, vocabulary, max_tokens, root
+
+    def takes_features(self, side: str) -> bool:
+        """Whether a side ("image", "text") is of features, in place of pictures or texts."""
+        return "shape" in (self.config[side] or {})
+
+    def reader(self, side: str) -> Reader:
+        """Reads a cell of this side, to an array or text, or to Unusable that says why not."""
+        options = self.config[side]
+        if self.takes_features(side):
+            return lambda cell: features(cell, tuple(options["shape"]))
+        if side == "text":
+            return text
+        return Loader(self.root, options["size"], "L" if options["channels"] == 1 else "RGB", options["fit"])
+
+    def arrays(self, side: str, values: Sequence[Any]) -> Arrays:
+        """What the model's side takes of n ≥ 1 values that its reader gave: pictures (n, size, size, C) uint8, features
+        (n, …) float32, or word numbers (n, L) int32 and lengths (n,)."""
+        if side == "text" and not self.takes_features("text"):
+            return self.vocabulary.encode(list(values), self.max_tokens)
+        return (np.stack(values),)
+
+
+def text(cell: Any) -> str | Unusable:
+    """The text in a cell, a string or a list of one."""
+    if isinstance(cell, list) and len(cell) > 1:
+        return Unusable("text", f"holds {len(cell)} texts; give each a row of its own")
+    value = cell[0] if isinstance(cell, list) and cell else cell
+    if value is None or value == [] or (isinstance(value, str) and not value.strip()):
+        return Unusable("empty_text", "is empty")
+    if not isinstance(value, str):
+        return Unusable("text", f"is of type {type(value).__name__}; texts are strings")
+    return Unusable("text", "is not valid Unicode; mend the text") if SURROGATE.search(value) else value
+
+
+def features(cell: Any, shape: tuple[int, ...]) -> np.ndarray | Unusable:
+    """The numbers in a cell, nested lists or an array of this shape, as float32."""
+    wanted = f"this model takes lists of numbers of the shape {'×'.join(map(str, shape))}"
+    if cell is None:
+        return Unusable("features", f"is empty; {wanted}")
+    try:
+        values = np.asarray(cell, dtype=np.float32) if isinstance(cell, list | np.ndarray) else None
+    except (TypeError, ValueError):
+        values = None
+    if values is None:
+        return Unusable("features", f"holds no numbers in lists of equal lengths; {wanted}")
+    if values.shape != shape:
+        return Unusable("features", f"has the shape {'×'.join(map(str, values.shape))}; {wanted}")
+    return values if np.isfinite(values).all() else Unusable("features", "has values that are not finite; mend them")

@@ -1,0 +1,59 @@
+"""The classes of a data set, numbered, and how similar they are: what the taxonomy stage leaves."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from kith.errors import KithError
+from kith.store.prepared import Prepared
+from kith.store.provenance import NOTE, proved
+
+FILES = ("classes.parquet", "similarity.npz")
+
+
+class Classes:
+    """The folder that the taxonomy stage has written; a class number is a row of `table`.
+
+    table: label, label_name and name (as shown) of every class. data: the prepared data that it has to be of, or
+    their checksum; None where no items are joined with it. Raises KithError where it is of other data.
+    """
+
+    def __init__(self, folder: Path, data: Prepared | str | None):
+        self.folder = folder
+        self.note = proved(folder / NOTE, [folder / name for name in FILES], "taxonomy", data=data)
+        self.table = pd.read_parquet(folder / "classes.parquet")
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def labels(self) -> list[str]:
+        """The label of each class, as the data set names it."""
+        return list(self.table["label_name"])
+
+    @property
+    def names(self) -> list[str]:
+        """The name of each class, as it is shown."""
+        return list(self.table["name"])
+
+    def numbers(self, items: pd.DataFrame) -> np.ndarray:
+        """(n_items,) int64 class number of each item, −1 for an unknown one."""
+        return pd.Index(self.table["label"]).get_indexer(items["label"]).astype(np.int64)
+
+    def similarity(self, measure: str) -> np.ndarray:
+        """(classes, classes) float64: "lcsh", "wup", or "target", which class embeddings are made from."""
+        with np.load(self.folder / "similarity.npz") as arrays:
+            return arrays[measure]
+
+
+def class_vectors(folder: Path, name: str, data: Prepared) -> np.ndarray:
+    """(classes, d) float64 that the class_embedding stage wrote: "embedding.npy", or "words.npy" of word vectors.
+
+    Raises KithError where there is none, or it is of other data.
+    """
+    path = folder / name
+    if not path.exists():
+        raise KithError(f"{path}: no such file; for `targets: words` set class_embedding.words")
+    proved(folder / NOTE, [path], "class_embedding", data=data)
+    return np.load(path)

@@ -1,0 +1,110 @@
+"""The folder of a run: what training, embedding and evaluation leave, read by one reader.
+
+Whoever reads vectors gets the item of each, and the proof that the items are those of the prepared data at hand.
+"""
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kith.errors import KithError
+from kith.store.prepared import Prepared
+from kith.store.provenance import Note, proved
+
+SIDES = ("image", "text")
+
+
+@dataclass(frozen=True)
+class EmbeddingFiles:
+    """What the embed stage writes; `embedded` is the note of what it is made of."""
+
+    images: Path
+    texts: Path
+    rows: Path
+    scores: Path
+    embedded: Path
+
+    @classmethod
+    def of(cls, run: Path) -> "EmbeddingFiles":
+        """Those of a run's folder, as dvc.yaml names them."""
+        return cls(
+            run / "embeddings_image.npy",
+            run / "embeddings_text.npy",
+            run / "embedding_rows.npz",
+            run / "class_scores.npz",
+            run / "embedded.json",
+        )
+
+
+@dataclass(frozen=True)
+class EmbeddedSide:
+    """Unit vectors (n, dim) float32 and the item (n,) int64 of each, ascending; an item may have several, or none."""
+
+    vectors: np.ndarray
+    items: np.ndarray
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """Both sides of the embedded items. coded: whether the vectors are meant as binary codes, which are their signs."""
+
+    image: EmbeddedSide
+    text: EmbeddedSide
+    coded: bool
+
+
+def prove_trained(run: Path, data: Prepared) -> Note:
+    """The note of the training of a run's model. Raises KithError unless it was trained on these data."""
+    return proved(run / "trained.json", [run / "model.pt"], "train", data=data)
+
+
+def read_embeddings(files: EmbeddingFiles, data: Prepared, model: Path | None = None) -> Embeddings:
+    """What the embed stage left; vectors are memory-mapped.
+
+    Raises KithError that names the file where one is missing or broken, holds numbers that are not finite, or is not
+    of these data or of this model.
+    """
+    written = [files.images, files.texts, files.rows]
+    for path in written:
+        if not path.exists():
+            raise KithError(f"{path}: no such file; run the embed stage")
+    proved(files.embedded, written, "embed", data=data, model=model)
+    try:
+        with np.load(files.rows) as rows:
+            image, text = (
+                _side(np.load(path, mmap_mode="r"), rows[f"{name}_rows"].astype(np.int64), path, data)
+                for path, name in zip(written, SIDES, strict=False)
+            )
+            return Embeddings(image, text, coded=bool(rows["codes"]))
+    except (ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise KithError(
+            f"{files.rows.parent}: embeddings cannot be read ({error}); run the embed stage again"
+        ) from None
+
+
+def read_scores(files: EmbeddingFiles, embeddings: Embeddings) -> dict[str, np.ndarray]:
+    """Class scores (n, classes) float32 of the embedded pictures, by the names of `DualEncoder.class_scores`.
+
+    Raises KithError where they are not those that were written with the embeddings.
+    """
+    proved(files.embedded, [files.scores], "embed")
+    with np.load(files.scores) as arrays:
+        scores = dict(arrays)
+    for name, values in scores.items():
+        if len(values) != len(embeddings.image.items):
+            raise KithError(f"{files.scores} ({name}: {len(values)} rows) and {files.rows} do not match; embed again")
+    return scores
+
+
+def _side(vectors: np.ndarray, items: np.ndarray, path: Path, data: Prepared) -> EmbeddedSide:
+    """Raises KithError unless each vector is finite and has an item, ascending."""
+    known = np.concatenate([[0], items, [len(data) - 1]])  # ascending if every row is one of the items'
+    if len(vectors) != len(items) or (np.diff(known) < 0).any():
+        raise KithError(f"{path}: {len(vectors)} vectors, and rows of {len(items)} items; run the embed stage again")
+    bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+    if len(bad):
+        item = data.table["id"].iloc[items[bad[0]]]
+        raise KithError(f"{path}: row {bad[0]} (item '{item}') is not finite; train again, with a lower lr")
+    return EmbeddedSide(vectors, items)

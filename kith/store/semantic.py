@@ -1,0 +1,59 @@
+"""Where the text stage has placed the items, one semantic vector an item, and which training items are near there."""
+
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from kith.errors import KithError
+from kith.store.prepared import Prepared
+from kith.store.provenance import NOTE, proved
+
+Matrix: TypeAlias = np.ndarray | sp.csr_matrix
+
+
+def semantic_vectors(text: Path, data: Prepared) -> Matrix:
+    """One unit row an item; a zero row where a text has no usable word.
+
+    text: the folder that the text stage has written. Raises KithError where there are none, or of other data.
+    """
+    vectors = _matrix(text, "vectors", data)
+    if vectors is None:
+        raise KithError(f"{text}: neither vectors.npy nor vectors.npz; run the text stage")
+    if vectors.shape[0] != len(data):
+        raise KithError(f"{text}: places {vectors.shape[0]} items, there are {len(data)}; run the text stage again")
+    return vectors
+
+
+def text_vectors(text: Path, data: Prepared) -> Matrix | None:
+    """One row a text, where items have several; else None. Raises KithError where they are of other data."""
+    return _matrix(text, "text_vectors", data)
+
+
+def neighbor_table(neighbors: Path, data: Prepared) -> pd.DataFrame:
+    """row, rank (from 0), neighbor and similarity: the nearest training items of each training group's first item.
+
+    neighbors: the folder that the neighbors stage has written. Raises KithError where it is of other data.
+    """
+    path = neighbors / "neighbors.parquet"
+    proved(neighbors / NOTE, [path], "neighbors", data=data)
+    return pd.read_parquet(path)
+
+
+def save_matrix(stem: Path, matrix: Matrix) -> None:
+    """Dense as .npy, sparse as .npz."""
+    if sp.issparse(matrix):
+        sp.save_npz(stem.with_suffix(".npz"), matrix)
+    else:
+        np.save(stem.with_suffix(".npy"), matrix)
+
+
+def _matrix(folder: Path, name: str, data: Prepared) -> Matrix | None:
+    dense, sparse = folder / f"{name}.npy", folder / f"{name}.npz"
+    there = [path for path in (dense, sparse) if path.exists()][:1]
+    proved(folder / NOTE, there, "text", data=data)
+    if not there:
+        return None
+    return np.load(dense) if there == [dense] else sp.csr_matrix(sp.load_npz(sparse))
