@@ -53,36 +53,70 @@ def create_app(runs: Sequence[Run], hosts: Sequence[str] = LOCAL) -> FastAPI:
     hosts: names that the page may be asked for by, so that no other site can reach it through a name of its own.
     A fault is answered with its status and {"error": message}.
     """
-    by_name = {run.name: run for run in runs}
-    data, shown_items = runs[0].data, runs[0].shown
     app = FastAPI(title="Kith", docs_url=None, redoc_url=None, openapi_url=None)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
     _guard(app)
+    served = _Served(runs)
+    app.get("/api/runs")(served.describe)
+    app.get("/api/sample")(served.sample)
+    app.get("/api/pictures/{row}.png")(served.picture)
+    _add_search(app, served)
 
-    def named(name: str) -> Run:
-        if name not in by_name:
-            raise HTTPException(404, f"no run is called '{name}'; there are {', '.join(by_name)}")
-        return by_name[name]
+    @app.get("/")
+    def page() -> Response:
+        return FileResponse(STATIC / "index.html")
 
-    def shown(result: dict[str, Any]) -> dict[str, Any]:
-        address = f"/api/pictures/{result['row']}.png?data={data.checksum[:12]}"
-        return result | {"picture": address if shown_items.has_picture(result["row"]) else None}
+    app.mount("/static", StaticFiles(directory=STATIC))
+    return app
 
-    def answered(run: Run, query: Query) -> dict[str, Any]:
+
+class _Served:
+    """The runs over one data set, and what is told of them."""
+
+    def __init__(self, runs: Sequence[Run]):
+        self.runs = {run.name: run for run in runs}
+        self.data, self.items = runs[0].data, runs[0].shown
+
+    def named(self, name: str) -> Run:
+        if name not in self.runs:
+            raise HTTPException(404, f"no run is called '{name}'; there are {', '.join(self.runs)}")
+        return self.runs[name]
+
+    def shown(self, result: dict[str, Any]) -> dict[str, Any]:
+        address = f"/api/pictures/{result['row']}.png?data={self.data.checksum[:12]}"
+        return result | {"picture": address if self.items.has_picture(result["row"]) else None}
+
+    def answered(self, run: Run, query: Query) -> dict[str, Any]:
         found = answer(run, query)
-        return found | {"results": [shown(result) for result in found["results"]]}
+        return found | {"results": [self.shown(result) for result in found["results"]]}
 
-    @app.get("/api/runs")
-    def describe() -> dict[str, Any]:
+    def describe(self) -> dict[str, Any]:
+        runs = self.runs.values()
         return {
-            "dataset": data.dataset["name"],
-            "items": len(data),
-            "grey": shown_items.grey,
-            "light_on_dark": shown_items.grey and shown_items.brightness < 0.5,
-            "groups": len(set(data.groups)) < len(data),
+            "dataset": self.data.dataset["name"],
+            "items": len(self.data),
+            "grey": self.items.grey,
+            "light_on_dark": self.items.grey and self.items.brightness < 0.5,
+            "groups": len(set(self.data.groups)) < len(self.data),
             "max_bytes": MAX_BYTES,
             "runs": [{"name": run.name, "asks": run.asks, "sides": run.sides, "items": len(run.items)} for run in runs],
         }
+
+    def sample(self, run: Name, count: Count = 24) -> dict[str, Any]:
+        """Items to begin with, spread evenly over all that the run embedded."""
+        items = self.named(run).items
+        rows = items[:: max(1, len(items) // count)][:count].tolist()
+        return {"run": run, "results": [self.shown({"row": row, **self.items.describe(row)}) for row in rows]}
+
+    def picture(self, row: int) -> Response:
+        try:
+            return Response(self.items.png(row), media_type="image/png", headers=FOREVER)
+        except KithError as error:
+            raise HTTPException(404, str(error)) from None
+
+
+def _add_search(app: FastAPI, served: _Served) -> None:
+    """The two ways to ask: by name or text in the address, by a picture in the body."""
 
     @app.get("/api/search")
     def by_name_or_text(
@@ -94,7 +128,7 @@ def create_app(runs: Sequence[Run], hosts: Sequence[str] = LOCAL) -> FastAPI:
         one_per_group: bool = False,
     ) -> dict[str, Any]:
         query = Query(text=text, item=item, side=side, count=count, one_per_group=one_per_group)
-        return answered(named(run), query)
+        return served.answered(served.named(run), query)
 
     @app.post("/api/search")
     async def by_picture(
@@ -105,31 +139,10 @@ def create_app(runs: Sequence[Run], hosts: Sequence[str] = LOCAL) -> FastAPI:
         count: Count = 24,
         one_per_group: bool = False,
     ) -> dict[str, Any]:
-        asked = named(run)
+        asked = served.named(run)
         image = await _body(request)
         query = Query(image=image, invert=invert, side=side, count=count, one_per_group=one_per_group)
-        return await run_in_threadpool(answered, asked, query)
-
-    @app.get("/api/sample")
-    def sample(run: Name, count: Count = 24) -> dict[str, Any]:
-        """Items to begin with, spread evenly over all that the run embedded."""
-        items = named(run).items
-        rows = items[:: max(1, len(items) // count)][:count].tolist()
-        return {"run": run, "results": [shown({"row": row, **shown_items.describe(row)}) for row in rows]}
-
-    @app.get("/api/pictures/{row}.png")
-    def picture(row: int) -> Response:
-        try:
-            return Response(shown_items.png(row), media_type="image/png", headers=FOREVER)
-        except KithError as error:
-            raise HTTPException(404, str(error)) from None
-
-    @app.get("/")
-    def page() -> Response:
-        return FileResponse(STATIC / "index.html")
-
-    app.mount("/static", StaticFiles(directory=STATIC))
-    return app
+        return await run_in_threadpool(served.answered, asked, query)
 
 
 def _guard(app: FastAPI) -> None:
