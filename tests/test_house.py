@@ -1,12 +1,17 @@
-"""Rules of the house: the library's public functions and classes have examples in their docstrings."""
+"""Rules of the house: what lies in stages/, and what has an example."""
 
 import ast
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
+
+from stages import cli
 
 ROOT = Path(__file__).resolve().parents[1]
+# In stages/, besides the nodes and the commands: what all of them use.
+SHARED = {"__init__", "cli", "files"}
 # Rooms and files of the library whose public functions and classes have an example each.
 SHOWN = [
     *("cca", "class_embedding", "inference", "losses", "metrics", "mining", "taxonomy", "text"),
@@ -16,6 +21,8 @@ SHOWN = [
 IN_EXAMPLES_OF_OTHERS = {
     "Buckets": "buckets",
     "ClassEmbedding": "pickles.read",
+    "GivenRow": "read",
+    "GivenSide": "read",
     "Histograms": "histograms",
     "Pairs": "all_pairs",
     "Relevance": "as_relevance",
@@ -33,6 +40,12 @@ def trees(*places: Path) -> Iterator[tuple[str, ast.Module]]:
     for place in places:
         for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
             yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def test_stages_are_nodes_and_commands():
+    nodes = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    commands = {module.rpartition(".")[2] for module in cli.COMMANDS.values()}
+    assert {path.stem for path in (ROOT / "stages").glob("*.py")} <= {*nodes, *commands, *SHARED}
 
 
 def is_part_of_an_objective(path: str, node: Definition) -> bool:

@@ -37,7 +37,15 @@ class GivenSide(NamedTuple):
 
 @dataclass(frozen=True)
 class GivenInput:
-    """A table (Parquet, CSV, TSV, JSONL) or a folder of pictures; columns: of "id" and of the sides that are read."""
+    """A table (Parquet, CSV, TSV, JSONL) or a folder of pictures; columns: of "id" and of the sides that are read.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     table = Path(folder) / "table.csv"
+    ...     _ = table.write_text("id,text" + chr(10) + "a,red fox")
+    ...     list(GivenInput(table, {"id": "id", "text": "text"}).rows())
+    [GivenRow(place="row 0 (id 'a')", id='a', cells={'text': 'red fox'})]
+    """
 
     path: Path
     columns: dict[str, str]
@@ -69,8 +77,18 @@ class GivenInput:
 
 
 def source(path: Path, asked: dict[str, str | None], known: list[str]) -> GivenInput:
-    """The rows of `path`. asked: columns of id, image and text; what is not asked for is the column of that name, if
-    there is one. known: the sides that the model has. Raises KithError for a path or column that is not there."""
+    """The rows of `path`.
+
+    asked: columns of id, image and text; what is not asked for is the column of that name, if there is one. known: the
+    sides that the model has. Raises KithError for a path or column that is not there.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     table = Path(folder) / "table.csv"
+    ...     _ = table.write_text("id,caption" + chr(10) + "a,red fox")
+    ...     source(table, {"id": None, "image": None, "text": "caption"}, known=["image", "text"]).columns
+    {'id': 'id', 'text': 'caption'}
+    """
     if path.is_dir():
         if given := [f"--{name}" for name, column in asked.items() if column]:
             raise KithError(f"{path}: is a folder of pictures, which has no columns; leave out {', '.join(given)}")
@@ -96,7 +114,15 @@ def source(path: Path, asked: dict[str, str | None], known: list[str]) -> GivenI
 
 
 def read(side: str, rows: list[GivenRow], read_cell: Reader, raw: RawInputs) -> GivenSide:
-    """A side of some rows, by the reader of `raw` for it; pictures are decoded in parallel."""
+    """A side of some rows, by the reader of `raw` for it; pictures are decoded in parallel.
+
+    >>> from kith.text.tokens import Vocabulary
+    >>> raw = RawInputs({"text": {}}, Vocabulary(["red", "fox"]), max_tokens=8)
+    >>> rows = [GivenRow("row 0", "a", {"text": "red fox"}), GivenRow("row 1", "b", {"text": ""})]
+    >>> found = read("text", rows, raw.reader("text"), raw)
+    >>> [each.tolist() for each in found.arrays], found.good.tolist(), found.faults
+    ([[[2, 4, 5, 3]], [4]], [True, False], {1: 'is empty'})
+    """
     with ThreadPoolExecutor(THREADS) as pool:
         values = list(pool.map(read_cell, [row.cells[side] for row in rows]))
     faults = {number: value.message for number, value in enumerate(values) if isinstance(value, Unusable)}

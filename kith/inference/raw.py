@@ -20,6 +20,10 @@ class RawInputs:
     A cell of the image side is a path, encoded bytes, or colours (H, W, 3) uint8; of the text side a string; of a side
     of features nested lists, or an array, of their shape. root: the folder that paths are relative to. max_tokens: the
     longest text, in words; the rest is cut off.
+
+    >>> raw = RawInputs({"image": {"shape": [2]}, "text": None}, Vocabulary([]), max_tokens=8)
+    >>> [each.tolist() for each in raw.arrays("image", [raw.reader("image")([1, 2])])]
+    [[[1.0, 2.0]]]
     """
 
     def __init__(self, config: dict[str, Any], vocabulary: Vocabulary, max_tokens: int, root: Path = Path()):
@@ -47,7 +51,11 @@ class RawInputs:
 
 
 def text(cell: Any) -> str | Unusable:
-    """The text in a cell, a string or a list of one."""
+    """The text in a cell, a string or a list of one.
+
+    >>> text(["red fox"]), text(" ").message
+    ('red fox', 'is empty')
+    """
     if isinstance(cell, list) and len(cell) > 1:
         return Unusable("text", f"holds {len(cell)} texts; give each a row of its own")
     value = cell[0] if isinstance(cell, list) and cell else cell
@@ -59,7 +67,11 @@ def text(cell: Any) -> str | Unusable:
 
 
 def features(cell: Any, shape: tuple[int, ...]) -> np.ndarray | Unusable:
-    """The numbers in a cell, nested lists or an array of this shape, as float32."""
+    """The numbers in a cell, nested lists or an array of this shape, as float32.
+
+    >>> features([1, 2], (2,)).tolist(), features([1, 2], (3,)).message
+    ([1.0, 2.0], 'has the shape 2; this model takes lists of numbers of the shape 3')
+    """
     wanted = f"this model takes lists of numbers of the shape {'×'.join(map(str, shape))}"
     if cell is None:
         return Unusable("features", f"is empty; {wanted}")
