@@ -1,15 +1,11 @@
-"""How a training is set up: the parameters of the loop, and its optimizer and schedule."""
+"""How a training is set up: the parameters of the loop, and its optimizer."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from kith.training import schedules
-from kith.training.schedules import Refinement
 from kith.training.task import Task
-
-PER_EPOCH = ("plateau", "refine")  # schedules that look at what an epoch has reached; all others count steps
 
 
 @dataclass(frozen=True)
@@ -70,20 +66,3 @@ def optimizer_of(task: Task, config: TrainingConfig) -> torch.optim.Optimizer:
         return torch.optim.Adagrad(groups, lr=config.lr)
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer]
     return kind(groups, lr=config.lr, fused=True)
-
-
-def schedule_of(optimizer: torch.optim.Optimizer, config: TrainingConfig, steps_per_epoch: int) -> Any:
-    """Per epoch: reduction on a plateau of val_loss, or refinement. Per step: a function of the step alone."""
-    if config.schedule == "plateau":
-        return torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=config.plateau_patience)
-    if config.schedule == "refine":
-        return Refinement(**(config.refine or {}))
-    rate = schedules.of(
-        config.schedule,
-        config.lr,
-        steps_per_epoch=steps_per_epoch,
-        epochs=config.epochs,
-        warmup=config.warmup,
-        options=getattr(config, config.schedule, None),
-    )
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step) / config.lr)

@@ -6,8 +6,7 @@ For torch.optim.lr_scheduler.LambdaLR, divide by the optimiser's own rate, or se
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 
 def sgdr(epoch: int, base: int = 12, multiplier: int = 2, maximum: float = 0.1, minimum: float = 1e-6) -> float:
@@ -148,48 +147,3 @@ def of(
 
 def _cosine(step: float, steps: float, first: float, last: float) -> float:
     return last + (first - last) * (1 + math.cos(math.pi * step / steps)) / 2
-
-
-@dataclass
-class Refinement:
-    """The refinement of Dorfer et al., IJMIR 2018: back to the best weights, at a lower rate.
-
-    After `patience` epochs without an improvement the best weights come back and the learning rate is multiplied by
-    `multiplier`; this is done `steps` times, with the patience `later_patience`. Then training ends.
-
-    >>> refinement = Refinement(patience=2, steps=1)
-    >>> [refinement.epoch(improved) for improved in (True, False, False)], refinement.factor
-    (['go on', 'go on', 'refine'], 0.1)
-    """
-
-    patience: int = 15
-    steps: int = 3
-    multiplier: float = 0.1
-    later_patience: int = 10
-    waited: int = 0
-    done: int = 0
-
-    def epoch(self, improved: bool) -> Literal["go on", "refine", "end"]:
-        """What follows after an epoch."""
-        self.waited = 0 if improved else self.waited + 1
-        if self.waited < (self.later_patience if self.done else self.patience):
-            return "go on"
-        return self.refine()
-
-    def refine(self) -> Literal["refine", "end"]:
-        """A refinement that is due at once, if one is left."""
-        if self.done == self.steps:
-            return "end"
-        self.waited, self.done = 0, self.done + 1
-        return "refine"
-
-    @property
-    def factor(self) -> float:
-        """By which the first learning rate is multiplied now."""
-        return self.multiplier**self.done
-
-    def state_dict(self) -> dict[str, Any]:
-        return {"waited": self.waited, "done": self.done}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.waited, self.done = state["waited"], state["done"]

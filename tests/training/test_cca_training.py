@@ -16,7 +16,7 @@ from kith.training.data import TrainingData
 from kith.training.loop import fit
 from kith.training.objective import Objective
 from kith.training.optimization import TrainingConfig, optimizer_of
-from kith.training.schedules import Refinement
+from kith.training.scheduling import Refinement
 from kith.training.task import Task
 from tests.made import model_and_objective, pair_data
 
@@ -241,13 +241,16 @@ def test_refinement_returns_to_the_best_weights_at_a_lower_rate():
 
 
 def test_refinement_counts_patience_and_steps():
-    schedule = Refinement(patience=2, steps=1, multiplier=0.5, later_patience=1)
-    assert [schedule.epoch(x) for x in (True, False, True, False)] == ["go on"] * 4
-    assert schedule.epoch(False) == "refine"
-    assert schedule.factor == 0.5
-    again = Refinement(patience=2, steps=1, multiplier=0.5, later_patience=1)
+    schedule = Refinement(0.2, patience=2, steps=1, multiplier=0.5, later_patience=1)
+    assert [schedule.after_epoch({}, x) for x in (True, False, True, False)] == ["go on"] * 4
+    assert schedule.lr == 0.2
+    assert schedule.after_epoch({}, False) == "refine"
+    assert schedule.lr == 0.1
+    again = Refinement(0.2, patience=2, steps=1, multiplier=0.5, later_patience=1)
     again.load_state_dict(schedule.state_dict())
-    assert [again.epoch(True), again.epoch(False)] == ["go on", "end"]
+    assert again.lr == 0.1
+    assert [again.after_epoch({}, True), again.after_epoch({}, False)] == ["go on", "end"]
+    assert not again.diverged()
 
 
 class Breaking(Objective):
