@@ -35,7 +35,7 @@ EXPERIMENT = {
 }
 
 
-class Run:
+class TrackedRun:
     """An open MLflow run; metrics are sent in batches, for a call a metric is slow."""
 
     def __init__(self, client: Any, run_id: str):
@@ -91,7 +91,7 @@ class Silent:
 @contextmanager
 def training(
     method: str, seed: int, settings: dict[str, Any], fingerprint: str, first_process: bool
-) -> Iterator[Run | Silent]:
+) -> Iterator[TrackedRun | Silent]:
     """The run of one training; it is marked as failed if the block raises.
 
     A training that was killed left its run open: the one that goes on, known by its fingerprint, goes on there.
@@ -154,12 +154,12 @@ def log_report(figures: Path, page: Path) -> None:
         _parent_run().artifacts([figures, page])
 
 
-def _parent_run() -> Run:
+def _parent_run() -> TrackedRun:
     client, experiment = _connect()
-    return Run(client, _parent(client, experiment))
+    return TrackedRun(client, _parent(client, experiment))
 
 
-def _adopt_training(method: str, seed: int, model: Path, history: Path) -> Run:
+def _adopt_training(method: str, seed: int, model: Path, history: Path) -> TrackedRun:
     """Record a training that ran where there was no MLflow, from its files."""
     settings = params.load().method(method).model_dump(exclude_none=True)
     records = pd.read_parquet(history).to_dict("records")
@@ -209,15 +209,15 @@ def _connect() -> tuple[Any, str]:
         return client, created
 
 
-def _start(name: str, tags: dict[str, Any]) -> Run:
+def _start(name: str, tags: dict[str, Any]) -> TrackedRun:
     client, experiment = _connect()
     parent = _parent(client, experiment)
     tags = {"mlflow.parentRunId": parent, "mlflow.source.name": f"stages/{tags['stage']}.py", **_context(), **tags}
     run = client.create_run(experiment, run_name=name, tags={key: str(value) for key, value in tags.items()})
-    return Run(client, run.info.run_id)
+    return TrackedRun(client, run.info.run_id)
 
 
-def _start_training(method: str, seed: int, settings: dict[str, Any], tags: dict[str, str]) -> Run:
+def _start_training(method: str, seed: int, settings: dict[str, Any], tags: dict[str, str]) -> TrackedRun:
     named = {"method": method, "seed": seed}
     run = _start(f"{method}-{seed}", {"stage": "train", **named, **tags})
     run.params(settings | named)
@@ -239,10 +239,10 @@ def _parent(client: Any, experiment: str) -> str:
         return run.info.run_id
 
 
-def _find(query: str) -> Run | None:
+def _find(query: str) -> TrackedRun | None:
     client, experiment = _connect()
     found = client.search_runs([experiment], query, max_results=1)
-    return Run(client, found[0].info.run_id) if found else None
+    return TrackedRun(client, found[0].info.run_id) if found else None
 
 
 def _context() -> dict[str, str]:
@@ -264,7 +264,7 @@ def _git_commit() -> str:
     return done.stdout.strip()
 
 
-def _log_model(run: Run, model: Path) -> None:
+def _log_model(run: TrackedRun, model: Path) -> None:
     """Log the model so that mlflow.pyfunc.load_model gives something that embeds texts and pictures."""
     import mlflow
 
