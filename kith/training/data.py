@@ -1,10 +1,18 @@
 """What a training learns from: the sides of all items, and what is known of them."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from kith.store.inputs import View
+from kith.errors import KithError
+from kith.losses import Needs
+from kith.store.classes import Classes
+from kith.store.inputs import View, image_input, text_input
+from kith.store.prepared import Prepared
+from kith.store.semantic import neighbor_table
+from kith.text.tokens import Vocabulary
 from kith.training.samplers import NeighborSampler
 
 
@@ -26,3 +34,51 @@ class TrainingData:
     neighbors: NeighborSampler | None = None
     labels: np.ndarray | None = None
     similarity: np.ndarray | None = None
+
+
+def training_vocabulary(data: Prepared, min_count: int, max_words: int | None) -> Vocabulary:
+    """The words of the training texts, each group's once; see Vocabulary.build."""
+    train = data.table[data.splits == "train"].drop_duplicates("group")
+    texts = [text for each in train["texts"] for text in each]
+    return Vocabulary.build(texts, min_count, max_words)
+
+
+def training_data(
+    data: Prepared, needs: Needs, vocabulary: Vocabulary, max_tokens: int, classes: Classes, neighbors: Path
+) -> TrainingData:
+    """Items that have all that the losses compare, which have these needs: a picture, and a text, or a class, or both.
+
+    max_tokens: of a text; neighbors: the folder that the neighbors stage has written. Raises KithError for a split
+    with fewer than two such items.
+    """
+    image = image_input(data)
+    everyone = np.arange(len(data))
+    usable, having = image.has(everyone), ["a picture"]
+    text = labels = similarity = near = None
+    if needs.texts:
+        text = text_input(data, vocabulary, max_tokens)
+        usable, having = usable & text.has(everyone), [*having, "a text"]
+    if needs.classes:
+        labels, similarity = classes.numbers(data.table), classes.similarity("lcsh")
+        if not needs.texts:  # else items without a class still teach what goes together
+            usable, having = usable & (labels >= 0), [*having, "a label"]
+    train, val = (rows[usable[rows]] for rows in map(data.rows_of, ("train", "val")))
+    for name, rows in (("train", train), ("val", val)):
+        if len(rows) < 2:
+            raise KithError(
+                f"{data.folder / 'items.parquet'}: split '{name}' has {len(rows)} items with {' and '.join(having)}; "
+                "2 are needed"
+            )
+    if needs.texts:
+        table = neighbor_table(neighbors, data)
+        near = _neighbor_sampler(table, data.groups, train) if len(table) else None
+    return TrainingData(image, text, data.groups, train, val, near, labels, similarity)
+
+
+def _neighbor_sampler(table: pd.DataFrame, groups: np.ndarray, train: np.ndarray) -> NeighborSampler:
+    """Neighbour rows to neighbour groups, of the groups that are trained on."""
+    trained = np.full(len(groups), -1, dtype=np.int64)
+    trained[train] = groups[train]
+    near = np.full((int(groups.max()) + 1, int(table["rank"].max()) + 1), -1)
+    near[groups[table["row"]], table["rank"]] = trained[table["neighbor"]]
+    return NeighborSampler(near, trained)

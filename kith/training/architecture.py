@@ -1,0 +1,80 @@
+"""What a DualEncoder is built from: options of its parts, and what the data set says of pictures and features."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kith.losses import Needs
+
+Options = Mapping[str, Any]
+
+
+def architecture(
+    options: Options,
+    dataset: Options,
+    needs: Needs,
+    *,
+    words: int,
+    labels: Sequence[str] = (),
+    names: Sequence[str] = (),
+    targets: int | None = None,
+) -> dict[str, Any]:
+    """The config of the DualEncoder whose losses have these needs.
+
+    options: as the section `train` of params.yaml; dataset: as dataset.json; words: those known; labels, names: of
+    the classes, as the data set names them and as they are shown; targets: dimensions of the class embeddings that
+    pictures are drawn towards. Raises ValueError where augmentation does not fit the pictures.
+    """
+    classes = {"names": list(labels), "shown": list(names), "classifier": needs.classifier, "targets": targets}
+    return {
+        "dim": options["dim"] if targets is None else targets,
+        "image": image_side(dataset, options["image"], options["augment"]),
+        "text": text_side(dataset, options["text"], words) if needs.texts else None,
+        "head": options["head"],
+        "codes": options["codes"],
+        "projection": options["projection"],
+        "classes": classes if needs.classes else None,
+    }
+
+
+def image_side(dataset: Options, tower: Options, augment: Options) -> dict[str, Any]:
+    """The part "image" of a DualEncoder's config.
+
+    dataset: as in dataset.json, with size, mean and std of its pictures, or shape and scale of their features.
+    tower: as `train.image` in params.yaml; augment: as `train.augment`. Raises ValueError where augmentation does not
+    fit the pictures.
+
+    >>> dataset = {"features": {"image": {"shape": [8], "shift": 0.0, "scale": 1.0}}}
+    >>> image_side(dataset, {"tower": "mlp", "depth": 18, "width": 32, "hidden": 64, "layers": 2}, {"crop": None})
+    {'shape': [8], 'shift': 0.0, 'scale': 1.0, 'tower': 'mlp', 'width': 32, 'hidden': 64, 'layers': 2}
+    """
+    if (features := _features(dataset, "image")) is not None:
+        if len(features["shape"]) != 3 and any(augment.values()):
+            raise ValueError("augment is for pictures and maps, not for vectors; leave it out")
+        return features | _only(tower, "tower", "hidden", "layers", "width")
+    pictures, crop = dataset["image"], augment["crop"]
+    if crop is not None and crop > pictures["height"]:
+        raise ValueError(f"augment.crop: {crop} is more than the {pictures['height']} pixels of a side")
+    image = _only(tower, "tower", "depth", "width")
+    image |= {"channels": pictures["channels"], "size": pictures["height"], "fit": pictures["fit"], "crop": crop}
+    return image | {"mean": dataset["mean"], "std": dataset["std"]}
+
+
+def text_side(dataset: Options, tower: Options, words: int) -> dict[str, Any]:
+    """The part "text" of a DualEncoder's config; tower: as `train.text` in params.yaml, words: those known.
+
+    >>> text_side({}, {"tower": "bag", "embedding": 8, "hidden": 16, "layers": 2, "width": 32, "dropout": 0.0}, 100)
+    {'tower': 'bag', 'embedding': 8, 'hidden': 16, 'layers': 2, 'dropout': 0.0, 'words': 100}
+    """
+    if (features := _features(dataset, "text")) is not None:
+        return features | _only(tower, "tower", "hidden", "layers", "width")
+    return _only(tower, "tower", "embedding", "hidden", "layers", "dropout") | {"words": words}
+
+
+def _features(dataset: Options, side: str) -> dict[str, Any] | None:
+    """Shape, shift and scale of the features of a side ("image", "text"); None where it has none."""
+    return (dataset.get("features") or {}).get(side)
+
+
+def _only(options: Options, *names: str) -> dict[str, Any]:
+    """Those options, in their own order."""
+    return {name: value for name, value in options.items() if name in names}

@@ -1,0 +1,63 @@
+"""The checkpoint of an unfinished training, and the fingerprint of all that decides how it goes on."""
+
+import hashlib
+import io
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import kith
+from kith.data.digests import sha256
+
+# Sources of the library that decide what a training computes.
+SOURCES = (
+    *("cca", "losses", "metrics", "mining", "models", "store", "text", "training"),
+    *("constraints.py", "similarity.py"),
+)
+
+
+class Checkpoint:
+    """The state of an unfinished training, kept outside the stage's outputs, which both engines clear.
+
+    The fingerprint is of all that the training depends on: with other data, parameters or code it is ignored.
+    write_bytes: writes a file whole or not at all.
+    """
+
+    def __init__(self, path: Path, fingerprint: str, write_bytes: Callable[[Path, bytes], None]):
+        self.path = path
+        self.fingerprint = fingerprint
+        self.write_bytes = write_bytes
+
+    def read(self) -> dict[str, Any] | None:
+        """The state that was written last, if it is of this training."""
+        if not self.path.exists():
+            return None
+        content = torch.load(self.path, map_location="cpu", weights_only=False)
+        if content["fingerprint"] != self.fingerprint:
+            return None
+        print(f"resuming after epoch {len(content['state']['history'])}")
+        return content["state"]
+
+    def write(self, state: dict[str, Any]) -> None:
+        buffer = io.BytesIO()
+        torch.save({"fingerprint": self.fingerprint, "state": state}, buffer)
+        self.write_bytes(self.path, buffer.getvalue())
+
+    def remove(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+
+def fingerprint(*known: str, files: Iterable[Path] = ()) -> str:
+    """SHA-256 of what is known of a training, of the files that exist, and of the library's sources."""
+    parts = [*known, *(sha256(path) for path in files if path.exists()), code(Path(kith.__file__).parent)]
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()
+
+
+def code(library: Path) -> str:
+    """SHA-256 of the names and contents of SOURCES in the folder `library`."""
+    places = [library / name for name in SOURCES]
+    sources = sorted(path for place in places for path in ([place] if place.is_file() else place.rglob("*.py")))
+    lines = [f"{path.relative_to(library).as_posix()} {sha256(path)}" for path in sources]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -1,0 +1,57 @@
+"""Checkpoints are taken up only by the training that they are of."""
+
+from pathlib import Path
+
+import pytest
+
+from kith.training.checkpoint import SOURCES, Checkpoint, code, fingerprint
+
+LIBRARY = Path(__file__).resolve().parents[2] / "kith"
+
+
+def library(folder: Path) -> Path:
+    """Something that looks like the library's sources."""
+    for name in SOURCES:
+        path = folder / name if name.endswith(".py") else folder / name / "part.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"name = {name!r}\n")
+    return folder
+
+
+def write(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+
+
+def test_a_checkpoint_gives_back_its_state_to_the_same_fingerprint_alone(tmp_path):
+    path, state = tmp_path / "infonce-0.pt", {"history": [{"epoch": 1}]}
+    assert Checkpoint(path, "a", write).read() is None
+    Checkpoint(path, "a", write).write(state)
+    assert Checkpoint(path, "a", write).read() == state
+    assert Checkpoint(path, "b", write).read() is None
+    Checkpoint(path, "a", write).remove()
+    assert Checkpoint(path, "a", write).read() is None
+
+
+def test_the_fingerprint_is_of_what_is_known_and_of_the_files_that_exist(tmp_path):
+    data, absent = tmp_path / "data", tmp_path / "absent"
+    data.write_text("1")
+    first = fingerprint("{}", "0", files=[data, absent])
+    assert fingerprint("{}", "0", files=[data]) == first
+    assert fingerprint("{}", "1", files=[data]) != first
+    data.write_text("2")
+    assert fingerprint("{}", "0", files=[data]) != first
+
+
+@pytest.mark.parametrize("name", ["losses/part.py", "training/part.py", "similarity.py"])
+def test_a_change_of_the_code_is_a_change_of_the_fingerprint(tmp_path, name):
+    first = code(library(tmp_path / "one"))
+    other = library(tmp_path / "two")
+    assert code(other) == first
+    (other / name).write_text("name = None\n")
+    assert code(other) != first
+    (other / name).rename(other / "training" / "renamed.py")
+    assert code(other) != first
+
+
+def test_the_sources_are_there():
+    assert [name for name in SOURCES if not (LIBRARY / name).exists()] == []
