@@ -17,7 +17,7 @@ from kith.store.inputs import ArrayView
 from kith.training.data import TrainingData
 from kith.training.loop import batches_of, fit
 from kith.training.objective import Objective
-from kith.training.optimization import TrainingConfig
+from kith.training.options import TrainingConfig
 from stages import params
 from stages.params.losses import Losses
 

@@ -4,7 +4,6 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -28,9 +27,10 @@ from kith.training.checkpoint import Checkpoint, fingerprint
 from kith.training.data import TrainingData, training_data, training_vocabulary
 from kith.training.loop import batches_of, fit
 from kith.training.objective import Objective
-from kith.training.optimization import TrainingConfig
+from kith.training.options import TrainingConfig
 from kith.training.samplers import BalancedSampler
 from stages import cli, files, params, tracking
+from stages.params.derived import options_of
 from stages.params.method import Method
 
 CHECKPOINTS = Path("checkpoints")
@@ -189,11 +189,8 @@ def _check(
 
 def _config(settings: Method, seed: int) -> TrainingConfig:
     """The loop's share of the parameters."""
-    train = settings.train.model_dump()
-    shared = {field.name: train[field.name] for field in fields(TrainingConfig) if field.name in train}
-    return TrainingConfig(
-        **shared, neighbor_count=settings.neighbors.count, neighbor_among=settings.neighbors.among, seed=seed
-    )
+    drawn = settings.neighbors.model_dump()
+    return options_of(TrainingConfig, settings.train.model_dump() | {"neighbors": drawn, "seed": seed})
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from kith.losses import TrainingStep
 from kith.models import DualEncoder
 from kith.training.augment import augment
 from kith.training.data import TrainingData
-from kith.training.optimization import TrainingConfig
+from kith.training.options import TrainingConfig
 from kith.training.samplers import BalancedSampler, PairSampler, generator
 from kith.training.scheduling import Schedule
 
@@ -46,7 +46,7 @@ def train_epoch(
         images, *rest = _batch(data, rows, task.objective.needs.neighbors, config, fabric, epoch, step)
         key = int(generator(config.seed, epoch, step, 3 + fabric.global_rank).integers(2**62))
         random = torch.Generator().manual_seed(key)
-        images = augment(model.prepare(images), random, **(config.augment or {}))
+        images = augment(model.prepare(images), random, **vars(config.augment))
         task.objective.step = training_step(config, epoch, step)
         loss, terms = task(images, *rest)
         if not torch.isfinite(loss):
@@ -88,8 +88,8 @@ def _batch(
     drawn = [rows]
     has_neighbor = np.zeros(len(rows), dtype=bool)
     if neighbors and data.neighbors is not None:
-        for _ in range(config.neighbor_count):
-            near = data.neighbors.draw(rows, config.neighbor_among, random)
+        for _ in range(config.neighbors.count):
+            near = data.neighbors.draw(rows, config.neighbors.among, random)
             has_neighbor = near >= 0
             drawn.append(np.where(has_neighbor, near, rows))
     share = slice(fabric.global_rank, len(rows) - len(rows) % fabric.world_size, fabric.world_size)

@@ -12,7 +12,8 @@ from kith.models.embed import encode_pairs
 from kith.training.data import TrainingData
 from kith.training.epoch import train_epoch, training_step
 from kith.training.objective import Objective
-from kith.training.optimization import TrainingConfig, optimizer_of
+from kith.training.optimization import optimizer_of
+from kith.training.options import TrainingConfig
 from kith.training.samplers import BalancedSampler, PairSampler, generator
 from kith.training.scheduling import schedule_of
 from kith.training.state import Record, State, TrainingState

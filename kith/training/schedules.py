@@ -114,22 +114,22 @@ def of(
     """The rate at each step, counted from 0, of the schedule that a method names.
 
     constant, cosine: `warm_up` over the share `warmup` of all steps; steps, resnet, sgdr change with the epoch;
-    cyclical, one_cycle with the step. options: as their functions take them, of cyclical half_cycle in epochs; of
-    sgdr, `final` is that of `continuous_decay`. Raises ValueError for options that do not fit.
+    cyclical, one_cycle with the step. options: of that schedule, see kith.training.options; half_cycle is in epochs,
+    and the `final` of sgdr is that of `continuous_decay`. Raises ValueError for options that do not fit.
 
     >>> rate = of("steps", 0.1, steps_per_epoch=10, epochs=2, options=[(0, 0.1), (1, 0.01)])
     >>> rate(9), rate(10)
     (0.1, 0.01)
     """
-    options, steps = options or {}, epochs * steps_per_epoch
+    steps = epochs * steps_per_epoch
     if name in ("constant", "cosine"):
         warm = max(1, round(warmup * steps))
         return lambda step: warm_up(step, steps, maximum, warm, name == "cosine")
     if name == "sgdr":
-        given = dict(options)
-        final = given.pop("final", None) or 1.0
+        cycles = {"base": options.base, "multiplier": options.multiplier, "minimum": options.minimum}
         return lambda step: (
-            sgdr(step // steps_per_epoch, maximum=maximum, **given) * continuous_decay(step, final, steps)
+            sgdr(step // steps_per_epoch, maximum=maximum, **cycles)
+            * continuous_decay(step, options.final or 1.0, steps)
         )
     if name == "steps":
         rates = tuple((int(epoch), float(rate)) for epoch, rate in options or [(0, maximum)])
@@ -137,11 +137,11 @@ def of(
     if name == "resnet":
         return lambda step: resnet(step // steps_per_epoch, maximum)
     if name == "cyclical":
-        half = max(1, round(options["half_cycle"] * steps_per_epoch))
-        return lambda step: cyclical(step, half, maximum, options["minimum"])
+        half = max(1, round(options.half_cycle * steps_per_epoch))
+        return lambda step: cyclical(step, half, maximum, options.minimum)
     if name == "one_cycle":
         # The rate of the step after the last is asked for, and not used.
-        return lambda step: one_cycle(min(step, steps - 1), steps, maximum, **options)
+        return lambda step: one_cycle(min(step, steps - 1), steps, maximum, **vars(options))
     raise ValueError(f"no schedule '{name}'")
 
 

@@ -6,7 +6,7 @@ import torch
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 from kith.training import schedules
-from kith.training.optimization import TrainingConfig
+from kith.training.options import TrainingConfig
 
 Verdict = Literal["go on", "refine", "end"]
 
@@ -89,16 +89,14 @@ class Refinement(Schedule):
     `multiplier`; this is done `steps` times, with the patience `later_patience`. Then training ends. A loss that is
     not finite asks for a refinement at once, if one is left.
 
-    >>> refinement = Refinement(0.2, patience=2, steps=1, multiplier=0.5)
+    >>> refinement = Refinement(0.2, patience=2, steps=1, multiplier=0.5, later_patience=1)
     >>> [refinement.after_epoch({}, improved) for improved in (True, False, False)], refinement.lr
     (['go on', 'go on', 'refine'], 0.1)
     """
 
     returns = True
 
-    def __init__(
-        self, lr: float, *, patience: int = 15, steps: int = 3, multiplier: float = 0.1, later_patience: int = 10
-    ):
+    def __init__(self, lr: float, *, patience: int, steps: int, multiplier: float, later_patience: int):
         self.first, self.multiplier = lr, multiplier
         self.patience, self.later_patience, self.steps = patience, later_patience, steps
         self.waited = self.done = 0
@@ -131,5 +129,5 @@ def schedule_of(optimizer: torch.optim.Optimizer, config: TrainingConfig, steps_
     if config.schedule == "plateau":
         return Plateau(optimizer, config.lr, config.plateau_patience)
     if config.schedule == "refine":
-        return Refinement(config.lr, **(config.refine or {}))
+        return Refinement(config.lr, **vars(config.refine))
     return StepSchedule(optimizer, config, steps_per_epoch)

@@ -1,6 +1,7 @@
 """Sections that are derived from the options of the library: frozen dataclasses whose fields carry their bounds."""
 
 from dataclasses import MISSING, fields, is_dataclass
+from functools import cache
 from typing import Any, TypeVar, get_type_hints
 
 from pydantic import create_model
@@ -10,7 +11,8 @@ from stages.params.base import Section
 Options = TypeVar("Options")
 
 
-def section(options: Any) -> type[Section]:
+@cache
+def section(options: type) -> type[Section]:
     """The section with the fields, defaults and bounds of a dataclass; fields that are dataclasses are sections."""
     hints = get_type_hints(options, include_extras=True)
     given: dict[str, Any] = {}
@@ -19,7 +21,7 @@ def section(options: Any) -> type[Section]:
         if field.default_factory is not MISSING:
             default = field.default_factory()
         if is_dataclass(kind):
-            kind = section(kind)
+            kind = section(kind)  # type: ignore[arg-type]
             default = kind()
         given[field.name] = (kind, ... if default is MISSING else default)
     return create_model(options.__name__, __base__=Section, __doc__=options.__doc__, **given)

@@ -5,16 +5,11 @@ from typing import Literal
 from pydantic import model_validator
 
 from kith.losses import Needs
-from stages.params.base import Positive, Section
+from kith.training.options import DrawNeighbors
+from stages.params.base import Section
+from stages.params.derived import section
 from stages.params.losses import Losses
 from stages.params.training import Train
-
-
-class DrawNeighbors(Section):
-    """For each training item, `count` neighbours are drawn from its `among` nearest in meaning."""
-
-    count: Positive = 1
-    among: Positive = 10
 
 
 class Method(Section):
@@ -23,7 +18,7 @@ class Method(Section):
 
     losses: Losses
     targets: Literal["hierarchy", "onehot", "words"] = "hierarchy"
-    neighbors: DrawNeighbors = DrawNeighbors()
+    neighbors: section(DrawNeighbors) = section(DrawNeighbors)()  # type: ignore[valid-type]
     train: Train
 
     @property

@@ -15,7 +15,8 @@ from kith.store.inputs import ArrayView
 from kith.training.data import TrainingData
 from kith.training.loop import fit
 from kith.training.objective import Objective
-from kith.training.optimization import TrainingConfig, optimizer_of
+from kith.training.optimization import optimizer_of
+from kith.training.options import Refine, TrainingConfig
 from kith.training.scheduling import Refinement
 from kith.training.task import Task
 from tests.made import model_and_objective, pair_data
@@ -158,7 +159,7 @@ RECIPE = TrainingConfig(
     lr=5e-3,
     l2=1e-4,
     schedule="refine",
-    refine={"patience": 8, "steps": 1, "multiplier": 0.5, "later_patience": 10},
+    refine=Refine(patience=8, steps=1, multiplier=0.5, later_patience=10),
 )
 
 
@@ -226,7 +227,7 @@ def test_the_stored_projection_is_the_linear_cca_of_the_training_items():
 
 
 def test_refinement_returns_to_the_best_weights_at_a_lower_rate():
-    refine = {"patience": 2, "steps": 2, "multiplier": 0.1, "later_patience": 1}
+    refine = Refine(patience=2, steps=2, multiplier=0.1, later_patience=1)
     config = TrainingConfig(epochs=30, batch_size=48, lr=0.02, optimizer="adam", schedule="refine", refine=refine)
     states = []
     _, history = train("unit", config, on_checkpoint=lambda state: states.append(copy.deepcopy(state)))
@@ -274,7 +275,7 @@ class Breaking(Objective):
 def test_a_loss_that_is_not_finite_asks_for_a_refinement_at_once(times):
     data, vocabulary = pair_data()
     model, _ = model_and_objective(len(vocabulary))
-    config = TrainingConfig(epochs=5, batch_size=48, optimizer="adam", schedule="refine", refine={"steps": 2})
+    config = TrainingConfig(epochs=5, batch_size=48, optimizer="adam", schedule="refine", refine=Refine(steps=2))
     objective = Breaking({"pairwise_hinge": hinge(1, 0.5, True)}, times)
     if times == 9:
         with pytest.raises(FloatingPointError, match="epoch 3"):

@@ -13,13 +13,13 @@ from lightning.fabric import Fabric
 from kith.models import DualEncoder
 from kith.training.loop import batches_of, fit
 from kith.training.objective import Objective
-from kith.training.optimization import TrainingConfig
+from kith.training.options import Augment, TrainingConfig
 from stages.params.losses import Losses
 from tests.made import pair_data
 from tests.training.test_training import one_thread, same  # noqa: F401
 
 CONFIG = TrainingConfig(
-    epochs=3, batch_size=24, lr=3e-3, sampler="balanced", items_per_class=4, augment={"shift": 0.05}
+    epochs=3, batch_size=24, lr=3e-3, sampler="balanced", items_per_class=4, augment=Augment(shift=0.05)
 )
 TERMS = {
     "triplet": {"mining": "random", "bank": 60, "margin": 0.5},
@@ -97,7 +97,7 @@ def test_the_scheduled_value_is_the_epochs():
         )
 
 
-PLAIN = dataclasses.replace(CONFIG, epochs=2, lr=1e-3, optimizer="sgd", augment=None)
+PLAIN = dataclasses.replace(CONFIG, epochs=2, lr=1e-3, optimizer="sgd", augment=Augment())
 HARD = {"mining": "batch_hard", "bank": 0}
 
 

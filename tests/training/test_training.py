@@ -7,10 +7,10 @@ import torch
 from lightning.fabric import Fabric
 
 from kith.training.loop import fit
-from kith.training.optimization import TrainingConfig
+from kith.training.options import Augment, TrainingConfig
 from tests.made import model_and_objective, pair_data
 
-CONFIG = TrainingConfig(epochs=4, batch_size=48, lr=5e-3, augment={"shift": 0.05})
+CONFIG = TrainingConfig(epochs=4, batch_size=48, lr=5e-3, augment=Augment(shift=0.05))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -53,7 +53,7 @@ def test_two_runs_give_the_same_weights():
 
 @pytest.mark.parametrize("schedule", ["cosine", "plateau"])
 def test_resuming_after_any_epoch_gives_what_an_unbroken_run_gives(schedule):
-    config = TrainingConfig(epochs=4, batch_size=48, lr=5e-3, augment={"shift": 0.05}, schedule=schedule)
+    config = TrainingConfig(epochs=4, batch_size=48, lr=5e-3, augment=Augment(shift=0.05), schedule=schedule)
     states = []
     unbroken, history = train(config, on_checkpoint=lambda state: states.append(copy.deepcopy(state)))
     for state in states[:-1]:

@@ -107,14 +107,12 @@ def planned(folder: Path) -> set[str]:
     return found
 
 
-DEFAULTS = ("stages/params/training.py", "kith/training/optimization.py")  # where they may stand
 CHANGES = {
     "a default": (
         edit(
             "nesterov: bool = True",
             "nesterov: bool = False",
-            "stages/params/training.py",
-            "kith/training/optimization.py",
+            "kith/training/options.py",
         ),
         {*TRAININGS, "report"},
     ),

@@ -1,0 +1,143 @@
+"""How a network is trained, whatever it is made of: batches, augmentation, the optimizer and its schedule.
+
+Each option stands here once, with its default and its bounds; params.yaml has them in its section `train`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Le
+
+from kith.constraints import (
+    AboveZero,
+    AtLeastOne,
+    Between,
+    Count,
+    NonNegative,
+    NotAll,
+    Positive,
+    Several,
+    Share,
+    SomeOrAll,
+)
+
+
+@dataclass(frozen=True)
+class Refine:
+    """The schedule `refine`: after `patience` epochs without a better validation MRR, back to the best weights at
+    `multiplier` times the learning rate, `steps` times; from then on with `later_patience`."""
+
+    patience: Positive = 15
+    steps: Count = 3
+    multiplier: Between = 0.1
+    later_patience: Positive = 10
+
+
+@dataclass(frozen=True)
+class Sgdr:
+    """The schedule `sgdr`: cycles of `base` epochs, each `multiplier` times as long as the one before, from `lr` down
+    to `minimum`; with `final`, rates also fall steadily to that share of themselves."""
+
+    base: Positive = 12
+    multiplier: Positive = 2
+    minimum: NonNegative = 1e-6
+    final: SomeOrAll | None = None
+
+
+@dataclass(frozen=True)
+class Cyclical:
+    """The schedule `cyclical`: from `minimum` to `lr` in `half_cycle` epochs, and back."""
+
+    half_cycle: AboveZero = 4.0
+    minimum: NonNegative = 1e-5
+
+
+@dataclass(frozen=True)
+class OneCycle:
+    """The schedule `one_cycle`: up to `lr` over the share `rise` of all steps, from its `start`-th part; then down."""
+
+    rise: Between = 0.3
+    start: AtLeastOne = 25
+    final: AtLeastOne = 1e4
+
+
+@dataclass(frozen=True)
+class Augment:
+    """Applied to training pictures; shift is a share of the side, rotate in degrees, scale a share; crop is the side
+    of a square cut out at a random place (from the middle in evaluation); erase is the share of pictures of which a
+    rectangle becomes noise."""
+
+    flip: bool = False
+    shift: NotAll = 0.0
+    rotate: Annotated[float, Ge(0), Le(180)] = 0.0
+    scale: NotAll = 0.0
+    crop: Positive | None = None
+    erase: Share = 0.0
+
+
+@dataclass(frozen=True)
+class Batches:
+    """What a step sees. `sampler: balanced` makes batches of `classes_per_batch` classes, by default as many as
+    `batch_size` has room for, with `items_per_class` pictures each."""
+
+    epochs: Positive
+    batch_size: Several = 128
+    sampler: Literal["shuffled", "balanced"] = "shuffled"
+    classes_per_batch: Several | None = None
+    items_per_class: Several = 4
+    items_per_group: Positive | None = None
+    fill_batches: bool = False
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How training pictures are varied."""
+
+    augment: Augment = Augment()
+
+
+@dataclass(frozen=True)
+class Optimization:
+    """The optimizer, its schedule, and which epoch is kept. `l2` is the weight of Σw² over every parameter, in place
+    of `weight_decay`, for the optimizers adam and sgd. In the first `head_epochs` the towers stay as they are."""
+
+    head_epochs: Count = 0
+    optimizer: Literal["adam", "adamw", "sgd", "adagrad"] = "adamw"
+    momentum: NotAll = 0.9
+    nesterov: bool = True
+    lr: AboveZero = 1e-3
+    weight_decay: NonNegative = 1e-4
+    l2: NonNegative = 0.0
+    clip_norm: AboveZero | None = None
+    schedule: Literal["constant", "cosine", "plateau", "refine", "sgdr", "steps", "resnet", "cyclical", "one_cycle"] = (
+        "cosine"
+    )
+    warmup: Share = 0.05
+    sgdr: Sgdr = Sgdr()
+    steps: list[tuple[Count, AboveZero]] = field(default_factory=list)
+    cyclical: Cyclical = Cyclical()
+    one_cycle: OneCycle = OneCycle()
+    plateau_patience: Positive = 5
+    refine: Refine = Refine()
+    early_stopping: Positive | None = None
+    select: Literal["mrr", "loss", "ahp", "accuracy"] = "mrr"
+
+
+@dataclass(frozen=True)
+class DrawNeighbors:
+    """For each training item, `count` neighbours are drawn from its `among` nearest in meaning."""
+
+    count: Positive = 1
+    among: Positive = 10
+
+
+@dataclass(frozen=True)
+class TrainingConfig(Optimization, Augmentation, Batches):
+    """All that `fit` goes by.
+
+    >>> TrainingConfig(epochs=2, lr=0.01).schedule
+    'cosine'
+    """
+
+    neighbors: DrawNeighbors = DrawNeighbors()
+    seed: int = 0
