@@ -13,7 +13,7 @@ import torch
 from lightning.fabric import Fabric
 
 from kith.models import DualEncoder
-from kith.store.inputs import ArrayView
+from kith.store.inputs import ArrayInput
 from kith.training.data import TrainingData
 from kith.training.loop import batches_of, fit
 from kith.training.objective import Objective
@@ -32,7 +32,7 @@ def made_up(count: int) -> TrainingData:
     random = np.random.default_rng(0)
     array = random.integers(256, size=(count + HELD_OUT, SIDE, SIDE, 3), dtype=np.uint8)
     everyone = np.arange(count + HELD_OUT)
-    view = ArrayView(array, everyone)
+    view = ArrayInput(array, everyone)
     return TrainingData(view, None, everyone, everyone[:count], everyone[count:], labels=everyone % CLASSES)
 
 

@@ -36,15 +36,15 @@ def main(*, raw: Path, out: Path) -> None:
     with files.replacing(out) as folder:
         folder.mkdir()
         if isinstance(source, Vectors):
-            dataset, views = _write_features(source, fetch, prepare, folder)
+            dataset, inputs = _write_features(source, fetch, prepare, folder)
         else:
             with ImageWriter(folder / "images.npy", prepare.image.size, prepare.image.mode) as pictures:
                 dataset = _drawn(source.build(fetch, prepare.model_dump(), raw, pictures), prepare)
-            views = _describe_pictures(dataset, folder, prepare.image.fit)
+            inputs = _describe_pictures(dataset, folder, prepare.image.fit)
         items.check_train(dataset, pinned["path"])
         pq.write_table(dataset.items, folder / "items.parquet", compression="zstd", row_group_size=ROW_GROUP)
         pq.write_table(dataset.taxonomy, folder / "taxonomy.parquet", compression="zstd")
-        described = {"name": source.title(fetch), **_describe(dataset, pinned, folder, views)}
+        described = {"name": source.title(fetch), **_describe(dataset, pinned, folder, inputs)}
         files.write_json(folder / "dataset.json", described)
     _tell(dataset, out)
 
@@ -81,7 +81,7 @@ def _pinned(raw: Path, source: Source, fetch: dict[str, Any]) -> dict[str, Any]:
 def _write_features(
     source: Vectors, fetch: dict[str, Any], prepare: params.Prepare, folder: Path
 ) -> tuple[Dataset, dict[str, Any]]:
-    """Write features_image.npy and features_text.npy; the items, and what dataset.json says of the views."""
+    """Write features_image.npy and features_text.npy; the items, and what dataset.json says of both sides."""
     found = source.views(fetch, prepare.model_dump())
     train = np.flatnonzero(found.dataset.items["split"].to_pandas() == "train")
     features = {}
@@ -104,7 +104,7 @@ def _describe_pictures(dataset: Dataset, folder: Path, fit: str) -> dict[str, An
     return {"image": shape, "mean": mean, "std": std, "features": None}
 
 
-def _describe(dataset: Dataset, pinned: dict[str, Any], folder: Path, views: dict[str, Any]) -> dict[str, Any]:
+def _describe(dataset: Dataset, pinned: dict[str, Any], folder: Path, inputs: dict[str, Any]) -> dict[str, Any]:
     """What dataset.json says; counts are in the order train, val, test, extra test sets."""
     frame = dataset.items.select(["split", "label", "group"]).to_pandas()
     order = sorted(frame["split"].unique(), key=lambda split: (split != "train", split != "val", split))
@@ -113,7 +113,7 @@ def _describe(dataset: Dataset, pinned: dict[str, Any], folder: Path, views: dic
         "counts": {split: int((frame["split"] == split).sum()) for split in order},
         "groups": {split: int(frame["group"][frame["split"] == split].nunique()) for split in order},
         "texts": len(pc.list_flatten(dataset.items["texts"])),
-        **views,
+        **inputs,
         "labels": int(frame["label"][frame["label"] >= 0].nunique()),
         "licence": pinned["licence"],
         "checksums": {path.name: sha256(path) for path in sorted(folder.iterdir())},

@@ -17,7 +17,7 @@ from kith.models.features import TfidfTower
 from kith.models.image import load_weights
 from kith.models.text import load_inverse_frequency, load_word_vectors
 from kith.store.classes import Classes, class_vectors
-from kith.store.inputs import TokenView
+from kith.store.inputs import TokenInput
 from kith.store.prepared import Prepared
 from kith.store.provenance import note, parameters
 from kith.text.tokens import Vocabulary
@@ -158,7 +158,7 @@ def _initialize(
         vectors = {word: torch.tensor(vector) for word, vector in zip(words["word"], words["vector"], strict=True)}
         known = load_word_vectors(encoder.text_tower, vocabulary, vectors)
         print(f"{known} of {len(vocabulary)} words start from their Doc2Vec vectors")
-    if isinstance(learned.text, TokenView) and isinstance(encoder.text_tower, TfidfTower):
+    if isinstance(learned.text, TokenInput) and isinstance(encoder.text_tower, TfidfTower):
         load_inverse_frequency(encoder.text_tower, learned.text.tokens[learned.text.all_of(learned.train)[0]])
     if options.start is not None:
         taken, left = start_from(encoder, options.start)

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from kith.models import DualEncoder
-from kith.store.inputs import ArrayView, TokenView
+from kith.store.inputs import ArrayInput, TokenInput
 from kith.text.tokens import Vocabulary
 from kith.training.data import TrainingData
 from kith.training.objective import Objective
@@ -49,8 +49,8 @@ def pair_data(copies: int = 8) -> tuple[TrainingData, Vocabulary]:
     near[train] = (train[:, None] + np.arange(1, 4)) % len(train)
     trained = np.where(np.isin(groups, train), groups, -1)
     data = TrainingData(
-        image=ArrayView(images, np.arange(n)),
-        text=TokenView(tokens, lengths, np.arange(0, 2 * n + 1, 2)),
+        image=ArrayInput(images, np.arange(n)),
+        text=TokenInput(tokens, lengths, np.arange(0, 2 * n + 1, 2)),
         groups=groups,
         train=train,
         val=val,

@@ -17,7 +17,7 @@ from kith.models import DualEncoder
 from kith.models.embed import embed_images, embed_texts
 from kith.search import Run
 from kith.search.server import create_app
-from kith.store.inputs import ArrayView, TokenView
+from kith.store.inputs import ArrayInput, TokenInput
 from kith.text.tokens import Vocabulary
 from stages import files
 from tests.made import COLOURS, SHAPES, picture
@@ -68,18 +68,18 @@ def make_run(root: Path, name: str, *, texts: bool = True, features: bool = Fals
     held_out = np.arange(len(items) - HELD_OUT, len(items))
     source = np.load(data / ("features_image.npy" if features else "images.npy"))
     files.write_npy(
-        run / "embeddings_image.npy", embed_images(model, ArrayView(source, np.arange(len(items))), held_out)
+        run / "embeddings_image.npy", embed_images(model, ArrayInput(source, np.arange(len(items))), held_out)
     )
     text_vectors, text_rows = np.zeros((0, model.dim), np.float32), np.zeros(0, np.int64)
     if texts:
         if features:
-            view, rows, text_rows = ArrayView(np.load(data / "features_text.npy"), held_out), held_out, held_out
+            view, rows, text_rows = ArrayInput(np.load(data / "features_text.npy"), held_out), held_out, held_out
         else:
             counts = items["texts"].map(len).to_numpy()
             text_rows = np.repeat(held_out, counts[held_out])
             written = [text for i in held_out for text in items["texts"][i]]
             view, rows = (
-                TokenView(*vocabulary.encode(written, 12), np.arange(len(written) + 1)),
+                TokenInput(*vocabulary.encode(written, 12), np.arange(len(written) + 1)),
                 np.arange(len(written)),
             )
         text_vectors = embed_texts(model, view, rows)

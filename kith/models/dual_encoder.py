@@ -1,6 +1,6 @@
 """Two towers, one space: the two sides of a pair become unit vectors that can be compared by dot product.
 
-The sides are called image and text, after the commonest ones; either may be features (a view of vectors or maps).
+The sides are called image and text, after the commonest ones; either may be features (vectors or maps).
 A model that learns from classes alone has no text side.
 """
 

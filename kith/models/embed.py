@@ -1,4 +1,4 @@
-"""Embedding in bulk: views in, unit rows out."""
+"""Embedding in bulk: inputs of a modality in, unit rows out."""
 
 from collections.abc import Callable, Iterator
 
@@ -7,25 +7,27 @@ import torch
 from torch import Tensor
 
 from kith.models.dual_encoder import DualEncoder
-from kith.store.inputs import View
+from kith.store.inputs import ModalityInput
 
 
-def embed_images(model: DualEncoder, view: View, rows: np.ndarray, batch_size: int = 256) -> np.ndarray:
-    """Unit rows (len(rows), dim) float32 of the rows of a view of pictures or features."""
-    return _collect(model, _image_batches(model, model.embed_images, view, rows, batch_size))
+def embed_images(model: DualEncoder, inputs: ModalityInput, rows: np.ndarray, batch_size: int = 256) -> np.ndarray:
+    """Unit rows (len(rows), dim) float32 of the rows of an input of pictures or features."""
+    return _collect(model, _image_batches(model, model.embed_images, inputs, rows, batch_size))
 
 
-def encode_images(model: DualEncoder, view: View, rows: np.ndarray, batch_size: int = 256) -> Iterator[Tensor]:
-    """Batches (b, dim) of the rows of a view of pictures or features, before the projection."""
-    return _image_batches(model, model.encode_images, view, rows, batch_size)
+def encode_images(
+    model: DualEncoder, inputs: ModalityInput, rows: np.ndarray, batch_size: int = 256
+) -> Iterator[Tensor]:
+    """Batches (b, dim) of the rows of an input of pictures or features, before the projection."""
+    return _image_batches(model, model.encode_images, inputs, rows, batch_size)
 
 
 def embed_and_score(
-    model: DualEncoder, view: View, rows: np.ndarray, batch_size: int = 256
+    model: DualEncoder, inputs: ModalityInput, rows: np.ndarray, batch_size: int = 256
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Unit rows as of `embed_images`, and the scores (len(rows), classes) that the model has, by their names in
     `DualEncoder.class_scores`; of no rows none."""
-    parts = [vectors_and_scores(model, features) for features in encode_images(model, view, rows, batch_size)]
+    parts = [vectors_and_scores(model, features) for features in encode_images(model, inputs, rows, batch_size)]
     if not parts:
         return np.zeros((0, model.dim), dtype=np.float32), {}
     vectors, scores = zip(*parts, strict=True)
@@ -39,13 +41,18 @@ def vectors_and_scores(model: DualEncoder, features: Tensor) -> tuple[np.ndarray
     return vectors, {name: scores.cpu().numpy() for name, scores in model.class_scores(features).items()}
 
 
-def embed_texts(model: DualEncoder, view: View, rows: np.ndarray, batch_size: int = 256) -> np.ndarray:
-    """Unit rows (len(rows), dim) float32 of the rows of a view of texts or features."""
-    return _collect(model, _batches(model, model.embed_texts, view, rows, batch_size))
+def embed_texts(model: DualEncoder, inputs: ModalityInput, rows: np.ndarray, batch_size: int = 256) -> np.ndarray:
+    """Unit rows (len(rows), dim) float32 of the rows of an input of texts or features."""
+    return _collect(model, _batches(model, model.embed_texts, inputs, rows, batch_size))
 
 
 def encode_pairs(
-    model: DualEncoder, images: View, image_rows: np.ndarray, texts: View, text_rows: np.ndarray, batch_size: int = 256
+    model: DualEncoder,
+    images: ModalityInput,
+    image_rows: np.ndarray,
+    texts: ModalityInput,
+    text_rows: np.ndarray,
+    batch_size: int = 256,
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Batches of both sides of pairs before the projection, (b, dim) each: what a linear CCA is fitted on."""
     first = encode_images(model, images, image_rows, batch_size)
@@ -54,18 +61,18 @@ def encode_pairs(
 
 
 def _image_batches(
-    model: DualEncoder, encode: Callable[..., Tensor], view: View, rows: np.ndarray, batch_size: int
+    model: DualEncoder, encode: Callable[..., Tensor], inputs: ModalityInput, rows: np.ndarray, batch_size: int
 ) -> Iterator[Tensor]:
-    return _batches(model, lambda images: encode(model.prepare(images)), view, rows, batch_size)
+    return _batches(model, lambda images: encode(model.prepare(images)), inputs, rows, batch_size)
 
 
 @torch.no_grad()
 def _batches(
-    model: DualEncoder, encode: Callable[..., Tensor], view: View, rows: np.ndarray, batch_size: int
+    model: DualEncoder, encode: Callable[..., Tensor], inputs: ModalityInput, rows: np.ndarray, batch_size: int
 ) -> Iterator[Tensor]:
     for i in range(0, len(rows), batch_size):
-        inputs = view.take(rows[i : i + batch_size])
-        yield encode(*(each.to(model.device) for each in inputs)).float()
+        batch = inputs.take(rows[i : i + batch_size])
+        yield encode(*(each.to(model.device) for each in batch)).float()
 
 
 def _collect(model: DualEncoder, batches: Iterator[Tensor]) -> np.ndarray:

@@ -59,11 +59,11 @@ def everything(
     return sides
 
 
-def _in_chunks(embed, model: DualEncoder, view, rows: np.ndarray, name: str) -> np.ndarray:
+def _in_chunks(embed, model: DualEncoder, inputs, rows: np.ndarray, name: str) -> np.ndarray:
     parts = [np.zeros((0, model.dim), np.float32)]
     with tqdm(total=len(rows), desc=name, unit=" items", disable=None) as progress:
         for start in range(0, len(rows), CHUNK):
-            parts.append(embed(model, view, rows[start : start + CHUNK]))
+            parts.append(embed(model, inputs, rows[start : start + CHUNK]))
             progress.update(len(parts[-1]))
     return np.concatenate(parts)
 

@@ -12,7 +12,7 @@ from kith.text.tokens import Vocabulary
 
 
 @dataclass(frozen=True)
-class ArrayView:
+class ArrayInput:
     """One row an item: pictures (N, H, W, C) uint8 or features (N, …) float32, maybe memory-mapped.
 
     rows: (n_items,) the row of each item in `array`, −1 for an item without one.
@@ -40,7 +40,7 @@ class ArrayView:
 
 
 @dataclass(frozen=True)
-class TokenView:
+class TokenInput:
     """Any number of texts an item.
 
     tokens: (n_texts, L) int32; lengths: (n_texts,); start: (n_items + 1,), the texts of item i are rows
@@ -74,26 +74,26 @@ class TokenView:
         return torch.from_numpy(tokens).long(), torch.from_numpy(lengths).long()
 
 
-View = ArrayView | TokenView
+ModalityInput = ArrayInput | TokenInput
 
 
-def image_input(data: Prepared) -> ArrayView:
+def image_input(data: Prepared) -> ArrayInput:
     """What the image side of a model takes: features where there are any, else pictures.
 
     Raises KithError where there are neither.
     """
     features = data.features("image")
     if features is not None:
-        return ArrayView(features, np.arange(len(data)))
+        return ArrayInput(features, np.arange(len(data)))
     if data.images is None:
         raise KithError(f"{data.folder}: neither images.npy nor features_image.npy; run the prepare stage again")
-    return ArrayView(data.images, data.table["image_row"].to_numpy())
+    return ArrayInput(data.images, data.table["image_row"].to_numpy())
 
 
-def text_input(data: Prepared, vocabulary: Vocabulary, max_tokens: int) -> View:
+def text_input(data: Prepared, vocabulary: Vocabulary, max_tokens: int) -> ModalityInput:
     """What the text side of a model takes: features where there are any, else texts as word numbers."""
     features = data.features("text")
     if features is not None:
-        return ArrayView(features, np.arange(len(data)))
+        return ArrayInput(features, np.arange(len(data)))
     tokens, lengths = vocabulary.encode(data.texts, max_tokens)
-    return TokenView(tokens, lengths, data.text_start)
+    return TokenInput(tokens, lengths, data.text_start)

@@ -9,7 +9,7 @@ import pandas as pd
 from kith.errors import KithError
 from kith.losses import Needs
 from kith.store.classes import Classes
-from kith.store.inputs import View, image_input, text_input
+from kith.store.inputs import ModalityInput, image_input, text_input
 from kith.store.prepared import Prepared
 from kith.store.semantic import neighbor_table
 from kith.text.tokens import Vocabulary
@@ -26,8 +26,8 @@ class TrainingData:
     (classes, classes), of the classes, for hierarchical measures.
     """
 
-    image: View
-    text: View | None
+    image: ModalityInput
+    text: ModalityInput | None
     groups: np.ndarray
     train: np.ndarray
     val: np.ndarray

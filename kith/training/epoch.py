@@ -94,8 +94,8 @@ def _batch(
             drawn.append(np.where(has_neighbor, near, rows))
     share = slice(fabric.global_rank, len(rows) - len(rows) % fabric.world_size, fabric.world_size)
     (images,), texts = (
-        view.take(np.concatenate([view.one_of(each, random)[share] for each in drawn])) if view is not None else ()
-        for view in (data.image, data.text)
+        side.take(np.concatenate([side.one_of(each, random)[share] for each in drawn])) if side is not None else ()
+        for side in (data.image, data.text)
     )
     of_items = [data.groups[rows], has_neighbor] + ([] if data.labels is None else [data.labels[rows]])
     of_rows = (torch.from_numpy(each[share]) for each in of_items)

@@ -99,6 +99,6 @@ def _refit(
         return
     task.eval()
     random = generator(config.seed, epoch, 0, 5)
-    image_rows, text_rows = (view.one_of(items, random) for view in (data.image, data.text))
+    image_rows, text_rows = (side.one_of(items, random) for side in (data.image, data.text))
     with fabric.autocast():
         layer.refit(encode_pairs(task.model, data.image, image_rows, data.text, text_rows, config.batch_size))

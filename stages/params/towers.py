@@ -1,4 +1,4 @@
-"""What is trained: a tower for each view, and what follows them."""
+"""What is trained: a tower for each modality, and what follows them."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal

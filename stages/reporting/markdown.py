@@ -52,14 +52,14 @@ def about(dataset: dict[str, Any]) -> str:
     facts = [
         ", ".join(f"{n:,} {split}" for split, n in dataset["counts"].items()) + " items",
         f"{dataset['texts']:,} texts" if dataset["texts"] else "",
-        *(f"{side} {shape}" for side, shape in views(dataset).items()),
+        *(f"{side} {shape}" for side, shape in input_shapes(dataset).items()),
         f"{dataset['labels']:,} labels" if dataset["labels"] else "",
         f"licence: {dataset['licence']}",
     ]
     return f"Data set **{dataset['name']}**: {'; '.join(filter(None, facts))}."
 
 
-def views(dataset: dict[str, Any]) -> dict[str, str]:
+def input_shapes(dataset: dict[str, Any]) -> dict[str, str]:
     """Shapes of pictures and features: {"pictures": "32×32×1"}, {"image features": "4096", …}."""
     shapes = {f"{side} features": feature["shape"] for side, feature in (dataset.get("features") or {}).items()}
     if dataset["image"]:

@@ -45,7 +45,7 @@ def render(
         study=settings.study,
         confidence=f"{100 * settings.evaluate.confidence:g}\N{NO-BREAK SPACE}%",
         dataset=dataset,
-        views=markdown.views(dataset),
+        shapes=markdown.input_shapes(dataset),
         text_maps=is_map(features.get("text", {}).get("shape", ())),
         quality=quality if markdown.has_semantic_space(quality, dataset) else {},
         best=board.iloc[0],

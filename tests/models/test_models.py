@@ -9,7 +9,7 @@ from kith.models.embed import embed_images, embed_texts, encode_pairs
 from kith.models.features import TfidfTower, feature_tower
 from kith.models.image import CNN, ResNet, load_weights
 from kith.models.text import BagTower, GRUTower, load_inverse_frequency, load_word_vectors
-from kith.store.inputs import ArrayView, TokenView
+from kith.store.inputs import ArrayInput, TokenInput
 from kith.text.tokens import Vocabulary
 from kith.training.augment import augment
 
@@ -109,10 +109,10 @@ def test_a_saved_model_comes_back_the_same_and_saves_to_the_same_bytes(tmp_path)
     assert content["trained"] == {"method": "m", "seed": 0}
     assert models.save(loaded, vocabulary, 12, content["trained"]) == data
     pictures = np.random.default_rng(0).integers(256, size=(9, 16, 16, 1), dtype=np.uint8)
-    rows, view = np.array([7, 2, 5]), ArrayView(pictures, np.arange(9))
+    rows, view = np.array([7, 2, 5]), ArrayInput(pictures, np.arange(9))
     np.testing.assert_array_equal(embed_images(model, view, rows, 2), embed_images(loaded, view, rows, 2))
     encoded = vocabulary.encode(["red", "blue square", "square red blue"])
-    rows, texts = np.arange(3), TokenView(*encoded, np.arange(4))
+    rows, texts = np.arange(3), TokenInput(*encoded, np.arange(4))
     np.testing.assert_array_equal(embed_texts(model, texts, rows, 2), embed_texts(loaded, texts, rows, 2))
 
 
@@ -149,11 +149,11 @@ def test_models_of_features_come_back_the_same(tmp_path, image, text, projection
     model = DualEncoder({"dim": 6, "image": image, "text": text, "projection": projection})
     random = np.random.default_rng(0)
     rows, index = np.arange(20), np.arange(20)
-    view = ArrayView(random.random((20, *image["shape"]), dtype=np.float32), index)
+    view = ArrayInput(random.random((20, *image["shape"]), dtype=np.float32), index)
     if "shape" in text:
-        other = ArrayView(random.random((20, *text["shape"]), dtype=np.float32), index)
+        other = ArrayInput(random.random((20, *text["shape"]), dtype=np.float32), index)
     else:
-        other = TokenView(*VOCABULARY.encode(["red blue"] * 19 + ["square"]), np.arange(21))
+        other = TokenInput(*VOCABULARY.encode(["red blue"] * 19 + ["square"]), np.arange(21))
     if projection["kind"] != "unit":
         model.eval().projection.refit(encode_pairs(model, view, rows, other, rows, 8))
     (tmp_path / "model.pt").write_bytes(models.save(model.eval(), VOCABULARY, 12, {}))
@@ -180,7 +180,7 @@ def test_features_that_a_tower_does_not_take(tower, shape, told):
 
 def test_embedding_nothing_gives_no_rows():
     model = DualEncoder(config()).eval()
-    nothing = ArrayView(np.zeros((1, 16, 16, 1), np.uint8), np.array([0]))
+    nothing = ArrayInput(np.zeros((1, 16, 16, 1), np.uint8), np.array([0]))
     assert embed_images(model, nothing, np.array([], int)).shape == (0, 6)
 
 

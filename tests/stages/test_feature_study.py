@@ -12,7 +12,7 @@ import yaml
 from kith import models
 from kith.errors import KithError
 from kith.models.embed import embed_images, embed_texts
-from kith.store.inputs import ArrayView
+from kith.store.inputs import ArrayInput
 from stages import class_embedding, compare, fetch, neighbors, prepare, report, taxonomy, text, train
 from tests import made_arrays
 from tests.made_params import write_params
@@ -78,7 +78,7 @@ def test_from_maps_to_a_report_and_a_model(prepared, capsys):
     rows = np.arange(200, 204)
     for side, embed in (("image", embed_images), ("text", embed_texts)):
         features = np.load(DATA["data"] / f"features_{side}.npy")
-        expected = embed(model, ArrayView(features, np.arange(len(features))), rows)
+        expected = embed(model, ArrayInput(features, np.arange(len(features))), rows)
         given = pd.DataFrame({side: [each.tolist() for each in features[rows].astype(float)]})
         np.testing.assert_allclose(loaded.predict(given), expected, atol=1e-5)
 

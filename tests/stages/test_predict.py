@@ -19,7 +19,7 @@ from kith.errors import KithError
 from kith.inference.predict import predict_images, predict_texts
 from kith.models import DualEncoder
 from kith.models.embed import embed_and_score
-from kith.store.inputs import ArrayView
+from kith.store.inputs import ArrayInput
 from kith.text.tokens import Vocabulary
 from stages import predict
 
@@ -303,7 +303,7 @@ def test_predictions_by_definition(there):
 def test_a_view_in_batches_has_the_vectors_and_scores_of_each(there):
     model, _, _ = models.load(CLASSIFIES / "model.pt")
     images = np.stack([np.asarray(Image.open(io.BytesIO(data))) for data in held_out()["image"][:5]])
-    view = ArrayView(images, np.arange(5))
+    view = ArrayInput(images, np.arange(5))
     found, scores = embed_and_score(model, view, np.array([4, 0, 2]), 2)
     parts = [predict_images(model, images[rows]) for rows in ([4, 0], [2])]
     np.testing.assert_array_equal(found, np.concatenate([part["vector"] for part in parts]))

@@ -11,7 +11,7 @@ from lightning.fabric import Fabric
 from kith.cca import CCA
 from kith.models import DualEncoder
 from kith.models.features import MLP, VGG
-from kith.store.inputs import ArrayView
+from kith.store.inputs import ArrayInput
 from kith.training.data import TrainingData
 from kith.training.loop import fit
 from kith.training.objective import Objective
@@ -142,7 +142,7 @@ def test_towers_have_the_published_number_of_parameters():
 def synthetic() -> TrainingData:
     golden = np.load(GOLDEN / "synthetic_fit_data.npz")
     rows = np.arange(1800)
-    views = (ArrayView(golden[name], rows) for name in ("X", "Y"))
+    views = (ArrayInput(golden[name], rows) for name in ("X", "Y"))
     return TrainingData(*views, groups=rows, train=rows[:1000], val=rows[1000:1300])
 
 

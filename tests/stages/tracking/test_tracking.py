@@ -13,7 +13,7 @@ import yaml
 from kith import models
 from kith.errors import KithError
 from kith.models.embed import embed_texts
-from kith.store.inputs import TokenView
+from kith.store.inputs import TokenInput
 from stages import embed, evaluate, tracking, train
 from tests.made_notes import embed_files, evaluate_files
 from tests.made_params import write_params
@@ -65,7 +65,7 @@ def test_the_logged_model_is_loaded_back_and_embeds_texts_and_pictures(study):
     loaded = mlflow.pyfunc.load_model(f"runs:/{row['run_id']}/model")
     model, vocabulary, content = models.load(run / "model.pt")
     texts = ["a red bar", "the frame is blue"]
-    view = TokenView(*vocabulary.encode(texts, content["max_tokens"]), np.arange(3))
+    view = TokenInput(*vocabulary.encode(texts, content["max_tokens"]), np.arange(3))
     expected = embed_texts(model, view, np.arange(2))
     np.testing.assert_allclose(loaded.predict(pd.DataFrame({"text": texts})), expected, rtol=1e-6)
     table = pd.read_parquet("shapes.parquet").query("split != 'train'").reset_index(drop=True)
