@@ -1,6 +1,7 @@
-"""Rules of the house: what lies in stages/, and what has an example."""
+"""Rules of the house: what there is one of, how long a function may be, and what has an example."""
 
 import ast
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import yaml
 from stages import cli
 
 ROOT = Path(__file__).resolve().parents[1]
+PACKAGES = [ROOT / name for name in ("kith", "stages", "workflow")]
+LONGEST = 49  # lines of a function, docstring and all: one screen
 # In stages/, besides the nodes and the commands: what all of them use.
 SHARED = {"__init__", "cli", "files"}
 # Rooms and files of the library whose public functions and classes have an example each.
@@ -40,6 +43,25 @@ def trees(*places: Path) -> Iterator[tuple[str, ast.Module]]:
     for place in places:
         for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
             yield path.relative_to(ROOT).as_posix(), ast.parse(path.read_text(encoding="utf-8"))
+
+
+def test_no_class_name_is_defined_twice():
+    defined = defaultdict(list)
+    for path, tree in trees(*PACKAGES):
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ClassDef):
+                defined[node.name].append(path)
+    assert not {name: paths for name, paths in defined.items() if len(paths) > 1}
+
+
+def test_functions_fit_a_screen():
+    long = [
+        f"{path}: {node.name}"
+        for path, tree in trees(*PACKAGES)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.end_lineno - node.lineno + 1 > LONGEST
+    ]
+    assert not long
 
 
 def test_stages_are_nodes_and_commands():
