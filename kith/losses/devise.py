@@ -26,6 +26,8 @@ def devise(features: Tensor, labels: Tensor, classes: Tensor, margin: float = 0.
 
 @dataclass(frozen=True, kw_only=True)
 class DeviseOptions(LossOptions):
+    """margin: how much nearer, as a difference of dot products, the own class has to be."""
+
     margin: NonNegative = 0.1
 
 

@@ -13,6 +13,8 @@ from kith.losses.loss import Loss, LossOptions
 
 @dataclass(frozen=True, kw_only=True)
 class TemperatureOptions(LossOptions):
+    """temperature: what cosines are divided by, at the start if it is learned."""
+
     temperature: AboveZero = 0.07
     learn_temperature: bool = True
 
