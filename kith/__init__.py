@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kith.inference.trained import TrainedRun
+    from kith.trained import TrainedRun
 
 __all__ = ["load"]
 
@@ -29,6 +29,6 @@ def load(folder: "str | Path", data: "str | Path | None" = None) -> "TrainedRun"
     """
     from pathlib import Path
 
-    from kith.inference.trained import TrainedRun
+    from kith.trained import TrainedRun
 
     return TrainedRun(Path(folder), None if data is None else Path(data))

@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
-import kith
 from kith.data.digests import sha256
 
+LIBRARY = Path(__file__).parents[1]
 # Sources of the library that decide what a training computes.
 SOURCES = (
     *("cca", "losses", "metrics", "mining", "models", "store", "text", "training"),
@@ -51,7 +51,7 @@ class Checkpoint:
 
 def fingerprint(*known: str, files: Iterable[Path] = ()) -> str:
     """SHA-256 of what is known of a training, of the files that exist, and of the library's sources."""
-    parts = [*known, *(sha256(path) for path in files if path.exists()), code(Path(kith.__file__).parent)]
+    parts = [*known, *(sha256(path) for path in files if path.exists()), code(LIBRARY)]
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()
 
 
