@@ -20,7 +20,8 @@ import pandas as pd
 import yaml
 
 from kith.errors import KithError
-from stages import params, tracking, train
+from stages import params, train
+from stages.tracking import runs
 
 SIZES = ((32, 100), (128, 1000))  # dim, batch: the audio-score and the IAPR TC-12 experiment of Dorfer et al., 2018
 METHODS = ("ccal_cont", "ccal_tno")
@@ -65,7 +66,7 @@ def main() -> None:
     made = Path("data", content["study"]["name"]).resolve()
     names_of_inputs = ("text", "neighbors", "taxonomy", "class_embedding")
     data = {"data": made / "prepared"} | {name: made / name for name in names_of_inputs}
-    tracking._available = lambda: False
+    runs.available = lambda: False
     outputs = {"model": Path("model.pt"), "trained": Path("trained.json")}
     with tempfile.TemporaryDirectory() as folder, chdir(folder):
         params.PARAMS.write_text(yaml.safe_dump(content), encoding="utf-8")

@@ -75,7 +75,7 @@ def prepared_study(tmp_path_factory) -> Path:
     # One migrated, empty database for all tests: making it takes seconds.
     mlflow.MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
     with chdir(folder), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stages.tracking.runs._available", lambda: False)
+        patch.setattr("stages.tracking.runs.available", lambda: False)
         fetch.main(out=Path("data/shapes/raw"))
         prepare.main(raw=Path("data/shapes/raw"), out=Path("data/shapes/prepared"))
         text.main(data=Path("data/shapes/prepared"), out=Path("data/shapes/text"))
@@ -122,7 +122,7 @@ def trained_study(prepared_study, tmp_path_factory) -> Path:
     edges += [("line" if shape in ("bar", "column", "cross") else "box", shape) for shape in SHAPES]
     table = pd.DataFrame(edges, columns=["parent", "child"])
     with chdir(folder), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stages.tracking.runs._available", lambda: False)
+        patch.setattr("stages.tracking.runs.available", lambda: False)
         table.assign(name=table["child"].str.title()).to_parquet("data/shapes/prepared/taxonomy.parquet", index=False)
         taxonomy.main(data=Path("data/shapes/prepared"), out=Path("data/shapes/taxonomy"))
         class_embedding.main(

@@ -25,7 +25,7 @@ TINY = SHARED / "data" / "tiny_imagenet200_32px_60k_jpeg.parquet"
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("stages.tracking.runs._available", lambda: False)
+    monkeypatch.setattr("stages.tracking.runs.available", lambda: False)
 
 
 def run(size: int, preparing: dict | None = None, **fetching) -> dict:

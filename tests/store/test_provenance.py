@@ -26,7 +26,7 @@ def both(trained_study, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("both") / "study"
     shutil.copytree(trained_study, folder)
     with chdir(folder), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stages.tracking.runs._available", lambda: False)
+        patch.setattr("stages.tracking.runs.available", lambda: False)
         kept = Path("params.yaml").read_text()
         pd.read_parquet("shapes.parquet").iloc[::-1].to_parquet("other.parquet")
         edit(fetch={"path": "other.parquet"})
@@ -43,7 +43,7 @@ def both(trained_study, tmp_path_factory) -> Path:
 def there(both, tmp_path, monkeypatch) -> Path:
     shutil.copytree(both, tmp_path / "both")
     monkeypatch.chdir(tmp_path / "both")
-    monkeypatch.setattr("stages.tracking.runs._available", lambda: False)
+    monkeypatch.setattr("stages.tracking.runs.available", lambda: False)
     return tmp_path
 
 

@@ -83,7 +83,7 @@ def test_a_failed_training_is_marked(study):
 def test_what_was_trained_without_mlflow_is_recorded_when_it_is_evaluated(study, monkeypatch):
     run = Path("runs/shapes/infonce-0")
     with monkeypatch.context() as bare:
-        bare.setattr("stages.tracking.runs._available", lambda: False)
+        bare.setattr("stages.tracking.runs.available", lambda: False)
         train.main(method="infonce", seed=0, **INPUTS, **outputs(run.name))
         complete(run)
     assert runs().empty
