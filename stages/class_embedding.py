@@ -30,8 +30,7 @@ def main(*, taxonomy: Path, text: Path, out: Path) -> None:
         "dimensions": embedded.shape[1],
         "largest_error": float(np.abs(embedded @ embedded.T - target).max(initial=0)),
     }
-    with files.replacing(out) as folder:
-        folder.mkdir()
+    with files.replacing_folder(out, "embedding.npy", "embedding.pickle", "words.npy", "summary.json", NOTE) as folder:
         np.save(folder / "embedding.npy", embedded)
         if len(classes):
             reference_pickle.write(folder / "embedding.pickle", embedded, list(classes["label_name"]))

@@ -151,6 +151,10 @@ def _end(parser: Any, prog: str, arguments: list[str] | None) -> None:
         if os.environ.get("KITH_TRACEBACK"):
             raise
         sys.exit(f"error: {error}")
+    except OSError as error:
+        if os.environ.get("KITH_TRACEBACK") or error.filename is None or error.strerror is None:
+            raise
+        sys.exit(f"error: {error.filename}: {error.strerror}")
     except typer.Abort:
         status = INTERRUPTED
     if status == INTERRUPTED:

@@ -18,7 +18,7 @@ from kith.evaluation.compare import (
     rank,
     summary,
 )
-from kith.store.provenance import parameters, proved
+from kith.store.provenance import NOTE, parameters, proved
 from stages import cli, files, params, tracking
 from stages.reporting import markdown
 
@@ -27,14 +27,15 @@ def main(*, data: Path, neighbors: Path, runs: Path, out: Path) -> None:
     """Write leaderboard.md, leaderboard.csv, curves.csv and metrics/<method>.json to --out."""
     settings = params.load()
     dataset = read_file(data / "dataset.json", files.read_json, "prepare")
-    done = read_runs(settings, runs, sha256(data / "dataset.json"))
+    checksum = sha256(data / "dataset.json")
     histories = read_histories(settings.study, runs)
-    quality = read_file(neighbors / "quality.json", files.read_json, "neighbors")
+    done = read_runs(settings, runs, checksum)
+    quality = read_quality(neighbors, checksum)
     board = rank(done, comparing(settings))
     page = markdown.document(settings, board, merged_splits(done), dataset, quality)
     files.write_text(out / "leaderboard.md", page)
     files.write_text(out / "leaderboard.csv", board.to_csv(index=False, lineterminator="\n"))
-    with files.replacing(out / "metrics") as folder:
+    with files.replacing_folder(out / "metrics", "*.json") as folder:
         for method, metrics in summary(board).items():
             files.write_json(folder / f"{method}.json", metrics)
     files.write_text(out / "curves.csv", curves(histories).to_csv(index=False, lineterminator="\n"))
@@ -71,9 +72,12 @@ def read_runs(settings: params.Params, folder: Path, data: str) -> list[MethodRu
 def _prove(run: Path, method: str, seed: int, data: str, wanted: str) -> None:
     measured = [run / "metrics.json", run / "queries.parquet"]
     note = proved(run / "evaluated.json", measured, "evaluate", data=data, model=run / "model.pt")
-    if (note["method"], note["seed"]) != (method, seed):
-        raise KithError(f"{run}: holds the results of {note['method']}, seed {note['seed']}; run `dvc repro evaluate`")
-    if note["parameters"] != wanted:
+    proved(run / "trained.json", [run / "model.pt", run / "history.parquet"], "train", data=data)
+    if (note.get("method"), note.get("seed")) != (method, seed):
+        raise KithError(
+            f"{run}: holds the results of {note.get('method')}, seed {note.get('seed')}; run `dvc repro evaluate`"
+        )
+    if note.get("parameters") != wanted:
         raise KithError(f"{run}: was evaluated with other parameters than params.yaml has; run `dvc repro evaluate`")
 
 
@@ -103,6 +107,14 @@ def read_histories(study: params.Study, folder: Path) -> dict[tuple[str, int], p
         for method in study.methods
         for seed in study.seeds
     }
+
+
+def read_quality(neighbors: Path, data: str) -> dict[str, float]:
+    """quality.json of the neighbors stage. Raises KithError where it is of other data than those of this checksum."""
+    path = neighbors / "quality.json"
+    quality = read_file(path, files.read_json, "neighbors")
+    proved(neighbors / NOTE, [path], "neighbors", data=data)
+    return quality
 
 
 def _read_queries(path: Path) -> pd.DataFrame:

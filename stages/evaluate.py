@@ -58,8 +58,8 @@ def main(
     options = params.load().evaluate
     prepared = Prepared(data)
     made = proved(trained, [model, history], "train", data=prepared)
-    if (made["method"], made["seed"]) != (method, seed):
-        raise KithError(f"{trained}: is of {made['method']}, seed {made['seed']}, not of {method}, seed {seed}")
+    if (made.get("method"), made.get("seed")) != (method, seed):
+        raise KithError(f"{trained}: is of {made.get('method')}, seed {made.get('seed')}, not of {method}, seed {seed}")
     written = EmbeddingFiles(images, texts, rows, scores, embedded)
     embeddings = read_embeddings(written, prepared, model)
     galleries = galleries_of(prepared, embeddings, semantic_vectors(text, prepared))

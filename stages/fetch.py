@@ -14,8 +14,7 @@ def main(*, out: Path) -> None:
     source = sources.find(fetch.source)
     if source.recipe:
         bring(fetch)
-    with files.replacing(out) as folder:
-        folder.mkdir()
+    with files.replacing_folder(out, "source.json", "fonts/") as folder:
         pinned = source.pin(fetch.model_dump(), folder)
         files.write_json(folder / "source.json", {"source": fetch.source, **pinned, **origin(fetch)})
 

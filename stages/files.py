@@ -6,23 +6,59 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from kith.errors import KithError
+
+MARKS = (".snakemake_timestamp", ".gitignore")  # what the engines put into a folder
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary sibling of `path` that takes its name if the block succeeds and vanishes if it fails."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    """A temporary sibling of the file `path` that takes its name if the block succeeds and vanishes if it fails.
+
+    Raises KithError where `path` is a folder, which is never replaced by a file.
+    """
+    if path.is_dir():
+        raise KithError(f"{path}: is a folder; name a file to write")
+    with _beside(path) as temporary:
+        yield temporary
+        os.replace(temporary, path)
+
+
+@contextmanager
+def replacing_folder(path: Path, *own: str) -> Iterator[Path]:
+    """As `replacing`, of a folder: made empty for the block, then in the place of `path` and all that it holds.
+
+    own: patterns of names that such a folder holds, those of folders with a slash at the end. Raises KithError where
+    `path` is a file, or a folder in which there is anything else: so a folder of somebody's own is never lost.
+    """
+    if path.exists() and not path.is_dir():
+        raise KithError(f"{path}: is a file; name a folder to write")
+    for entry in path.iterdir() if path.is_dir() else ():
+        name = f"{entry.name}/" if entry.is_dir() else entry.name
+        known = any(fnmatch(name, pattern) for pattern in (*own, *MARKS))
+        if not known:
+            raise KithError(f"{path}: holds '{entry.name}', which is not Kith's; name another folder, or an empty one")
+    with _beside(path) as temporary:
+        temporary.mkdir()
         yield temporary
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         os.replace(temporary, path)
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temporary
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary)

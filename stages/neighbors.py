@@ -35,8 +35,7 @@ def main(*, data: Path, text: Path, out: Path) -> None:
         **_agreement(prepared.table.iloc[representative], graph[0][:, :10]),
         **_siblings(prepared, train, text, options),
     }
-    with files.replacing(out) as folder:
-        folder.mkdir()
+    with files.replacing_folder(out, "neighbors.parquet", "quality.json", NOTE) as folder:
         _table(representative, *graph).to_parquet(folder / "neighbors.parquet", index=False)
         files.write_json(folder / "quality.json", quality)
         made_of = {"data": prepared.checksum, "parameters": parameters(options.model_dump(mode="json"))}

@@ -23,18 +23,17 @@ from stages import cli, files, params
 ROW_GROUP = 100_000  # rows of items.parquet that are encoded at a time
 
 
-def main(*, raw: Path, out: Path) -> None:
-    """Write items.parquet, images.npy (or features of both sides), taxonomy.parquet and dataset.json.
+WRITTEN = ("items.parquet", "images.npy", "features_*.npy", "taxonomy.parquet", "dataset.json")
 
-    With --check in place of --raw and --out: look at a table beforehand; `--check --help` says how.
-    """
+
+def main(*, raw: Path, out: Path) -> None:
+    """Write items.parquet, images.npy (or features of both sides), taxonomy.parquet and dataset.json."""
     pa.set_memory_pool(pa.system_memory_pool())  # Arrow's usual one holds on to much of what is given back
     settings = params.load()
     source, fetch, prepare = sources.find(settings.fetch.source), settings.fetch.model_dump(), settings.prepare
     pinned = _pinned(raw, source, fetch)
     source.check(fetch, pinned)
-    with files.replacing(out) as folder:
-        folder.mkdir()
+    with files.replacing_folder(out, *WRITTEN) as folder:
         if isinstance(source, Vectors):
             dataset, inputs = _write_features(source, fetch, prepare, folder)
         else:

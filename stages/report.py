@@ -33,11 +33,10 @@ def main(*, data: Path, neighbors: Path, taxonomy: Path, runs: Path, compared: P
     drawn |= spaces.all_methods(settings, first, runs, prepared, classes)
     drawn |= examples.draw(settings.report, split, run, by_class, prepared, neighbors)
     pictures = {name: plots.png(figure) for name, figure in drawn.items()}
-    with files.replacing(figures) as folder:
-        folder.mkdir()
+    with files.replacing_folder(figures, "*.png") as folder:
         for name, content in pictures.items():
             (folder / f"{name}.png").write_bytes(content)
-    quality = files.read_json(neighbors / "quality.json")
+    quality = compare.read_quality(neighbors, prepared.checksum)
     files.write_text(page, report_page.render(settings, board, measured, pictures, prepared.dataset, quality))
     tracking.log_report(figures, page)
 

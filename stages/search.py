@@ -3,6 +3,7 @@
 On the command line, or as a local web page.
 """
 
+from collections import Counter
 from json import dumps
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,6 +14,7 @@ from kith.errors import KithError
 from kith.search.query import Query, answer
 from kith.search.run import Run
 from kith.store.prepared import Prepared, data_of
+from kith.store.run import existing
 from stages import cli
 
 TEXT_WIDTH = 80
@@ -61,8 +63,13 @@ def main(
 
 def load(folders: list[Path], data: Path | None, embed_all: bool) -> list[Run]:
     """The runs in `folders`; without `data`, prepared data are looked for where the pipeline puts them."""
-    prepared = Prepared(data or data_of(folders[0]))
-    return [Run(folder, prepared, embed_all) for folder in dict.fromkeys(folders)]
+    prepared = Prepared(data or data_of(existing(folders[0])))
+    runs = [Run(folder, prepared, embed_all) for folder in dict.fromkeys(folders)]
+    shared = Counter(run.name for run in runs)
+    for run, folder in zip(runs, dict.fromkeys(folders), strict=True):
+        if shared[run.name] > 1:
+            run.name = f"{folder.resolve().parent.name}/{run.name}"
+    return runs
 
 
 def _content(image: Path | None) -> bytes | None:

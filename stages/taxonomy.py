@@ -18,8 +18,7 @@ def main(*, data: Path, out: Path) -> None:
     prepared = Prepared(data)
     edges = prepared.taxonomy
     classes = _classes(prepared.table, edges)
-    with files.replacing(out) as folder:
-        folder.mkdir()
+    with files.replacing_folder(out, "classes.parquet", "similarity.npz", "summary.json", NOTE) as folder:
         classes.to_parquet(folder / "classes.parquet", index=False)
         if len(edges) and len(classes):
             labels, names = list(classes["label_name"]), dict(zip(edges["child"], edges["name"], strict=True))

@@ -16,6 +16,8 @@ from kith.text import doc2vec
 from kith.text import tokens as text
 from stages import cli, files, params, tracking
 
+WRITTEN = ("vectors.np?", "text_vectors.np?", "word_vectors.parquet", "doc2vec.model*", "summary.json", NOTE)
+
 
 def main(*, data: Path, out: Path) -> None:
     """Write vectors of all items (vectors.npy or .npz), word_vectors.parquet and summary.json into --out."""
@@ -25,8 +27,7 @@ def main(*, data: Path, out: Path) -> None:
     in_train = np.zeros(len(documents), dtype=bool)
     start = prepared.text_start
     in_train[document_of[np.repeat(prepared.splits == "train", np.diff(start))]] = True
-    with files.replacing(out) as folder:
-        folder.mkdir()
+    with files.replacing_folder(out, *WRITTEN) as folder:
         if options.backend in ("features", "none"):
             of_items = _features(prepared) if options.backend == "features" else _nothing(len(prepared))
         else:

@@ -20,6 +20,7 @@ from kith.store.classes import Classes, class_vectors
 from kith.store.inputs import TokenInput
 from kith.store.prepared import Prepared
 from kith.store.provenance import note, parameters
+from kith.store.semantic import word_vectors
 from kith.text.tokens import Vocabulary
 from kith.training import devices
 from kith.training.architecture import architecture
@@ -61,7 +62,7 @@ def main(
     torch.manual_seed(seed)
     try:
         encoder = DualEncoder(_architecture(settings, prepared, vocabulary, classes, targets))
-        _initialize(encoder, vocabulary, settings.train, text, learned, targets)
+        _initialize(encoder, vocabulary, settings.train, text, prepared, learned, targets)
     except (ValueError, FileNotFoundError) as error:
         raise KithError(f"params.yaml: train: {error}") from None
     objective = Objective(settings.losses.terms(), encoder.dim, len(classes))
@@ -148,14 +149,14 @@ def _initialize(
     vocabulary: Vocabulary,
     options: params.Train,
     text: Path,
+    data: Prepared,
     learned: TrainingData,
     targets: torch.Tensor | None,
 ) -> None:
     if options.image.weights is not None:
         load_weights(encoder.image_tower, str(options.image.weights))
     if options.text.pretrained_words and encoder.text_tower is not None:
-        words = pd.read_parquet(text / "word_vectors.parquet")
-        vectors = {word: torch.tensor(vector) for word, vector in zip(words["word"], words["vector"], strict=True)}
+        vectors = {word: torch.tensor(vector) for word, vector in word_vectors(text, data).items()}
         known = load_word_vectors(encoder.text_tower, vocabulary, vectors)
         print(f"{known} of {len(vocabulary)} words start from their Doc2Vec vectors")
     if isinstance(learned.text, TokenInput) and isinstance(encoder.text_tower, TfidfTower):

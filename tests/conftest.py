@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from tests.made import COLOURS, SHAPES, picture
+from tests.made_notes import seal
 from tests.made_params import write_params
 
 # The same examples in every run, and no verdict that depends on how busy the machine is.
@@ -124,6 +125,7 @@ def trained_study(prepared_study, tmp_path_factory) -> Path:
     with chdir(folder), pytest.MonkeyPatch.context() as patch:
         patch.setattr("stages.tracking.runs.available", lambda: False)
         table.assign(name=table["child"].str.title()).to_parquet("data/shapes/prepared/taxonomy.parquet", index=False)
+        seal(folder, "shapes")
         taxonomy.main(data=Path("data/shapes/prepared"), out=Path("data/shapes/taxonomy"))
         class_embedding.main(
             taxonomy=Path("data/shapes/taxonomy"),

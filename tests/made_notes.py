@@ -19,13 +19,21 @@ RUN = {
 def seal(root: Path, study: str) -> None:
     """Say of all files in data/<study> and runs/<study> that they belong together; those of a run that are not there
     are left out."""
-    data = sha256(root / "data" / study / "prepared/dataset.json")
+    data = seal_data(root / "data" / study / "prepared")
     for folder in (root / "data" / study / name for name in FOLDERS):
         if folder.is_dir():
             written = sorted(path for path in folder.iterdir() if path.name != NOTE)
             files.write_json(folder / NOTE, note(written, data=data))
     for run in sorted((root / "runs" / study).glob("*")):
         seal_run(run, data)
+
+
+def seal_data(folder: Path) -> str:
+    """Say in dataset.json that the prepared files are those in the folder; its checksum."""
+    written = sorted(path for path in folder.iterdir() if path.name != "dataset.json")
+    described = files.read_json(folder / "dataset.json")
+    files.write_json(folder / "dataset.json", described | {"checksums": {path.name: sha256(path) for path in written}})
+    return sha256(folder / "dataset.json")
 
 
 def seal_run(run: Path, data: str) -> None:
@@ -46,9 +54,6 @@ def put_items(items: pd.DataFrame, root: Path, study: str) -> None:
     """Replace the items of prepared data, as if they had been prepared so before all else."""
     folder = root / "data" / study / "prepared"
     items.to_parquet(folder / "items.parquet", index=False)
-    described = files.read_json(folder / "dataset.json")
-    described["checksums"]["items.parquet"] = sha256(folder / "items.parquet")
-    files.write_json(folder / "dataset.json", described)
     seal(root, study)
 
 

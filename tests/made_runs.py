@@ -68,6 +68,7 @@ def make_data(root: Path, items: pd.DataFrame) -> None:
     described = {"name": "made up", "counts": counts, "groups": counts, "labels": 5, "licence": "CC0"}
     described |= {"texts": int(items["texts"].map(len).sum()), "image": {"height": 8, "width": 8, "channels": 1}}
     described["features"] = None
+    described["checksums"] = {}
     files.write_json(data / "dataset.json", described)
     files.write_npy(root / "data/made/text/vectors.npy", unit(rng.normal(size=(len(items), 6))))
     files.write_json(root / "data/made/neighbors/quality.json", {"recall": 0.998, "label_agreement@10": 0.412})

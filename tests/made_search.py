@@ -21,7 +21,7 @@ from kith.store.inputs import ArrayInput, TokenInput
 from kith.text.tokens import Vocabulary
 from stages import files
 from tests.made import COLOURS, SHAPES, picture
-from tests.made_notes import seal_run
+from tests.made_notes import seal_data, seal_run
 
 MARKUP = "<img src=x onerror=\"document.title='run'\"> <script>document.title='run'</script>"
 HELD_OUT = 24  # the last items; those before them are for training
@@ -54,6 +54,7 @@ def make_data(root: Path, features: bool = False) -> pd.DataFrame:
         files.write_npy(folder / "images.npy", np.where(pictures > 60, pictures, 0))
     files.write_parquet(folder / "items.parquet", items)
     files.write_json(folder / "dataset.json", described)
+    seal_data(folder)
     return items
 
 

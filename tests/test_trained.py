@@ -50,6 +50,20 @@ def test_pictures_in_any_form_are_the_same(run, tmp_path):
     assert run.embed_images([]).shape == (0, run.dim)
 
 
+def test_pictures_go_the_same_way_whoever_opened_them(run):
+    pixels = picture("red", "cross", np.random.default_rng(5))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned, deep = io.BytesIO(), io.BytesIO()
+    Image.fromarray(pixels).save(turned, "PNG", exif=exif)
+    Image.fromarray(pixels[:, :, 0].astype(np.uint16) * 256).save(deep, "PNG")
+    see_through = io.BytesIO()
+    Image.fromarray(np.dstack([pixels, pixels[:, :, :1]])).save(see_through, "PNG")
+    for encoded in (turned, deep, see_through):
+        vectors = run.embed_images([encoded.getvalue(), Image.open(io.BytesIO(encoded.getvalue()))])
+        np.testing.assert_allclose(vectors[0], vectors[1], atol=1e-6)
+
+
 def test_search_answers_as_the_command_does(run, tmp_path):
     found = run.search(text="The cross is red.", count=3)
     assert [result["rank"] for result in found] == [1, 2, 3]
@@ -69,7 +83,17 @@ def test_search_answers_as_the_command_does(run, tmp_path):
         ),
         (lambda run: run.search(), "one of a text, an image and an item"),
         (lambda run: kith.load("runs/shapes/hierarchy_ce-0").embed_texts(["red"]), "was trained without texts"),
-        (lambda run: kith.load("nowhere"), "no such model"),
+        (lambda run: kith.load("nowhere"), "nowhere: no such run"),
+        (lambda run: run.embed_texts(None), "takes a list of texts"),
+        (lambda run: run.embed_texts(["a", None]), "text 1: is of type NoneType"),
+        (lambda run: run.embed_images("one.png"), "takes a list of pictures"),
+        (lambda run: run.embed_images(np.zeros((12, 9, 3), np.uint8)), "takes a list of pictures"),
+        (lambda run: run.embed_images([np.zeros((4, 4, 3))]), "picture 0: is an array of float64, 4×4×3"),
+        (lambda run: run.embed_images([np.zeros((0, 4, 3), np.uint8)]), "picture 0: is an array of uint8, 0×4×3"),
+        (lambda run: run.search(text="a bar", count=-1), "at least 1 result, not -1"),
+        (lambda run: run.search(text="a bar", count=2.5), "at least 1 result"),
+        (lambda run: run.search(text=7), "text: is of type int"),
+        (lambda run: run.search(image="none.png"), r"none\.png: cannot be opened"),
     ],
 )
 def test_what_cannot_be_done_is_said(run, ask, message):

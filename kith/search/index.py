@@ -60,6 +60,8 @@ class Index:
         Returns items (≤ k,) int64 by falling similarity, of equals the earlier vector first, and similarities
         (≤ k,) float64: the cosine, of codes 1 − 2 · distance / bits, which is the cosine of ±1 codes.
         """
+        if k < 1:
+            raise ValueError(f"k: at least 1 result, not {k}")
         wanted = min(k + 1, len(self))
         while True:
             rows, similarities = self._ranking.best(vector, wanted)

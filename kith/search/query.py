@@ -31,6 +31,8 @@ def answer(run: Run, query: Query) -> dict[str, Any]:
 
     Raises KithError for what the run cannot be asked, and unless exactly one of text, image and item is given.
     """
+    if not isinstance(query.count, int) or query.count < 1:
+        raise KithError(f"count: a search gives at least 1 result, not {query.count}")
     if sum(each is not None for each in (query.text, query.image, query.item)) != 1:
         raise KithError("a search takes one of a text, an image and an item")
     item = None if query.item is None else run.data.row(query.item)

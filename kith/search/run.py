@@ -16,6 +16,7 @@ from kith.search.index import Index
 from kith.search.shown import ShownItems
 from kith.search.vectors import SIDES, embedded, everything
 from kith.store.prepared import Prepared
+from kith.store.run import existing
 from kith.text.tokens import tokenize
 
 
@@ -32,10 +33,7 @@ class Run:
     """
 
     def __init__(self, folder: Path, data: Prepared, embed_all: bool = False):
-        if not folder.is_dir():
-            there = sorted(path.parent.name for path in folder.parent.glob("*/model.pt"))
-            known = f"there are {listed(there, 20)}" if there else "train one first"
-            raise KithError(f"{folder}: no such run; {known}")
+        existing(folder)
         self.name, self.data, self.shown = folder.resolve().name, data, ShownItems(data)
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self.model, vocabulary, saved = models.load(folder / "model.pt", device)

@@ -1,5 +1,7 @@
 """The vectors that a search goes over: those of the embed stage, or of every item, embedded once and kept."""
 
+import contextlib
+import hashlib
 import logging
 import os
 import zipfile
@@ -69,12 +71,12 @@ def _in_chunks(embed, model: DualEncoder, inputs, rows: np.ndarray, name: str) -
 
 
 def _kept(path: Path, made_of: list[str]) -> dict[str, EmbeddedSide] | None:
+    """What was kept, if it is whole and of these data and this model."""
     try:
         with np.load(path) as arrays:
-            if arrays["made_of"].tolist() != made_of:
-                return None
-            return {side: EmbeddedSide(arrays[f"{side}_vectors"], arrays[f"{side}_items"]) for side in SIDES}
-    except (OSError, KeyError, ValueError, zipfile.BadZipFile):
+            sides = {side: EmbeddedSide(arrays[f"{side}_vectors"], arrays[f"{side}_items"]) for side in SIDES}
+            return sides if arrays["made_of"].tolist() == [*made_of, _checksum(sides)] else None
+    except (OSError, KeyError, ValueError, TypeError, IndexError, EOFError, zipfile.BadZipFile):
         return None
 
 
@@ -83,9 +85,17 @@ def _keep(path: Path, made_of: list[str], sides: dict[str, EmbeddedSide]) -> Non
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, made_of=np.array(made_of), **arrays)
+            np.savez(file, allow_pickle=False, made_of=np.array([*made_of, _checksum(sides)]), **arrays)
         os.replace(temporary, path)
     except OSError as error:
         log.warning("%s: not kept for the next time (%s)", path, error.strerror or error)
-    finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _checksum(sides: dict[str, EmbeddedSide]) -> str:
+    total = hashlib.sha256()
+    for side in SIDES:
+        for array in vars(sides[side]).values():
+            total.update(np.ascontiguousarray(array).data)
+    return total.hexdigest()

@@ -2,22 +2,30 @@
 
 import hashlib
 import json
-from functools import cached_property
+from collections.abc import Sequence
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from kith.data.digests import sha256
 from kith.errors import KithError
 
 COLUMNS = ("id", "split", "label", "label_name", "texts", "group", "image_row")
 
 
 def data_of(run: Path) -> Path:
-    """Where the pipeline puts the prepared data of a run: of runs/glyphs/infonce-0 in data/glyphs/prepared."""
-    study = run.resolve().parent
-    return study.parent.parent / "data" / study.name / "prepared"
+    """Where the pipeline puts the prepared data of a run: of runs/glyphs/infonce-0 in data/glyphs/prepared.
+
+    Storage may lie behind links: beside the path as it is written, or else beside what it links to.
+    """
+    written, linked = (
+        study.parent.parent / "data" / study.name / "prepared"
+        for study in (run.absolute().parent, run.resolve().parent)
+    )
+    return written if written.exists() or not linked.exists() else linked
 
 
 class Prepared:
@@ -30,22 +38,18 @@ class Prepared:
 
     def __init__(self, folder: Path):
         self.folder = folder
-        table, description = folder / "items.parquet", folder / "dataset.json"
-        for path in (description, table):
-            if not path.exists():
+        description = folder / "dataset.json"
+        for path in (description, folder / "items.parquet"):
+            if not path.is_file():
                 raise KithError(f"{path}: no such file; run the prepare stage, or name its folder: --data")
+        content = description.read_bytes()
+        self.checksum = hashlib.sha256(content).hexdigest()
         try:
-            self.dataset: dict[str, Any] = json.loads(description.read_bytes())
-            self.table = pd.read_parquet(table)
-        except ValueError as error:  # of JSON and of Parquet
-            raise KithError(f"{folder}: cannot be read ({error}); run the prepare stage again") from None
-        missing = [column for column in COLUMNS if column not in self.table]
-        if missing:
-            raise KithError(f"{table}: no column '{missing[0]}'; run the prepare stage again")
-        noted = self.dataset.get("checksums", {}).get(table.name)
-        if noted is not None and hashlib.sha256(table.read_bytes()).hexdigest() != noted:
-            raise KithError(f"{table}: is not the file that {description} describes; run the prepare stage again")
-        self.checksum = hashlib.sha256(description.read_bytes()).hexdigest()
+            self.dataset: dict[str, Any] = json.loads(content)
+            self._noted = dict(self.dataset["checksums"])
+        except (ValueError, TypeError, KeyError) as error:
+            raise KithError(f"{description}: cannot be read ({error!r}); run the prepare stage again") from None
+        self.table = self._table("items.parquet", COLUMNS)
 
     def __len__(self) -> int:
         return len(self.table)
@@ -53,16 +57,17 @@ class Prepared:
     @cached_property
     def images(self) -> np.ndarray | None:
         """(N, H, W, C) uint8, memory-mapped; None for data of features. `image_row` says whose a row is."""
-        return self._array("images", int(self.table["image_row"].max()) + 1)
+        return self._array("images")
 
+    @cache  # noqa: B019  # lives as long as its data are in use
     def features(self, side: str) -> np.ndarray | None:
         """(n_items, …) float32, memory-mapped, of the side "image" or "text"; None where it has none."""
-        return self._array(f"features_{side}", len(self))
+        return self._array(f"features_{side}")
 
     @cached_property
     def taxonomy(self) -> pd.DataFrame:
         """parent, child and name: the edges of the taxonomy, none where there is no taxonomy."""
-        return pd.read_parquet(self.folder / "taxonomy.parquet")
+        return self._table("taxonomy.parquet", ("parent", "child", "name"))
 
     @cached_property
     def groups(self) -> np.ndarray:
@@ -104,11 +109,26 @@ class Prepared:
             raise KithError(f"{self.folder / 'items.parquet'}: no item has the id '{name}'")
         return self._rows[name]
 
-    def _array(self, name: str, fewest: int) -> np.ndarray | None:
-        path = self.folder / f"{name}.npy"
-        if not path.exists():
+    def _table(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
+        path = self._proved(name)
+        try:
+            table = pd.read_parquet(path)
+        except (ValueError, OSError) as error:  # of Parquet
+            raise KithError(f"{path}: cannot be read ({error}); run the prepare stage again") from None
+        if missing := [column for column in columns if column not in table]:
+            raise KithError(f"{path}: no column '{missing[0]}'; run the prepare stage again")
+        return table
+
+    def _array(self, name: str) -> np.ndarray | None:
+        if not (self.folder / f"{name}.npy").exists() and f"{name}.npy" not in self._noted:
             return None
-        array = np.load(path, mmap_mode="r")
-        if len(array) < fewest:
-            raise KithError(f"{path}: has {len(array)} rows, the items name {fewest}; run the prepare stage again")
-        return array
+        return np.load(self._proved(f"{name}.npy"), mmap_mode="r")
+
+    def _proved(self, name: str) -> Path:
+        """The path of a file that dataset.json describes: those of other data would be other items' rows."""
+        path = self.folder / name
+        if not path.is_file():
+            raise KithError(f"{path}: no such file; run the prepare stage again")
+        if sha256(path) != self._noted.get(name):
+            raise KithError(f"{path}: is not the file that dataset.json describes; run the prepare stage again")
+        return path

@@ -48,20 +48,21 @@ def proved(
     Raises KithError that says what does not belong together.
     """
     known = read(path, stage)
-    for result in results:
-        if not result.exists():
+    for result in (*results, *([] if model is None else [model])):
+        if not result.is_file():
             raise KithError(f"{result}: no such file; run the {stage} stage again")
+    for result in results:
         if known["files"].get(result.name) != sha256(result):
             raise KithError(
                 f"{result}: is not the file that the {stage} stage noted in {path}; run the {stage} stage again"
             )
-    if data is not None and known["data"] != (data if isinstance(data, str) else data.checksum):
+    if data is not None and known.get("data") != (data if isinstance(data, str) else data.checksum):
         other = "the other inputs" if isinstance(data, str) else f"{data.folder}"
         raise KithError(
             f"{path}: was made of other data than {other}; name the data that it was made of (--data), "
             f"or run the {stage} stage again"
         )
-    if model is not None and known["model"] != sha256(model):
+    if model is not None and known.get("model") != sha256(model):
         raise KithError(f"{path}: was made with another model than {model}; run the {stage} stage again")
     return known
 
@@ -72,7 +73,7 @@ def read(path: Path, stage: str) -> Note:
         known = json.loads(path.read_bytes())
         if not isinstance(known, dict) or not isinstance(known.get("files"), dict):
             raise ValueError("it is no note of a stage")
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise KithError(
             f"{path}: no such file, so nobody knows what the files beside it were made of; run the {stage} stage again"
         ) from None

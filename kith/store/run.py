@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kith.errors import KithError
+from kith.errors import KithError, listed
 from kith.store.prepared import Prepared
 from kith.store.provenance import Note, proved
 
@@ -53,6 +53,15 @@ class Embeddings:
     image: EmbeddedSide
     text: EmbeddedSide
     coded: bool
+
+
+def existing(run: Path) -> Path:
+    """The folder of a run that is there. Raises KithError that names those beside it."""
+    if not (run / "model.pt").is_file():
+        there = sorted(path.parent.name for path in run.parent.glob("*/model.pt"))
+        known = f"there are {listed(there, 20)}" if there else "train one first"
+        raise KithError(f"{run}: no such run; {known}")
+    return run
 
 
 def prove_trained(run: Path, data: Prepared) -> Note:

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 
 from kith.errors import KithError
 from kith.store.prepared import Prepared
-from kith.store.provenance import NOTE, proved
+from kith.store.provenance import NOTE, proved, read
 
 Matrix: TypeAlias = np.ndarray | sp.csr_matrix
 
@@ -32,6 +32,14 @@ def text_vectors(text: Path, data: Prepared) -> Matrix | None:
     return _matrix(text, "text_vectors", data)
 
 
+def word_vectors(text: Path, data: Prepared) -> dict[str, np.ndarray]:
+    """Word → vector, of the text stage's Doc2Vec model. Raises KithError where there are none, or of other data."""
+    path = text / "word_vectors.parquet"
+    proved(text / NOTE, [path], "text", data=data)
+    table = pd.read_parquet(path)
+    return dict(zip(table["word"], table["vector"], strict=True))
+
+
 def neighbor_table(neighbors: Path, data: Prepared) -> pd.DataFrame:
     """row, rank (from 0), neighbor and similarity: the nearest training items of each training group's first item.
 
@@ -52,7 +60,8 @@ def save_matrix(stem: Path, matrix: Matrix) -> None:
 
 def _matrix(folder: Path, name: str, data: Prepared) -> Matrix | None:
     dense, sparse = folder / f"{name}.npy", folder / f"{name}.npz"
-    there = [path for path in (dense, sparse) if path.exists()][:1]
+    noted = read(folder / NOTE, "text")["files"]
+    there = [path for path in (dense, sparse) if path.name in noted]
     proved(folder / NOTE, there, "text", data=data)
     if not there:
         return None

@@ -22,7 +22,7 @@ from kith.text.tokens import Vocabulary
 from stages import cli
 from stages.search import main, table
 from tests import made_search
-from tests.made_notes import seal
+from tests.made_notes import put_items, seal
 from tests.made_search import HELD_OUT, MARKUP
 from tests.stages.tracking.test_tracking import run_method
 
@@ -178,10 +178,16 @@ def test_all_items_are_embedded_once(made, copy, data, monkeypatch):
     with pytest.raises(KithError, match=r"model\.pt: is not the file that the train stage noted"):
         Run(folder, data, embed_all=True)
     seal(copy, "made")
-    Run(folder, data, embed_all=True)
+    everything_again = Run(folder, data, embed_all=True)
     assert cache.read_bytes() != first
-    cache.write_bytes(b"half a file")
-    assert len(Run(folder, data, embed_all=True).items) == 48
+    for broken in (b"half a file", b""):
+        cache.write_bytes(broken)
+        assert len(Run(folder, data, embed_all=True).items) == 48
+    with np.load(cache) as arrays:
+        turned = dict(arrays) | {"image_vectors": arrays["image_vectors"][::-1]}
+    np.savez(cache, **turned)
+    again = Run(folder, data, embed_all=True)
+    np.testing.assert_allclose(again.item_vector(3), everything_again.item_vector(3), atol=1e-6)
 
 
 def test_where_vectors_cannot_be_kept_the_search_goes_on(copy, data, monkeypatch, caplog):
@@ -222,9 +228,11 @@ def test_faults_of_a_run_are_told(copy, data):
     with pytest.raises(KithError, match=r"model\.pt: not a Kith model"):
         Run(folder, data)
     (copy / "data/made/prepared/items.parquet").write_bytes(b"no table")
-    with pytest.raises(KithError, match=r"data/made/prepared: cannot be read .*; run the prepare stage again"):
+    seal(copy, "made")
+    with pytest.raises(KithError, match=r"items\.parquet: cannot be read .*; run the prepare stage again"):
         Prepared(copy / "data/made/prepared")
     data.table.drop(columns="group").to_parquet(copy / "data/made/prepared/items.parquet")
+    seal(copy, "made")
     with pytest.raises(KithError, match=r"items\.parquet: no column 'group'"):
         Prepared(copy / "data/made/prepared")
     (copy / "data/made/prepared/items.parquet").unlink()
@@ -363,7 +371,7 @@ def test_a_run_is_searched_over_the_data_of_its_own_study(made, tmp_path, capsys
         shutil.copytree(made / folder / "made", tmp_path / folder / "second")
     path = tmp_path / "data/second/prepared/items.parquet"
     items = pd.read_parquet(path)
-    items.assign(id="second/" + items["id"]).to_parquet(path)
+    put_items(items.assign(id="second/" + items["id"]), tmp_path, "second")
     for study, beginning in (("first", "item/"), ("second", "second/item/")):
         command(["--run", str(tmp_path / f"runs/{study}/pairs-0"), "--text", "red", "--count", "3", "--json"])
         (found,) = json.loads(capsys.readouterr().out)

@@ -14,7 +14,7 @@ from kith import models
 from kith.class_embedding import pickles as reference_pickle
 from kith.errors import KithError
 from stages import class_embedding, compare, params, report, taxonomy, train
-from tests.made_notes import put_items
+from tests.made_notes import put_items, seal
 from tests.stages.test_train_stage import DATA, INPUTS, edit, outputs
 from tests.stages.tracking.test_tracking import complete, run_method
 
@@ -27,6 +27,7 @@ def classes(study) -> Path:
     edges = [("shape", "line"), ("shape", "box"), *((parent, child) for child, parent in EDGES.items())]
     table = pd.DataFrame([(parent, child, child) for parent, child in edges], columns=["parent", "child", "name"])
     table.to_parquet("data/shapes/prepared/taxonomy.parquet", index=False)
+    seal(Path(), "shapes")
     taxonomy.main(**DATA, out=Path("data/shapes/taxonomy"))
     class_embedding.main(
         taxonomy=Path("data/shapes/taxonomy"), text=Path("data/shapes/text"), out=Path("data/shapes/class_embedding")
@@ -53,6 +54,7 @@ def test_the_taxonomy_says_how_near_classes_are(classes):
 def test_classes_without_common_root_get_one(classes):
     table = pd.read_parquet("data/shapes/prepared/taxonomy.parquet")
     table[table["parent"] != "shape"].to_parquet("data/shapes/prepared/taxonomy.parquet", index=False)
+    seal(Path(), "shapes")
     taxonomy.main(**DATA, out=Path("data/shapes/taxonomy"))
     with np.load("data/shapes/taxonomy/similarity.npz") as arrays:
         assert set(np.unique(arrays["lcsh"])) == {0.0, 0.5, 1.0}
@@ -61,6 +63,7 @@ def test_classes_without_common_root_get_one(classes):
 def test_a_class_that_the_taxonomy_lacks_is_named(classes):
     table = pd.read_parquet("data/shapes/prepared/taxonomy.parquet")
     table[table["child"] != "frame"].to_parquet("data/shapes/prepared/taxonomy.parquet", index=False)
+    seal(Path(), "shapes")
     with pytest.raises(KithError, match=r"taxonomy\.parquet: .*frame"):
         taxonomy.main(**DATA, out=Path("data/shapes/taxonomy"))
 

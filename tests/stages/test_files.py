@@ -19,14 +19,34 @@ def test_a_file_keeps_its_old_content_when_writing_fails(tmp_path):
 def test_a_folder_replaces_the_old_one_whole(tmp_path):
     path = tmp_path / "data"
     for name in ("old", "new"):
-        with files.replacing(path) as temporary:
-            temporary.mkdir()
+        with files.replacing_folder(path, "old", "new") as temporary:
             (temporary / name).write_text(name)
     assert [p.name for p in path.iterdir()] == ["new"]
-    with pytest.raises(RuntimeError), files.replacing(path) as temporary:
-        temporary.mkdir()
+    with pytest.raises(RuntimeError), files.replacing_folder(path, "new"):
         raise RuntimeError
     assert [p.name for p in tmp_path.rglob("*")] == ["data", "new"]
+
+
+def test_nothing_of_somebody_elses_is_replaced(tmp_path):
+    home = tmp_path / "home"
+    (home / "letters").mkdir(parents=True)
+    (home / "summary.json").write_text("mine")
+    with pytest.raises(KithError, match=r"home: is a folder; name a file to write"):
+        files.write_text(home, "a")
+    refused = pytest.raises(KithError, match=r"home: holds 'letters', which is not Kith's")
+    with refused, files.replacing_folder(home, "summary.json"):
+        pass
+    (home / "letters").rmdir()
+    with files.replacing_folder(home, "summary.json", "fonts/") as folder:
+        (folder / "fonts").mkdir()
+    assert [each.name for each in home.iterdir()] == ["fonts"]
+    with files.replacing_folder(home, "fonts/"):
+        pass
+    assert not list(home.iterdir())
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(KithError, match="file: is a file; name a folder"), files.replacing_folder(tmp_path / "file"):
+        pass
+    assert (tmp_path / "file").read_text() == "mine"
 
 
 def stage(*, number: int, names: list[str], word: str = "none") -> None:

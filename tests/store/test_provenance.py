@@ -114,11 +114,46 @@ def test_a_model_alone_embeds_and_is_exported(there, tmp_path):
         kith.load(alone, data=DATA["data"]).search(text="a red bar")
 
 
-def test_items_that_were_edited_by_hand_are_refused(there):
-    path = DATA["data"] / "items.parquet"
-    pd.read_parquet(path).iloc[::-1].to_parquet(path)
-    with pytest.raises(KithError, match=r"items\.parquet: is not the file that .*dataset\.json describes"):
-        Prepared(DATA["data"])
+def test_prepared_files_that_were_changed_are_refused(there):
+    folder = DATA["data"]
+    shutil.copy(OTHER / "prepared/images.npy", folder)
+    data = Prepared(folder)
+    with pytest.raises(KithError, match=r"images\.npy: is not the file that dataset\.json describes"):
+        _ = data.images
+    with pytest.raises(KithError, match=r"images\.npy: is not the file"):
+        embed.main(data=folder, **embed_files(RUN))
+    (folder / "taxonomy.parquet").unlink()
+    with pytest.raises(KithError, match=r"taxonomy\.parquet: no such file; run the prepare stage"):
+        _ = data.taxonomy
+    pd.read_parquet(folder / "items.parquet").iloc[::-1].to_parquet(folder / "items.parquet")
+    with pytest.raises(KithError, match=r"items\.parquet: is not the file that dataset\.json describes"):
+        Prepared(folder)
+    for content in ("[]", "{}", '{"checksums": [1]}', "{"):
+        (folder / "dataset.json").write_text(content)
+        with pytest.raises(KithError, match=r"dataset\.json: cannot be read"):
+            Prepared(folder)
+
+
+def test_files_of_another_study_are_refused_by_comparing_and_training(there):
+    edit(study={"methods": ["infonce"]})
+    settings, data = params.load(), Prepared(DATA["data"])
+    with pytest.raises(KithError, match=r"data/other/neighbors/made_of\.json: was made of other data"):
+        compare.read_quality(OTHER / "neighbors", data.checksum)
+    shutil.copy("runs/shapes/hierarchy_ce-0/history.parquet", RUN)
+    with pytest.raises(KithError, match=r"history\.parquet: is not the file that the train stage noted"):
+        compare.read_runs(settings, Path("runs/shapes"), data.checksum)
+    Path("data/shapes/text/text_vectors.npy").unlink()
+    with pytest.raises(KithError, match=r"text_vectors\.npy: no such file; run the text stage again"):
+        neighbors.main(**DATA, text=Path("data/shapes/text"), out=Path("data/shapes/neighbors"))
+    edit(train={"text": {"tower": "gru", "embedding": 12, "hidden": 16, "pretrained_words": True}})
+    with pytest.raises(KithError, match=r"data/other/text/made_of\.json: was made of other data"):
+        train.main(method="infonce", seed=0, **INPUTS | {"text": OTHER / "text"}, **outputs("infonce-0"))
+
+
+def test_storage_may_lie_behind_links(there):
+    shutil.move("runs", there / "elsewhere")
+    Path("runs").symlink_to(there / "elsewhere")
+    assert kith.load(RUN).search(text="a red bar", count=1)
 
 
 def test_notes(tmp_path):
