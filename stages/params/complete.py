@@ -10,8 +10,6 @@ from stages.params.presets import presets
 from stages.params.schema import PARAMS, Params, merged
 from stages.params.validation import suggest, validate
 
-NEEDED = ("study", "fetch", "train")  # sections that have parameters without a default
-
 
 def complete(content: dict[str, Any], path: Path = PARAMS) -> dict[str, Any]:
     """The whole of params.yaml for a study, in plain values: sections, parameters and presets filled in.
@@ -19,7 +17,7 @@ def complete(content: dict[str, Any], path: Path = PARAMS) -> dict[str, Any]:
     `path` is for messages. Raises KithError for whatever the schema refuses.
     """
     filled = {name: {} if section is None else section for name, section in content.items() if name != "inputs"}
-    filled |= {name: {} for name in Params.model_fields if name not in (*filled, *NEEDED, "inputs")}
+    filled |= {name: {} for name in Params.model_fields if name not in (*filled, "inputs")}
     try:
         filled["methods"] = _expanded(filled.get("study"), filled["methods"])
         params = validate(Params, filled)

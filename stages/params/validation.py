@@ -30,6 +30,8 @@ def _explain(model: type[BaseModel], error: Any, prefix: str) -> str:
     message = error["msg"].removeprefix("Value error, ")
     if error["type"] == "missing" and not prefix and len(error["loc"]) == 1:
         return f"{key}: no such section; `kith study NAME` fills in what a study leaves out"
+    if error["type"] == "missing":
+        return f"{key}: is missing, and has no default; give it a value"
     return f"{key}: {message}{given}" if key else message
 
 

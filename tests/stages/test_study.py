@@ -122,8 +122,8 @@ def test_a_short_study_with_changes(target):
     [
         ("[infonce, hierarchy_ce]", "[infonec]", "nor a preset; did you mean 'infonce'"),
         ("[infonce, hierarchy_ce]", "infonce", "study.methods: Input should be a valid list"),
-        ("study:", "stud:", "study: no such section"),
-        ("train:\n  epochs: 10  # few", "", "train: no such section"),
+        ("study:", "stud:", "study.name: is missing, and has no default"),
+        ("train:\n  epochs: 10  # few", "", "train.epochs: is missing, and has no default; give it a value"),
         ("epochs: 10", "epoch: 10", "did you mean 'epochs'"),
         ("prepare: {image", "prepare: {image: {size: 2}, imag", "prepare.image.size"),
     ],

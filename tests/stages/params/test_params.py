@@ -52,7 +52,7 @@ def test_every_preset_is_a_method():
         ("study.methods", ["nope"], "study.methods names 'nope', which is not under methods"),
         ("study.methods", ["vsep"], "nor a preset; did you mean 'vsepp'?"),
         ("methods.infonce", {"preset": "info_nc"}, "methods.infonce.preset: no preset 'info_nc'"),
-        ("methods.own", {}, "methods.own.losses: Field required"),
+        ("methods.own", {}, "methods.own.losses: is missing, and has no default"),
         ("methods.own", {"losses": {}}, "methods.own.losses: name at least one of info_nce"),
         (
             "methods.vsepp",
