@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from kith.errors import KithError
+from kith.data.images import UndecodableImage
+from kith.errors import KithError, listed
 from kith.search.query import Query, answer
 from kith.search.run import Run
 from kith.store.prepared import Prepared, data_of
@@ -47,7 +48,7 @@ def main(
     """Search trained runs by --text, by --image or by --item, or --serve a page."""
     ways = [text is not None, image is not None, item is not None, serve]
     if sum(ways) != 1:
-        raise typer.BadParameter("name what to search by: one of --text, --image and --item; or --serve a page")
+        raise typer.BadParameter("a search takes one of --text, --image and --item; or --serve a page")
     runs = load(run, data, embed_all)
     if serve:
         from kith.search.server import serve as serve_page
@@ -57,13 +58,21 @@ def main(
     query = Query(
         text=text, item=item, image=_content(image), invert=invert, side=side, count=count, one_per_group=one_per_group
     )
-    answers = [answer(each, query) for each in runs]
+    try:
+        answers = [answer(each, query) for each in runs]
+    except UndecodableImage as error:
+        raise KithError(f"{image}: {error}") from None
     print(dumps(answers, indent=2, ensure_ascii=False) if json else "\n\n".join(map(table, answers)))
 
 
 def load(folders: list[Path], data: Path | None, embed_all: bool) -> list[Run]:
     """The runs in `folders`; without `data`, prepared data are looked for where the pipeline puts them."""
-    prepared = Prepared(data or data_of(existing(folders[0])))
+    studies = {data_of(existing(folder)) for folder in folders}
+    if data is None and len(studies) > 1:
+        raise KithError(
+            f"--run: {listed([str(folder) for folder in folders])} are of different data; search them apart"
+        )
+    prepared = Prepared(data or studies.pop())
     runs = [Run(folder, prepared, embed_all) for folder in dict.fromkeys(folders)]
     shared = Counter(run.name for run in runs)
     for run, folder in zip(runs, dict.fromkeys(folders), strict=True):

@@ -1,6 +1,7 @@
 """The web page of a search, and its HTTP interface. Nothing is stored, and nothing that was sent is run or shown as
 markup."""
 
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -41,6 +42,14 @@ def serve(runs: Sequence[Run], host: str, port: int) -> None:
     """Serve until interrupted. A host other than this computer's own name makes the page public there."""
     hosts = LOCAL if host in ("127.0.0.1", "localhost", "::1") else ("*",)
     address = f"[{host}]" if ":" in host else host
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, port))
+        except OSError as error:
+            raise KithError(
+                f"{address}:{port}: cannot be listened on ({error.strerror}); choose another --port"
+            ) from None
     print(f"Search {', '.join(run.name for run in runs)}: http://{address}:{port}   (Ctrl+C ends it)", flush=True)
     uvicorn.run(create_app(runs, hosts), host=host, port=port, log_level="warning", server_header=False)
 

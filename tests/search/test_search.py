@@ -343,7 +343,11 @@ def test_faults_of_the_command_line_end_with_a_message(made, copy):
     for options, told in (
         (["--run", str(made / "runs/made/nobody-0"), "--text", "red"], "no such run; there are"),
         (["--run", run, "--image", str(made / "nothing.png")], "nothing.png: No such file"),
-        (["--run", run, "--image", str(made / "data/made/prepared/dataset.json")], "not a PNG"),
+        (["--run", run, "--image", str(made / "data/made/prepared/dataset.json")], r"dataset\.json: not a PNG"),
+        (
+            ["--run", run, "--run", str(copy / "runs/made/pairs-0"), "--text", "red"],
+            "of different data; search them apart",
+        ),
         (["--run", run, "--data", str(made), "--text", "red"], "dataset.json: no such file; run the prepare stage"),
     ):
         with pytest.raises(SystemExit, match=told) as ended:
@@ -354,9 +358,9 @@ def test_faults_of_the_command_line_end_with_a_message(made, copy):
 def test_usage_is_checked(made, capsys):
     run = ["--run", str(made / "runs/made/pairs-0")]
     for options, told in (
-        (run, "name what to search by"),
+        (run, "a search takes one of --text"),
         ([*run, "--text", "a", "--count", "0"], "Input should be"),
-        ([*run, "--text", "a", "--item", "b"], "name what to search by"),
+        ([*run, "--text", "a", "--item", "b"], "a search takes one of --text"),
         ([*run, "--serve", "--port", "70000"], "Input should be"),
         (["--text", "a"], "--run"),
     ):

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from kith.errors import KithError
 from kith.search import Prepared, Query, Run, answer
 from kith.search.pictures import MAX_BYTES
 from kith.search.server import LOCAL, serve
@@ -59,6 +61,15 @@ def test_runs_are_described(address):
 
 def without_address(results: list[dict]) -> list[dict]:
     return [{name: value for name, value in result.items() if name != "picture"} for result in results]
+
+
+def test_a_port_in_use_is_told(runs):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(KithError, match=rf"127\.0\.0\.1:{port}: cannot be listened on .*; choose another --port"):
+            serve(runs, "127.0.0.1", port)
 
 
 @pytest.mark.parametrize(
@@ -179,12 +190,12 @@ def test_other_sites_cannot_ask_through_a_name_of_their_own(address):
 def test_only_this_computer_is_served_unless_told_otherwise(runs, monkeypatch, capsys):
     served = []
     monkeypatch.setattr("kith.search.server.uvicorn.run", lambda app, **options: served.append((app, options)))
-    serve(runs, "127.0.0.1", 8000)
-    serve(runs, "0.0.0.0", 80)
+    serve(runs, "127.0.0.1", 0)
+    serve(runs, "0.0.0.0", 0)
     hosts = [app.user_middleware[-1].kwargs["allowed_hosts"] for app, _ in served]
     assert hosts == [list(LOCAL), ["*"]]
     assert [options["host"] for _, options in served] == ["127.0.0.1", "0.0.0.0"]
-    assert "http://127.0.0.1:8000" in capsys.readouterr().out
+    assert "http://127.0.0.1:0" in capsys.readouterr().out
 
 
 def test_texts_are_data_not_markup(address):
