@@ -18,6 +18,8 @@ from typer.exceptions import TyperException
 from kith.errors import KithError
 
 INTERRUPTED = 130
+# Of a stage, whatever the machine and the engine: those that dvc.yaml asks a scheduler for.
+BLAS_THREADS = {"stages.neighbors": 2, "stages.report": 2}
 # The commands of `kith`, in the order of its help, and the modules whose `main` they run.
 COMMANDS = {
     "check": "stages.check",
@@ -80,7 +82,14 @@ def run(main: Callable[..., Any], arguments: list[str] | None = None) -> None:
     A KithError ends the process with one line and status 1, without a traceback (set KITH_TRACEBACK=1 to see it);
     options that do not fit end it with one line and status 2, Ctrl-C with one line and status 130.
     """
-    _end(command(main), f"python -m {_module(main)}", arguments)
+    from threadpoolctl import threadpool_limits
+
+    module = _module(main)
+    # A sum of products depends on how many threads share it: the same number everywhere gives the same bytes.
+    threads = BLAS_THREADS.get(module, 1)
+    os.environ["OPENBLAS_NUM_THREADS"] = str(threads)  # for libraries that are not loaded yet
+    with threadpool_limits(threads, user_api="blas"):
+        _end(command(main), f"python -m {module}", arguments)
 
 
 def kith() -> Any:

@@ -1,14 +1,17 @@
 """The command line: `kith`, its commands and the nodes."""
 
+import os
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 from kith.errors import KithError
 from stages import cli
 
+ROOT = Path(__file__).resolve().parents[2]
 NODES = (
     *("fetch", "prepare", "text", "neighbors", "taxonomy", "class_embedding"),
     *("train", "embed", "evaluate", "compare", "report"),
@@ -75,3 +78,22 @@ def test_the_help_imports_nothing_heavy():
         "sys.exit(bool({'torch', 'mlflow', 'dvc', 'pandas', 'rich'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], stdout=subprocess.DEVNULL).returncode == 0
+
+
+@pytest.mark.parametrize("threads", ["1", "3"])
+def test_sums_are_shared_by_as_many_threads_everywhere(threads):
+    """Whatever the engine sets, a stage computes with its own number of BLAS threads: the same bytes follow."""
+    code = """
+import numpy
+from threadpoolctl import threadpool_info
+from stages import cli
+
+def main() -> None:
+    import scipy.linalg
+    print({each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas"})
+
+cli.run(main, [])
+"""
+    environment = os.environ | {"OMP_NUM_THREADS": threads, "PYTHONPATH": str(ROOT)}
+    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert told.stdout == "{1}\n"
