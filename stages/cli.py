@@ -66,7 +66,8 @@ class Commands(TyperGroup):
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         name, _, rest = super().resolve_command(ctx, args)
-        return name, command(import_module(COMMANDS[name or ""]).main), rest
+        chosen = command(import_module(COMMANDS[name or ""]).main)
+        return name, chosen, _repeated(rest, chosen)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -89,7 +90,9 @@ def run(main: Callable[..., Any], arguments: list[str] | None = None) -> None:
     threads = BLAS_THREADS.get(module, 1)
     os.environ["OPENBLAS_NUM_THREADS"] = str(threads)  # for libraries that are not loaded yet
     with threadpool_limits(threads, user_api="blas"):
-        _end(command(main), f"python -m {module}", arguments)
+        parser = command(main)
+        given = sys.argv[1:] if arguments is None else arguments
+        _end(parser, f"python -m {module}", _repeated(given, parser))
 
 
 def kith() -> Any:
@@ -116,6 +119,22 @@ def command(main: Callable[..., Any]) -> Any:
     app = _app(context_settings={"help_option_names": ["-h", "--help"]})
     app.command(help=inspect.getdoc(main))(call)
     return typer.main.get_command(app)
+
+
+def _repeated(arguments: list[str], parser: Any) -> list[str]:
+    """`--set a b` as `--set a --set b`: of options that take several values, one may be followed by all of them."""
+    several = {name for each in parser.params if getattr(each, "multiple", False) for name in each.opts}
+    spread: list[str] = []
+    option, first = "", True
+    for argument in arguments:
+        if argument.startswith("-"):
+            option, first = argument, True
+        elif option in several and not first:
+            spread.append(option)
+        else:
+            first = False
+        spread.append(argument)
+    return spread
 
 
 # Without rich, whose import takes longer than all the rest, and which reads [brackets] in help as markup.

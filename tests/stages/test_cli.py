@@ -97,3 +97,16 @@ cli.run(main, [])
     environment = os.environ | {"OMP_NUM_THREADS": threads, "PYTHONPATH": str(ROOT)}
     told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert told.stdout == "{1}\n"
+
+
+def test_an_option_of_several_values_is_repeated_or_followed_by_all(capsys):
+    def main(*, names: list[str], count: int = 1) -> None:
+        """A stage for the test."""
+        print(names, count)
+
+    for given in (["--names", "a", "--names", "b", "--count", "2"], ["--count", "2", "--names", "a", "b"]):
+        cli.run(main, given)
+        assert capsys.readouterr().out == "['a', 'b'] 2\n"
+    with pytest.raises(SystemExit):
+        cli.run(main, ["--names", "a", "--count", "2", "3"])
+    assert "unexpected extra argument" in capsys.readouterr().err
