@@ -8,6 +8,7 @@ import torch
 from kith import models
 from kith.errors import KithError
 from kith.models.embed import embed_and_score, embed_texts
+from kith.store.encoded import NONE, encoded_sides, prove_encoded
 from kith.store.inputs import image_input, text_input
 from kith.store.prepared import Prepared
 from kith.store.provenance import note, parameters, proved
@@ -15,7 +16,17 @@ from stages import cli, files, params
 
 
 def main(
-    *, data: Path, model: Path, trained: Path, images: Path, texts: Path, rows: Path, scores: Path, embedded: Path
+    *,
+    data: Path,
+    model: Path,
+    trained: Path,
+    images: Path,
+    texts: Path,
+    rows: Path,
+    scores: Path,
+    embedded: Path,
+    encoded_image: Path = NONE,
+    encoded_text: Path = NONE,
 ) -> None:
     """Write unit vectors of --images and --texts, the item row of each in --rows, and class --scores of pictures.
 
@@ -30,11 +41,13 @@ def main(
     made_with = proved(trained, [model], "train", data=prepared)["files"][model.name]
     encoder, vocabulary, saved = models.load(model, device)
     chosen = _chosen(prepared, options.splits)
-    pictures = image_input(prepared)
+    encoded = encoded_sides(prepared, encoded_image, encoded_text)
+    prove_encoded(encoded, encoder.config)
+    pictures = image_input(prepared, encoded.get("image"))
     image_rows, image_items = pictures.all_of(chosen)
     text_vectors, text_items = np.zeros((0, encoder.dim), dtype=np.float32), np.zeros(0, dtype=np.int64)
     if encoder.text_tower is not None:
-        written = text_input(prepared, vocabulary, saved["max_tokens"])
+        written = text_input(prepared, vocabulary, saved["max_tokens"], encoded.get("text"))
         text_rows, text_items = written.all_of(chosen)
         text_vectors = embed_texts(encoder, written, text_rows, options.batch_size)
     image_vectors, predicted = embed_and_score(encoder, pictures, image_rows, options.batch_size)

@@ -30,9 +30,10 @@ def main(
 ) -> None:
     """Write into the folder --out, as --format says.
 
-    onnx: image.onnx, text.onnx, and model.json with all that is needed to prepare their inputs. npz, parquet: the
-    vectors of the held-out pictures and texts that the embed stage has made, with the ids of their items from --data,
-    which for runs/<study>/<method>-<seed> is data/<study>/prepared by itself.
+    onnx: image.onnx, text.onnx, and model.json with all that is needed to prepare their inputs, besides the
+    tokenizer.json of a pretrained tokenizer. npz, parquet: the vectors of the held-out pictures and texts that the
+    embed stage has made, with the ids of their items from --data, which for runs/<study>/<method>-<seed> is
+    data/<study>/prepared by itself.
     """
     if format not in FORMATS:
         raise KithError(f"--format {format}: choose one of {', '.join(FORMATS)}")
@@ -57,6 +58,8 @@ def _onnx(run: Path, out: Path) -> None:
             print(f"{out / side}.onnx: differs from the model by at most {difference:.1g}", file=sys.stderr)
         told = onnx_export.describe(model, vocabulary, saved["max_tokens"], saved["trained"])
         files.write_json(folder / "model.json", told)
+        if "tokenizer_json" in (state := vocabulary.state()):
+            (folder / "tokenizer.json").write_text(state["tokenizer_json"], encoding="utf-8")
         for path in sorted(folder.iterdir()):
             os.replace(path, out / path.name)
 

@@ -2,6 +2,7 @@
 features that an item has in place of texts."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from kith.errors import KithError
 from kith.store.prepared import Prepared
 from kith.store.provenance import NOTE, note, parameters
 from kith.store.semantic import save_matrix
-from kith.text import doc2vec
+from kith.text import coverage, doc2vec
 from kith.text import tokens as text
 from stages import cli, files, params, tracking
 
@@ -31,6 +32,7 @@ def main(*, data: Path, out: Path) -> None:
         if options.backend in ("features", "none"):
             of_items = _features(prepared) if options.backend == "features" else _nothing(len(prepared))
         else:
+            _tell(documents, document_of, prepared)
             vectors = _model(documents, in_train, options, folder)
             of_texts = vectors[document_of]
             of_items = _item_means(of_texts, start)
@@ -83,6 +85,13 @@ def _documents(texts: list[str], options: params.Tokens) -> tuple[list[list[str]
         for t in distinct
     ]
     return tokens, codes
+
+
+def _tell(documents: list[list[str]], document_of: np.ndarray, data: Prepared) -> None:
+    """Say where texts share no words."""
+    splits = np.repeat(data.splits, np.diff(data.text_start))
+    for line in coverage.remarks(coverage.by_split([documents[i] for i in document_of], splits)):
+        print(f"text: {line}", file=sys.stderr)
 
 
 def _stop_words() -> frozenset[str]:

@@ -2,30 +2,40 @@
 
 import json
 import os
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
 from lightning.fabric import Fabric
 
 from kith.errors import KithError, listed
+from kith.losses import Needs
 from kith.models import DualEncoder, save, start_from
 from kith.models.features import TfidfTower
 from kith.models.image import load_weights
 from kith.models.text import load_inverse_frequency, load_word_vectors
 from kith.store.classes import Classes, class_vectors
+from kith.store.encoded import NONE, Encoded, encoded_sides
 from kith.store.inputs import TokenInput
 from kith.store.prepared import Prepared
-from kith.store.provenance import note, parameters
+from kith.store.provenance import NOTE, note, parameters
 from kith.store.semantic import word_vectors
-from kith.text.tokens import Vocabulary
+from kith.text import coverage
+from kith.text.kinds import WORDS
+from kith.text.pretrained import tokenizer_file
+from kith.text.tokenizer import Tokenizer
 from kith.training import devices
 from kith.training.architecture import architecture
 from kith.training.checkpoint import Checkpoint, fingerprint
-from kith.training.data import TrainingData, training_data, training_vocabulary
+from kith.training.data import TrainingData, training_data, training_tokenizer
+from kith.training.fitting import fit_inputs
 from kith.training.loop import batches_of, fit
 from kith.training.objective import Objective
 from kith.training.options import TrainingConfig
@@ -49,45 +59,56 @@ def main(
     model: Path,
     history: Path,
     trained: Path,
+    encoded_image: Path = NONE,
+    encoded_text: Path = NONE,
 ) -> None:
     """Write the trained --model and its --history, one row an epoch; --trained notes what they are made of."""
     values = params.load()
     settings = values.method(method)
     fabric = devices.fabric(**settings.train.model_dump(include={"threads", "device", "devices", "precision"}))
     prepared, words = Prepared(data), settings.train.text
-    vocabulary = training_vocabulary(prepared, words.min_count, words.max_words)
+    vocabulary = training_tokenizer(prepared, words.tokenizer, words.min_count, words.max_words, words.tower == "gru")
     classes = Classes(taxonomy, prepared)
-    learned = training_data(prepared, settings.needs, vocabulary, words.max_tokens, classes, neighbors)
+    encoded = encoded_sides(prepared, encoded_image, encoded_text)
+    needs = _needs(settings, classes)
+    learned = training_data(prepared, needs, vocabulary, words.max_tokens, classes, neighbors, encoded)
     targets = _targets(settings, len(classes), class_embedding, prepared)
     torch.manual_seed(seed)
-    try:
-        encoder = DualEncoder(_architecture(settings, prepared, vocabulary, classes, targets))
+    with _named("params.yaml: train"):
+        encoder = DualEncoder(_architecture(settings, needs, prepared, vocabulary, classes, targets, encoded))
         _initialize(encoder, vocabulary, settings.train, text, prepared, learned, targets)
-    except (ValueError, FileNotFoundError) as error:
-        raise KithError(f"params.yaml: train: {error}") from None
     objective = Objective(settings.losses.terms(), encoder.dim, len(classes))
     config = _config(settings, seed)
     _check(method, objective, learned, config, classes.labels, neighbors)
-    inputs = _inputs(settings.train, data, text, neighbors, taxonomy, class_embedding)
-    made_by = fingerprint(settings.model_dump_json(), str(seed), files=[*inputs, Path(__file__)])
+    _tell(learned, prepared, words.max_tokens)
+    inputs = _inputs(settings.train, data, text, neighbors, taxonomy, class_embedding, encoded)
+    made_by = fingerprint(settings.model_dump_json(), str(seed), files=inputs)
     checkpoint = Checkpoint(CHECKPOINTS / values.study.name / f"{method}-{seed}.pt", made_by, files.write_bytes)
-    tracked = settings.model_dump(exclude_none=True)
+    name, tracked = f"method {method}, seed {seed}", settings.model_dump(exclude_none=True)
     with tracking.training(method, seed, tracked, made_by, fabric.is_global_zero) as run:
-        try:
-            records = _fit(encoder, objective, learned, config, fabric, checkpoint, run.epoch)
-        except FloatingPointError as error:
-            raise KithError(f"method {method}, seed {seed}: {error}; lower the learning rate, or clip_norm") from None
+        records = _fit(name, encoder, objective, learned, config, fabric, checkpoint, run.epoch)
         if fabric.is_global_zero:
             told = {"method": method, "seed": seed, "parameters": settings.model_dump(mode="json", exclude_none=True)}
             files.write_bytes(model, save(encoder, vocabulary, words.max_tokens, told))
             files.write_parquet(history, pd.DataFrame(records))
             made_of = {"data": prepared.checksum, "parameters": parameters(told["parameters"])}
-            files.write_json(trained, note([model, history], method=method, seed=seed, **made_of))
+            used = {f"{side}_encoder": each.reference(side) for side, each in encoded.items()}
+            files.write_json(trained, note([model, history], method=method, seed=seed, **made_of, **used))
             run.finish(model, history, records)
             checkpoint.remove()
 
 
+@contextmanager
+def _named(place: str) -> Iterator[None]:
+    """What does not fit together is said with the place where it is set."""
+    try:
+        yield
+    except (ValueError, FileNotFoundError) as error:
+        raise KithError(f"{place}: {error}") from None
+
+
 def _fit(
+    name: str,
     encoder: DualEncoder,
     objective: Objective,
     learned: TrainingData,
@@ -104,25 +125,43 @@ def _fit(
         track(record | {"seconds": clock[-1] - clock[-2]})  # not in the history, whose bytes are to repeat
         fabric.print(json.dumps({name: round(value, 4) for name, value in record.items()}), flush=True)
 
-    return fit(
-        encoder,
-        objective,
-        learned,
-        config,
-        fabric,
-        resume=checkpoint.read(),
-        on_epoch=on_epoch,
-        on_checkpoint=checkpoint.write if fabric.is_global_zero else lambda state: None,
-    )
+    try:
+        return fit(
+            encoder,
+            objective,
+            learned,
+            config,
+            fabric,
+            resume=checkpoint.read(),
+            on_epoch=on_epoch,
+            on_checkpoint=checkpoint.write if fabric.is_global_zero else lambda state: None,
+        )
+    except FloatingPointError as error:
+        raise KithError(f"{name}: {error}; lower the learning rate, or clip_norm") from None
 
 
 def _inputs(
-    options: params.Train, data: Path, text: Path, neighbors: Path, taxonomy: Path, class_embedding: Path
+    options: params.Train,
+    data: Path,
+    text: Path,
+    neighbors: Path,
+    taxonomy: Path,
+    class_embedding: Path,
+    encoded: Mapping[str, Encoded],
 ) -> list[Path]:
     """Files that decide what is learned; dataset.json holds the checksums of items and pictures."""
-    inputs = [data / "dataset.json", neighbors / "neighbors.parquet", text / "word_vectors.parquet"]
+    inputs = [Path(__file__), *(each.folder / NOTE for each in encoded.values())]
+    inputs += [data / "dataset.json", neighbors / "neighbors.parquet", text / "word_vectors.parquet"]
     inputs += [taxonomy / "similarity.npz", class_embedding / "embedding.npy", class_embedding / "words.npy"]
+    tokenizer = options.text.tokenizer
+    inputs += [] if tokenizer in (None, WORDS) else [tokenizer_file(tokenizer)]
     return inputs + [path for path in (options.start, options.image.weights) if path is not None]
+
+
+def _needs(settings: Method, classes: Classes) -> Needs:
+    """What the losses need; without any, of pictures alone, their classes, as far as there are some to measure by."""
+    needs = settings.needs
+    return replace(needs, classes=len(classes) > 0) if not settings.train.epochs and not needs.texts else needs
 
 
 def _targets(settings: Method, classes: int, class_embedding: Path, data: Prepared) -> torch.Tensor | None:
@@ -136,17 +175,24 @@ def _targets(settings: Method, classes: int, class_embedding: Path, data: Prepar
 
 
 def _architecture(
-    settings: Method, data: Prepared, vocabulary: Vocabulary, classes: Classes, targets: torch.Tensor | None
+    settings: Method,
+    needs: Needs,
+    data: Prepared,
+    vocabulary: Tokenizer,
+    classes: Classes,
+    targets: torch.Tensor | None,
+    encoded: Mapping[str, Encoded],
 ) -> dict[str, Any]:
     options = settings.train.model_dump() | {"projection": settings.train.projection.options()}
     known: dict[str, Any] = {"labels": classes.labels, "names": classes.names, "words": len(vocabulary)}
     width = None if targets is None else targets.shape[1]
-    return architecture(options, data.dataset, settings.needs, **known, targets=width)
+    references = {side: each.reference(side) for side, each in encoded.items()}
+    return architecture(options, data.dataset, needs, **known, targets=width, encoders=references)
 
 
 def _initialize(
     encoder: DualEncoder,
-    vocabulary: Vocabulary,
+    vocabulary: Tokenizer,
     options: params.Train,
     text: Path,
     data: Prepared,
@@ -166,6 +212,7 @@ def _initialize(
         print(f"{taken} tensors start from {options.start}, {left} do not fit it")
     if targets is not None and encoder.targets is not None:
         encoder.targets.copy_(targets)
+    fit_inputs(encoder, learned)
 
 
 def _check(
@@ -186,6 +233,20 @@ def _check(
     if isinstance(sampler, BalancedSampler) and len(sampler.small):
         few = listed([names[number] for number in sampler.small])
         print(f"of {few} there are fewer than {config.items_per_class} pictures: some come twice in a batch")
+
+
+def _tell(learned: TrainingData, data: Prepared, max_tokens: int) -> None:
+    """Say where texts share no words, or are cut."""
+    if not isinstance(learned.text, TokenInput):
+        return
+    known = [row[row > Tokenizer.END].tolist() for row in learned.text.tokens]
+    splits = np.repeat(data.splits, np.diff(data.text_start))
+    lines = coverage.remarks(coverage.by_split(known, splits))
+    full = int((learned.text.lengths == max_tokens).sum())
+    if full > coverage.MANY * len(known):
+        lines.append(f"of {len(known):,} texts {full:,} fill train.text.max_tokens, {max_tokens}; longer ones are cut")
+    for line in lines:
+        print(f"train: {line}", file=sys.stderr)
 
 
 def _config(settings: Method, seed: int) -> TrainingConfig:

@@ -126,7 +126,8 @@ class Dag:
         stages, values = (
             yamls.read(text, path.name) for text, path in zip(self.texts, (definition, params), strict=True)
         )
-        self.stages = [Stage(name, body, values) for name, body in stages["stages"].items()]
+        every = [Stage(name, body, values) for name, body in stages["stages"].items()]
+        self.stages = [stage for stage in every if stage.items()]
         items = [(stage, item) for stage in self.stages for item in stage.items()]
         self.outs = [out for stage, item in items for out in stage.fill_all(stage.outs, item)]
 

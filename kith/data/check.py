@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from kith.data import images, items, readers, splits, table
@@ -17,6 +18,8 @@ from kith.data.loader import Loader
 from kith.data.problems import Problem, Problems
 from kith.data.rows import Columns
 from kith.errors import KithError
+from kith.text import coverage
+from kith.text.tokens import tokenize
 
 SIZES = (32, 64, 128, 224)  # of pictures, to choose from
 SIZE = 32  # at which pictures are decoded, for whether it works
@@ -101,7 +104,15 @@ def facts(dataset: Dataset) -> list[str]:
             lines.append(f"{unseen:,} classes have no row in train")
         if unknown := frame.num_rows - known.num_rows:
             lines.append(f"{unknown:,} rows have no label")
-    return lines
+    return lines + _of_words(frame)
+
+
+def _of_words(frame: pa.Table) -> list[str]:
+    """Whether the texts share words."""
+    texts = frame["texts"].combine_chunks()
+    splits = frame["split"].take(pc.list_parent_indices(texts)).to_pylist()
+    words = [tokenize(text) for text in pc.list_flatten(texts).to_pylist()]
+    return coverage.remarks(coverage.by_split(words, splits))
 
 
 def _side(path: Path, columns: Columns, root: Path | None) -> int | None:

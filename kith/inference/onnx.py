@@ -1,11 +1,11 @@
 """A trained model as ONNX graphs, one a side, for programs that have no PyTorch.
 
 What a graph takes is what the model takes: uint8 pictures (batch, H, W, C), which it standardises and crops itself,
-word numbers and lengths, or features. It gives "vector" (batch, d), unit rows, and of pictures, as far as the model has
-them, "classifier" (batch, classes), logits, and "nearest", minus squared distances to the class embeddings.
+word numbers and lengths, or features. A frozen encoder whose features a model was trained on is in the graph. It gives
+"vector" (batch, d), unit rows, and of pictures, as far as the model has them, "classifier" (batch, classes), logits,
+and "nearest", minus squared distances to the class embeddings.
 """
 
-import copy
 import logging
 import warnings
 from collections.abc import Iterator
@@ -18,13 +18,16 @@ import torch
 from torch import Tensor, nn
 
 from kith.errors import KithError
+from kith.inference.whole import frozen_of, tokenizer_of, whole
 from kith.models import DualEncoder
 from kith.models.text import GRUTower
-from kith.text.tokens import Vocabulary
+from kith.text.tokenizer import Tokenizer
 
 FORMAT = "kith-onnx-1"
 OPSET = 20
 TOLERANCE = 1e-4
+TOKENIZER = "tokenizer.json"  # of a frozen encoder of texts
+SURE = 10  # token numbers that every encoder has
 
 
 def export(model: DualEncoder, folder: Path) -> None:
@@ -40,7 +43,10 @@ def export(model: DualEncoder, folder: Path) -> None:
     True
     """
     _require("onnx", "onnxscript")
-    model = copy.deepcopy(model).cpu().eval()
+    frozen = frozen_of(model)
+    if "text" in frozen:
+        (folder / TOKENIZER).write_text(tokenizer_of(frozen["text"])[0], encoding="utf-8")
+    model = whole(model, frozen)
     if isinstance(model.text_tower, GRUTower):
         model.text_tower = _Unpacked(model.text_tower)
     for side in sides(model):
@@ -82,7 +88,7 @@ def differences(model: DualEncoder, folder: Path, rows: int = 3) -> dict[str, fl
     _require("onnxruntime")
     import onnxruntime
 
-    model = copy.deepcopy(model).cpu().eval()
+    model = whole(model, frozen_of(model))
     found = {}
     for side in sides(model):
         inputs = example(model, side, rows)
@@ -99,9 +105,10 @@ def differences(model: DualEncoder, folder: Path, rows: int = 3) -> dict[str, fl
     return found
 
 
-def describe(model: DualEncoder, vocabulary: Vocabulary, max_tokens: int, trained: dict[str, Any]) -> dict[str, Any]:
+def describe(model: DualEncoder, vocabulary: Tokenizer, max_tokens: int, trained: dict[str, Any]) -> dict[str, Any]:
     """What a program has to know besides the graphs, as plain values; `trained` as the model's file has it.
 
+    >>> from kith.text.tokens import Vocabulary
     >>> side = {"tower": "linear", "shape": [3], "shift": 0.0, "scale": 1.0, "hidden": 1, "layers": 0, "width": 1}
     >>> model = DualEncoder({"dim": 2, "image": side, "text": None, "projection": {"kind": "unit"}})
     >>> describe(model, Vocabulary([]), 64, {"method": "infonce"})["image"]
@@ -116,14 +123,22 @@ def describe(model: DualEncoder, vocabulary: Vocabulary, max_tokens: int, traine
     for side in sides(model):
         config = model.config[side]
         told[side] = {"graph": f"{side}.onnx", "outputs": outputs(model, side)}
-        if "shape" in config:
+        encoder = config.get("encoder")
+        if encoder is not None:
+            told[side] |= {"encoder": {name: encoder[name] for name in ("name", "revision", "sha256", "licence")}}
+        if "shape" in config and encoder is None:
             told[side] |= {"inputs": ["features"], "shape": list(config["shape"])}
         elif side == "image":
-            kept = {name: config.get(name) for name in ("size", "channels", "fit", "crop")}
-            told[side] |= {"inputs": ["images"], "mode": "L" if config["channels"] == 1 else "RGB", **kept}
+            pictures = config if encoder is None else encoder["pictures"]
+            kept = {name: pictures.get(name) for name in ("size", "channels", "fit", "crop")}
+            told[side] |= {"inputs": ["images"], "mode": "L" if kept["channels"] == 1 else "RGB", **kept}
+        elif encoder is not None:
+            _, pad, longest = tokenizer_of(frozen_of(model)["text"])
+            told[side] |= {"inputs": ["tokens", "lengths"], "max_tokens": longest, "tokenizer": TOKENIZER, "pad": pad}
         else:
-            words = [*Vocabulary.MARKS, *vocabulary.words]
+            words = [*Tokenizer.MARKS, *vocabulary.words]
             told[side] |= {"inputs": ["tokens", "lengths"], "max_tokens": max_tokens, "vocabulary": words}
+            told[side] |= {key: value for key, value in vocabulary.state().items() if key == "tokenizer"}
     return told
 
 
@@ -157,13 +172,15 @@ def example(model: DualEncoder, side: str, rows: int) -> dict[str, np.ndarray]:
     {'features': ((2, 3), 'float32')}
     """
     random, config = np.random.default_rng(0), model.config[side]
-    if "shape" in config:
+    encoder = config.get("encoder")
+    if "shape" in config and encoder is None:
         return {"features": random.normal(size=(rows, *config["shape"])).astype(np.float32)}
     if side == "image":
-        return {"images": random.integers(0, 256, (rows, config["size"], config["size"], config["channels"]), np.uint8)}
+        kept = config if encoder is None else encoder["pictures"]
+        return {"images": random.integers(0, 256, (rows, kept["size"], kept["size"], kept["channels"]), np.uint8)}
     lengths = random.permutation(np.arange(rows) + 2)
-    tokens = random.integers(0, config["words"], (rows, lengths.max()))
-    tokens[np.arange(tokens.shape[1]) >= lengths[:, None]] = Vocabulary.PAD
+    tokens = random.integers(0, SURE if encoder is not None else config["words"], (rows, lengths.max()))
+    tokens[np.arange(tokens.shape[1]) >= lengths[:, None]] = Tokenizer.PAD
     return {"tokens": tokens, "lengths": lengths}
 
 

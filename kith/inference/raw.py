@@ -1,14 +1,17 @@
 """Pictures and texts as a user has them, brought into the form that a model takes: the one way in for all of them."""
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from kith.data.loader import Loader, Unusable
 from kith.data.rows import SURROGATE
-from kith.text.tokens import Vocabulary
+from kith.encoders.frozen import BATCH, Frozen, referred
+from kith.text.tokenizer import Tokenizer
 
 Arrays = tuple[np.ndarray, ...]
 Reader = Callable[[Any], Any]  # a cell to one picture, text or feature, or to Unusable
@@ -19,19 +22,28 @@ class RawInputs:
 
     A cell of the image side is a path, encoded bytes, or colours (H, W, 3) uint8; of the text side a string; of a side
     of features nested lists, or an array, of their shape. root: the folder that paths are relative to. max_tokens: the
-    longest text, in words; the rest is cut off.
+    longest text, in words; the rest is cut off. A model that was trained on features of a frozen encoder gets those of
+    the pictures and texts given: the encoder is loaded when it is first needed.
 
+    >>> from kith.text.tokens import Vocabulary
     >>> raw = RawInputs({"image": {"shape": [2]}, "text": None}, Vocabulary([]), max_tokens=8)
     >>> [each.tolist() for each in raw.arrays("image", [raw.reader("image")([1, 2])])]
     [[[1.0, 2.0]]]
     """
 
-    def __init__(self, config: dict[str, Any], vocabulary: Vocabulary, max_tokens: int, root: Path = Path()):
+    def __init__(self, config: dict[str, Any], vocabulary: Tokenizer, max_tokens: int, root: Path = Path()):
         self.config, self.vocabulary, self.max_tokens, self.root = config, vocabulary, max_tokens, root
 
     def takes_features(self, side: str) -> bool:
-        """Whether a side ("image", "text") is of features, in place of pictures or texts."""
-        return "shape" in (self.config[side] or {})
+        """Whether a side ("image", "text") is of features of the user's, in place of pictures or texts."""
+        options = self.config[side] or {}
+        return "shape" in options and "encoder" not in options
+
+    @property
+    def pictures(self) -> dict[str, Any]:
+        """size, channels and fit of the pictures that the image side takes."""
+        options: dict[str, Any] = self.config["image"]
+        return options["encoder"]["pictures"] if "encoder" in options else options
 
     def reader(self, side: str) -> Reader:
         """Reads a cell of this side, to an array or text, or to Unusable that says why not."""
@@ -40,14 +52,30 @@ class RawInputs:
             return lambda cell: features(cell, tuple(options["shape"]))
         if side == "text":
             return text
-        return Loader(self.root, options["size"], "L" if options["channels"] == 1 else "RGB", options["fit"])
+        kept = self.pictures
+        return Loader(self.root, kept["size"], "L" if kept["channels"] == 1 else "RGB", kept["fit"])
 
     def arrays(self, side: str, values: Sequence[Any]) -> Arrays:
         """What the model's side takes of n ≥ 1 values that its reader gave: pictures (n, size, size, C) uint8, features
         (n, …) float32, or word numbers (n, L) int32 and lengths (n,)."""
+        if "encoder" in self.config[side]:
+            return (self._encoded(side, values),)
         if side == "text" and not self.takes_features("text"):
             return self.vocabulary.encode(list(values), self.max_tokens)
         return (np.stack(values),)
+
+    def _encoded(self, side: str, values: Sequence[Any]) -> np.ndarray:
+        """(n, width) float32 features, as exact as those that were stored."""
+        frozen = self._frozen(side)
+        parts = [values[at : at + BATCH] for at in range(0, len(values), BATCH)]
+        if side == "text":
+            return np.concatenate([frozen.texts(part) for part in parts]).astype(np.float32)
+        return np.concatenate([frozen.images(torch.from_numpy(np.stack(part))) for part in parts]).astype(np.float32)
+
+    @cache  # noqa: B019  # lives as long as its encoders are in use
+    def _frozen(self, side: str) -> Frozen:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        return referred(self.config[side]["encoder"], "image" if side == "image" else "text", device)
 
 
 def text(cell: Any) -> str | Unusable:

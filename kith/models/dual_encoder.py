@@ -4,6 +4,7 @@ The sides are called image and text, after the commonest ones; either may be fea
 A model that learns from classes alone has no text side.
 """
 
+import itertools
 from typing import Any
 
 import torch
@@ -12,9 +13,13 @@ from torch import Tensor, nn
 
 from kith.cca import CCALayer, LearnedLayer
 from kith.models.classifier import Classifier
+from kith.models.code_heads import ItqHead, RandomHead
+from kith.models.encoded import EncodedFeatures
 from kith.models.features import feature_tower
 from kith.models.image import image_tower
 from kith.models.text import text_tower
+
+FITTED = {"itq": ItqHead, "random": RandomHead}
 
 
 class DualEncoder(nn.Module):
@@ -22,15 +27,19 @@ class DualEncoder(nn.Module):
 
     config: all that is needed to build it again: {"dim",
     "image": {"tower", "depth", "width", "channels", "size", "fit", "mean", "std", "crop"}, or of features {"tower",
-    "shape", "shift", "scale", "hidden", "layers", "width"},
+    "shape", "shift", "scale", "hidden", "layers", "width"}, or of features of a frozen encoder {"tower", "shape",
+    "encoder": which one, see kith.encoders.frozen, "input": the options of `EncodedFeatures`, "hidden", "layers",
+    "width", "dropout"},
     "text": {"tower", "words", "embedding", "hidden", "layers", "dropout"}, or of features as above, or None,
-    "head": "linear" (default), or "none" where the tower's output is the embedding, whatever `dim` says,
+    "head": "linear" (default), "none" where the tower's output is the embedding, whatever `dim` says, for both sides,
+    "itq" or "random", which are fitted and not trained (see kith.models.code_heads),
     "codes": whether the signs of the embeddings are meant as binary codes (default: not),
     "projection": {"kind": "unit", "learned" or "cca", and the layer's parameters},
     "classes": {"names", "shown": readable names (default: the names), "classifier": a kind of `Classifier` or None,
     "targets": width of the class embeddings or None}, or None (default) for a model that knows no classes}.
     targets: (classes, d) float32 class embeddings, as far as the model has any.
-    Raises ValueError for a tower that does not take what its side holds, and for targets of another width.
+    Raises ValueError for a tower that does not take what its side holds, for targets of another width, and for sides
+    without heads whose towers differ in width.
 
     >>> side = {"tower": "linear", "shape": [3], "shift": 0.0, "scale": 1.0, "hidden": 1, "layers": 0, "width": 1}
     >>> model = DualEncoder({"dim": 2, "image": side, "text": side, "projection": {"kind": "unit"}}).eval()
@@ -59,14 +68,15 @@ class DualEncoder(nn.Module):
         head = config.get("head", "linear")
         self.image_head = _head(self.image_tower, config["dim"], head)
         tower: Any = self.image_tower
-        self.dim = config["dim"] if head == "linear" else tower.out_features
+        self.dim = tower.out_features if head == "none" else config["dim"]
         self.text_input, self.text_tower, self.text_head = None, None, None
         if text is not None:
             if "shape" in text:
                 self.text_input, self.text_tower = _features(text)
             else:
                 self.text_tower = text_tower(**text)
-            self.text_head = _head(self.text_tower, config["dim"])
+            self.text_head = _head(self.text_tower, config["dim"], head)
+            self._check_widths(head, self.text_tower)
         self.projection = _projection(self.dim, **config["projection"])
         self._add_classes(config.get("classes") or {"names": [], "classifier": None, "targets": None})
 
@@ -80,6 +90,13 @@ class DualEncoder(nn.Module):
             )
         self.register_buffer("targets", None if width is None else torch.zeros(count, width))
 
+    def _check_widths(self, head: str, text_tower: Any) -> None:
+        if head == "none" and text_tower.out_features != self.dim:
+            raise ValueError(
+                f"head: none leaves pictures {self.dim} dimensions and texts {text_tower.out_features}; take head: "
+                "linear, or as many principal components of both (image.encoded.pca, text.encoded.pca)"
+            )
+
     @property
     def class_names(self) -> tuple[list[str], list[str]]:
         """Names of the classes, as labels are written and as people read them; both empty where it knows none."""
@@ -88,7 +105,8 @@ class DualEncoder(nn.Module):
 
     @property
     def device(self) -> torch.device:
-        return next(self.parameters()).device
+        # A model that is not trained may have buffers alone.
+        return next(itertools.chain(self.parameters(), self.buffers())).device
 
     def prepare(self, images: Tensor) -> Tensor:
         """uint8 pictures (B, H, W, C) to standardised float32 (B, C, H, W), or features to scaled ones."""
@@ -216,6 +234,9 @@ def crop_room(images: Tensor, side: int) -> tuple[int, int]:
 
 def _features(options: dict[str, Any]) -> tuple[nn.Module, nn.Module]:
     options = dict(options)
+    if options.pop("encoder", None) is not None:
+        encoded = EncodedFeatures(*options.pop("shape"), **options.pop("input"))
+        return encoded, feature_tower(**options | {"shape": (encoded.out_features,)})
     scaling = Features(options.pop("shift"), options.pop("scale"))
     return scaling, feature_tower(**options | {"shape": tuple(options["shape"])})
 
@@ -225,6 +246,8 @@ def _head(tower: Any, dim: int, kind: str = "linear") -> nn.Module:
     Kovashka, ECCV 2020)."""
     if kind == "none":
         return nn.Identity()
+    if kind in FITTED:
+        return FITTED[kind](tower.out_features, dim)
     if hasattr(tower, "head"):
         return tower.head(dim)
     head = nn.Linear(tower.out_features, dim)

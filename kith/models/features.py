@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from kith.text.tokens import Vocabulary
+from kith.text.tokenizer import Tokenizer
 
 EPSILON = 1e-4  # of batch norm
 
@@ -30,6 +30,67 @@ class MLP(nn.Sequential):
         ]
         super().__init__(nn.Flatten(), *itertools.chain.from_iterable(blocks))
         self.out_features = widths[-1]
+
+    def head(self, dim: int) -> nn.Module:
+        """The last layer, into the common space."""
+        return _uniform(nn.Linear(self.out_features, dim))
+
+
+class Residual(nn.Module):
+    """Features (B, inputs) of a pretrained encoder: its head is a linear layer plus `layers` hidden layers beside it,
+    so that what the encoder knows goes through, and what is missing is added.
+
+    dropout: of the features and of the hidden units.
+
+    >>> tower = Residual(4, hidden=8)
+    >>> tuple(tower.head(2)(tower(torch.zeros(3, 4))).shape)
+    (3, 2)
+    """
+
+    def __init__(self, inputs: int, hidden: int = 1024, layers: int = 1, dropout: float = 0.0):
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.hidden, self.layers, self.out_features = hidden, layers, inputs
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.dropout(features.flatten(1))
+
+    def head(self, dim: int) -> nn.Module:
+        """The last layers, into the common space."""
+        return ResidualHead(self.out_features, self.hidden, self.layers, dim, self.dropout.p)
+
+
+class ResidualHead(nn.Module):
+    """A linear layer, and hidden layers whose output is added."""
+
+    def __init__(self, inputs: int, hidden: int, layers: int, dim: int, dropout: float):
+        super().__init__()
+        self.linear = nn.Linear(inputs, dim)
+        widths = [inputs] + [hidden] * layers
+        blocks = [
+            (nn.Linear(before, after), nn.GELU(), nn.Dropout(dropout)) for before, after in itertools.pairwise(widths)
+        ]
+        self.beside = nn.Sequential(*itertools.chain.from_iterable(blocks), nn.Linear(widths[-1], dim))
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.linear(features) + self.beside(features)
+
+
+class Linear(nn.Module):
+    """Features (B, …) as they are, flattened; its head is one linear layer.
+
+    dropout: of the features.
+
+    >>> tuple(Linear(6, dropout=0.4)(torch.zeros(2, 2, 3)).shape)
+    (2, 6)
+    """
+
+    def __init__(self, inputs: int, dropout: float = 0.0):
+        super().__init__()
+        self.dropout, self.out_features = nn.Dropout(dropout), inputs
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.dropout(features.flatten(1))
 
     def head(self, dim: int) -> nn.Module:
         """The last layer, into the common space."""
@@ -75,7 +136,7 @@ class TfidfTower(nn.Module):
         self.mlp = MLP(words, hidden, layers)
         self.out_features, self.head = self.mlp.out_features, self.mlp.head
         weight = torch.ones(words)
-        weight[: len(Vocabulary.MARKS)] = 0
+        weight[: len(Tokenizer.MARKS)] = 0
         self.register_buffer("inverse_frequency", weight)
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
@@ -85,7 +146,12 @@ class TfidfTower(nn.Module):
         return self.mlp(nn.functional.normalize(counts * self.inverse_frequency))
 
 
-def feature_tower(tower: str, shape: tuple[int, ...], hidden: int, layers: int, width: int) -> MLP | VGG:
+FeatureTower = MLP | Residual | Linear | VGG
+
+
+def feature_tower(
+    tower: str, shape: tuple[int, ...], hidden: int, layers: int, width: int, dropout: float = 0.0
+) -> FeatureTower:
     """The tower named in a method's parameters, for features of this shape. Raises ValueError if they do not fit.
 
     >>> feature_tower("mlp", (2, 3), hidden=8, layers=1, width=1).out_features
@@ -95,9 +161,16 @@ def feature_tower(tower: str, shape: tuple[int, ...], hidden: int, layers: int, 
         if len(shape) != 3 or min(shape[1:]) < 16:
             raise ValueError(f"the vgg tower needs maps of at least 16×16, these features have the shape {shape}")
         return VGG(shape[0], width)
-    if tower not in ("linear", "mlp"):
-        raise ValueError(f"the {tower} tower does not take features; choose linear, mlp or vgg")
-    return MLP(math.prod(shape), hidden, layers if tower == "mlp" else 0)
+    inputs = math.prod(shape)
+    if tower == "linear":
+        return Linear(inputs, dropout)
+    if tower == "residual":
+        return Residual(inputs, hidden, layers, dropout)
+    if tower != "mlp":
+        raise ValueError(f"the {tower} tower does not take features; choose linear, residual, mlp or vgg")
+    if dropout:
+        raise ValueError("dropout of features is for the towers linear and residual; leave it out")
+    return MLP(inputs, hidden, layers)
 
 
 @torch.no_grad()

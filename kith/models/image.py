@@ -7,15 +7,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from kith.models.cifar_resnet import CifarResNet
-from kith.models.cnn import CNN
-from kith.models.densenet import DenseNet
 from kith.models.features import VGG
-from kith.models.plain import Plain
-from kith.models.pyramidnet import PyramidNet
-from kith.models.resnet import ResNet
-from kith.models.timm_tower import TimmTower
-from kith.models.wide_resnet import WideResNet
+from kith.networks.cifar_resnet import CifarResNet
+from kith.networks.cnn import CNN
+from kith.networks.densenet import DenseNet
+from kith.networks.plain import Plain
+from kith.networks.pyramidnet import PyramidNet
+from kith.networks.resnet import ResNet
+from kith.networks.timm_tower import TimmTower
+from kith.networks.wide_resnet import WideResNet
 
 Builder = Callable[..., nn.Module]  # (channels, size, and the groups of the name)
 

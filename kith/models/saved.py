@@ -8,24 +8,27 @@ import torch
 
 from kith.errors import KithError
 from kith.models.dual_encoder import DualEncoder
-from kith.text.tokens import Vocabulary
+from kith.text.kinds import STATE, tokenizer_of
+from kith.text.tokenizer import Tokenizer
 
 FORMAT = "kith-model-2"
+NEWER = "kith-model-3"  # of models whose tokenizer a Kith of before would not understand
 
 
-def save(model: DualEncoder, vocabulary: Vocabulary, max_tokens: int, trained: dict[str, Any]) -> bytes:
+def save(model: DualEncoder, vocabulary: Tokenizer, max_tokens: int, trained: dict[str, Any]) -> bytes:
     """The content of model.pt; `trained` is what one wants to know later (method, seed, parameters, data).
 
     The same model gives the same bytes: torch names the archive after the file it writes to, so it is
     written to memory.
     """
     buffer = io.BytesIO()
+    tokenizer = vocabulary.state()
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     torch.save(
         {
-            "format": FORMAT,
+            "format": NEWER if "tokenizer" in tokenizer else FORMAT,
             "config": model.config,
-            "vocabulary": vocabulary.words,
+            **tokenizer,
             "max_tokens": max_tokens,
             "trained": trained,
             "state": state,
@@ -51,8 +54,8 @@ def start_from(model: DualEncoder, path: Path) -> tuple[int, int]:
     return len(fits), len(own) - len(fits)
 
 
-def load(path: Path, device: str | torch.device = "cpu") -> tuple[DualEncoder, Vocabulary, dict[str, Any]]:
-    """The model in eval mode, its vocabulary, and the file's other content (max_tokens, trained).
+def load(path: Path, device: str | torch.device = "cpu") -> tuple[DualEncoder, Tokenizer, dict[str, Any]]:
+    """The model in eval mode, its tokenizer, and the file's other content (max_tokens, trained).
 
     Only tensors and plain values are read, so a file from elsewhere cannot run code.
     """
@@ -62,8 +65,9 @@ def load(path: Path, device: str | torch.device = "cpu") -> tuple[DualEncoder, V
         raise KithError(f"{path}: no such model; train it first") from None
     except Exception as error:
         raise KithError(f"{path}: not a Kith model file ({error})") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise KithError(f"{path}: not a Kith model file of format {FORMAT}")
+    if not isinstance(content, dict) or content.get("format") not in (FORMAT, NEWER):
+        raise KithError(f"{path}: not a Kith model file of format {FORMAT} or {NEWER}")
     model = DualEncoder(content["config"])
     model.load_state_dict(content.pop("state"))
-    return model.to(device).eval(), Vocabulary(content.pop("vocabulary")), content
+    tokenizer = tokenizer_of({key: content.pop(key) for key in STATE if key in content})
+    return model.to(device).eval(), tokenizer, content

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from kith.models.features import TfidfTower
-from kith.text.tokens import Vocabulary
+from kith.text.tokenizer import Tokenizer
 
 
 class GRUTower(nn.Module):
@@ -15,7 +15,7 @@ class GRUTower(nn.Module):
 
     def __init__(self, words: int, embedding: int = 200, hidden: int = 512, dropout: float = 0.0):
         super().__init__()
-        self.embedding = nn.Embedding(words, embedding, padding_idx=Vocabulary.PAD)
+        self.embedding = nn.Embedding(words, embedding, padding_idx=Tokenizer.PAD)
         self.dropout = nn.Dropout(dropout)
         self.gru = nn.GRU(embedding, hidden, batch_first=True)
         self.out_features = hidden
@@ -31,12 +31,12 @@ class BagTower(nn.Module):
 
     def __init__(self, words: int, embedding: int = 200, hidden: int = 512, dropout: float = 0.0):
         super().__init__()
-        self.embedding = nn.Embedding(words, embedding, padding_idx=Vocabulary.PAD)
+        self.embedding = nn.Embedding(words, embedding, padding_idx=Tokenizer.PAD)
         self.mix = nn.Sequential(nn.Dropout(dropout), nn.Linear(embedding, hidden), nn.ReLU(inplace=True))
         self.out_features = hidden
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        present = (tokens != Vocabulary.PAD).unsqueeze(2)
+        present = (tokens != Tokenizer.PAD).unsqueeze(2)
         total = (self.embedding(tokens) * present).sum(dim=1)
         return self.mix(total / lengths.clamp(min=1).unsqueeze(1))
 
@@ -62,11 +62,12 @@ def text_tower(
 
 
 @torch.no_grad()
-def load_word_vectors(tower: nn.Module, vocabulary: Vocabulary, vectors: dict[str, Tensor]) -> int:
+def load_word_vectors(tower: nn.Module, vocabulary: Tokenizer, vectors: dict[str, Tensor]) -> int:
     """Start the embeddings of known words from `vectors` (word → (embedding,)); returns how many were known.
 
     Raises ValueError if the tower embeds no words, or vectors of another length.
 
+    >>> from kith.text.tokens import Vocabulary
     >>> tower = text_tower("bag", words=6, embedding=1)
     >>> load_word_vectors(tower, Vocabulary(["red", "fox"]), {"fox": torch.tensor([0.5])})
     1
@@ -75,7 +76,7 @@ def load_word_vectors(tower: nn.Module, vocabulary: Vocabulary, vectors: dict[st
         raise ValueError("train.text.pretrained_words: only the gru and bag towers have word embeddings")
     weight = tower.embedding.weight
     known = 0
-    for number, word in enumerate(vocabulary.words, start=len(Vocabulary.MARKS)):
+    for number, word in enumerate(vocabulary.words, start=len(Tokenizer.MARKS)):
         vector = vectors.get(word)
         if vector is None:
             continue
@@ -103,5 +104,5 @@ def load_inverse_frequency(tower: TfidfTower, tokens: np.ndarray) -> None:
     frequency = np.zeros(len(tower.inverse_frequency))
     frequency[: present.shape[1]] = (present > 0).sum(axis=0)
     weight = np.log((1 + len(tokens)) / (1 + frequency)) + 1
-    weight[: len(Vocabulary.MARKS)] = 0
+    weight[: len(Tokenizer.MARKS)] = 0
     tower.inverse_frequency.copy_(torch.from_numpy(weight))

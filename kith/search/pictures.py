@@ -31,7 +31,7 @@ def read(data: bytes, raw: RawInputs, brightness: float = 0.5, invert: bool | No
     decoded = raw.reader("image")(data)
     if isinstance(decoded, Unusable):
         raise UndecodableImage(f"the picture {decoded.message}")
-    pixels, image = np.array(decoded), raw.config["image"]  # a copy that can be written to
+    pixels, image = np.array(decoded), raw.pictures  # a copy that can be written to
     inner = _inner(pixels, width, height) if image["fit"] == "pad" else pixels
     if invert is None:
         mean = float(inner.mean()) / 255

@@ -13,10 +13,11 @@ from tqdm import tqdm
 from kith.errors import KithError
 from kith.models import DualEncoder
 from kith.models.embed import embed_images, embed_texts
+from kith.store.encoded import Encoded, encoded_beside, prove_encoded
 from kith.store.inputs import image_input, text_input
 from kith.store.prepared import Prepared
 from kith.store.run import SIDES, EmbeddedSide, EmbeddingFiles, prove_trained, read_embeddings
-from kith.text.tokens import Vocabulary
+from kith.text.tokenizer import Tokenizer
 
 CACHE = "search_vectors.npz"
 CHUNK = 4096  # rows between two steps of the progress bar
@@ -37,7 +38,7 @@ def embedded(run: Path, dim: int, data: Prepared) -> dict[str, EmbeddedSide]:
 
 
 def everything(
-    run: Path, model: DualEncoder, vocabulary: Vocabulary, tokens: int, data: Prepared
+    run: Path, model: DualEncoder, vocabulary: Tokenizer, tokens: int, data: Prepared
 ) -> dict[str, EmbeddedSide]:
     """Both sides of every item, from search_vectors.npz if it is of this model and these data, else embedded and
     kept there; where the folder cannot be written, they are not kept.
@@ -50,11 +51,17 @@ def everything(
         return kept
     items = np.arange(len(data))
     sides = {side: EmbeddedSide(np.zeros((0, model.dim), np.float32), np.zeros(0, np.int64)) for side in SIDES}
-    pictures = image_input(data)
+    encoded = {
+        side: Encoded(encoded_beside(data, model.config[side]["encoder"]["called"]), data)
+        for side in SIDES
+        if "encoder" in (model.config[side] or {})
+    }
+    prove_encoded(encoded, model.config)
+    pictures = image_input(data, encoded.get("image"))
     rows, owners = pictures.all_of(items)
     sides["image"] = EmbeddedSide(_in_chunks(embed_images, model, pictures, rows, f"{run.name}: images"), owners)
     if model.text_tower is not None:
-        texts = text_input(data, vocabulary, tokens)
+        texts = text_input(data, vocabulary, tokens, encoded.get("text"))
         rows, owners = texts.all_of(items)
         sides["text"] = EmbeddedSide(_in_chunks(embed_texts, model, texts, rows, f"{run.name}: texts"), owners)
     _keep(run / CACHE, made_of, sides)

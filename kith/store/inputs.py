@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from kith.errors import KithError
+from kith.store.encoded import Encoded
 from kith.store.prepared import Prepared
-from kith.text.tokens import Vocabulary
+from kith.text.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -39,16 +40,9 @@ class ArrayInput:
         return (torch.from_numpy(np.asarray(self.array[rows])),)
 
 
-@dataclass(frozen=True)
-class TokenInput:
-    """Any number of texts an item.
+class _TextRows:
+    """Any number of texts an item; start: (n_items + 1,), the texts of item i are rows start[i] to start[i + 1]."""
 
-    tokens: (n_texts, L) int32; lengths: (n_texts,); start: (n_items + 1,), the texts of item i are rows
-    start[i] to start[i + 1].
-    """
-
-    tokens: np.ndarray
-    lengths: np.ndarray
     start: np.ndarray
 
     def has(self, items: np.ndarray) -> np.ndarray:
@@ -67,6 +61,15 @@ class TokenInput:
         within = np.arange(len(owner)) - np.repeat(np.cumsum(counts) - counts, counts)
         return self.start[owner] + within, owner
 
+
+@dataclass(frozen=True)
+class TokenInput(_TextRows):
+    """Texts as tokens: tokens (n_texts, L) int32, and lengths (n_texts,)."""
+
+    tokens: np.ndarray
+    lengths: np.ndarray
+    start: np.ndarray
+
     def take(self, rows: np.ndarray) -> tuple[Tensor, ...]:
         """Tokens, cut to the longest of these texts, and lengths."""
         lengths = self.lengths[rows]
@@ -74,14 +77,29 @@ class TokenInput:
         return torch.from_numpy(tokens).long(), torch.from_numpy(lengths).long()
 
 
-ModalityInput = ArrayInput | TokenInput
+@dataclass(frozen=True)
+class EncodedTexts(_TextRows):
+    """Texts as features (n_texts, d) of a frozen encoder, maybe memory-mapped."""
+
+    features: np.ndarray
+    start: np.ndarray
+
+    def take(self, rows: np.ndarray) -> tuple[Tensor, ...]:
+        """What a tower is called with."""
+        return (torch.from_numpy(np.asarray(self.features[rows])),)
 
 
-def image_input(data: Prepared) -> ArrayInput:
-    """What the image side of a model takes: features where there are any, else pictures.
+ModalityInput = ArrayInput | TokenInput | EncodedTexts
+
+
+def image_input(data: Prepared, encoded: Encoded | None = None) -> ArrayInput:
+    """What the image side of a model takes: what a frozen encoder made of the pictures, if it is given; else features
+    where there are any, else pictures.
 
     Raises KithError where there are neither.
     """
+    if encoded is not None:
+        return ArrayInput(encoded.features("image"), data.table["image_row"].to_numpy())
     features = data.features("image")
     if features is not None:
         return ArrayInput(features, np.arange(len(data)))
@@ -90,8 +108,11 @@ def image_input(data: Prepared) -> ArrayInput:
     return ArrayInput(data.images, data.table["image_row"].to_numpy())
 
 
-def text_input(data: Prepared, vocabulary: Vocabulary, max_tokens: int) -> ModalityInput:
-    """What the text side of a model takes: features where there are any, else texts as word numbers."""
+def text_input(data: Prepared, vocabulary: Tokenizer, max_tokens: int, encoded: Encoded | None = None) -> ModalityInput:
+    """What the text side of a model takes: what a frozen encoder made of the texts, if it is given; else features where
+    there are any, else texts as word numbers."""
+    if encoded is not None:
+        return EncodedTexts(encoded.features("text"), data.text_start)
     features = data.features("text")
     if features is not None:
         return ArrayInput(features, np.arange(len(data)))

@@ -3,15 +3,18 @@
 import html
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
-import numpy as np
+from kith.text.scripts import beyond_words, is_pair, pieces, plain_words
+from kith.text.tokenizer import Tokenizer, commonest
 
 _TAG = re.compile(r"<[a-zA-Z/!][^<>]*>")
-_TOKEN = re.compile(r"\w+", re.UNICODE)
-# A sentence ends with a mark and a space before something that starts neither in lower case nor with a digit.
-_SENTENCE_END = re.compile(r"(?<=[.!?…。！？])\s+(?=[^\s\da-z])")
+# A sentence ends with a mark and a space before something that starts neither in lower case nor with a digit; in
+# scripts without spaces between words with the mark alone.
+_SENTENCE_END = re.compile(
+    r"(?<=[.!?…。！？।॥؟۔։])\s+(?=[^\s\da-z])|(?<=[。။។])\s*(?=\S)|(?<=[!?])(?=[\u3041-\u30ff\u3400-\u9fff])"
+)
 
 
 def normalize(text: str) -> str:
@@ -29,72 +32,94 @@ def first_sentences(text: str, count: int) -> str:
 
     >>> first_sentences("One. Two! Three.", 2)
     'One. Two!'
+    >>> first_sentences("今天。明天。", 1)
+    '今天。'
     """
     parts = _SENTENCE_END.split(text, maxsplit=count)
     return " ".join(parts[:count])
 
 
 def tokenize(
-    text: str, *, min_length: int = 1, stop_words: Iterable[str] = (), sentences: int | None = None
+    text: str,
+    *,
+    min_length: int = 1,
+    stop_words: Iterable[str] = (),
+    sentences: int | None = None,
+    pairs: bool = True,
 ) -> list[str]:
     """Lower-cased words of `text`; digits-only tokens, short ones and stop words are left out.
 
+    Of scripts without spaces between words, such as Chinese and Thai, it gives units and, if `pairs`, pairs of units
+    (see `scripts.pieces`), which are never too short.
     `sentences` reads only the first sentences (Thomas & Kovashka, ECCV 2020, take two of an article).
 
     >>> tokenize("The 3 red foxes", stop_words=["the"])
     ['red', 'foxes']
+    >>> tokenize("红色", min_length=3)
+    ['红', '红色', '色']
     """
     text = normalize(text)
     if sentences is not None:
         text = first_sentences(text, sentences)
     dropped = stop_words if isinstance(stop_words, set | frozenset) else frozenset(stop_words)
-    words = _TOKEN.findall(text.casefold())
-    return [w for w in words if len(w) >= min_length and not w.isdigit() and w not in dropped]
+    return [
+        word
+        for word, spaceless in pieces(text.casefold(), pairs)
+        if (spaceless or len(word) >= min_length) and not word.isdigit() and word not in dropped
+    ]
 
 
-class Vocabulary:
-    """Words numbered by falling frequency; the first four numbers are marks.
+Rule = Literal["plain", "units", "pairs"]
 
-    PAD fills short texts, UNKNOWN stands for words not in the vocabulary, START and END enclose a text.
+
+class Vocabulary(Tokenizer):
+    r"""Words as `tokenize` finds them, numbered by falling frequency.
+
+    rule: plain: `\w+` alone finds the words; that is the same for texts without marks and in scripts with spaces, and
+    how every model reads whose texts were such, or that was saved before there were other rules. units, pairs: as
+    `tokenize` does, of scripts without spaces units alone, or their pairs too.
 
     >>> vocabulary = Vocabulary.build(["red fox", "red dog"])
-    >>> vocabulary.words
-    ['red', 'dog', 'fox']
-    >>> [each.tolist() for each in vocabulary.encode(["red cat"])]
-    [[[2, 4, 1, 3]], [4]]
+    >>> vocabulary.words, vocabulary.rule
+    (['red', 'dog', 'fox'], 'plain')
+    >>> Vocabulary.build(["红色", "红的"]).unknown_words("红色猫")
+    ['猫']
     """
 
-    PAD, UNKNOWN, START, END = range(4)
-    MARKS = ("<pad>", "<unk>", "<s>", "</s>")
-
-    def __init__(self, words: Sequence[str]):
+    def __init__(self, words: Sequence[str], rule: Rule = "pairs"):
         """`words` without the marks, in order."""
-        self.words = list(words)
-        self._index = {word: i for i, word in enumerate(self.words, start=len(self.MARKS))}
+        super().__init__(words)
+        self.rule: Rule = rule
 
     @classmethod
-    def build(cls, texts: Iterable[str], min_count: int = 1, max_words: int | None = None) -> "Vocabulary":
-        """The words that occur at least `min_count` times, at most the `max_words` commonest of them; ties of
-        frequency in alphabetical order."""
-        counts = Counter(word for text in texts for word in tokenize(text))
-        kept = [word for word, count in counts.items() if count >= min_count]
-        return cls(sorted(kept, key=lambda word: (-counts[word], word))[:max_words])
+    def build(
+        cls, texts: Iterable[str], min_count: int = 1, max_words: int | None = None, pairs: bool = True
+    ) -> "Vocabulary":
+        """The words of `texts` that `commonest` keeps."""
+        texts = list(texts)
+        words = (word for text in texts for word in tokenize(text, pairs=pairs))
+        beyond = any(beyond_words(_folded(text)) for text in texts)
+        return cls(commonest(words, min_count, max_words), ("pairs" if pairs else "units") if beyond else "plain")
 
-    def __len__(self) -> int:
-        return len(self.MARKS) + len(self.words)
+    def pieces(self, text: str) -> list[str]:
+        if self.rule == "plain":
+            return [word for word in plain_words(_folded(text)) if not word.isdigit()]
+        return tokenize(text, pairs=self.rule == "pairs")
 
-    def encode(self, texts: Sequence[str], max_tokens: int = 64) -> tuple[np.ndarray, np.ndarray]:
-        """Word numbers of each text between START and END.
+    def numbers(self, text: str) -> list[int]:
+        """Of its words. A pair of units that is not known is left out: its units stand for it."""
+        return [self.index.get(word, self.UNKNOWN) for word in self.pieces(text) if not self._left_out(word)]
 
-        Returns tokens (n, longest) int32 padded with PAD, and lengths (n,) int32, marks included.
-        Texts longer than `max_tokens` (marks included) are cut.
-        """
-        encoded = [
-            [self.START, *(self._index.get(w, self.UNKNOWN) for w in tokenize(t))][: max_tokens - 1] + [self.END]
-            for t in texts
-        ]
-        lengths = np.array([len(numbers) for numbers in encoded], dtype=np.int32)
-        tokens = np.full((len(encoded), int(lengths.max(initial=1))), self.PAD, dtype=np.int32)
-        for row, numbers in zip(tokens, encoded, strict=True):
-            row[: len(numbers)] = numbers
-        return tokens, lengths
+    def unknown_words(self, text: str) -> list[str]:
+        words = dict.fromkeys(self.pieces(text))
+        return [word for word in words if word not in self.index and not self._left_out(word)]
+
+    def state(self) -> dict[str, Any]:
+        return {"vocabulary": self.words} | ({} if self.rule == "plain" else {"tokenizer": self.rule})
+
+    def _left_out(self, word: str) -> bool:
+        return self.rule == "pairs" and word not in self.index and is_pair(word)
+
+
+def _folded(text: str) -> str:
+    return normalize(text).casefold()

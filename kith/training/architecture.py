@@ -17,18 +17,21 @@ def architecture(
     labels: Sequence[str] = (),
     names: Sequence[str] = (),
     targets: int | None = None,
+    encoders: Mapping[str, Options] | None = None,
 ) -> dict[str, Any]:
     """The config of the DualEncoder whose losses have these needs.
 
     options: as the section `train` of params.yaml; dataset: as dataset.json; words: those known; labels, names: of
     the classes, as the data set names them and as they are shown; targets: dimensions of the class embeddings that
-    pictures are drawn towards. Raises ValueError where augmentation does not fit the pictures.
+    pictures are drawn towards; encoders: by side, what is known of the features that stand in for pictures or texts,
+    see `encoded_side`. Raises ValueError where augmentation does not fit the pictures.
     """
+    encoders = encoders or {}
     classes = {"names": list(labels), "shown": list(names), "classifier": needs.classifier, "targets": targets}
     return {
         "dim": options["dim"] if targets is None else targets,
-        "image": image_side(dataset, options["image"], options["augment"]),
-        "text": text_side(dataset, options["text"], words) if needs.texts else None,
+        "image": image_side(dataset, options["image"], options["augment"], encoders.get("image")),
+        "text": text_side(dataset, options["text"], words, encoders.get("text")) if needs.texts else None,
         "head": options["head"],
         "codes": options["codes"],
         "projection": options["projection"],
@@ -36,17 +39,22 @@ def architecture(
     }
 
 
-def image_side(dataset: Options, tower: Options, augment: Options) -> dict[str, Any]:
+def image_side(dataset: Options, tower: Options, augment: Options, encoder: Options | None = None) -> dict[str, Any]:
     """The part "image" of a DualEncoder's config.
 
     dataset: as in dataset.json, with size, mean and std of its pictures, or shape and scale of their features.
-    tower: as `train.image` in params.yaml; augment: as `train.augment`. Raises ValueError where augmentation does not
-    fit the pictures.
+    tower: as `train.image` in params.yaml; augment: as `train.augment`; encoder: of the features that stand in for the
+    pictures. Raises ValueError where augmentation does not fit the pictures.
 
     >>> dataset = {"features": {"image": {"shape": [8], "shift": 0.0, "scale": 1.0}}}
     >>> image_side(dataset, {"tower": "mlp", "depth": 18, "width": 32, "hidden": 64, "layers": 2}, {"crop": None})
     {'shape': [8], 'shift': 0.0, 'scale': 1.0, 'tower': 'mlp', 'width': 32, 'hidden': 64, 'layers': 2}
     """
+    if encoder is not None:
+        if any(augment.values()):
+            raise ValueError("augment is for pictures, not for the features of a frozen encoder; leave it out")
+        kept = {"size": dataset["image"]["height"], "channels": dataset["image"]["channels"]}
+        return encoded_side({**encoder, "pictures": kept | {"fit": dataset["image"]["fit"]}}, tower)
     if (features := _features(dataset, "image")) is not None:
         if len(features["shape"]) != 3 and any(augment.values()):
             raise ValueError("augment is for pictures and maps, not for vectors; leave it out")
@@ -59,15 +67,33 @@ def image_side(dataset: Options, tower: Options, augment: Options) -> dict[str, 
     return image | {"mean": dataset["mean"], "std": dataset["std"]}
 
 
-def text_side(dataset: Options, tower: Options, words: int) -> dict[str, Any]:
-    """The part "text" of a DualEncoder's config; tower: as `train.text` in params.yaml, words: those known.
+def text_side(dataset: Options, tower: Options, words: int, encoder: Options | None = None) -> dict[str, Any]:
+    """The part "text" of a DualEncoder's config; tower: as `train.text` in params.yaml, words: those known; encoder: of
+    the features that stand in for the texts.
 
     >>> text_side({}, {"tower": "bag", "embedding": 8, "hidden": 16, "layers": 2, "width": 32, "dropout": 0.0}, 100)
     {'tower': 'bag', 'embedding': 8, 'hidden': 16, 'layers': 2, 'dropout': 0.0, 'words': 100}
     """
+    if encoder is not None:
+        return encoded_side(encoder, tower)
     if (features := _features(dataset, "text")) is not None:
         return features | _only(tower, "tower", "hidden", "layers", "width")
     return _only(tower, "tower", "embedding", "hidden", "layers", "dropout") | {"words": words}
+
+
+def encoded_side(encoder: Options, tower: Options) -> dict[str, Any]:
+    """A side of a DualEncoder's config whose inputs are features of a frozen encoder.
+
+    encoder: its `reference` (kith.encoders), the "width" of its features, and of pictures the size, channels and fit
+    of the prepared ones. tower: as `train.image` or `train.text`.
+
+    >>> tower = {"tower": "linear", "hidden": 8, "layers": 1, "width": 1, "dropout": None, "encoded": None}
+    >>> encoded_side({"name": "lite0", "width": 1280}, tower)["shape"]
+    [1280]
+    """
+    known = {name: value for name, value in encoder.items() if name != "width"}
+    options = {"encoder": known, "shape": [encoder["width"]], "input": dict(tower["encoded"] or {})}
+    return options | _only(tower, "tower", "hidden", "layers", "width") | {"dropout": tower["dropout"] or 0.0}
 
 
 def _features(dataset: Options, side: str) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from kith.data.digests import sha256
 LIBRARY = Path(__file__).parents[1]
 # Sources of the library that decide what a training computes.
 SOURCES = (
-    *("cca", "losses", "metrics", "mining", "models", "store", "text", "training"),
+    *("cca", "losses", "metrics", "mining", "models", "networks", "store", "text", "training"),
     *("constraints.py", "similarity.py"),
 )
 

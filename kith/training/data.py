@@ -1,5 +1,6 @@
 """What a training learns from: the sides of all items, and what is known of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +10,12 @@ import pandas as pd
 from kith.errors import KithError
 from kith.losses import Needs
 from kith.store.classes import Classes
+from kith.store.encoded import Encoded
 from kith.store.inputs import ModalityInput, image_input, text_input
 from kith.store.prepared import Prepared
 from kith.store.semantic import neighbor_table
-from kith.text.tokens import Vocabulary
+from kith.text.kinds import learned
+from kith.text.tokenizer import Tokenizer
 from kith.training.samplers import NeighborSampler
 
 
@@ -36,27 +39,36 @@ class TrainingData:
     similarity: np.ndarray | None = None
 
 
-def training_vocabulary(data: Prepared, min_count: int, max_words: int | None) -> Vocabulary:
-    """The words of the training texts, each group's once; see Vocabulary.build."""
+def training_tokenizer(
+    data: Prepared, name: str | None, min_count: int, max_words: int | None, ordered: bool
+) -> Tokenizer:
+    """One that knows the training texts, each group's once; see `kinds.learned`."""
     train = data.table[data.splits == "train"].drop_duplicates("group")
     texts = [text for each in train["texts"] for text in each]
-    return Vocabulary.build(texts, min_count, max_words)
+    return learned(texts, name, min_count, max_words, ordered)
 
 
 def training_data(
-    data: Prepared, needs: Needs, vocabulary: Vocabulary, max_tokens: int, classes: Classes, neighbors: Path
+    data: Prepared,
+    needs: Needs,
+    vocabulary: Tokenizer,
+    max_tokens: int,
+    classes: Classes,
+    neighbors: Path,
+    encoded: Mapping[str, Encoded] | None = None,
 ) -> TrainingData:
     """Items that have all that the losses compare, which have these needs: a picture, and a text, or a class, or both.
 
-    max_tokens: of a text; neighbors: the folder that the neighbors stage has written. Raises KithError for a split
-    with fewer than two such items.
+    max_tokens: of a text; neighbors: the folder that the neighbors stage has written; encoded: what frozen encoders
+    made of a side, by its name. Raises KithError for a split with fewer than two such items.
     """
-    image = image_input(data)
+    encoded = encoded or {}
+    image = image_input(data, encoded.get("image"))
     everyone = np.arange(len(data))
     usable, having = image.has(everyone), ["a picture"]
     text = labels = similarity = near = None
     if needs.texts:
-        text = text_input(data, vocabulary, max_tokens)
+        text = text_input(data, vocabulary, max_tokens, encoded.get("text"))
         usable, having = usable & text.has(everyone), [*having, "a text"]
     if needs.classes:
         labels, similarity = classes.numbers(data.table), classes.similarity("lcsh")

@@ -11,6 +11,7 @@ from kith.models.dual_encoder import UnitLayer
 from kith.models.embed import encode_pairs
 from kith.training.data import TrainingData
 from kith.training.epoch import train_epoch, training_step
+from kith.training.fitting import fit_projection
 from kith.training.objective import Objective
 from kith.training.optimization import optimizer_of
 from kith.training.options import TrainingConfig
@@ -36,11 +37,14 @@ def fit(
 
     The best epoch is that of the highest validation figure that config.select names, or the lowest validation loss.
     A projection that is learned from data is fitted to the epoch's items before each validation.
+    Without epochs, what can be fitted in closed form is, and the only record is of epoch 0.
     After every epoch `on_checkpoint` gets a state; given back as `resume`, training goes on as if it had not
     stopped: all randomness comes from (seed, epoch), so the result is the same bytes.
     Raises FloatingPointError when the loss is not finite, unless a refinement is left, which then comes at once.
     """
     task = Task(model, objective)
+    if not config.epochs:
+        return [_as_it_is(task.to(fabric.device), data, config, fabric, on_epoch)]
     optimizer = optimizer_of(task, config)
     wrapped, stepper = fabric.setup(task, optimizer)
     sampler = batches_of(data, config)
@@ -67,6 +71,17 @@ def fit(
         on_checkpoint(state.save())
     model.load_state_dict(state.best["model"])
     return state.history
+
+
+def _as_it_is(
+    task: Task, data: TrainingData, config: TrainingConfig, fabric: Fabric, on_epoch: Callable[[Record], None]
+) -> Record:
+    """A model that is not trained: what can be fitted in closed form is, and it is measured once, as epoch 0."""
+    fit_projection(task.model, data, config.batch_size)
+    seen = _as_many_groups(data, config.seed)
+    record = {"epoch": 0, "lr": 0.0, **validate(task, data, seen, config.batch_size, fabric)}
+    on_epoch(record)
+    return record
 
 
 def batches_of(data: TrainingData, config: TrainingConfig) -> PairSampler | BalancedSampler:

@@ -13,9 +13,10 @@ class Objective(nn.Module):
 
     Called with a Batch, it returns the weighted sum and the value of each loss; of mined ones also `active`, the
     share of pairs or triplets that are above zero among those that could have been found, and `mined`, their number
-    in the batch. What losses learn are its parameters; for these it is told the width of the embeddings before the
+    in the batch. What losses learn is its parameters; for these it is told the width of the embeddings before the
     projection and the number of classes. Losses that need neighbours, or labels, see only the items that have one,
-    and are 0 where there is none. `step` is set by the training loop.
+    and are 0 where there is none. Without terms, of a model that is not trained, the sum is 0. `step` is set by the
+    training loop.
     """
 
     def __init__(self, terms: dict[str, dict[str, Any]], dim: int = 0, classes: int = 0):
@@ -39,6 +40,8 @@ class Objective(nn.Module):
                 mined.append(statistics)
             values[name] = value
             weighted.append(loss.options.weight * value)
+        if not weighted:
+            return batch.image.new_zeros(()), {}
         total = torch.stack(weighted).sum()
         return total, values | _shares(mined, total)
 

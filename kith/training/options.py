@@ -78,9 +78,10 @@ class Augment:
 @dataclass(frozen=True)
 class Batches:
     """What a step sees. `sampler: balanced` makes batches of `classes_per_batch` classes, by default as many as
-    `batch_size` has room for, with `items_per_class` pictures each."""
+    `batch_size` has room for, with `items_per_class` pictures each. With 0 epochs nothing is trained: encoders are
+    taken as they are, and a CCA layer, or a head of codes, is fitted to the training split."""
 
-    epochs: Positive
+    epochs: Count
     batch_size: Several = 128
     sampler: Literal["shuffled", "balanced"] = "shuffled"
     classes_per_batch: Several | None = None

@@ -6,6 +6,7 @@ Methods and losses are in stages.params.method and .losses: they bring PyTorch, 
 from stages.params.base import Section
 from stages.params.complete import check, complete
 from stages.params.data import Fetch, Prepare
+from stages.params.encoders import EncoderOptions
 from stages.params.presets import presets
 from stages.params.results import Compare, Embed, Evaluate, Expected, Report
 from stages.params.schema import PARAMS, Params, Study, load, parse
@@ -14,7 +15,7 @@ from stages.params.towers import ImageTower, TextTower
 from stages.params.training import Train
 
 __all__ = [
-    "PARAMS", "ClassEmbeddingOptions", "Compare", "Embed", "Evaluate", "Expected", "Fetch", "ImageTower",
-    "Neighbors", "Params", "Prepare", "Report", "Section", "Study", "TaxonomyOptions", "Text",
+    "PARAMS", "ClassEmbeddingOptions", "Compare", "Embed", "EncoderOptions", "Evaluate", "Expected", "Fetch",
+    "ImageTower", "Neighbors", "Params", "Prepare", "Report", "Section", "Study", "TaxonomyOptions", "Text",
     "TextTower", "Tokens", "Train", "check", "complete", "load", "parse", "presets",
 ]  # fmt: skip

@@ -3,9 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from kith.encoders.names import called
 from kith.errors import KithError
 from stages.params.base import Section
-from stages.params.inputs import inputs_of
+from stages.params.inputs import inputs_of, used_encoders
 from stages.params.presets import presets
 from stages.params.schema import PARAMS, Params, merged
 from stages.params.validation import suggest, validate
@@ -20,6 +21,7 @@ def complete(content: dict[str, Any], path: Path = PARAMS) -> dict[str, Any]:
     filled |= {name: {} for name in Params.model_fields if name not in (*filled, "inputs")}
     try:
         filled["methods"] = _expanded(filled.get("study"), filled["methods"])
+        filled["study"] = _with_encoders(filled)
         params = validate(Params, filled)
         whole = {name: given(getattr(params, name)) for name in Params.model_fields}
         whole["methods"] = {name: _method(params, name) for name in params.methods}
@@ -72,15 +74,30 @@ def _with_preset(name: str, own: Any) -> Any:
     return merged(presets()[chosen], own)
 
 
+def _with_encoders(content: dict[str, Any]) -> Any:
+    """The study with every encoder that its methods name under study.encoders."""
+    study, methods = content["study"], content["methods"]
+    if not (isinstance(study, dict) and isinstance(study.get("methods"), list) and isinstance(methods, dict)):
+        return study
+    known = dict(study.get("encoders") or {})
+    for method in study["methods"]:
+        for name in used_encoders(content, method).values() if isinstance(methods.get(method), dict) else ():
+            if name not in known and known.setdefault(called(name), {"encoder": name}) != {"encoder": name}:
+                raise KithError(
+                    f"study.encoders.{called(name)}: methods name it and {name}; call one of them otherwise"
+                )
+    return study | {"encoders": known}
+
+
 def _method(params: Params, name: str) -> dict[str, Any]:
     """A method complete, but for its changes to the section train, which are as they were given."""
     method = params.method(name)
     changes = params.methods[name].get("train", {})
-    return given(method) | {"train": _same_keys(given(method.train), changes)}
+    return given(method) | {"train": _same_keys(given(method.train), changes, given(params.train))}
 
 
-def _same_keys(values: Any, keys: Any) -> Any:
-    """Of nested mappings what `keys` has, too."""
-    if not (isinstance(keys, dict) and isinstance(values, dict)):
+def _same_keys(values: Any, keys: Any, shared: Any) -> Any:
+    """Of nested mappings what `keys` has, too; all of a section that `shared` does not have."""
+    if not all(isinstance(each, dict) for each in (keys, values, shared)):
         return values
-    return {key: _same_keys(values[key], inner) for key, inner in keys.items()}
+    return {key: _same_keys(values[key], inner, shared.get(key)) for key, inner in keys.items()}

@@ -3,18 +3,33 @@
 from pathlib import Path
 from typing import Any
 
+from kith.encoders.names import called, files_of
+from kith.text.kinds import WORDS
+from kith.text.pretrained import PACKAGED
 from stages.params.base import Count, Name, Section
 
+SIDES = ("image", "text")
 NONE = "workflow/none"  # a file that is always there, for what a study does not name
 
 
+class Encoding(Section):
+    """One encoder: what the study calls it, the sides that methods take of it, and the files that it is loaded from."""
+
+    name: Name
+    sides: str
+    files: Path
+
+
 class Training(Section):
-    """One training: its method and seed, and the files that it starts from."""
+    """One training: its method and seed, the files that it starts from, and what was encoded for it."""
 
     method: Name
     seed: Count
     start: Path
     weights: Path
+    encoded_image: Path
+    encoded_text: Path
+    tokenizer: Path
 
 
 class Inputs(Section):
@@ -26,6 +41,7 @@ class Inputs(Section):
     image_root: Path
     embedding: Path
     words: Path
+    encoders: dict[Name, Encoding]
     runs: dict[str, Training]
 
 
@@ -42,8 +58,14 @@ def inputs_of(content: dict[str, Any]) -> dict[str, Any]:
         "image_root": _path(fetch.get("image_root")),
         "embedding": _path(embedding.get("file")),
         "words": NONE if words == "text" else _path(words),
+        "encoders": _encoders(content),
         "runs": {
-            f"{method}-{seed}": {"method": method, "seed": seed, **_starts(content, method)}
+            f"{method}-{seed}": {
+                "method": method,
+                "seed": seed,
+                **_starts(content, method),
+                **_encoded(content, method),
+            }
             for method in content["study"]["methods"]
             for seed in content["study"]["seeds"]
         },
@@ -55,7 +77,41 @@ def _starts(content: dict[str, Any], method: str) -> dict[str, str]:
     own, shared = content["methods"][method].get("train") or {}, content["train"]
     start = own["start"] if "start" in own else shared.get("start")
     weights = [options["image"]["weights"] for options in (own, shared) if "weights" in (options.get("image") or {})]
-    return {"start": _path(start), "weights": _path(weights[0] if weights else None)}
+    names = [options["text"]["tokenizer"] for options in (own, shared) if "tokenizer" in (options.get("text") or {})]
+    tokenizer = names[0] if names and names[0] not in (WORDS, *PACKAGED) else None
+    return {"start": _path(start), "weights": _path(weights[0] if weights else None), "tokenizer": _path(tokenizer)}
+
+
+def used_encoders(content: dict[str, Any], method: str) -> dict[str, str]:
+    """The encoder of each side that a method takes, as it names it; its own, or else that of all methods."""
+    own, shared = content["methods"][method].get("train") or {}, content.get("train") or {}
+    found = {}
+    for side in SIDES:
+        given = [options[side]["encoder"] for options in (own, shared) if "encoder" in (options.get(side) or {})]
+        if given and given[0] is not None:
+            found[side] = given[0]
+    return found
+
+
+def _encoded(content: dict[str, Any], method: str) -> dict[str, str]:
+    used, folder = used_encoders(content, method), f"data/{content['study']['name']}/encoded"
+    return {f"encoded_{side}": f"{folder}/{called(used[side])}" if side in used else NONE for side in SIDES}
+
+
+def _encoders(content: dict[str, Any]) -> dict[str, Any]:
+    """The encoders of the methods that are run, in the order in which these name them."""
+    sides: dict[str, list[str]] = {}
+    for method in content["study"]["methods"]:
+        for side, name in used_encoders(content, method).items():
+            sides.setdefault(called(name), []).append(side)
+    return {
+        name: {
+            "name": name,
+            "sides": ",".join(side for side in SIDES if side in found),
+            "files": _path(files_of(content["study"]["encoders"][name]["encoder"])),
+        }
+        for name, found in sides.items()
+    }
 
 
 def _path(given: Any) -> str:

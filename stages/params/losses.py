@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import create_model, model_validator
+from pydantic import create_model
 
 from kith.losses import LOSSES
 from stages.params.base import Choices
@@ -11,12 +11,6 @@ from stages.params.derived import section
 
 class Terms(Choices):
     """Terms of the objective; those given are summed with their weights."""
-
-    @model_validator(mode="after")
-    def some(self) -> "Terms":
-        if not any(getattr(self, name) for name in type(self).model_fields):
-            raise ValueError(f"name at least one of {', '.join(type(self).model_fields)}")
-        return self
 
     def terms(self) -> dict[str, dict[str, Any]]:
         """Name of the loss → its parameters, for those with a weight above zero."""

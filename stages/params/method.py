@@ -1,5 +1,6 @@
 """A method: losses, what they look at, and how it is trained."""
 
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import model_validator
@@ -11,27 +12,34 @@ from stages.params.derived import section
 from stages.params.losses import Losses
 from stages.params.training import Train
 
+FITTED = ("itq", "random")  # heads
+
 
 class Method(Section):
     """targets: the class embeddings of the terms class_embedding and devise: those of the stage class_embedding, one
     dimension a class, or word vectors of the class names."""
 
-    losses: Losses
+    losses: Losses = Losses()
     targets: Literal["hierarchy", "onehot", "words"] = "hierarchy"
     neighbors: section(DrawNeighbors) = section(DrawNeighbors)()  # type: ignore[valid-type]
     train: Train
 
     @property
     def needs(self) -> Needs:
-        """What the losses need together."""
-        return Needs.of(self.losses.terms())
+        """What the losses need together; without any, texts where they have an encoder."""
+        needs = Needs.of(self.losses.terms())
+        return needs if self.losses.terms() else replace(needs, texts=self.train.text.encoder is not None)
 
     @model_validator(mode="after")
     def fits_together(self) -> "Method":
         train, needs = self.train, self.needs
-        if train.head == "none" and needs.texts:
-            raise ValueError("train.head: none is for methods that look at pictures alone")
-        if train.head == "none" and train.codes:
+        _fits_epochs(self)
+        encoded = train.image.encoder is not None and (train.text.encoder is not None or not needs.texts)
+        if train.head == "none" and needs.texts and not encoded:
+            raise ValueError(
+                "train.head: none is for methods that look at pictures alone, or have encoders of both sides"
+            )
+        if train.head == "none" and train.codes and not encoded:
             raise ValueError("train.codes needs head: linear; a tower's own output seldom has both signs")
         if not needs.texts and train.projection.kind != "unit":
             raise ValueError(f"train.projection.kind: {train.projection.kind} needs a loss of pictures and texts")
@@ -41,7 +49,7 @@ class Method(Section):
             raise ValueError("train.sampler: balanced needs a loss of classes, such as triplet")
         if train.l2 and train.optimizer == "adamw":
             raise ValueError("train.l2 is for the optimizers adam and sgd; with adamw use train.weight_decay")
-        if train.projection.kind == "cca" and train.batch_size <= train.dim:
+        if train.epochs and train.projection.kind == "cca" and train.batch_size <= train.dim:
             raise ValueError(
                 "a CCA layer needs a batch larger than its dimension: "
                 f"train.batch_size {train.batch_size}, train.dim {train.dim}"
@@ -49,3 +57,21 @@ class Method(Section):
         if "trace_norm" in self.losses.terms() and train.projection.kind != "cca":
             raise ValueError("losses.trace_norm needs train.projection.kind: cca")
         return self
+
+
+def _fits_epochs(method: Method) -> None:
+    """Without epochs nothing may be left untrained; with some there has to be a loss."""
+    train, losses = method.train, method.losses.terms()
+    if train.epochs and not losses:
+        raise ValueError(f"losses: name at least one of {', '.join(Losses.model_fields)}")
+    if train.epochs and train.head in FITTED:
+        raise ValueError(f"train.head: {train.head} is fitted, not trained; take train.epochs: 0")
+    if not train.epochs:
+        if losses:
+            raise ValueError("train.epochs: 0 trains nothing; leave the losses out")
+        if train.image.encoder is None:
+            raise ValueError("train.epochs: 0 needs an encoder that comes pretrained; name one: train.image.encoder")
+        if train.head == "linear" or train.projection.kind == "learned" or train.image.tower != "linear":
+            raise ValueError("train.epochs: 0 trains no tower, head or projection; take tower: linear and head: none")
+        if train.head in FITTED and method.needs.texts:
+            raise ValueError(f"train.head: {train.head} is for pictures alone; leave the encoder of texts out")

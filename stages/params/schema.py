@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from kith.errors import KithError, listed
 from stages.params.base import Count, Name, Section
 from stages.params.data import Fetch, Prepare
+from stages.params.encoders import Encode, EncoderOptions
 from stages.params.inputs import Inputs, inputs_of
 from stages.params.presets import presets
 from stages.params.results import Compare, Embed, Evaluate, Expected, Figure, Report
@@ -25,12 +26,14 @@ PARAMS = Path("params.yaml")
 
 
 class Study(Section):
-    """What is run: a name (reports go to reports/<name>), the methods, the seeds, and a note for the reports."""
+    """What is run: a name (reports go to reports/<name>), the methods, the seeds, and a note for the reports. encoders:
+    the frozen encoders that methods name, by what they call them; one that is called like itself need not be here."""
 
     name: Name
     methods: Annotated[list[Name], Field(min_length=1)]
     seeds: Annotated[list[Count], Field(min_length=1)] = [0]
     note: str = ""
+    encoders: dict[Name, EncoderOptions] = {}
 
 
 class Params(Section):
@@ -40,6 +43,7 @@ class Params(Section):
     study: Study
     fetch: Fetch
     prepare: Prepare
+    encode: Encode
     text: Text
     neighbors: Neighbors
     taxonomy: TaxonomyOptions

@@ -1,30 +1,48 @@
 """What is trained: a tower for each modality, and what follows them."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from kith.text.kinds import WORDS
 from stages.params.base import NonNegative, Positive, Section
+from stages.params.encoders import EncodedInput, EncoderName
+
+OF_ENCODED = ("linear", "residual", "mlp")  # towers that take the features of a frozen encoder
 
 
 class ImageTower(Section):
     """Pictures: cnn, resnet (`depth`, `width`), vgg, or a published network by its whole name, such as plain-11,
     resnet-110-wfc, wrn-28-10, pyramidnet-272-200, densenet-bc-100-12, resnet-50, timm:<name>. Features: linear, mlp (of
-    `layers` with `hidden` units), vgg (maps)."""
+    `layers` with `hidden` units), residual (the same, beside a linear layer), vgg (maps). encoder: a frozen one of
+    study.encoders, or of kith.encoders, whose features stand in for the pictures; encoded: what is seen of them;
+    dropout: of the towers linear and residual."""
 
-    tower: Annotated[str, Field(pattern=r"^(cnn|resnet|vgg|linear|mlp|[a-z]+(-[a-z0-9]+)+|timm:\S+)$")] = "cnn"
+    tower: Annotated[str, Field(pattern=r"^(cnn|resnet|vgg|linear|mlp|residual|[a-z]+(-[a-z0-9]+)+|timm:\S+)$")] = "cnn"
     depth: Literal[10, 18, 34, 50, 101, 152] = 18
     width: Positive = 32
     hidden: Positive = 1024
     layers: Positive = 2
     weights: Path | None = None
+    encoder: EncoderName | None = None
+    encoded: EncodedInput | None = None
+    dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
+
+    @model_validator(mode="after")
+    def fits_encoder(self) -> "ImageTower":
+        return _fits_encoder(self)
 
 
 class TextTower(Section):
-    """Texts: gru, bag, tfidf. Features: linear, mlp, vgg (maps). tfidf and mlp have `layers` hidden layers."""
+    """Texts: gru, bag, tfidf. Features: linear, mlp, residual, vgg (maps). tfidf, mlp and residual have `layers` hidden
+    layers. encoder, encoded: as of pictures.
 
-    tower: Literal["gru", "bag", "tfidf", "linear", "mlp", "vgg"] = "gru"
+    tokenizer: what texts are cut into: words (or null), or pieces of words by a pretrained tokenizer: minilm, a
+    tokenizer.json of the library tokenizers, or a folder with one.
+    """
+
+    tower: Literal["gru", "bag", "tfidf", "linear", "mlp", "residual", "vgg"] = "gru"
     embedding: Positive = 200
     hidden: Positive = 512
     layers: Positive = 2
@@ -33,7 +51,20 @@ class TextTower(Section):
     min_count: Positive = 1
     max_words: Positive | None = None
     max_tokens: Positive = 64
+    tokenizer: str | None = None
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    encoder: EncoderName | None = None
+    encoded: EncodedInput | None = None
+
+    @model_validator(mode="after")
+    def fits_encoder(self) -> "TextTower":
+        return _fits_encoder(self)
+
+    @model_validator(mode="after")
+    def fits_tokenizer(self) -> "TextTower":
+        if self.pretrained_words and self.tokenizer not in (None, WORDS):
+            raise ValueError("pretrained_words starts from vectors of words; leave it out, or the tokenizer")
+        return self
 
 
 class ProjectionOptions(Section):
@@ -54,3 +85,16 @@ class ProjectionOptions(Section):
         """What the layer is built with."""
         known = {"unit": ["kind"], "learned": ["kind", "alpha"]}.get(self.kind)
         return self.model_dump(include=set(known) if known else None)
+
+
+Tower = TypeVar("Tower", ImageTower, TextTower)
+
+
+def _fits_encoder(tower: Tower) -> Tower:
+    if tower.encoder is not None and tower.tower not in OF_ENCODED:
+        raise ValueError(
+            f"the {tower.tower} tower does not take the features of an encoder; take linear, residual or mlp"
+        )
+    if tower.encoder is None and tower.encoded is not None:
+        raise ValueError("encoded is for the features of an encoder, and none is named; leave it out")
+    return tower

@@ -11,11 +11,12 @@ from stages.params.towers import ImageTower, ProjectionOptions, TextTower
 
 class Networks(Section):
     """What is trained. `dim` is the width of the embeddings; a method with class embeddings as targets has theirs.
-    `head: none` leaves the image tower's output as it is, without a last layer. `codes`: the embeddings of pictures are
-    also evaluated as binary codes of `dim` bits, their signs."""
+    `head: none` leaves what the towers give as it is, without a last layer; itq and random make codes of the features
+    of a frozen encoder, fitted and not trained. `codes`: the embeddings of pictures are also evaluated as binary codes
+    of `dim` bits, their signs."""
 
     dim: Positive = 256
-    head: Literal["linear", "none"] = "linear"
+    head: Literal["linear", "none", "itq", "random"] = "linear"
     codes: bool = False
     image: ImageTower = ImageTower()
     text: TextTower = TextTower()

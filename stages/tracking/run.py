@@ -52,8 +52,10 @@ class TrackedRun:
 
     def finish(self, model: Path, history: Path, records: list[dict[str, float]]) -> None:
         """Log a finished training: its model, loadable with mlflow.pyfunc, and its history."""
-        best = max(records, key=lambda record: record["val_mrr"])
-        self.metrics({"best_val_mrr": best["val_mrr"], "best_epoch": best["epoch"]})
+        measured = [record for record in records if "val_mrr" in record]  # an encoder as it is may have nothing to ask
+        if measured:
+            best = max(measured, key=lambda record: record["val_mrr"])
+            self.metrics({"best_val_mrr": best["val_mrr"], "best_epoch": best["epoch"]})
         self.tags({"model_sha256": sha256(model)})
         self.artifacts([history])
         _log_model(self, model)
@@ -94,7 +96,7 @@ def _signature(config: dict[str, Any]) -> Any:
     if config["text"] is None:
         del columns["text"]
     for name in columns:
-        if "shape" in config[name]:
+        if "shape" in config[name] and "encoder" not in config[name]:
             columns[name] = DataType.double
             for _ in config[name]["shape"]:
                 columns[name] = Array(columns[name])

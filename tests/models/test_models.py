@@ -170,7 +170,7 @@ def test_models_of_features_come_back_the_same(tmp_path, image, text, projection
     [
         ("vgg", (5,), "maps of at least 16×16"),
         ("vgg", (1, 15, 40), "maps of at least 16×16"),
-        ("gru", (5,), "does not take features; choose linear, mlp or vgg"),
+        ("gru", (5,), "does not take features; choose linear, residual, mlp or vgg"),
     ],
 )
 def test_features_that_a_tower_does_not_take(tower, shape, told):

@@ -11,14 +11,14 @@ import torch
 from torch import nn
 
 from kith.models import DualEncoder
-from kith.models.cifar_resnet import CifarResNet
-from kith.models.densenet import DenseNet
 from kith.models.image import image_tower
-from kith.models.layers import padded_shortcut
-from kith.models.plain import Plain
-from kith.models.pyramidnet import PyramidNet
-from kith.models.resnet import ResNet
-from kith.models.wide_resnet import WideResNet
+from kith.networks.cifar_resnet import CifarResNet
+from kith.networks.densenet import DenseNet
+from kith.networks.layers import padded_shortcut
+from kith.networks.plain import Plain
+from kith.networks.pyramidnet import PyramidNet
+from kith.networks.resnet import ResNet
+from kith.networks.wide_resnet import WideResNet
 
 GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden" / "hierarchy" / "architectures.json"
 ARCHITECTURES = {

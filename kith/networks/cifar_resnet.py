@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kith.models.layers import batch_norm, convolution, dense, padded_shortcut
+from kith.networks.layers import batch_norm, convolution, dense, padded_shortcut
 
 
 class CifarBlock(nn.Module):

@@ -5,7 +5,7 @@ import functools
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kith.models.layers import batch_norm, convolution, dense, padded_shortcut
+from kith.networks.layers import batch_norm, convolution, dense, padded_shortcut
 
 _kernel = functools.partial(convolution, start=nn.init.xavier_normal_)
 

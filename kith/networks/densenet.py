@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kith.models.layers import dense
+from kith.networks.layers import dense
 
 
 class Layer(nn.Module):

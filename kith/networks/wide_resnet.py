@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from kith.models.layers import dense
+from kith.networks.layers import dense
 
 
 class WideBlock(nn.Module):

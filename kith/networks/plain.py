@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from kith.models.layers import batch_norm, convolution, dense
+from kith.networks.layers import batch_norm, convolution, dense
 
 
 class Plain(nn.Sequential):

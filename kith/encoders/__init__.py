@@ -1,0 +1,1 @@
+"""Encoders that come pretrained: pictures or texts to the features that others have learned, one file a kind."""

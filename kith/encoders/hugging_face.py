@@ -1,0 +1,126 @@
+"""Models in the format of Hugging Face, of pictures, of texts, and of both, through transformers: hf:<id or folder>."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from kith.encoders import hub, sentences
+from kith.encoders.encoder import Origin, PictureEncoder, Side, TextEncoder
+from kith.encoders.kind import EncoderKind
+from kith.encoders.names import files_of
+from kith.encoders.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
+from kith.encoders.tokens import EncoderTokenizer
+from kith.encoders.transformer import PictureNetwork, TextNetwork, is_dual, is_of_pictures, model_of
+from kith.errors import KithError
+
+BICUBIC = 3  # Pillow's number
+
+
+class HuggingFace(EncoderKind):
+    pattern = r"hf:\S.*"
+    shown = hub.SHOWN
+    package = "transformers"
+
+    def sides(self, name: str) -> tuple[Side, ...]:
+        kind = _config(self.folder(name))["model_type"]
+        if is_dual(kind):
+            return ("image", "text")
+        return ("image",) if is_of_pictures(kind) else ("text",)
+
+    def check(self, name: str) -> None:
+        super().check(name)
+        if files_of(name) is not None:
+            hub.locate(name)
+
+    def folder(self, name: str) -> Path:
+        """Where its files are."""
+        return hub.locate(name).folder
+
+    def licence(self, folder: Path) -> str:
+        """As its makers state it."""
+        return hub.licence_of(folder)
+
+    def images(self, name: str) -> PictureEncoder:
+        folder, origin = self._origin(name, "image")
+        preprocessing = preprocessing_of(folder)
+        config = _config(folder)
+        model, pooled = model_of(folder, "image")
+        network = PictureNetwork(model, pooled).eval()
+        rebuild = {"config": config, "pooled": pooled}
+        return PictureEncoder(origin, network, network.width(preprocessing.size), preprocessing, rebuild)
+
+    def texts(self, name: str) -> TextEncoder:
+        folder, origin = self._origin(name, "text")
+        config = _config(folder)
+        tokenizer = EncoderTokenizer.read(folder)
+        model, _ = model_of(folder, "text")
+        layers = [] if is_dual(config["model_type"]) else sentences.layers(folder)
+        pad = tokenizer.pad if config.get("pad_token_id") is None else config["pad_token_id"]
+        network = TextNetwork(model, layers, pad).eval()
+        sentences.load(network.layers, folder, layers)
+        longest = sentences.longest(folder, _text_config(config), tokenizer.longest)
+        rebuild = {"config": config, "layers": layers, "pad": pad}
+        return TextEncoder(origin, network, network.width(), tokenizer, longest, rebuild)
+
+    def build(self, rebuild: Mapping[str, Any], side: Side) -> nn.Module:
+        model, _ = model_of(dict(rebuild["config"]), side)
+        if side == "image":
+            return PictureNetwork(model, rebuild["pooled"])
+        return TextNetwork(model, rebuild["layers"], rebuild["pad"])
+
+    def _origin(self, name: str, side: Side) -> tuple[Path, Origin]:
+        self.check(name)
+        if side not in self.sides(name):
+            raise KithError(f"the encoder {name} reads {self.sides(name)[0]}s alone, not {side}s")
+        folder, revision = self.folder(name), hub.locate(name).revision if name.startswith("hf:") else name
+        return folder, Origin(name, revision, hub.digest(folder), self.licence(folder))
+
+
+def preprocessing_of(folder: Path) -> Preprocessing:
+    """As preprocessor_config.json says. Raises KithError where there is none, or it has no size.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     _ = Path(place, "preprocessor_config.json").write_text('{"size": {"height": 8, "width": 8}, "resample": 2}')
+    ...     preprocessing_of(Path(place)).interpolation
+    'bilinear'
+    """
+    path = folder / "preprocessor_config.json"
+    if not path.is_file():
+        raise KithError(f"{path}: no such file; it says how pictures are prepared, and comes with the model")
+    given = json.loads(path.read_text(encoding="utf-8"))
+    given = given.get("image_processor", given)
+    resized, cropped = _side(given.get("size")), _side(given.get("crop_size"))
+    size = cropped if cropped and given.get("do_center_crop", True) else resized
+    if not size:
+        raise KithError(f"{path}: has no size; it says how pictures are prepared, and comes with the model")
+    crop = given.get("crop_pct") or (min(1.0, size / resized) if resized else 1.0)
+    normal = given.get("do_normalize", True)
+    return Preprocessing(
+        size,
+        crop,
+        "bicubic" if given.get("resample", BICUBIC) == BICUBIC else "bilinear",
+        tuple(given.get("image_mean", IMAGENET_MEAN)) if normal else (0.0,) * 3,
+        tuple(given.get("image_std", IMAGENET_STD)) if normal else (1.0,) * 3,
+    )
+
+
+def _side(size: Any) -> int | None:
+    if isinstance(size, Mapping):
+        known = [size[name] for name in ("shortest_edge", "height", "width") if name in size]
+        return min(known) if known else None
+    return size
+
+
+def _config(folder: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    if "model_type" not in content:
+        raise KithError(f"{folder / 'config.json'}: names no model_type; is it a model of transformers?")
+    return content
+
+
+def _text_config(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    return config.get("text_config") or config

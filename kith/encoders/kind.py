@@ -1,0 +1,65 @@
+"""A kind of encoders: one file that says how they are named, what they need, and how they are loaded."""
+
+import hashlib
+import importlib.util
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from torch import nn
+
+from kith.data.digests import sha256
+from kith.encoders.encoder import PictureEncoder, Side, TextEncoder
+from kith.errors import KithError
+
+EXTRAS = "pip install -r requirements-pretrained.txt"
+
+
+class EncoderKind(ABC):
+    """Encoders whose names match `pattern`; shown: how they are named, for messages and documentation.
+
+    package: the module that has to be installed, and `install`, how. Its methods raise KithError in one sentence that
+    says what is missing and what to do.
+    """
+
+    pattern: ClassVar[str]
+    shown: ClassVar[str]
+    package: ClassVar[str]
+    install: ClassVar[str] = EXTRAS
+
+    @abstractmethod
+    def sides(self, name: str) -> tuple[Side, ...]:
+        """What it reads: pictures, texts, or both."""
+
+    def check(self, name: str) -> None:
+        """Raise KithError where it cannot be loaded, as far as that is known without loading it."""
+        if not installed(self.package):
+            raise KithError(f"the encoder {name} needs the package {self.package}: {self.install}")
+
+    def images(self, name: str) -> PictureEncoder:
+        """Its picture side, with its weights, on the CPU."""
+        raise KithError(f"the encoder {name} reads texts, not pictures")
+
+    def texts(self, name: str) -> TextEncoder:
+        """Its text side, with its weights, on the CPU."""
+        raise KithError(f"the encoder {name} reads pictures, not texts")
+
+    @abstractmethod
+    def build(self, rebuild: Mapping[str, Any], side: Side) -> nn.Module:
+        """The network of a side without its weights, from what `PictureEncoder.rebuild` says."""
+
+
+def installed(package: str) -> bool:
+    """Whether a package can be found; it is not imported.
+
+    >>> installed("torch"), installed("no_such_package")
+    (True, False)
+    """
+    return importlib.util.find_spec(package) is not None
+
+
+def checksum(files: Iterable[Path]) -> str:
+    """SHA-256 of the names and contents of files, in the order of their names."""
+    lines = [f"{path.name} {sha256(path)}" for path in sorted(files)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -1,0 +1,51 @@
+"""The tokenizer that an encoder was trained with, by the library tokenizers."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kith.errors import KithError
+
+UNBOUNDED = 10**6  # transformers writes a far larger number where a tokenizer knows no longest text
+
+
+class EncoderTokenizer:
+    """Cuts texts as an encoder expects it, with the marks that it wants around them.
+
+    content: the text of a tokenizer.json, which is all of it; pad: the number that fills short texts up; longest: the
+    most tokens, as far as the tokenizer says so.
+    """
+
+    def __init__(self, content: str, pad: int, longest: int | None = None):
+        from tokenizers import Tokenizer
+
+        self.content, self.pad, self.longest = content, pad, longest
+        self._tokenizer = Tokenizer.from_str(content)
+        self._tokenizer.no_padding()
+        self._tokenizer.no_truncation()
+
+    @classmethod
+    def read(cls, folder: Path) -> "EncoderTokenizer":
+        """That of a folder in the format of Hugging Face. Raises KithError where there is none."""
+        from transformers import AutoTokenizer
+
+        try:
+            found = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            content = found.backend_tokenizer.to_str()
+        except Exception as error:  # transformers raises nearly anything on missing or broken files
+            reason = str(error).strip().splitlines()[0]
+            raise KithError(f"{folder}: its tokenizer cannot be loaded ({reason}); get its files again") from None
+        longest = found.model_max_length
+        return cls(content, found.pad_token_id or 0, longest if longest < UNBOUNDED else None)
+
+    def encode(self, texts: Sequence[str], max_tokens: int) -> tuple[np.ndarray, np.ndarray]:
+        """Numbers (n, longest) int32, filled up with `pad`, and lengths (n,) int32, marks included; longer texts are
+        cut so that their last mark stays."""
+        self._tokenizer.enable_truncation(max_tokens)
+        numbers = [each.ids for each in self._tokenizer.encode_batch(list(texts))]
+        lengths = np.array([len(each) for each in numbers], dtype=np.int32)
+        tokens = np.full((len(numbers), int(lengths.max(initial=1))), self.pad, dtype=np.int32)
+        for row, each in zip(tokens, numbers, strict=True):
+            row[: len(each)] = each
+        return tokens, lengths

@@ -1,0 +1,1 @@
+"""Networks for pictures, up to global pooling: what they are made of, without weights."""

@@ -1,0 +1,44 @@
+"""Whether texts share words at all: without that, nothing that is learned from some of them is of use to others."""
+
+from collections import Counter
+from collections.abc import Hashable, Mapping, Sequence
+
+import numpy as np
+
+Text = Sequence[Hashable]  # its words, or their numbers
+
+MANY = 0.1  # share of a split's texts that are worth a line
+ADVICE = "put spaces between words, or name a pretrained tokenizer in train.text.tokenizer"
+
+
+def remarks(texts: Mapping[str, Sequence[Text]]) -> list[str]:
+    """What is to be said of texts, given by split as their words; nothing where they are fit to learn from.
+
+    >>> remarks({"train": [["redfox"], ["reddog"]], "test": [["bluedog"]]})[0]
+    'of 2 words in the training texts 2 occur once: little that is said of one item is said of another'
+    """
+    counts = Counter(word for text in texts.get("train", ()) for word in text)
+    total, once = counts.total(), sum(count == 1 for count in counts.values())
+    lines = []
+    if once > total / 2:
+        lines.append(
+            f"of {total:,} words in the training texts {once:,} occur once: little that is said of one item is said of "
+            "another"
+        )
+    for split, held_out in texts.items():
+        strange = sum(not any(word in counts for word in text) for text in held_out)
+        if split != "train" and counts and strange and strange >= MANY * len(held_out):
+            lines.append(f"of {len(held_out):,} {split} texts {strange:,} have no word that the training texts have")
+    return [*lines, ADVICE] if lines else []
+
+
+def by_split(texts: Sequence[Text], splits: Sequence[str] | np.ndarray) -> dict[str, list[Text]]:
+    """Texts by their splits, in the order of both.
+
+    >>> by_split([["red"], ["blue"], ["fox"]], ["train", "test", "train"])
+    {'train': [['red'], ['fox']], 'test': [['blue']]}
+    """
+    found: dict[str, list[Text]] = {}
+    for text, split in zip(texts, splits, strict=True):
+        found.setdefault(str(split), []).append(text)
+    return found

@@ -1,0 +1,53 @@
+"""The kinds of tokenizers: made of training texts, or as a model's file has them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kith.errors import KithError
+from kith.text.pretrained import Pretrained, tokenizer_file
+from kith.text.tokenizer import Tokenizer
+from kith.text.tokens import Vocabulary
+
+WORDS = "words"
+STATE = ("vocabulary", "tokenizer", "tokenizer_json")  # keys of what `Tokenizer.state` gives
+
+
+def learned(
+    texts: Sequence[str],
+    name: str | None = None,
+    min_count: int = 1,
+    max_words: int | None = None,
+    ordered: bool = False,
+) -> Tokenizer:
+    """A tokenizer that knows what occurs in `texts`: words, or the pieces of the pretrained one called `name`.
+
+    name: see `pretrained.tokenizer_file`; "words", or None: words. Pieces that are known: see `tokenizer.commonest`.
+    ordered: for a tower that sees the order of words: of scripts without spaces it gets units alone.
+    Raises KithError where the pretrained one, or the package tokenizers, is missing.
+
+    >>> len(learned(["red fox", "red dog"], min_count=2))
+    5
+    """
+    if name in (None, WORDS):
+        return Vocabulary.build(texts, min_count, max_words, pairs=not ordered)
+    path = tokenizer_file(name)
+    try:
+        return Pretrained.build(texts, path.read_text(encoding="utf-8"), min_count, max_words)
+    except (KithError, UnicodeError) as error:
+        raise KithError(f"{path}: {error}") from None
+
+
+def tokenizer_of(state: Mapping[str, Any]) -> Tokenizer:
+    """The tokenizer whose `state()` this is; without the key "tokenizer" a plain Vocabulary of words.
+
+    Raises KithError for a kind that is not known.
+
+    >>> tokenizer_of({"vocabulary": ["red", "fox"]}).encode(["a red fox"])[0].tolist()
+    [[2, 1, 4, 5, 3]]
+    """
+    words, kind = state["vocabulary"], state.get("tokenizer")
+    if kind in (None, "units", "pairs"):
+        return Vocabulary(words, kind or "plain")
+    if kind == "pretrained":
+        return Pretrained(words, state["tokenizer_json"])
+    raise KithError(f"the tokenizer '{kind}' is not known; a newer Kith has made this file")

@@ -1,0 +1,105 @@
+"""Let a frozen pretrained encoder read the pictures or texts once, for all methods that take its features.
+
+What was encoded is kept in parts under data/encoded, by its content: after a kill it goes on from there, and another
+study of the same pictures takes it over. That folder may be deleted at any time.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from kith.encoders import parts
+from kith.encoders.encoder import SIDES, PictureEncoder, Side
+from kith.encoders.frozen import DTYPE, Frozen, reference
+from kith.encoders.registry import load
+from kith.errors import KithError
+from kith.store.encoded import FEATURES
+from kith.store.inputs import image_input
+from kith.store.prepared import Prepared
+from kith.store.provenance import NOTE, note, parameters
+from stages import cli, files, params
+
+CACHE = Path("data/encoded")
+WRITTEN = (*FEATURES.values(), NOTE)
+
+
+def main(*, encoder: str, sides: str, data: Path, out: Path) -> None:
+    """Write features_image.npy, features_text.npy, or both, into --out; --sides: "image", "text" or "image,text"."""
+    values = params.load()
+    options = values.study.encoders[encoder]
+    torch.set_num_threads(values.train.threads)
+    device = "cuda" if torch.cuda.is_available() and values.train.device != "cpu" else "cpu"
+    prepared = Prepared(data)
+    if prepared.dataset.get("features"):
+        raise KithError(f"{data}: holds features already; leave out the encoder {encoder}, or prepare pictures")
+    known: dict[str, Any] = {}
+    with files.replacing_folder(out, *WRITTEN) as folder:
+        for side in SIDES:
+            if side in sides.split(","):
+                frozen = _frozen(options, side, device)
+                width = _write(folder / FEATURES[side], frozen, side, prepared, values.encode.batch_size)
+                known[side] = reference(frozen.encoder) | {"width": width}
+        made_of = {"data": prepared.checksum, "encoders": known}
+        made_of["parameters"] = parameters(options.model_dump() | values.encode.model_dump())
+        files.write_json(folder / NOTE, note(sorted(folder.iterdir()), **made_of))
+
+
+def _frozen(options: params.EncoderOptions, side: Side, device: str) -> Frozen:
+    found = load(options.encoder, side)
+    if isinstance(found, PictureEncoder):
+        found = replace(found, preprocessing=found.preprocessing.but(options.size, options.crop))
+    return Frozen(found, device)
+
+
+def _write(path: Path, frozen: Frozen, side: Side, data: Prepared, batch: int) -> int:
+    """Write the features of one side to `path`, part by part; returns their width."""
+    rows, inputs, encode = _work(frozen, side, data, batch)
+    if not rows:
+        raise KithError(f"{data.folder}: has no {side}s for the encoder {frozen.encoder.origin.name}; leave it out")
+    kept = CACHE / parts.key(frozen, inputs, batch)
+    width = frozen.encoder.width
+    features = np.lib.format.open_memmap(path, "w+", dtype=DTYPE, shape=(rows, width))
+    with tqdm(total=rows, desc=f"{frozen.encoder.origin.name}: {side}s", unit="", disable=None) as progress:
+        for span in parts.spans(rows):
+            part = kept / f"{side}-{span.start:09}.npy"
+            content = _read(part, (len(span), width))
+            if content is None:
+                content = encode(span)
+                files.write_npy(part, content)
+            features[span.start : span.stop] = content
+            progress.update(len(span))
+    features.flush()
+    return width
+
+
+def _work(frozen: Frozen, side: Side, data: Prepared, batch: int) -> tuple[int, str, Callable[[range], np.ndarray]]:
+    """How many rows there are, the checksum of what is encoded, and what encodes some of them."""
+    if side == "text":
+        texts = data.texts
+        return (
+            len(texts),
+            parts.checksum_of(texts),
+            lambda span: parts.of_texts(frozen, texts[span.start : span.stop], batch),
+        )
+    pictures = image_input(data)
+    take = lambda rows: pictures.take(rows)[0]  # noqa: E731
+    checksum = data.dataset["checksums"]["images.npy"]
+    return len(pictures.array), checksum, lambda span: parts.of_images(frozen, take, span, batch)
+
+
+def _read(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
+    """A part that is there and whole."""
+    try:
+        found = np.load(path)
+    except (OSError, ValueError, EOFError):
+        return None
+    return found if found.shape == shape else None
+
+
+if __name__ == "__main__":
+    cli.run(main)

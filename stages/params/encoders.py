@@ -1,0 +1,34 @@
+"""Frozen encoders that come pretrained, and what of their features a tower sees."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from stages.params.base import Positive, Section
+
+EncoderName = Annotated[str, Field(pattern=r"^\S+$")]
+
+
+class EncoderOptions(Section):
+    """One way of encoding: an encoder of kith.encoders (lite0, minilm, hf:<id or folder>, timm:<name>,
+    resnet-50:<file>), and, where they are not to be its own, the side of the pictures that it sees, and the share of
+    the resized side that is looked at (1: all of it)."""
+
+    encoder: EncoderName
+    size: Positive | None = None
+    crop: Annotated[float, Field(gt=0, le=1)] | None = None
+
+
+class Encode(Section):
+    """How many pictures or texts a frozen encoder reads at a time."""
+
+    batch_size: Positive = 32
+
+
+class EncodedInput(Section):
+    """What a tower sees of the features of a frozen encoder: log1p: sign(x) · log(1 + |x|); standardize: mean 0 and
+    deviation 1 over the training split; pca: so many whitened principal components of it."""
+
+    log1p: bool = False
+    standardize: bool = True
+    pca: Positive | None = None

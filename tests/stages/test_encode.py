@@ -1,0 +1,223 @@
+"""Frozen encoders in the pipeline: encoded once, taken by methods, known by what comes after training."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+import kith
+from kith import models
+from kith.errors import KithError
+from kith.inference import onnx
+from kith.search.run import Run
+from kith.store.encoded import Encoded
+from kith.store.prepared import Prepared
+from stages import embed, encode, evaluate, train
+from tests.made_encoders import write_encoder
+from tests.made_notes import embed_files, evaluate_files
+from tests.made_params import write_params
+from tests.stages.test_train_stage import DATA, INPUTS, digest, outputs
+
+pytest.importorskip("transformers")
+ROOT = Path(__file__).resolve().parents[2]
+CLIP = Path("data/shapes/encoded/hf_clip")
+SIDES = {"encoded_image": CLIP, "encoded_text": CLIP}
+
+
+def methods(**given) -> None:
+    """The study with these methods on the features of the folder `clip`."""
+    content = yaml.safe_load(Path("params.yaml").read_text())
+    sides = {"image": {"encoder": "hf:./clip", "tower": "linear"}, "text": {"encoder": "hf:./clip", "tower": "linear"}}
+    content["study"] |= {"methods": list(given), "encoders": {}}
+    content["methods"] = {name: {**own, "train": {**sides, **own.get("train", {})}} for name, own in given.items()}
+    write_params(content)
+
+
+@pytest.fixture
+def encoded(study) -> None:
+    write_encoder("clip", Path("clip"))
+    methods(heads={"losses": {"info_nce": {}}}, plain={"train": {"epochs": 0, "head": "none"}})
+    encode.main(encoder="hf_clip", sides="image,text", **DATA, out=CLIP)
+
+
+def run(method: str) -> Path:
+    made = outputs(f"{method}-0")
+    train.main(method=method, seed=0, **INPUTS, **SIDES, **made)
+    folder = made["model"].parent
+    embed.main(**DATA, **SIDES, **embed_files(folder))
+    evaluate.main(
+        method=method,
+        seed=0,
+        **DATA,
+        text=INPUTS["text"],
+        taxonomy=INPUTS["taxonomy"],
+        **evaluate_files(folder),
+    )
+    return folder
+
+
+def test_a_study_names_its_encoders_and_what_they_are_loaded_from(encoded):
+    content = yaml.safe_load(Path("params.yaml").read_text())
+    assert content["study"]["encoders"] == {"hf_clip": {"encoder": "hf:./clip", "size": None, "crop": None}}
+    assert content["inputs"]["encoders"]["hf_clip"] == {"name": "hf_clip", "sides": "image,text", "files": "clip"}
+    assert content["inputs"]["runs"]["heads-0"]["encoded_text"] == CLIP.as_posix()
+
+
+def test_every_picture_and_every_text_has_its_row(encoded):
+    data = Prepared(DATA["data"])
+    found = Encoded(CLIP, data)
+    assert found.features("image").shape == (len(data.images), 8)
+    assert found.features("text").shape == (len(data.texts), 8)
+    assert found.features("text").dtype == np.float16
+    known = json.loads((CLIP / "made_of.json").read_text())["encoders"]["image"]
+    assert known["name"] == "hf:./clip"
+    assert known["preprocessing"]["size"] == 16
+
+
+def test_what_was_encoded_is_found_again_by_its_content(encoded, monkeypatch):
+    before = {path.name: digest(path) for path in CLIP.iterdir()}
+    shutil.rmtree(CLIP)
+    monkeypatch.setattr("kith.encoders.frozen.Frozen.images", None)  # nothing is encoded anew
+    encode.main(encoder="hf_clip", sides="image,text", **DATA, out=CLIP)
+    assert {path.name: digest(path) for path in CLIP.iterdir()} == before
+
+
+def test_an_encoding_killed_in_the_middle_ends_in_the_same_bytes(encoded, monkeypatch):
+    before = {path.name: digest(path) for path in CLIP.iterdir()}
+    shutil.rmtree(CLIP)
+    shutil.rmtree(encode.CACHE)
+    # One part a few pictures, and slow ones.
+    slow = "import time\nfrom kith.encoders import parts\nfrom stages import encode, cli\nparts.ROWS = 32\n"
+    slow += "own = parts.of_images\n"
+    slow += "def wait(*given):\n    time.sleep(0.3)\n    return own(*given)\n"
+    slow += "parts.of_images = wait\ncli.run(encode.main)\n"
+    command = [sys.executable, "-c", slow, "--encoder", "hf_clip", "--sides", "image,text"]
+    command += ["--data", str(DATA["data"]), "--out", str(CLIP)]
+    process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"})
+    deadline = time.time() + 120
+    while len(list(encode.CACHE.rglob("image-*.npy"))) < 2 and time.time() < deadline:
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not CLIP.exists()
+    kept = {path: path.stat().st_mtime_ns for path in encode.CACHE.rglob("image-*.npy")}
+    assert len(kept) >= 2
+    monkeypatch.setattr("kith.encoders.parts.ROWS", 32)
+    encode.main(encoder="hf_clip", sides="image,text", **DATA, out=CLIP)
+    assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
+    assert {path.name: digest(path) for path in CLIP.iterdir()} == before
+
+
+def test_features_of_other_pictures_are_refused(encoded):
+    note = json.loads((CLIP / "made_of.json").read_text())
+    (CLIP / "made_of.json").write_text(json.dumps(note | {"data": "0" * 64}))
+    with pytest.raises(KithError, match="was made of other data"):
+        train.main(method="heads", seed=0, **INPUTS, **SIDES, **outputs("heads-0"))
+
+
+def test_a_model_is_embedded_with_the_encoder_it_was_trained_on_alone(encoded):
+    made = outputs("heads-0")
+    train.main(method="heads", seed=0, **INPUTS, **SIDES, **made)
+    given = {"model": made["model"], "trained": made["trained"], **embed_files(made["model"].parent)}
+    with pytest.raises(
+        KithError, match=r"was trained on features of hf:\./clip for its image side, and none was given"
+    ):
+        embed.main(**DATA, **given)
+
+
+def test_raw_pictures_and_texts_go_the_way_of_the_encoded_ones(encoded):
+    folder = run("heads")
+    data = Prepared(DATA["data"])
+    trained, vectors = kith.load(folder), np.load(folder / "embeddings_text.npy")
+    rows = np.load(folder / "embedding_rows.npz")
+    start = data.text_start[rows["text_rows"][0]]
+    np.testing.assert_allclose(trained.embed_texts(data.texts[start : start + 2]), vectors[:2], atol=5e-3)
+    table = pd.read_parquet("shapes.parquet").set_index("id")
+    names = data.table["id"].iloc[rows["image_rows"][:3]]
+    found = trained.embed_images(list(table.loc[names, "image"]))
+    np.testing.assert_allclose(found, np.load(folder / "embeddings_image.npy")[:3], atol=5e-3)
+    note = json.loads((folder / "trained.json").read_text())
+    assert note["image_encoder"]["licence"] == "not stated; see the model's card"
+
+
+def test_all_items_can_be_searched(encoded):
+    folder = run("heads")
+    found = Run(folder, Prepared(DATA["data"]), embed_all=True)
+    assert found.asks == ["text", "image", "item"]
+    assert len(found.indexes["image"]) == len(Prepared(DATA["data"]))
+
+
+def test_onnx_has_the_encoder_in_it(encoded):
+    pytest.importorskip("onnxscript")
+    folder = run("heads")
+    model, vocabulary, saved = models.load(folder / "model.pt")
+    out = Path("graphs")
+    out.mkdir()
+    onnx.export(model, out)
+    assert max(onnx.differences(model, out).values()) < onnx.TOLERANCE
+    told = onnx.describe(model, vocabulary, saved["max_tokens"], saved["trained"])
+    assert told["image"]["inputs"] == ["images"]
+    assert (out / told["text"]["tokenizer"]).exists()
+
+
+def test_an_encoder_as_it_is_stands_in_the_leaderboard(encoded):
+    folder = run("plain")
+    history = pd.read_parquet(folder / "history.parquet")
+    assert history["epoch"].tolist() == [0]
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["splits"]["test"]["metrics"]["text_to_image/mrr"]["value"] > 0
+    data = Prepared(DATA["data"])
+    rows = np.load(folder / "embedding_rows.npz")["image_rows"]
+    features = np.asarray(Encoded(CLIP, data).features("image")[data.table["image_row"].to_numpy()[rows]], np.float32)
+    unit = features / np.linalg.norm(features, axis=1, keepdims=True)
+    vectors = np.load(folder / "embeddings_image.npy")
+    deviation = np.abs(vectors - unit).max()
+    assert deviation > 1e-3  # standardised, unless told otherwise
+    side = {"encoder": "hf:./clip", "tower": "linear", "encoded": {"standardize": False}}
+    methods(plain={"train": {"epochs": 0, "head": "none", "image": side, "text": side}})
+    np.testing.assert_allclose(np.load(run("plain") / "embeddings_image.npy"), unit, atol=1e-5)
+
+
+@pytest.mark.parametrize("head", ["itq", "random"])
+def test_codes_without_training(encoded, head):
+    pictures = {"epochs": 0, "head": head, "dim": 4, "codes": True, "text": {"encoder": None, "tower": "gru"}}
+    methods(codes={"train": pictures})
+    SIDES["encoded_text"] = Path("workflow/none")
+    try:
+        metrics = json.loads((run("codes") / "metrics.json").read_text())["splits"]["test"]["metrics"]
+    finally:
+        SIDES["encoded_text"] = CLIP
+    assert 0 < metrics["hamming/map"]["value"] <= 1
+
+
+def test_linear_cca_in_closed_form(encoded):
+    sides = {side: {"encoder": "hf:./clip", "tower": "linear", "encoded": {"pca": 6}} for side in ("image", "text")}
+    methods(cca={"train": {"epochs": 0, "head": "none", "projection": {"kind": "cca"}, **sides}})
+    folder = run("cca")
+    assert pd.read_parquet(folder / "history.parquet")["val_mrr"].notna().all()
+
+
+@pytest.mark.parametrize(
+    ("own", "told"),
+    [
+        ({"train": {"epochs": 0}}, r"takes? .*head: none|trains no tower, head"),
+        ({"losses": {"info_nce": {}}, "train": {"epochs": 0, "head": "none"}}, "leave the losses out"),
+        ({"train": {"head": "none"}}, "losses: name at least one"),
+        (
+            {"losses": {"info_nce": {}}, "train": {"image": {"encoder": "lite0", "tower": "cnn"}}},
+            "cnn tower does not take",
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_said(encoded, own, told):
+    with pytest.raises(KithError, match=told):
+        methods(own=own)
