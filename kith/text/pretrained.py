@@ -92,7 +92,7 @@ class Pretrained(Tokenizer):
     @property
     def _unknown(self) -> str | None:
         """The piece that stands for what the pretrained tokenizer itself does not know."""
-        model = json.loads(self.content)["model"]
+        model = json.loads(self._tokenizer.to_str())["model"]
         number = model.get("unk_id")
         return model.get("unk_token") if number is None else model["vocab"][number][0]
 

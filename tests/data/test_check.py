@@ -75,6 +75,16 @@ def test_without_problems_the_status_is_0_and_the_suggestion_is_a_study(folder):
     assert files(folder) == before
 
 
+def test_texts_that_share_no_words_are_told():
+    damage(*((row, f'"thing, number {row}"', f"thing{row}") for row in range(40)))
+    out = run("products.csv").stdout
+    assert "of 30 words in the training texts 30 occur once: little" in out
+    assert "of 6 test texts 6 have no word that the training texts have\n" in out
+    assert "train.text.tokenizer\n" in out
+    damage(*((row, f"thing{row}", f"红色的{chr(0x4E00 + row)}") for row in range(40)))
+    assert "occur once" not in run("products.csv").stdout
+
+
 def test_every_problem_is_listed_with_row_and_column_and_counted(folder):
     damage((2, "2.jpg", "none.jpg"), (4, '"thing, number 4"', ""), (7, "train", "trian"), (9, "A9", "A8"))
     damage((5, ",acme2", ""), (11, "11.jpg", "none.jpg"))

@@ -116,6 +116,20 @@ def test_a_saved_model_comes_back_the_same_and_saves_to_the_same_bytes(tmp_path)
     np.testing.assert_array_equal(embed_texts(model, texts, rows, 2), embed_texts(loaded, texts, rows, 2))
 
 
+@pytest.mark.parametrize("rule", ["plain", "units", "pairs"])
+def test_a_tokenizer_that_an_older_kith_would_not_understand_makes_a_newer_file(tmp_path, rule):
+    model = DualEncoder(config()).eval()
+    vocabulary = Vocabulary(VOCABULARY.words, rule)
+    (tmp_path / "model.pt").write_bytes(models.save(model, vocabulary, 12, {}))
+    content = torch.load(tmp_path / "model.pt", weights_only=True)
+    assert content["format"] == ("kith-model-2" if rule == "plain" else "kith-model-3")
+    assert list(content)[:3] == ["format", "config", "vocabulary"]
+    assert ("tokenizer" in content) == (rule != "plain")
+    _, loaded, saved = models.load(tmp_path / "model.pt")
+    assert loaded.state() == vocabulary.state()
+    assert set(saved) == {"format", "config", "max_tokens", "trained"}
+
+
 def test_tfidf_is_that_of_scikit_learn():
     from sklearn.feature_extraction.text import TfidfVectorizer
 

@@ -13,7 +13,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from kith import models
 from kith.data import loader
+from kith.data.digests import sha256
 from kith.errors import KithError
 from kith.inference.raw import RawInputs
 from kith.search import Prepared, Query, Run, answer, pictures
@@ -22,7 +24,7 @@ from kith.text.tokens import Vocabulary
 from stages import cli
 from stages.search import main, table
 from tests import made_search
-from tests.made_notes import put_items, seal
+from tests.made_notes import put_items, seal, seal_run
 from tests.made_search import HELD_OUT, MARKUP
 from tests.stages.tracking.test_tracking import run_method
 
@@ -118,6 +120,18 @@ def test_words_that_the_model_never_saw_are_told(run):
     assert answer(run, Query(text="A frobnicated red cross", count=1))["unknown_words"] == ["frobnicated"]
     with pytest.raises(KithError, match="no word"):
         run.text_vector(" 12 !")
+
+
+def test_words_without_spaces_between_them_are_known_by_their_parts(copy):
+    folder = copy / "runs/made/pairs-0"
+    model, vocabulary, _ = models.load(folder / "model.pt")
+    words = ["红", "红色", "色", *vocabulary.words[3:]]
+    (folder / "model.pt").write_bytes(models.save(model, Vocabulary(words), 12, {}))
+    seal_run(folder, sha256(copy / "data/made/prepared/dataset.json"))
+    run = Run(folder, Prepared(copy / "data/made/prepared"))
+    found = answer(run, Query(text="红色的猫", count=1))
+    assert found["unknown_words"] == ["的", "猫"]
+    assert np.isfinite(run.text_vector("红色")).all()
 
 
 def test_one_thing_is_asked_at_a_time(run):

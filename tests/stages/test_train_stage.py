@@ -14,7 +14,12 @@ import pandas as pd
 import pytest
 import torch
 import yaml
+from tokenizers import Tokenizer as Library
+from tokenizers.models import WordPiece
+from tokenizers.normalizers import Lowercase
+from tokenizers.pre_tokenizers import Whitespace
 
+from kith import models
 from kith.errors import KithError
 from stages import embed, evaluate, neighbors, text, train
 from tests.made_notes import embed_files, evaluate_files, put_items
@@ -133,6 +138,40 @@ def test_words_start_from_their_doc2vec_vectors(study, capsys):
     edit(train={"text": {"tower": "bag", "embedding": 10, "hidden": 8, "pretrained_words": True}})
     with pytest.raises(KithError, match=r"make train\.text\.embedding equal to text\.doc2vec\.dim"):
         train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
+
+
+def test_texts_are_cut_into_pieces_by_a_pretrained_tokenizer(study, capsys):
+    pieces = Library(WordPiece({"?": 0, "re": 1, "##d": 2, "bar": 3}, unk_token="?"))
+    pieces.normalizer, pieces.pre_tokenizer = Lowercase(), Whitespace()
+    pieces.save("tokenizer.json")
+    edit(train={"epochs": 1, "text": {"tokenizer": "tokenizer.json", "max_tokens": 4}})
+    train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
+    Path("tokenizer.json").unlink()
+    model, vocabulary, saved = models.load(Path("runs/shapes/infonce-0/model.pt"))
+    assert vocabulary.words == ["##d", "re", "bar"]
+    assert model.config["text"]["words"] == len(vocabulary) == 7
+    assert saved["trained"]["parameters"]["train"]["text"]["tokenizer"] == "tokenizer.json"
+    assert "train: of 480 texts 480 fill train.text.max_tokens, 4; longer ones are cut" in capsys.readouterr().err
+    embed.main(**DATA, **embed_files(Path("runs/shapes/infonce-0")))
+    edit(train={"text": {"tokenizer": "nowhere"}})
+    with pytest.raises(KithError, match="nowhere: no such file or folder"):
+        train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
+
+
+def test_held_out_texts_without_a_known_word_are_told(study, capsys):
+    items = pd.read_parquet("data/shapes/prepared/items.parquet")
+    test = np.flatnonzero(items["split"] == "test")
+    for row in test:
+        items.at[row, "texts"] = np.array([f"item{row}", "abc"], dtype=object)
+    put_items(items, Path(), "shapes")
+    text.main(data=Path("data/shapes/prepared"), out=Path("data/shapes/text"))
+    said = f"of {2 * len(test)} test texts {2 * len(test)} have no word that the training texts have\n"
+    assert f"text: {said}text: put spaces between words" in capsys.readouterr().err
+    neighbors.main(data=Path("data/shapes/prepared"), text=Path("data/shapes/text"), out=Path("data/shapes/neighbors"))
+    edit(train={"epochs": 1})
+    capsys.readouterr()
+    train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
+    assert f"train: {said}" in capsys.readouterr().err
 
 
 def test_the_seed_matters(study):

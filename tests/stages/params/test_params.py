@@ -69,6 +69,7 @@ def test_every_preset_is_a_method():
             {"kind": "cca"},
             "methods.infonce: a CCA layer needs a batch larger than its dimension: train.batch_size 128, train.dim 128",
         ),
+        ("train.text.tokenizer", "minilm", "train.text: pretrained_words starts from vectors of words"),
         ("train.l2", 0.1, "methods.infonce: train.l2 is for the optimizers adam and sgd"),
         ("methods.own", {"losses": {"trace_norm": {}}}, "methods.own: losses.trace_norm needs train.projection.kind"),
         ("fetch.arrays", {"image": "x"}, "fetch: the source glyphs does not take arrays"),
@@ -135,12 +136,20 @@ def test_nothing_is_left_to_a_default(tmp_path, key, message):
         ("study.seeds", [0, 1]),
         ("methods.infonce.train.start", "other/model.pt"),
         ("train.image.weights", "resnet.pt"),
+        ("train.text.tokenizer", "mine/tokenizer.json"),
+        ("methods.infonce.train.text", {"tokenizer": "mine"}),
         ("class_embedding.words", "words.parquet"),
     ],
 )
 def test_files_and_trainings_that_the_dag_does_not_know_are_refused(tmp_path, key, value):
     with pytest.raises(KithError, match=r"inputs: is not what the other sections say; .*`kith study glyphs --set"):
         params.load(write(tmp_path, changed(key, value)))
+
+
+@pytest.mark.parametrize("name", ["words", "minilm"])
+def test_tokenizers_that_are_no_files_are_none_to_the_dag(tmp_path, name):
+    loaded = params.load(write(tmp_path, changed("methods.infonce.train.text", {"tokenizer": name})))
+    assert loaded.method("infonce").train.text.tokenizer == name
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.stem)
