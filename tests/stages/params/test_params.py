@@ -136,8 +136,7 @@ def test_nothing_is_left_to_a_default(tmp_path, key, message):
         ("study.seeds", [0, 1]),
         ("methods.infonce.train.start", "other/model.pt"),
         ("train.image.weights", "resnet.pt"),
-        ("train.text.tokenizer", "mine/tokenizer.json"),
-        ("methods.infonce.train.text", {"tokenizer": "mine"}),
+        ("methods.infonce.train.text", {"tokenizer": "mine/tokenizer.json", "pretrained_words": False}),
         ("class_embedding.words", "words.parquet"),
     ],
 )
@@ -148,7 +147,9 @@ def test_files_and_trainings_that_the_dag_does_not_know_are_refused(tmp_path, ke
 
 @pytest.mark.parametrize("name", ["words", "minilm"])
 def test_tokenizers_that_are_no_files_are_none_to_the_dag(tmp_path, name):
-    loaded = params.load(write(tmp_path, changed("methods.infonce.train.text", {"tokenizer": name})))
+    loaded = params.load(
+        write(tmp_path, changed("methods.infonce.train.text", {"tokenizer": name, "pretrained_words": False}))
+    )
     assert loaded.method("infonce").train.text.tokenizer == name
 
 
