@@ -16,7 +16,8 @@ from kith.errors import KithError
 from kith.inference import onnx as onnx_export
 from kith.inference.predict import predict_images, predict_texts
 from kith.models import DualEncoder
-from kith.text.tokens import tokenize
+from kith.text.pretrained import Pretrained
+from kith.text.tokens import Vocabulary, tokenize
 from stages import export, files
 
 EMBEDS, CLASSIFIES = Path("runs/shapes/infonce-0"), Path("runs/shapes/hierarchy_ce-0")
@@ -221,3 +222,17 @@ def test_a_graph_that_differs_is_not_kept(there, tmp_path, monkeypatch):
     with pytest.raises(KithError, match="the image graph differs from the model by nan; it is not kept"):
         export.main(run=EMBEDS, format="onnx", out=tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_tokenizer_that_is_not_plain_words_goes_along(there, tmp_path, monkeypatch):
+    monkeypatch.setattr(onnx_export, "export", lambda model, folder: None)
+    monkeypatch.setattr(onnx_export, "differences", lambda model, folder: {})
+    model, plain, _ = models.load(EMBEDS / "model.pt")
+    for tokenizer in (Vocabulary(plain.words, "units"), Pretrained(plain.words, '{"model": {}}')):
+        (tmp_path / "run").mkdir(exist_ok=True)
+        (tmp_path / "run/model.pt").write_bytes(models.save(model, tokenizer, 16, {}))
+        export.main(run=tmp_path / "run", format="onnx", out=tmp_path / "out")
+        told = json.loads((tmp_path / "out/model.json").read_text())["text"]
+        assert told["tokenizer"] == tokenizer.state()["tokenizer"]
+        assert told["vocabulary"] == [*Vocabulary.MARKS, *plain.words]
+    assert (tmp_path / "out/tokenizer.json").read_text() == '{"model": {}}'
