@@ -28,7 +28,7 @@ from kith.store.prepared import Prepared
 from kith.store.provenance import NOTE, note, parameters
 from kith.store.semantic import word_vectors
 from kith.text import coverage
-from kith.text.kinds import WORDS
+from kith.text.kinds import OF_WORDS
 from kith.text.pretrained import tokenizer_file
 from kith.text.tokenizer import Tokenizer
 from kith.training import devices
@@ -154,7 +154,7 @@ def _inputs(
     inputs += [data / "dataset.json", neighbors / "neighbors.parquet", text / "word_vectors.parquet"]
     inputs += [taxonomy / "similarity.npz", class_embedding / "embedding.npy", class_embedding / "words.npy"]
     tokenizer = options.text.tokenizer
-    inputs += [] if tokenizer in (None, WORDS) else [tokenizer_file(tokenizer)]
+    inputs += [] if tokenizer in (None, *OF_WORDS) else [tokenizer_file(tokenizer)]
     return inputs + [path for path in (options.start, options.image.weights) if path is not None]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 Text = Sequence[Hashable]  # its words, or their numbers
 
 MANY = 0.1  # share of a split's texts that are worth a line
-ADVICE = "put spaces between words, or name a pretrained tokenizer in train.text.tokenizer"
+ADVICE = "put spaces between words, or choose another train.text.tokenizer"
 
 
 def remarks(texts: Mapping[str, Sequence[Text]]) -> list[str]:

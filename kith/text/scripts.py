@@ -14,6 +14,9 @@ by units, .30 with pairs, .54 by the true words; on the Thai ones, whose units a
 import re
 import unicodedata
 from functools import cache
+from typing import Literal
+
+Rule = Literal["pairs", "units", "spaced"]
 
 _PLAIN = re.compile(r"\w+")
 
@@ -54,6 +57,12 @@ def _joiner() -> re.Pattern[str]:
 
 
 @cache
+def _word() -> re.Pattern[str]:
+    """A word between spaces, in any script."""
+    return re.compile(rf"\w(?:\w|{_one_of(_MARKS, _FAR_MARKS)})*")
+
+
+@cache
 def _piece() -> re.Pattern[str]:
     """A run of letters without spaces, or a word."""
     mark, spaceless = _one_of(_MARKS, _FAR_MARKS), _one_of(_SPACELESS, _FAR_SPACELESS)
@@ -88,22 +97,27 @@ def beyond_words(text: str) -> bool:
     return not text.isascii() and _beyond().search(text) is not None
 
 
-def pieces(text: str, pairs: bool = True) -> list[tuple[str, bool]]:
-    """The words of a text, of its runs without spaces the units and maybe pairs; of each, whether it is of such a run.
+def pieces(text: str, rule: Rule = "pairs") -> list[tuple[str, bool]]:
+    """The words of a text, of its runs without spaces the units; of each, whether it is of such a run.
+
+    rule: pairs: with pairs of units; units: without; spaced: runs are words, as somebody has put spaces between words.
 
     >>> [piece for piece, _ in pieces("लाल fox 红色的")]
     ['लाल', 'fox', '红', '红色', '色', '色的', '的']
     """
     if not beyond_words(text):
         return [(word, False) for word in plain_words(text)]
+    text = _joiner().sub("", text)
+    if rule == "spaced":
+        return [(word, False) for word in _word().findall(text)]
     found: list[tuple[str, bool]] = []
-    for match in _piece().finditer(_joiner().sub("", text)):
+    for match in _piece().finditer(text):
         if match["run"] is None:
             found.append((match.group(), False))
             continue
         units = _unit().findall(match.group())
         for unit, following in zip(units, [*units[1:], ""], strict=True):
-            found += [(unit, True), (unit + following, True)] if pairs and following else [(unit, True)]
+            found += [(unit, True), (unit + following, True)] if rule == "pairs" and following else [(unit, True)]
     return found
 
 

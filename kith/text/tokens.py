@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
-from kith.text.scripts import beyond_words, is_pair, pieces, plain_words
+from kith.text.scripts import Rule, beyond_words, is_pair, pieces, plain_words
 from kith.text.tokenizer import Tokenizer, commonest
 
 _TAG = re.compile(r"<[a-zA-Z/!][^<>]*>")
@@ -45,12 +45,12 @@ def tokenize(
     min_length: int = 1,
     stop_words: Iterable[str] = (),
     sentences: int | None = None,
-    pairs: bool = True,
+    rule: Rule = "pairs",
 ) -> list[str]:
     """Lower-cased words of `text`; digits-only tokens, short ones and stop words are left out.
 
-    Of scripts without spaces between words, such as Chinese and Thai, it gives units and, if `pairs`, pairs of units
-    (see `scripts.pieces`), which are never too short.
+    Of scripts without spaces between words, such as Chinese and Thai, it gives units and pairs of units, which are
+    never too short, or what another `rule` says (see `scripts.pieces`).
     `sentences` reads only the first sentences (Thomas & Kovashka, ECCV 2020, take two of an article).
 
     >>> tokenize("The 3 red foxes", stop_words=["the"])
@@ -64,20 +64,17 @@ def tokenize(
     dropped = stop_words if isinstance(stop_words, set | frozenset) else frozenset(stop_words)
     return [
         word
-        for word, spaceless in pieces(text.casefold(), pairs)
+        for word, spaceless in pieces(text.casefold(), rule)
         if (spaceless or len(word) >= min_length) and not word.isdigit() and word not in dropped
     ]
-
-
-Rule = Literal["plain", "units", "pairs"]
 
 
 class Vocabulary(Tokenizer):
     r"""Words as `tokenize` finds them, numbered by falling frequency.
 
     rule: plain: `\w+` alone finds the words; that is the same for texts without marks and in scripts with spaces, and
-    how every model reads whose texts were such, or that was saved before there were other rules. units, pairs: as
-    `tokenize` does, of scripts without spaces units alone, or their pairs too.
+    how every model reads whose texts were such, or that was saved before there were other rules. Others: see
+    `scripts.pieces`.
 
     >>> vocabulary = Vocabulary.build(["red fox", "red dog"])
     >>> vocabulary.words, vocabulary.rule
@@ -86,25 +83,25 @@ class Vocabulary(Tokenizer):
     ['猫']
     """
 
-    def __init__(self, words: Sequence[str], rule: Rule = "pairs"):
+    def __init__(self, words: Sequence[str], rule: Rule | Literal["plain"] = "pairs"):
         """`words` without the marks, in order."""
         super().__init__(words)
-        self.rule: Rule = rule
+        self.rule: Rule | Literal["plain"] = rule
 
     @classmethod
     def build(
-        cls, texts: Iterable[str], min_count: int = 1, max_words: int | None = None, pairs: bool = True
+        cls, texts: Iterable[str], min_count: int = 1, max_words: int | None = None, rule: Rule = "pairs"
     ) -> "Vocabulary":
-        """The words of `texts` that `commonest` keeps."""
+        """The words of `texts` that `commonest` keeps; by the rule plain where that is the same."""
         texts = list(texts)
-        words = (word for text in texts for word in tokenize(text, pairs=pairs))
+        words = (word for text in texts for word in tokenize(text, rule=rule))
         beyond = any(beyond_words(_folded(text)) for text in texts)
-        return cls(commonest(words, min_count, max_words), ("pairs" if pairs else "units") if beyond else "plain")
+        return cls(commonest(words, min_count, max_words), rule if beyond else "plain")
 
     def pieces(self, text: str) -> list[str]:
         if self.rule == "plain":
             return [word for word in plain_words(_folded(text)) if not word.isdigit()]
-        return tokenize(text, pairs=self.rule == "pairs")
+        return tokenize(text, rule=self.rule)
 
     def numbers(self, text: str) -> list[int]:
         """Of its words. A pair of units that is not known is left out: its units stand for it."""

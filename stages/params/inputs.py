@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from kith.encoders.names import called, files_of
-from kith.text.kinds import WORDS
+from kith.text.kinds import OF_WORDS
 from kith.text.pretrained import PACKAGED
 from stages.params.base import Count, Name, Section
 
@@ -78,7 +78,7 @@ def _starts(content: dict[str, Any], method: str) -> dict[str, str]:
     start = own["start"] if "start" in own else shared.get("start")
     weights = [options["image"]["weights"] for options in (own, shared) if "weights" in (options.get("image") or {})]
     names = [options["text"]["tokenizer"] for options in (own, shared) if "tokenizer" in (options.get("text") or {})]
-    tokenizer = names[0] if names and names[0] not in (WORDS, *PACKAGED) else None
+    tokenizer = names[0] if names and names[0] not in (*OF_WORDS, *PACKAGED) else None
     return {"start": _path(start), "weights": _path(weights[0] if weights else None), "tokenizer": _path(tokenizer)}
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, model_validator
 
-from kith.text.kinds import WORDS
+from kith.text.kinds import OF_WORDS
 from stages.params.base import NonNegative, Positive, Section
 from stages.params.encoders import EncodedInput, EncoderName
 
@@ -38,8 +38,8 @@ class TextTower(Section):
     """Texts: gru, bag, tfidf. Features: linear, mlp, residual, vgg (maps). tfidf, mlp and residual have `layers` hidden
     layers. encoder, encoded: as of pictures.
 
-    tokenizer: what texts are cut into: words (or null), or pieces of words by a pretrained tokenizer: minilm, a
-    tokenizer.json of the library tokenizers, or a folder with one.
+    tokenizer: what texts are cut into: words (or null), words between spaces in every script (spaced), or pieces of
+    words by a pretrained tokenizer: minilm, a tokenizer.json of the library tokenizers, or a folder with one.
     """
 
     tower: Literal["gru", "bag", "tfidf", "linear", "mlp", "residual", "vgg"] = "gru"
@@ -62,7 +62,7 @@ class TextTower(Section):
 
     @model_validator(mode="after")
     def fits_tokenizer(self) -> "TextTower":
-        if self.pretrained_words and self.tokenizer not in (None, WORDS):
+        if self.pretrained_words and self.tokenizer not in (None, *OF_WORDS):
             raise ValueError("pretrained_words starts from vectors of words; leave it out, or the tokenizer")
         return self
 

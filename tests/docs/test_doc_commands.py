@@ -106,6 +106,7 @@ def test_new_problem(folder):
     stand_ins = {
         "kith study arrays": "mkdir tables && mv pairs.npz tables && kith study arrays",
         "fetch.path=tables/pairs.npz": small,
+        "pip install -r": "pip install --no-index -r",  # it is there
     }
     stand_ins |= {
         "runs/arrays/ccal_tno-0": "runs/shop/infonce-0",

@@ -116,7 +116,7 @@ def test_a_saved_model_comes_back_the_same_and_saves_to_the_same_bytes(tmp_path)
     np.testing.assert_array_equal(embed_texts(model, texts, rows, 2), embed_texts(loaded, texts, rows, 2))
 
 
-@pytest.mark.parametrize("rule", ["plain", "units", "pairs"])
+@pytest.mark.parametrize("rule", ["plain", "units", "pairs", "spaced"])
 def test_a_tokenizer_that_an_older_kith_would_not_understand_makes_a_newer_file(tmp_path, rule):
     model = DualEncoder(config()).eval()
     vocabulary = Vocabulary(VOCABULARY.words, rule)

@@ -77,7 +77,7 @@ def test_a_word_with_marks_is_one_word(text, words):
     ],
 )
 def test_texts_without_spaces_give_their_units(text, units):
-    assert tokenize(text, pairs=False) == units
+    assert tokenize(text, rule="units") == units
     with_pairs = tokenize(text)
     assert [word for word in with_pairs if not is_pair(word)] == units
     for pair in filter(is_pair, with_pairs):
@@ -89,7 +89,7 @@ RUN = st.text(st.sampled_from("红色的のクกาเแดงสี่ສາ�
 
 @given(RUN)
 def test_units_make_up_the_run_and_a_pair_is_known_as_one(run):
-    found = [piece for piece, _ in pieces(run, pairs=False)]
+    found = [piece for piece, _ in pieces(run, "units")]
     letters = re.sub(r"^\W+", "", run) if not found else run[run.index(found[0]) :]
     assert "".join(found) == letters
     assert not any(map(is_pair, found))

