@@ -148,19 +148,19 @@ def test_reproducing(folder):
     (folder / study.fetch.path).parent.mkdir()
     (folder / study.fetch.path).touch()
     stand_ins = {
-        "flickr8k && snakemake": "flickr8k && snakemake --dry-run",
+        "flickr8k && snakemake --cores 2": "flickr8k && snakemake --cores 2 --dry-run",
         "&& snakemake --cores all": "",
         "make repro": "make --dry-run repro",
         "NAME": "glyphs",
     }
     outputs, _ = follow("docs/reproducing.md", folder, stand_ins, ELSEWHERE)
-    plan = outputs["kith study flickr8k && snakemake --cores all"]
+    plan = outputs["kith study flickr8k && snakemake --cores 2"]
     assert f"\ntrain {len(study.study.methods) * len(study.study.seeds)}\n" in re.sub(" +", " ", plan)
 
 
 def test_scaling_out(folder):
     train = next(stage for stage in Dag(folder / "dvc.yaml", folder / "params.yaml").stages if stage.name == "train")
-    options = train.fill(train.cmd, {"method": "infonce", "seed": "0"}).partition("stages.train ")[2]
+    options = train.fill(train.cmd, train.item({"method": "infonce", "seed": "0"})).partition("stages.train ")[2]
     profile = (ROOT / "workflow/profiles/slurm/config.yaml").read_text(encoding="utf-8")
     (folder.parent / "profile").mkdir()
     without_slurm = re.sub(r"^(executor|slurm-).*\n", "", profile, flags=re.MULTILINE)
@@ -213,6 +213,11 @@ def test_metrics(folder):
 def test_methods(folder):
     outputs, _ = follow("docs/methods.md", folder, {}, ELSEWHERE)
     assert "| `circle` |" in outputs["python -m kith.losses.table"]
+
+
+def test_encoders(folder):
+    """The methods of the page are checked; its packages are those of the tests."""
+    follow("docs/encoders.md", folder, {}, ELSEWHERE)
 
 
 def test_triplets(folder):
