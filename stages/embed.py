@@ -8,11 +8,12 @@ import torch
 from kith import models
 from kith.errors import KithError
 from kith.models.embed import embed_and_score, embed_texts
-from kith.store.encoded import NONE, encoded_sides, prove_encoded
+from kith.store.encoded import encoded_sides, prove_encoded
 from kith.store.inputs import image_input, text_input
 from kith.store.prepared import Prepared
 from kith.store.provenance import note, parameters, proved
 from stages import cli, files, params
+from stages.params.inputs import NONE, named
 
 
 def main(
@@ -25,8 +26,8 @@ def main(
     rows: Path,
     scores: Path,
     embedded: Path,
-    encoded_image: Path = NONE,
-    encoded_text: Path = NONE,
+    encoded_image: Path = Path(NONE),
+    encoded_text: Path = Path(NONE),
 ) -> None:
     """Write unit vectors of --images and --texts, the item row of each in --rows, and class --scores of pictures.
 
@@ -41,7 +42,7 @@ def main(
     made_with = proved(trained, [model], "train", data=prepared)["files"][model.name]
     encoder, vocabulary, saved = models.load(model, device)
     chosen = _chosen(prepared, options.splits)
-    encoded = encoded_sides(prepared, encoded_image, encoded_text)
+    encoded = encoded_sides(prepared, named(encoded_image), named(encoded_text))
     prove_encoded(encoded, encoder.config)
     pictures = image_input(prepared, encoded.get("image"))
     image_rows, image_items = pictures.all_of(chosen)

@@ -14,8 +14,9 @@ import torch
 from tqdm import tqdm
 
 from kith.encoders import parts
-from kith.encoders.encoder import SIDES, PictureEncoder, Side
+from kith.encoders.encoder import PictureEncoder
 from kith.encoders.frozen import DTYPE, Frozen, reference
+from kith.encoders.names import SIDES, Side
 from kith.encoders.registry import load
 from kith.errors import KithError
 from kith.store.encoded import FEATURES
@@ -87,7 +88,10 @@ def _work(frozen: Frozen, side: Side, data: Prepared, batch: int) -> tuple[int, 
             lambda span: parts.of_texts(frozen, texts[span.start : span.stop], batch),
         )
     pictures = image_input(data)
-    take = lambda rows: pictures.take(rows)[0]  # noqa: E731
+
+    def take(rows: np.ndarray) -> torch.Tensor:
+        return pictures.take(rows)[0]
+
     checksum = data.dataset["checksums"]["images.npy"]
     return len(pictures.array), checksum, lambda span: parts.of_images(frozen, take, span, batch)
 

@@ -22,7 +22,7 @@ from kith.models.features import TfidfTower
 from kith.models.image import load_weights
 from kith.models.text import load_inverse_frequency, load_word_vectors
 from kith.store.classes import Classes, class_vectors
-from kith.store.encoded import NONE, Encoded, encoded_sides
+from kith.store.encoded import Encoded, encoded_sides
 from kith.store.inputs import TokenInput
 from kith.store.prepared import Prepared
 from kith.store.provenance import NOTE, note, parameters
@@ -42,6 +42,7 @@ from kith.training.options import TrainingConfig
 from kith.training.samplers import BalancedSampler
 from stages import cli, files, params, tracking
 from stages.params.derived import options_of
+from stages.params.inputs import NONE, named
 from stages.params.method import Method
 
 CHECKPOINTS = Path("checkpoints")
@@ -59,8 +60,8 @@ def main(
     model: Path,
     history: Path,
     trained: Path,
-    encoded_image: Path = NONE,
-    encoded_text: Path = NONE,
+    encoded_image: Path = Path(NONE),
+    encoded_text: Path = Path(NONE),
 ) -> None:
     """Write the trained --model and its --history, one row an epoch; --trained notes what they are made of."""
     values = params.load()
@@ -69,7 +70,7 @@ def main(
     prepared, words = Prepared(data), settings.train.text
     vocabulary = training_tokenizer(prepared, words.tokenizer, words.min_count, words.max_words, words.tower == "gru")
     classes = Classes(taxonomy, prepared)
-    encoded = encoded_sides(prepared, encoded_image, encoded_text)
+    encoded = encoded_sides(prepared, named(encoded_image), named(encoded_text))
     needs = _needs(settings, classes)
     learned = training_data(prepared, needs, vocabulary, words.max_tokens, classes, neighbors, encoded)
     targets = _targets(settings, len(classes), class_embedding, prepared)

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -13,6 +13,12 @@ def sha256(path: Path) -> str:
     """Hex digest of a file, read in pieces. Raises OSError where it cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def sha256_of(files: Iterable[Path], root: Path) -> str:
+    """Hex digest of the names below `root` and the contents of files, in the order of their paths."""
+    lines = [f"{file.relative_to(root).as_posix()} {sha256(file)}" for file in sorted(files)]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def digest_of(path: Path, lists: Sequence[str] = (), parameter: str = "fetch.path") -> tuple[str, int]:
@@ -42,9 +48,8 @@ def digest_of_arrays(path: Path) -> tuple[str, int]:
     """(SHA-256, bytes) of the file at `path`, or of the .npy files in the folder, their contents included."""
     if path.is_file():
         return sha256(path), path.stat().st_size
-    files = sorted(path.glob("*.npy"))
-    parts = [f"{each.name} {sha256(each)}" for each in files]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest(), sum(each.stat().st_size for each in files)
+    files = list(path.glob("*.npy"))
+    return sha256_of(files, path), sum(each.stat().st_size for each in files)
 
 
 def _files(path: Path) -> Iterator[Path]:

@@ -2,15 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from torch import nn
 
 from kith.encoders.preprocessing import Preprocessing
 from kith.encoders.tokens import EncoderTokenizer
-
-Side = Literal["image", "text"]
-SIDES: tuple[Side, Side] = ("image", "text")
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,7 @@ class Origin:
 class PictureEncoder:
     """network: standardised pictures (B, 3, size, size) to (B, width) float32, in evaluation mode.
 
-    rebuild: what `kith.encoders.built` makes the same network from, without its weights.
+    rebuild: what `EncoderKind.build` makes the same network from, without its weights.
     """
 
     origin: Origin

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from kith.encoders.encoder import PictureEncoder, Side, TextEncoder
+from kith.encoders.encoder import PictureEncoder, TextEncoder
+from kith.encoders.names import Side
 from kith.encoders.preprocessing import Preprocess, Preprocessing
 from kith.encoders.registry import load
 from kith.errors import KithError
@@ -27,9 +28,8 @@ class Frozen:
 
     def __init__(self, encoder: PictureEncoder | TextEncoder, device: torch.device | str = "cpu"):
         self.encoder, self.device = encoder, torch.device(device)
-        network = copy.deepcopy(encoder.network).eval().requires_grad_(False)
-        folded = getattr(network, "folded", None)
-        network = folded() if folded is not None else network
+        copied = getattr(encoder.network, "folded", lambda: copy.deepcopy(encoder.network))
+        network: nn.Module = copied().eval().requires_grad_(False)
         self.preprocess: nn.Module | None = None
         if isinstance(encoder, PictureEncoder):
             network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from kith.encoders.kind import checksum
+from kith.data.digests import sha256_of
 from kith.encoders.names import files_of
 from kith.errors import KithError
 
@@ -20,8 +20,8 @@ class Location(NamedTuple):
     revision: str
 
 
-def locate(name: str, offline: bool = False) -> Location:
-    """The files of the encoder `hf:<id or folder>[@revision]`; those of an id are downloaded, unless `offline`.
+def locate(name: str) -> Location:
+    """The files of the encoder `hf:<id or folder>[@revision]`; those of an id are downloaded where they are not there.
 
     HF_HUB_OFFLINE and HF_HOME mean what they mean to the hub. Raises KithError that says where to put the files.
     """
@@ -34,9 +34,7 @@ def locate(name: str, offline: bool = False) -> Location:
     from huggingface_hub import snapshot_download
 
     try:
-        found = snapshot_download(
-            given, revision=revision or None, allow_patterns=WANTED, ignore_patterns=["*/*/*"], local_files_only=offline
-        )
+        found = snapshot_download(given, revision=revision or None, allow_patterns=WANTED, ignore_patterns=["*/*/*"])
     except Exception as error:  # as many kinds as there are ways to fail on a network
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise KithError(
@@ -53,7 +51,7 @@ def digest(folder: Path) -> str:
         path for pattern in ("*.json", "*.safetensors", "*.bin", "*.txt", "*.model") for path in folder.glob(pattern)
     ]
     files += [path for path in folder.glob("*_*/*") if path.suffix in (".json", ".safetensors", ".bin")]
-    return checksum(files)
+    return sha256_of(files, folder)
 
 
 def licence_of(folder: Path) -> str:

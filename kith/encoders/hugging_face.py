@@ -8,9 +8,9 @@ from typing import Any
 from torch import nn
 
 from kith.encoders import hub, sentences
-from kith.encoders.encoder import Origin, PictureEncoder, Side, TextEncoder
+from kith.encoders.encoder import Origin, PictureEncoder, TextEncoder
 from kith.encoders.kind import EncoderKind
-from kith.encoders.names import files_of
+from kith.encoders.names import Side, files_of
 from kith.encoders.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from kith.encoders.tokens import EncoderTokenizer
 from kith.encoders.transformer import PictureNetwork, TextNetwork, is_dual, is_of_pictures, model_of
@@ -25,36 +25,31 @@ class HuggingFace(EncoderKind):
     package = "transformers"
 
     def sides(self, name: str) -> tuple[Side, ...]:
-        kind = _config(self.folder(name))["model_type"]
-        if is_dual(kind):
-            return ("image", "text")
-        return ("image",) if is_of_pictures(kind) else ("text",)
+        return _sides(_config(self.locate(name).folder))
 
     def check(self, name: str) -> None:
         super().check(name)
         if files_of(name) is not None:
             hub.locate(name)
 
-    def folder(self, name: str) -> Path:
-        """Where its files are."""
-        return hub.locate(name).folder
+    def locate(self, name: str) -> hub.Location:
+        """Where its files are, and of which revision."""
+        return hub.locate(name)
 
     def licence(self, folder: Path) -> str:
         """As its makers state it."""
         return hub.licence_of(folder)
 
     def images(self, name: str) -> PictureEncoder:
-        folder, origin = self._origin(name, "image")
+        folder, config, origin = self._opened(name, "image")
         preprocessing = preprocessing_of(folder)
-        config = _config(folder)
         model, pooled = model_of(folder, "image")
         network = PictureNetwork(model, pooled).eval()
         rebuild = {"config": config, "pooled": pooled}
         return PictureEncoder(origin, network, network.width(preprocessing.size), preprocessing, rebuild)
 
     def texts(self, name: str) -> TextEncoder:
-        folder, origin = self._origin(name, "text")
-        config = _config(folder)
+        folder, config, origin = self._opened(name, "text")
         tokenizer = EncoderTokenizer.read(folder)
         model, _ = model_of(folder, "text")
         layers = [] if is_dual(config["model_type"]) else sentences.layers(folder)
@@ -71,12 +66,14 @@ class HuggingFace(EncoderKind):
             return PictureNetwork(model, rebuild["pooled"])
         return TextNetwork(model, rebuild["layers"], rebuild["pad"])
 
-    def _origin(self, name: str, side: Side) -> tuple[Path, Origin]:
+    def _opened(self, name: str, side: Side) -> tuple[Path, dict[str, Any], Origin]:
+        """Its folder, what its config.json says, and its origin; the hub is asked once."""
         self.check(name)
-        if side not in self.sides(name):
-            raise KithError(f"the encoder {name} reads {self.sides(name)[0]}s alone, not {side}s")
-        folder, revision = self.folder(name), hub.locate(name).revision if name.startswith("hf:") else name
-        return folder, Origin(name, revision, hub.digest(folder), self.licence(folder))
+        folder, revision = self.locate(name)
+        config = _config(folder)
+        if side not in (known := _sides(config)):
+            raise KithError(f"the encoder {name} reads {known[0]}s alone, not {side}s")
+        return folder, config, Origin(name, revision, hub.digest(folder), self.licence(folder))
 
 
 def preprocessing_of(folder: Path) -> Preprocessing:
@@ -106,6 +103,13 @@ def preprocessing_of(folder: Path) -> Preprocessing:
         tuple(given.get("image_mean", IMAGENET_MEAN)) if normal else (0.0,) * 3,
         tuple(given.get("image_std", IMAGENET_STD)) if normal else (1.0,) * 3,
     )
+
+
+def _sides(config: Mapping[str, Any]) -> tuple[Side, ...]:
+    kind = config["model_type"]
+    if is_dual(kind):
+        return ("image", "text")
+    return ("image",) if is_of_pictures(kind) else ("text",)
 
 
 def _side(size: Any) -> int | None:

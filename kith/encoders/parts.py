@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from kith.data.digests import sha256
+from kith.data.digests import sha256_of
 from kith.encoders.frozen import Frozen, reference
 
 ROWS = 2048  # of a part
@@ -68,5 +68,4 @@ def checksum_of(texts: Sequence[str]) -> str:
 
 
 def _code() -> str:
-    paths = sorted(path for name in SOURCES for path in (LIBRARY / name).rglob("*.py"))
-    return hashlib.sha256("\n".join(f"{path.name} {sha256(path)}" for path in paths).encode()).hexdigest()
+    return sha256_of((path for name in SOURCES for path in (LIBRARY / name).rglob("*.py")), LIBRARY)

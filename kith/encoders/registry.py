@@ -2,11 +2,12 @@
 
 import re
 
-from kith.encoders.encoder import Encoder, Side
+from kith.encoders.encoder import Encoder
 from kith.encoders.hugging_face import HuggingFace
 from kith.encoders.kind import EncoderKind
 from kith.encoders.lite import Lite
 from kith.encoders.minilm import MiniLM
+from kith.encoders.names import Side
 from kith.encoders.resnet_file import ResNetFile
 from kith.encoders.timm_encoder import Timm
 from kith.errors import KithError

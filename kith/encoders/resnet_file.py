@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from kith.data.digests import sha256
-from kith.encoders.encoder import Origin, PictureEncoder, Side
+from kith.encoders.encoder import Origin, PictureEncoder
 from kith.encoders.kind import EncoderKind
-from kith.encoders.names import files_of
+from kith.encoders.names import Side, files_of
 from kith.encoders.preprocessing import Preprocessing
 from kith.errors import KithError
 from kith.networks.resnet import ResNet
@@ -23,9 +23,6 @@ class ResNetFile(EncoderKind):
     pattern = r"resnet-(18|34|50|101|152):(.+)"
     shown = "resnet-50:<file of weights>"
     package = "torch"
-
-    def sides(self, name: str) -> tuple[Side, ...]:
-        return ("image",)
 
     def check(self, name: str) -> None:
         path = files_of(name)

@@ -1,12 +1,14 @@
 """Networks of the timm package with its pretrained weights: timm:<name>."""
 
+import hashlib
 from collections.abc import Mapping
 from typing import Any
 
 from torch import nn
 
-from kith.encoders.encoder import Origin, PictureEncoder, Side
+from kith.encoders.encoder import Origin, PictureEncoder
 from kith.encoders.kind import EncoderKind
+from kith.encoders.names import Side
 from kith.encoders.preprocessing import Preprocessing
 from kith.errors import KithError
 
@@ -16,9 +18,6 @@ class Timm(EncoderKind):
     shown = "timm:<name>"
     package = "timm"
     install = "pip install timm, with a torchvision made for this torch"
-
-    def sides(self, name: str) -> tuple[Side, ...]:
-        return ("image",)
 
     def images(self, name: str) -> PictureEncoder:
         self.check(name)
@@ -62,8 +61,6 @@ def _timm() -> Any:
 
 def _fingerprint(network: nn.Module) -> str:
     """SHA-256 of the weights: where timm keeps its files is its own business."""
-    import hashlib
-
     total = hashlib.sha256()
     for name, value in network.state_dict().items():
         total.update(name.encode())

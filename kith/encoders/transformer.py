@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kith.encoders.encoder import Side
+from kith.encoders.names import Side
 from kith.encoders.sentences import build
 from kith.errors import KithError
 

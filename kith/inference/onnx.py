@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from kith.errors import KithError
+from kith.inference.raw import is_of_features, pictures_of
 from kith.inference.whole import frozen_of, tokenizer_of, whole
 from kith.models import DualEncoder
 from kith.models.text import GRUTower
@@ -126,10 +127,10 @@ def describe(model: DualEncoder, vocabulary: Tokenizer, max_tokens: int, trained
         encoder = config.get("encoder")
         if encoder is not None:
             told[side] |= {"encoder": {name: encoder[name] for name in ("name", "revision", "sha256", "licence")}}
-        if "shape" in config and encoder is None:
+        if is_of_features(config):
             told[side] |= {"inputs": ["features"], "shape": list(config["shape"])}
         elif side == "image":
-            pictures = config if encoder is None else encoder["pictures"]
+            pictures = pictures_of(config)
             kept = {name: pictures.get(name) for name in ("size", "channels", "fit", "crop")}
             told[side] |= {"inputs": ["images"], "mode": "L" if kept["channels"] == 1 else "RGB", **kept}
         elif encoder is not None:
@@ -172,14 +173,13 @@ def example(model: DualEncoder, side: str, rows: int) -> dict[str, np.ndarray]:
     {'features': ((2, 3), 'float32')}
     """
     random, config = np.random.default_rng(0), model.config[side]
-    encoder = config.get("encoder")
-    if "shape" in config and encoder is None:
+    if is_of_features(config):
         return {"features": random.normal(size=(rows, *config["shape"])).astype(np.float32)}
     if side == "image":
-        kept = config if encoder is None else encoder["pictures"]
+        kept = pictures_of(config)
         return {"images": random.integers(0, 256, (rows, kept["size"], kept["size"], kept["channels"]), np.uint8)}
     lengths = random.permutation(np.arange(rows) + 2)
-    tokens = random.integers(0, SURE if encoder is not None else config["words"], (rows, lengths.max()))
+    tokens = random.integers(0, SURE if "encoder" in config else config["words"], (rows, lengths.max()))
     tokens[np.arange(tokens.shape[1]) >= lengths[:, None]] = Tokenizer.PAD
     return {"tokens": tokens, "lengths": lengths}
 

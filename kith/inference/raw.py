@@ -1,6 +1,6 @@
 """Pictures and texts as a user has them, brought into the form that a model takes: the one way in for all of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -36,14 +36,12 @@ class RawInputs:
 
     def takes_features(self, side: str) -> bool:
         """Whether a side ("image", "text") is of features of the user's, in place of pictures or texts."""
-        options = self.config[side] or {}
-        return "shape" in options and "encoder" not in options
+        return is_of_features(self.config[side] or {})
 
     @property
     def pictures(self) -> dict[str, Any]:
         """size, channels and fit of the pictures that the image side takes."""
-        options: dict[str, Any] = self.config["image"]
-        return options["encoder"]["pictures"] if "encoder" in options else options
+        return pictures_of(self.config["image"])
 
     def reader(self, side: str) -> Reader:
         """Reads a cell of this side, to an array or text, or to Unusable that says why not."""
@@ -76,6 +74,24 @@ class RawInputs:
     def _frozen(self, side: str) -> Frozen:
         device = "cuda" if torch.cuda.is_available() else "cpu"
         return referred(self.config[side]["encoder"], "image" if side == "image" else "text", device)
+
+
+def is_of_features(side: Mapping[str, Any]) -> bool:
+    """Whether a side of a model's config takes features of the user's, not those of a frozen encoder.
+
+    >>> is_of_features({"shape": [8]}), is_of_features({"shape": [8], "encoder": {"name": "lite0"}})
+    (True, False)
+    """
+    return "shape" in side and "encoder" not in side
+
+
+def pictures_of(image: dict[str, Any]) -> dict[str, Any]:
+    """size, channels and fit of the pictures that the image side of a model's config takes, or its frozen encoder.
+
+    >>> pictures_of({"shape": [8], "encoder": {"pictures": {"size": 128}}})
+    {'size': 128}
+    """
+    return image["encoder"]["pictures"] if "encoder" in image else image
 
 
 def text(cell: Any) -> str | Unusable:

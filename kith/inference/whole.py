@@ -4,8 +4,9 @@ import copy
 
 from torch import Tensor, nn
 
-from kith.encoders.encoder import SIDES, TextEncoder
+from kith.encoders.encoder import TextEncoder
 from kith.encoders.frozen import Frozen, referred
+from kith.encoders.names import SIDES
 from kith.models import DualEncoder
 
 

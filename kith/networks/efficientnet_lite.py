@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from kith.networks.layers import batch_norm
+
 
 class Scaling(NamedTuple):
     """How a size differs from the smallest: factors of width and depth, and the side of the pictures in pixels."""
@@ -82,11 +84,11 @@ class Block(nn.Module):
         inner = before * stage.expansion
         if stage.expansion != 1:
             self._expand_conv = SameConv(before, inner, 1)
-            self._bn0 = _norm(inner)
+            self._bn0 = batch_norm(inner)
         self._depthwise_conv = SameConv(inner, inner, stage.kernel, stage.stride, groups=inner)
-        self._bn1 = _norm(inner)
+        self._bn1 = batch_norm(inner)
         self._project_conv = SameConv(inner, stage.channels, 1)
-        self._bn2 = _norm(stage.channels)
+        self._bn2 = batch_norm(stage.channels)
         self.widened, self.shortcut = stage.expansion != 1, stage.stride == 1 and before == stage.channels
 
     def forward(self, x: Tensor) -> Tensor:
@@ -110,7 +112,7 @@ class EfficientNetLite(nn.Module):
     def __init__(self, size: int, classes: int = 1000):
         super().__init__()
         scale = SCALES[size]
-        self._conv_stem, self._bn0 = SameConv(3, STEM, 3, stride=2), _norm(STEM)
+        self._conv_stem, self._bn0 = SameConv(3, STEM, 3, stride=2), batch_norm(STEM)
         blocks, before = [], STEM
         for number, stage in enumerate(STAGES):
             channels = _rounded(stage.channels * scale.width)
@@ -122,7 +124,7 @@ class EfficientNetLite(nn.Module):
                 blocks.append(Block(before, stage._replace(stride=stride, channels=channels)))
                 before = channels
         self._blocks = nn.ModuleList(blocks)
-        self._conv_head, self._bn1 = SameConv(before, HEAD, 1), _norm(HEAD)
+        self._conv_head, self._bn1 = SameConv(before, HEAD, 1), batch_norm(HEAD)
         self._fc = nn.Linear(HEAD, classes)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -141,10 +143,6 @@ class EfficientNetLite(nn.Module):
                     setattr(module, convolution, fused)
                     setattr(module, norm, nn.Identity())
         return network
-
-
-def _norm(channels: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
 
 
 def _same(side: int, kernel: int, stride: int) -> tuple[int, int]:

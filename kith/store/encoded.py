@@ -13,13 +13,10 @@ from kith.store.provenance import NOTE, proved, read
 FEATURES = {"image": "features_image.npy", "text": "features_text.npy"}
 
 
-NONE = Path("workflow/none")  # what the DAG names for a side that is not encoded
-
-
-def encoded_sides(data: Prepared, image: Path, text: Path) -> dict[str, "Encoded"]:
-    """What was encoded, by side, of the folders that the DAG names for the two sides."""
+def encoded_sides(data: Prepared, image: Path | None, text: Path | None) -> dict[str, "Encoded"]:
+    """What was encoded, by side; None: a side that was not."""
     folders = {"image": image, "text": text}
-    return {side: Encoded(folder, data) for side, folder in folders.items() if folder != NONE}
+    return {side: Encoded(folder, data) for side, folder in folders.items() if folder is not None}
 
 
 def encoded_beside(data: Prepared, name: str) -> Path:

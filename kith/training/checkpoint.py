@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from kith.data.digests import sha256
+from kith.data.digests import sha256, sha256_of
 
 LIBRARY = Path(__file__).parents[1]
 # Sources of the library that decide what a training computes.
@@ -58,6 +58,5 @@ def fingerprint(*known: str, files: Iterable[Path] = ()) -> str:
 def code(library: Path) -> str:
     """SHA-256 of the names and contents of SOURCES in the folder `library`."""
     places = [library / name for name in SOURCES]
-    sources = sorted(path for place in places for path in ([place] if place.is_file() else place.rglob("*.py")))
-    lines = [f"{path.relative_to(library).as_posix()} {sha256(path)}" for path in sources]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    sources = (path for place in places for path in ([place] if place.is_file() else place.rglob("*.py")))
+    return sha256_of(sources, library)

@@ -33,7 +33,7 @@ def fit_projection(model: DualEncoder, data: TrainingData, batch_size: int) -> N
         return
     model.eval()
     text_rows, owner = data.text.all_of(data.train)
-    image_rows = _of_items(data.image, owner)
+    image_rows = data.image.one_of(owner, np.random.default_rng(0))  # the one that each has
     pairs: Iterator[tuple[Tensor, Tensor]] = encode_pairs(
         model, data.image, image_rows, data.text, text_rows, batch_size
     )
@@ -43,8 +43,3 @@ def fit_projection(model: DualEncoder, data: TrainingData, batch_size: int) -> N
 def _rows(side: ModalityInput, items: np.ndarray) -> Tensor:
     """The features of all that these items have."""
     return side.take(side.all_of(items)[0])[0]
-
-
-def _of_items(side: ModalityInput, items: np.ndarray) -> np.ndarray:
-    """The row of each item, of a side that has one of each."""
-    return side.one_of(items, np.random.default_rng(0))

@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from kith.encoders.names import called, files_of
+from kith.encoders.names import SIDES, called, files_of
 from kith.text.kinds import OF_WORDS
 from kith.text.pretrained import PACKAGED
 from stages.params.base import Count, Name, Section
 
-SIDES = ("image", "text")
 NONE = "workflow/none"  # a file that is always there, for what a study does not name
 
 
@@ -85,7 +84,7 @@ def _starts(content: dict[str, Any], method: str) -> dict[str, str]:
 def used_encoders(content: dict[str, Any], method: str) -> dict[str, str]:
     """The encoder of each side that a method takes, as it names it; its own, or else that of all methods."""
     own, shared = content["methods"][method].get("train") or {}, content.get("train") or {}
-    found = {}
+    found: dict[str, str] = {}
     for side in SIDES:
         given = [options[side]["encoder"] for options in (own, shared) if "encoder" in (options.get(side) or {})]
         if given and given[0] is not None:
@@ -112,6 +111,11 @@ def _encoders(content: dict[str, Any]) -> dict[str, Any]:
         }
         for name, found in sides.items()
     }
+
+
+def named(path: Path) -> Path | None:
+    """A path as a stage is given it: None for what a study does not name."""
+    return None if path == Path(NONE) else path
 
 
 def _path(given: Any) -> str:

@@ -92,11 +92,13 @@ def _signature(config: dict[str, Any]) -> Any:
     from mlflow.types import ColSpec, DataType, Schema, TensorSpec
     from mlflow.types.schema import Array
 
+    from kith.inference.raw import is_of_features
+
     columns: dict[str, Any] = {"text": DataType.string, "image": DataType.binary}
     if config["text"] is None:
         del columns["text"]
     for name in columns:
-        if "shape" in config[name] and "encoder" not in config[name]:
+        if is_of_features(config[name]):
             columns[name] = DataType.double
             for _ in config[name]["shape"]:
                 columns[name] = Array(columns[name])
