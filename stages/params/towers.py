@@ -58,6 +58,8 @@ class TextTower(Section):
 
     @model_validator(mode="after")
     def fits_encoder(self) -> "TextTower":
+        if self.encoder is not None and self.tokenizer is not None:
+            raise ValueError("an encoder cuts texts by its own tokenizer; leave the tokenizer out")
         return _fits_encoder(self)
 
     @model_validator(mode="after")

@@ -22,6 +22,7 @@ from kith.search.run import Run
 from kith.store.encoded import Encoded
 from kith.store.prepared import Prepared
 from stages import embed, encode, evaluate, train
+from stages.params.schema import merged
 from tests.made_encoders import write_encoder
 from tests.made_notes import embed_files, evaluate_files
 from tests.made_params import write_params
@@ -38,7 +39,7 @@ def methods(**given) -> None:
     content = yaml.safe_load(Path("params.yaml").read_text())
     sides = {"image": {"encoder": "hf:./clip", "tower": "linear"}, "text": {"encoder": "hf:./clip", "tower": "linear"}}
     content["study"] |= {"methods": list(given), "encoders": {}}
-    content["methods"] = {name: {**own, "train": {**sides, **own.get("train", {})}} for name, own in given.items()}
+    content["methods"] = {name: merged({"train": sides}, own) for name, own in given.items()}
     write_params(content)
 
 
@@ -212,6 +213,7 @@ def test_linear_cca_in_closed_form(encoded):
         ({"train": {"epochs": 0}}, r"takes? .*head: none|trains no tower, head"),
         ({"losses": {"info_nce": {}}, "train": {"epochs": 0, "head": "none"}}, "leave the losses out"),
         ({"train": {"head": "none"}}, "losses: name at least one"),
+        ({"losses": {"info_nce": {}}, "train": {"text": {"tokenizer": "minilm"}}}, "leave the tokenizer out"),
         (
             {"losses": {"info_nce": {}}, "train": {"image": {"encoder": "lite0", "tower": "cnn"}}},
             "cnn tower does not take",
