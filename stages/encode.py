@@ -92,8 +92,10 @@ def _work(frozen: Frozen, side: Side, data: Prepared, batch: int) -> tuple[int, 
     def take(rows: np.ndarray) -> torch.Tensor:
         return pictures.take(rows)[0]
 
-    checksum = data.dataset["checksums"]["images.npy"]
-    return len(pictures.array), checksum, lambda span: parts.of_images(frozen, take, span, batch)
+    # As they are prepared: the files, and the size and fit at which photographs are decoded.
+    stored = {name: each for name, each in data.dataset["checksums"].items() if name.startswith("images")}
+    prepared = parameters([data.dataset["image"], stored])
+    return len(pictures.array), prepared, lambda span: parts.of_images(frozen, take, span, batch)
 
 
 def _read(path: Path, shape: tuple[int, int]) -> np.ndarray | None:

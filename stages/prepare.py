@@ -13,21 +13,28 @@ import pyarrow.parquet as pq
 
 from kith.data import arrays, items, sources, splits
 from kith.data.digests import sha256
+from kith.data.images import CHANNELS
 from kith.data.items import Dataset
 from kith.data.kinds import Vectors
+from kith.data.photos import PhotoWriter
+from kith.data.shards import INDEX
 from kith.data.source import Source
 from kith.data.store import ImageWriter, moments
 from kith.errors import KithError
+from kith.store.photos import Photos
 from stages import cli, files, params
+from stages.params.data import Image
 
 ROW_GROUP = 100_000  # rows of items.parquet that are encoded at a time
+LARGEST = 4 << 30  # bytes of an array of pictures, where prepare.image.store is auto
+SAMPLE = 10_000  # training photographs that the mean and the deviation are of
 
-
-WRITTEN = ("items.parquet", "images.npy", "features_*.npy", "taxonomy.parquet", "dataset.json")
+PICTURES = ("images.npy", "images-*.arrow", INDEX)
+WRITTEN = ("items.parquet", *PICTURES, "features_*.npy", "taxonomy.parquet", "dataset.json")
 
 
 def main(*, raw: Path, out: Path) -> None:
-    """Write items.parquet, images.npy (or features of both sides), taxonomy.parquet and dataset.json."""
+    """Write items.parquet, pictures (or features of both sides), taxonomy.parquet and dataset.json."""
     pa.set_memory_pool(pa.system_memory_pool())  # Arrow's usual one holds on to much of what is given back
     settings = params.load()
     source, fetch, prepare = sources.find(settings.fetch.source), settings.fetch.model_dump(), settings.prepare
@@ -37,9 +44,9 @@ def main(*, raw: Path, out: Path) -> None:
         if isinstance(source, Vectors):
             dataset, inputs = _write_features(source, fetch, prepare, folder)
         else:
-            with ImageWriter(folder / "images.npy", prepare.image.size, prepare.image.mode) as pictures:
+            with _writer(folder, prepare.image, source.count(fetch, pinned)) as pictures:
                 dataset = _drawn(source.build(fetch, prepare.model_dump(), raw, pictures), prepare)
-            inputs = _describe_pictures(dataset, folder, prepare.image.fit)
+            inputs = _describe_pictures(dataset, folder, prepare)
         items.check_train(dataset, pinned["path"])
         pq.write_table(dataset.items, folder / "items.parquet", compression="zstd", row_group_size=ROW_GROUP)
         pq.write_table(dataset.taxonomy, folder / "taxonomy.parquet", compression="zstd")
@@ -93,14 +100,43 @@ def _write_features(
     return found.dataset, {"image": None, "mean": None, "std": None, "features": features}
 
 
-def _describe_pictures(dataset: Dataset, folder: Path, fit: str) -> dict[str, Any]:
-    """What dataset.json says of pictures: their shape, and the moments of those that are trained on."""
+def _writer(folder: Path, image: Image, count: int) -> ImageWriter | PhotoWriter:
+    """Where `count` pictures go; a choice of photographs is said on standard error."""
+    array, short_side = count * image.size**2 * CHANNELS[image.mode], _short_side(image)
+    chosen = image.store == "auto" and array > LARGEST
+    if chosen:
+        print(
+            f"prepare: {count:,} pictures of {image.size}×{image.size} pixels would be an array of {array / 1e9:,.1f} "
+            f"GB; they are kept as photographs, the shorter side at most {short_side} pixels; for an array give "
+            "prepare.image.store: array",
+            file=sys.stderr,
+        )
+    if chosen or image.store == "photos":
+        return PhotoWriter(folder, image.size, image.mode, short_side)
+    return ImageWriter(folder / "images.npy", image.size, image.mode)
+
+
+def _short_side(image: Image) -> int:
+    """Of photographs, at most: no less than methods see."""
+    return max(image.size, image.store_size)
+
+
+def _describe_pictures(dataset: Dataset, folder: Path, prepare: params.Prepare) -> dict[str, Any]:
+    """What dataset.json says of pictures: their shape, their store if it is not an array, and the moments of those that
+    are trained on, or of a sample of them."""
     frame = dataset.items.select(["split", "image_row"]).to_pandas()
-    images = np.load(folder / "images.npy", mmap_mode="r")
     rows = frame["image_row"][(frame["split"] == "train") & (frame["image_row"] >= 0)].to_numpy()
+    image, stored = prepare.image, {}
+    if (index := folder / INDEX).exists():
+        images: Any = Photos(folder, np.load(index), image.size, image.mode, image.fit)
+        if len(rows) > SAMPLE:
+            rows = np.sort(np.random.default_rng(prepare.seed).choice(rows, SAMPLE, replace=False))
+        stored = {"store": {"kind": "photos", "short_side": _short_side(image), "moments_of": len(rows)}}
+    else:
+        images = np.load(folder / "images.npy", mmap_mode="r")
     mean, std = moments(images, rows)
-    shape = dict(zip(("height", "width", "channels"), images.shape[1:], strict=True)) | {"fit": fit}
-    return {"image": shape, "mean": mean, "std": std, "features": None}
+    shape = dict(zip(("height", "width", "channels"), images.shape[1:], strict=True)) | {"fit": image.fit}
+    return {"image": shape, **stored, "mean": mean, "std": std, "features": None}
 
 
 def _describe(dataset: Dataset, pinned: dict[str, Any], folder: Path, inputs: dict[str, Any]) -> dict[str, Any]:

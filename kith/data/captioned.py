@@ -12,10 +12,9 @@ from kith.data.items import ITEMS, Dataset
 from kith.data.labelled import store
 from kith.data.labels import numbered
 from kith.data.listing import Entry, Listing
-from kith.data.loader import Loader
 from kith.data.problems import Problem, Problems
 from kith.data.rows import SURROGATE
-from kith.data.store import ImageWriter
+from kith.data.store import Sink
 from kith.errors import KithError
 
 USUAL = {"restval": "train", **splits.USUAL}
@@ -24,7 +23,7 @@ USUAL = {"restval": "train", **splits.USUAL}
 def build(
     path: Path,
     listing: Listing,
-    pictures: ImageWriter,
+    pictures: Sink,
     *,
     fit: str = "pad",
     split_names: Mapping[str, str] | None = None,
@@ -47,7 +46,7 @@ def build(
     split = _splits(path, listing.entries, split_names or {}, val, test, seed)
     texts = {i: _texts(i, listing.entries[i], problems) for i in np.flatnonzero(split != "ignore").tolist()}
     wanted = [i for i, kept in texts.items() if kept]
-    loader = Loader(listing.root, pictures.shape[0], pictures.mode, fit)
+    loader = pictures.loader(listing.root, fit)
     stored = list(store(listing, wanted, loader, pictures, problems))
     index = [i for i, _ in stored]
     labels, label_names = numbered([listing.entries[i].label for i in index])

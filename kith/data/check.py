@@ -41,6 +41,9 @@ class Discarded:
     def __init__(self) -> None:
         self.mode, self.shape, self.count = "RGB", (SIZE, SIZE, 3), 0
 
+    def loader(self, root: Path, fit: str) -> Loader:
+        return Loader(root, SIZE, self.mode, fit)
+
     def append(self, picture: np.ndarray) -> int:
         self.count += 1
         return self.count - 1

@@ -11,7 +11,7 @@ from PIL import ImageFont
 
 from kith.data import characters
 from kith.data.items import ITEMS, TAXONOMY, Dataset
-from kith.data.store import ImageWriter
+from kith.data.store import Sink
 from kith.errors import KithError
 
 # A character that is shown in one typeface only is shown in the first of these that has it.
@@ -26,7 +26,7 @@ UNSEEN = "STIXGeneral"
 EM, BASELINE, MARGIN = 0.75, 0.27, 0.05
 
 
-def build(fonts: Path, pictures: ImageWriter, *, sample: int | None, test: int, val: int, seed: int) -> Dataset:
+def build(fonts: Path, pictures: Sink, *, sample: int | None, test: int, val: int, seed: int) -> Dataset:
     """Draw the characters into `pictures` and describe them.
 
     `fonts` holds <face>.ttf for the faces SEEN and UNSEEN. Of all characters that SEEN can draw, or of

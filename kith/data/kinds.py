@@ -2,7 +2,7 @@
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from kith.errors import KithError
 if TYPE_CHECKING:
     from kith.data.arrays import TwoViews
     from kith.data.items import Dataset
-    from kith.data.store import ImageWriter
+    from kith.data.store import Sink
 
 SHARES = ("val", "test", "seed")  # of `prepare`: how splits are drawn
 
@@ -76,7 +76,7 @@ class Labelled(Listed):
     def beside(self, fetch: Options) -> dict[str, dict[str, Any]]:
         return _classes(fetch)
 
-    def build(self, fetch: Options, prepare: Options, raw: Path, pictures: "ImageWriter") -> "Dataset":
+    def build(self, fetch: Options, prepare: Options, raw: Path, pictures: "Sink") -> "Dataset":
         from kith.data import labelled
 
         listing = self.listing(fetch["path"], fetch)
@@ -111,7 +111,7 @@ class Captioned(Listed):
         digest, size = digest_of(root, parameter="fetch.image_root")
         return {"image_root": {"path": root.as_posix(), "sha256": digest, "bytes": size}}
 
-    def build(self, fetch: Options, prepare: Options, raw: Path, pictures: "ImageWriter") -> "Dataset":
+    def build(self, fetch: Options, prepare: Options, raw: Path, pictures: "Sink") -> "Dataset":
         from kith.data import captioned
 
         listing = self.listing(fetch["path"], fetch)
@@ -171,7 +171,10 @@ class Tabular(Source):
 
         return _classes(fetch) | table.picture_files(fetch["path"], _columns(fetch).image, fetch["image_root"])
 
-    def build(self, fetch: Options, prepare: Options, raw: Path, pictures: "ImageWriter") -> "Dataset":
+    def count(self, fetch: Options, pinned: Mapping[str, Any]) -> int:
+        return super().count(fetch, pinned) if _columns(fetch).image else 0
+
+    def build(self, fetch: Options, prepare: Options, raw: Path, pictures: "Sink") -> "Dataset":
         from kith.data import table
 
         more = {name: fetch[name] for name in ("image_root", "splits", "taxonomy", "taxonomy_order", "class_names")}

@@ -16,7 +16,7 @@ from kith.data.loader import Loader, Unusable
 from kith.data.problems import Problem, Problems
 from kith.data.rows import SURROGATE
 from kith.data.splits import some_of_each_class, split_by_class
-from kith.data.store import ImageWriter
+from kith.data.store import Sink
 from kith.errors import KithError
 
 THREADS = 4
@@ -26,7 +26,7 @@ AT_ONCE = 64
 def build(
     path: Path,
     listing: Listing,
-    pictures: ImageWriter,
+    pictures: Sink,
     *,
     fit: str = "crop",
     taxonomy: Path | None = None,
@@ -62,7 +62,7 @@ def build(
     split = _splits(path, listing.entries, labels, val, test, seed)
     chosen = _chosen(listing.entries, labels, split, train_per_class, seed)
     problems = Problems(str(path), skip)
-    loader = Loader(listing.root, pictures.shape[0], pictures.mode, fit)
+    loader = pictures.loader(listing.root, fit)
     stored = list(store(listing, chosen, loader, pictures, problems))
     index = np.array([i for i, _ in stored], dtype=np.int64)
     table = _items(listing, stored, split[index], labels[index] - listing.first, label_names)
@@ -119,7 +119,7 @@ def _chosen(
 
 
 def store(
-    listing: Listing, chosen: list[int], loader: Loader, pictures: ImageWriter, problems: Problems
+    listing: Listing, chosen: list[int], loader: Loader, pictures: Sink, problems: Problems
 ) -> Iterator[tuple[int, int]]:
     """(entry, row of its picture) of all that can be used; few pictures are in memory at a time."""
     raw = zip(chosen, listing.load(listing.entries[i] for i in chosen), strict=True)

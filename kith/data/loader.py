@@ -28,18 +28,24 @@ class Loader:
     mode: str
     fit: str
 
-    def __call__(self, cell: Any) -> np.ndarray | Unusable:
+    def __call__(self, cell: Any) -> Any:
         """The picture, uint8 (size, size, C), of bytes, a path, a dict of either, {"bytes", "path"}, or of uint8
-        colours (H, W, 3)."""
+        colours (H, W, 3); Unusable where there is none."""
         if isinstance(cell, np.ndarray):
-            return fitted(cell, self.size, self.mode, self.fit)
+            return self.of_colours(cell)
         data = self.read(cell)
         if isinstance(data, Unusable):
             return data
         try:
-            return decode(data, self.size, self.mode, self.fit)
+            return self.of_bytes(data)
         except UndecodableImage as error:
             return Unusable("undecodable_image", f"cannot be decoded ({error})")
+
+    def of_bytes(self, data: bytes) -> Any:
+        return decode(data, self.size, self.mode, self.fit)
+
+    def of_colours(self, pixels: np.ndarray) -> Any:
+        return fitted(pixels, self.size, self.mode, self.fit)
 
     def read(self, cell: Any) -> bytes | Unusable:
         """The encoded picture of bytes, a path, or a dict of either."""

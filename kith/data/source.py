@@ -16,7 +16,7 @@ from kith.errors import KithError
 
 if TYPE_CHECKING:
     from kith.data.items import Dataset
-    from kith.data.store import ImageWriter
+    from kith.data.store import Sink
 
 Options = Mapping[str, Any]  # a section of params.yaml, with all its parameters
 
@@ -146,7 +146,11 @@ class Source(ABC):
         """Files and folders that `fetch` names beside the data, by parameter: path and SHA-256."""
         return {}
 
-    def build(self, fetch: Options, prepare: Options, raw: Path, pictures: "ImageWriter") -> "Dataset":
+    def count(self, fetch: Options, pinned: Mapping[str, Any]) -> int:
+        """How many pictures there are at most, as `pin` saw it."""
+        return pinned.get("rows", 0)
+
+    def build(self, fetch: Options, prepare: Options, raw: Path, pictures: "Sink") -> "Dataset":
         """The items, with their pictures decoded into `pictures`; `raw` is the folder with source.json.
 
         Raises KithError with up to 20 faults at once.

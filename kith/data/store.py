@@ -4,23 +4,27 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from kith.data.images import CHANNELS
+from kith.data.loader import Loader
 
 BLOCK = 1024
 
 
 class Sink(Protocol):
-    """What takes pictures, uint8 of `shape` (size, size, C), and says in which row each is."""
+    """What takes pictures, as its loader brings them or drawn, uint8 of `shape` (size, size, C), and says in which row
+    each is."""
 
     mode: str
     shape: tuple[int, int, int]
     count: int
 
-    def append(self, picture: np.ndarray) -> int: ...
+    def loader(self, root: Path, fit: str) -> Loader: ...
+
+    def append(self, picture: Any) -> int: ...
 
 
 class ImageWriter:
@@ -48,6 +52,10 @@ class ImageWriter:
             self._file.seek(0)
             self._write_header()
 
+    def loader(self, root: Path, fit: str) -> Loader:
+        """Decodes pictures to the writer's size and mode."""
+        return Loader(root, self.shape[0], self.mode, fit)
+
     def append(self, picture: np.ndarray) -> int:
         """The row of `picture`, which is written unless an equal one was."""
         if picture.shape != self.shape or picture.dtype != np.uint8:
@@ -64,8 +72,9 @@ class ImageWriter:
         np.lib.format.write_array_header_1_0(self._file, header)
 
 
-def moments(images: np.ndarray, rows: np.ndarray) -> tuple[list[float], list[float]]:
-    """Mean and standard deviation per channel, in 0…1, over the pictures `rows` of `images` (N, H, W, C).
+def moments(images: Any, rows: np.ndarray) -> tuple[list[float], list[float]]:
+    """Mean and standard deviation per channel, in 0…1, over the pictures `rows` of `images`, an array
+    (N, H, W, C), or photographs that are indexed like one.
 
     Read in blocks and counted per grey level, so exact whatever the block size. No rows: mean 0, deviation 1.
 
@@ -86,7 +95,7 @@ def moments(images: np.ndarray, rows: np.ndarray) -> tuple[list[float], list[flo
     return mean.tolist(), std.tolist()
 
 
-def _blocks(images: np.ndarray, rows: np.ndarray) -> Iterator[np.ndarray]:
+def _blocks(images: Any, rows: np.ndarray) -> Iterator[np.ndarray]:
     per_block = max(1, BLOCK * 32 * 32 // (images.shape[1] * images.shape[2]))
     for start in range(0, len(rows), per_block):
         yield images[rows[start : start + per_block]]

@@ -81,7 +81,7 @@ def collect(
     called = read_names(class_names) if class_names else {}
     nodes = TAXONOMY.empty_table() if taxonomy is None else edges.read(taxonomy, taxonomy_order, called)
     parser = Rows(columns, splits or {}, problems)
-    loader = Loader(image_root or path.parent, pictures.shape[0], pictures.mode, fit)
+    loader = pictures.loader(image_root or path.parent, fit)
     rows = _table(_read(path, columns, parser, loader, pictures, problems))
     if columns.categories:
         nodes = parser.categories.table()

@@ -7,7 +7,10 @@ import torch
 from torch import Tensor
 
 from kith.models.dual_encoder import DualEncoder
+from kith.store.ahead import ahead
 from kith.store.inputs import ModalityInput
+
+AHEAD = 2  # batches that are read while one is embedded
 
 
 def embed_images(model: DualEncoder, inputs: ModalityInput, rows: np.ndarray, batch_size: int = 256) -> np.ndarray:
@@ -70,8 +73,8 @@ def _image_batches(
 def _batches(
     model: DualEncoder, encode: Callable[..., Tensor], inputs: ModalityInput, rows: np.ndarray, batch_size: int
 ) -> Iterator[Tensor]:
-    for i in range(0, len(rows), batch_size):
-        batch = inputs.take(rows[i : i + batch_size])
+    parts = (rows[i : i + batch_size] for i in range(0, len(rows), batch_size))
+    for batch in ahead(inputs.take, parts, AHEAD if inputs.workers else 0):
         yield encode(*(each.to(model.device) for each in batch)).float()
 
 

@@ -30,6 +30,7 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
+PNG = b"\x89PNG"  # what such a file begins with
 FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 Text = Annotated[str | None, Parameter(max_length=1000)]
@@ -58,7 +59,8 @@ def create_app(runs: Sequence[Run], hosts: Sequence[str] = LOCAL) -> FastAPI:
     """The page over `runs`, which share their data.
 
     GET /api/runs; GET /api/search?run=&text= or &item=, and POST /api/search?run= with an encoded picture as the body
-    (both with side, count, one_per_group; pictures with invert); GET /api/sample?run=; GET /api/pictures/{row}.png.
+    (both with side, count, one_per_group; pictures with invert); GET /api/sample?run=; GET /api/pictures/{row}.png,
+    which is a JPEG where a photograph is stored as such.
     hosts: names that the page may be asked for by, so that no other site can reach it through a name of its own.
     A fault is answered with its status and {"error": message}.
     """
@@ -119,7 +121,9 @@ class _Served:
 
     def picture(self, row: int) -> Response:
         try:
-            return Response(self.items.png(row), media_type="image/png", headers=FOREVER)
+            data = self.items.picture(row)
+            kind = "image/png" if data.startswith(PNG) else "image/jpeg"
+            return Response(data, media_type=kind, headers=FOREVER)
         except KithError as error:
             raise HTTPException(404, str(error)) from None
 

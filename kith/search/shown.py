@@ -1,4 +1,4 @@
-"""The items of a search as a page or a terminal shows them: words, and pictures as PNG."""
+"""The items of a search as a page or a terminal shows them: words, and encoded pictures."""
 
 import io
 from typing import Any
@@ -7,6 +7,7 @@ import numpy as np
 from PIL import Image
 
 from kith.errors import KithError
+from kith.store.photos import Photos, pictures
 from kith.store.prepared import Prepared
 
 
@@ -14,12 +15,12 @@ class ShownItems:
     """The items of prepared data; those of features have no pictures."""
 
     def __init__(self, data: Prepared):
-        self.data = data
+        self.data, self._pictures = data, pictures(data)
 
     @property
     def grey(self) -> bool:
         """Whether the pictures are grey."""
-        return self.data.images is not None and self.data.images.shape[-1] == 1
+        return self._pictures is not None and self._pictures.shape[-1] == 1
 
     @property
     def brightness(self) -> float:
@@ -37,14 +38,17 @@ class ShownItems:
         }
 
     def has_picture(self, row: int) -> bool:
-        return self.data.images is not None and self.data.table["image_row"].iat[row] >= 0
+        return self._pictures is not None and self.data.table["image_row"].iat[row] >= 0
 
-    def png(self, row: int) -> bytes:
-        """The picture of an item; KithError where it has none."""
-        images = self.data.images
-        if not 0 <= row < len(self.data) or images is None or not self.has_picture(row):
+    def picture(self, row: int) -> bytes:
+        """The picture of an item: a photograph as it is stored, JPEG or PNG, others as PNG. KithError where it has
+        none."""
+        if not 0 <= row < len(self.data) or self._pictures is None or not self.has_picture(row):
             raise KithError(f"item {row} has no picture")
-        pixels = np.asarray(images[self.data.table["image_row"].iat[row]])
+        place = int(self.data.table["image_row"].iat[row])
+        if isinstance(self._pictures, Photos):
+            return self._pictures.encoded(place)
+        pixels = np.asarray(self._pictures[place])
         buffer = io.BytesIO()
         Image.fromarray(pixels[:, :, 0] if self.grey else pixels).save(buffer, "PNG")
         return buffer.getvalue()

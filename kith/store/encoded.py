@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from kith.errors import KithError
+from kith.store.photos import pictures
 from kith.store.prepared import Prepared
 from kith.store.provenance import NOTE, proved, read
 
@@ -34,7 +35,8 @@ class Encoded:
         self.folder, self.name, self._data = folder, folder.name, data
         known = read(folder / NOTE, "encode")
         self._references: dict[str, dict[str, Any]] = known.get("encoders", {})
-        self._rows = {"image": None if data.images is None else len(data.images), "text": len(data.texts)}
+        found = pictures(data)
+        self._rows = {"image": None if found is None else len(found), "text": len(data.texts)}
 
     def reference(self, side: str) -> dict[str, Any]:
         """What a model notes of the encoder of this side, see kith.encoders.frozen.

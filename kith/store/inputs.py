@@ -1,12 +1,16 @@
 """The two sides of a pair as arrays: pictures or features, one row an item, and texts, several rows an item."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from kith.data.images import cut
 from kith.errors import KithError
+from kith.store.ahead import cores, together
+from kith.store.photos import Parts, Photos, pictures
 from kith.store.encoded import Encoded
 from kith.store.prepared import Prepared
 from kith.text.tokenizer import Tokenizer
@@ -16,11 +20,13 @@ from kith.text.tokenizer import Tokenizer
 class ArrayInput:
     """One row an item: pictures (N, H, W, C) uint8 or features (N, …) float32, maybe memory-mapped.
 
-    rows: (n_items,) the row of each item in `array`, −1 for an item without one.
+    rows: (n_items,) the row of each item in `array`, −1 for an item without one. workers: threads that read batches
+    ahead of their use; 0: they are read when they are asked for.
     """
 
     array: np.ndarray
     rows: np.ndarray
+    workers: int = 0
 
     def has(self, items: np.ndarray) -> np.ndarray:
         """(n,) bool, whether each of `items` has a row."""
@@ -39,11 +45,23 @@ class ArrayInput:
         """What a tower is called with."""
         return (torch.from_numpy(np.asarray(self.array[rows])),)
 
+    def take_parts(self, rows: np.ndarray, side: int, parts: Parts) -> Tensor:
+        """Rectangles of pictures, (n, side, side, C) uint8."""
+        found = np.empty((len(rows), side, side, self.array.shape[-1]), dtype=np.uint8)
+
+        def put(place: int) -> None:
+            pixels = self.array[rows[place]]
+            found[place] = cut(pixels, side, parts(place, pixels.shape[1], pixels.shape[0]))
+
+        together(put, len(rows), self.workers)
+        return torch.from_numpy(found)
+
 
 class _TextRows:
     """Any number of texts an item; start: (n_items + 1,), the texts of item i are rows start[i] to start[i + 1]."""
 
     start: np.ndarray
+    workers: ClassVar[int] = 0
 
     def has(self, items: np.ndarray) -> np.ndarray:
         """(n,) bool, whether each of `items` has a text."""
@@ -89,6 +107,20 @@ class EncodedTexts(_TextRows):
         return (torch.from_numpy(np.asarray(self.features[rows])),)
 
 
+@dataclass(frozen=True)
+class PhotoInput(ArrayInput):
+    """Photographs, which are decoded when they are taken."""
+
+    array: Photos  # type: ignore[assignment]  # has the shape of an array
+    workers: int = field(default_factory=cores)
+
+    def take(self, rows: np.ndarray) -> tuple[Tensor, ...]:
+        return (torch.from_numpy(self.array.take(rows, self.workers)),)
+
+    def take_parts(self, rows: np.ndarray, side: int, parts: Parts) -> Tensor:
+        return torch.from_numpy(self.array.parts(rows, side, parts, self.workers))
+
+
 ModalityInput = ArrayInput | TokenInput | EncodedTexts
 
 
@@ -103,9 +135,10 @@ def image_input(data: Prepared, encoded: Encoded | None = None) -> ArrayInput:
     features = data.features("image")
     if features is not None:
         return ArrayInput(features, np.arange(len(data)))
-    if data.images is None:
+    found, rows = pictures(data), data.table["image_row"].to_numpy()
+    if found is None:
         raise KithError(f"{data.folder}: neither images.npy nor features_image.npy; run the prepare stage again")
-    return ArrayInput(data.images, data.table["image_row"].to_numpy())
+    return PhotoInput(found, rows) if isinstance(found, Photos) else ArrayInput(found, rows)
 
 
 def text_input(data: Prepared, vocabulary: Tokenizer, max_tokens: int, encoded: Encoded | None = None) -> ModalityInput:

@@ -29,7 +29,8 @@ def data_of(run: Path) -> Path:
 
 
 class Prepared:
-    """A folder of prepared data: items.parquet, dataset.json, and images.npy or features_{image,text}.npy.
+    """A folder of prepared data: items.parquet, dataset.json, and images.npy, photographs (see kith.store.photos) or
+    features_{image,text}.npy.
 
     table: the items, one row each; dataset: the content of dataset.json; checksum: its SHA-256. As it holds those of
     the other files, it stands for all of them.
@@ -56,7 +57,7 @@ class Prepared:
 
     @cached_property
     def images(self) -> np.ndarray | None:
-        """(N, H, W, C) uint8, memory-mapped; None for data of features. `image_row` says whose a row is."""
+        """(N, H, W, C) uint8, memory-mapped; None for photographs and features. See `kith.store.photos.pictures`."""
         return self._array("images")
 
     @cache  # noqa: B019  # lives as long as its data are in use
@@ -109,8 +110,19 @@ class Prepared:
             raise KithError(f"{self.folder / 'items.parquet'}: no item has the id '{name}'")
         return self._rows[name]
 
+    def proved(self, name: str) -> Path:
+        """The path of a file that dataset.json describes: those of other data would be other items' rows.
+
+        Raises KithError where it is missing or another."""
+        path = self.folder / name
+        if not path.is_file():
+            raise KithError(f"{path}: no such file; run the prepare stage again")
+        if sha256(path) != self._noted.get(name):
+            raise KithError(f"{path}: is not the file that dataset.json describes; run the prepare stage again")
+        return path
+
     def _table(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
-        path = self._proved(name)
+        path = self.proved(name)
         try:
             table = pd.read_parquet(path)
         except (ValueError, OSError) as error:  # of Parquet
@@ -122,13 +134,4 @@ class Prepared:
     def _array(self, name: str) -> np.ndarray | None:
         if not (self.folder / f"{name}.npy").exists() and f"{name}.npy" not in self._noted:
             return None
-        return np.load(self._proved(f"{name}.npy"), mmap_mode="r")
-
-    def _proved(self, name: str) -> Path:
-        """The path of a file that dataset.json describes: those of other data would be other items' rows."""
-        path = self.folder / name
-        if not path.is_file():
-            raise KithError(f"{path}: no such file; run the prepare stage again")
-        if sha256(path) != self._noted.get(name):
-            raise KithError(f"{path}: is not the file that dataset.json describes; run the prepare stage again")
-        return path
+        return np.load(self.proved(f"{name}.npy"), mmap_mode="r")

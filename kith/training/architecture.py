@@ -58,6 +58,8 @@ def image_side(dataset: Options, tower: Options, augment: Options, encoder: Opti
     if (features := _features(dataset, "image")) is not None:
         if len(features["shape"]) != 3 and any(augment.values()):
             raise ValueError("augment is for pictures and maps, not for vectors; leave it out")
+        if augment.get("zoom") or augment.get("resized_crop"):
+            raise ValueError("augment.zoom and augment.resized_crop are for pictures, not for maps; leave them out")
         return features | _only(tower, "tower", "hidden", "layers", "width")
     pictures, crop = dataset["image"], augment["crop"]
     if crop is not None and crop > pictures["height"]:

@@ -15,6 +15,7 @@ from kith.training.fitting import fit_projection
 from kith.training.objective import Objective
 from kith.training.optimization import optimizer_of
 from kith.training.options import TrainingConfig
+from kith.training.reading import with_workers
 from kith.training.samplers import BalancedSampler, PairSampler, generator
 from kith.training.scheduling import schedule_of
 from kith.training.state import Record, State, TrainingState
@@ -42,6 +43,7 @@ def fit(
     stopped: all randomness comes from (seed, epoch), so the result is the same bytes.
     Raises FloatingPointError when the loss is not finite, unless a refinement is left, which then comes at once.
     """
+    data = with_workers(data, config, fabric.world_size)
     task = Task(model, objective)
     if not config.epochs:
         return [_as_it_is(task.to(fabric.device), data, config, fabric, on_epoch)]

@@ -3,8 +3,9 @@
 Each option stands here once, with its default and its bounds; params.yaml has them in its section `train`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
 
@@ -65,7 +66,9 @@ class OneCycle:
 class Augment:
     """Applied to training pictures; shift is a share of the side, rotate in degrees, scale a share; crop is the side
     of a square cut out at a random place (from the middle in evaluation); erase is the share of pictures of which a
-    rectangle becomes noise."""
+    rectangle becomes noise. resized_crop: a rectangle at a random place, with a random share of the picture's area in
+    this range, is brought to the side of `crop`, or of the picture; zoom: the shorter side is brought to a random
+    number of pixels in this range before `crop`. Both look at a photograph as it is stored."""
 
     flip: bool = False
     shift: NotAll = 0.0
@@ -73,6 +76,23 @@ class Augment:
     scale: NotAll = 0.0
     crop: Positive | None = None
     erase: Share = 0.0
+    resized_crop: tuple[SomeOrAll, SomeOrAll] | None = None
+    zoom: tuple[Positive, Positive] | None = None
+
+
+def check_augment(options: Mapping[str, Any]) -> None:
+    """Raise ValueError where options of `Augment` contradict each other.
+
+    >>> check_augment({"crop": 224, "zoom": (256, 480), "resized_crop": None})
+    """
+    crop, zoom, resized = options["crop"], options["zoom"], options["resized_crop"]
+    for name, bounds in (("zoom", zoom), ("resized_crop", resized)):
+        if bounds is not None and bounds[0] > bounds[1]:
+            raise ValueError(f"augment.{name}: {bounds[0]} is more than {bounds[1]}; give the smaller number first")
+    if zoom is not None and resized is not None:
+        raise ValueError("augment.zoom and augment.resized_crop are two ways to cut out a part; leave one out")
+    if zoom is not None and (crop is None or crop > zoom[0]):
+        raise ValueError(f"augment.zoom needs augment.crop, the side of what is cut out, of at most {zoom[0]} pixels")
 
 
 @dataclass(frozen=True)
@@ -134,7 +154,8 @@ class DrawNeighbors:
 
 @dataclass(frozen=True)
 class TrainingConfig(Optimization, Augmentation, Batches):
-    """All that `fit` goes by.
+    """All that `fit` goes by. workers: threads that read and decode batches ahead; 0: none; None: one for each core
+    where pictures have to be decoded or cut, else none. Results do not depend on them.
 
     >>> TrainingConfig(epochs=2, lr=0.01).schedule
     'cosine'
@@ -142,3 +163,4 @@ class TrainingConfig(Optimization, Augmentation, Batches):
 
     neighbors: DrawNeighbors = DrawNeighbors()
     seed: int = 0
+    workers: Count | None = None

@@ -101,10 +101,19 @@ class Fetch(Section):
         return self
 
 
+Side = Annotated[int, Field(ge=8, le=2048)]
+
+
 class Image(Section):
-    size: Annotated[int, Field(ge=8, le=2048)] = 128
+    """What methods see: squares of `size`. `store`: where pictures are kept, as an `array` of such squares, or as
+    `photos`, encoded, the shorter side at most `store_size` (or `size`, if that is more); `auto` takes photos where the
+    array would be large."""
+
+    size: Side = 128
     mode: Literal["L", "RGB"] = "RGB"
     fit: Literal["pad", "crop", "stretch"] = "pad"
+    store: Literal["auto", "array", "photos"] = "auto"
+    store_size: Side = 512
 
 
 class Glyphs(Section):

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import model_validator
 
 from kith.losses import Needs
-from kith.training.options import DrawNeighbors
+from kith.training.options import DrawNeighbors, check_augment
 from stages.params.base import Section
 from stages.params.derived import section
 from stages.params.losses import Losses
@@ -33,6 +33,7 @@ class Method(Section):
     @model_validator(mode="after")
     def fits_together(self) -> "Method":
         train, needs = self.train, self.needs
+        check_augment(train.augment.model_dump())
         _fits_epochs(self)
         encoded = train.image.encoder is not None and (train.text.encoder is not None or not needs.texts)
         if train.head == "none" and needs.texts and not encoded:

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from kith.training.options import Augmentation, Batches, Optimization
-from stages.params.base import Positive, Section
+from stages.params.base import Count, Positive, Section
 from stages.params.derived import section
 from stages.params.towers import ImageTower, ProjectionOptions, TextTower
 
@@ -30,12 +30,14 @@ class Start(Section):
 
 
 class Machine(Section):
-    """Where it is computed, and in which precision."""
+    """Where it is computed, and in which precision. `workers` are threads that read and decode pictures ahead of the
+    steps: null takes one for each core where pictures have to be decoded or cut, 0 reads them in the step."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     devices: Positive = 1
     precision: Literal["auto", "32", "bf16", "16"] = "auto"
     threads: Positive = 2
+    workers: Count | None = None
 
 
 # Fields stand in the order of the bases from the last to the first.

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from kith import plots
 from kith.evaluation.catalogue import IMAGES
 from kith.plots import galleries
+from kith.store.photos import pictures
 from kith.store.prepared import Prepared
 from kith.store.semantic import neighbor_table
 from stages.params import Report
@@ -47,7 +48,7 @@ class Appearances:
         self.ids, self.texts, self.image_rows = (data.table[name].to_numpy() for name in ("id", "texts", "image_row"))
         features = data.features("image")
         self.image_maps, self.text_maps = _maps(features), _maps(data.features("text"))
-        self.images = data.images if features is None else None
+        self.images = pictures(data) if features is None else None
         self.has_pictures = self.images is not None or self.image_maps is not None
 
     def image(self, row: int) -> np.ndarray | None:

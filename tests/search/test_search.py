@@ -85,7 +85,7 @@ def ids(found: dict) -> list[str]:
 
 def test_a_picture_finds_its_item(run, data):
     for row in (30, 41):
-        found = answer(run, Query(image=ShownItems(data).png(row), count=3))["results"]
+        found = answer(run, Query(image=ShownItems(data).picture(row), count=3))["results"]
         assert (found[0]["row"], found[0]["rank"], len(found)) == (row, 1, 3)
         assert found[0]["similarity"] == pytest.approx(1, abs=1e-5)
 
@@ -146,7 +146,7 @@ def test_one_thing_is_asked_at_a_time(run):
 def test_a_run_of_classes_is_searched_by_pictures(made, data):
     classes = Run(made / "runs/made/classes-0", data)
     assert (classes.asks, classes.sides) == (["image", "item"], ["image"])
-    assert ids(answer(classes, Query(image=ShownItems(data).png(33), count=1))) == ["item/33"]
+    assert ids(answer(classes, Query(image=ShownItems(data).picture(33), count=1))) == ["item/33"]
     with pytest.raises(KithError, match="classes-0 cannot be searched by text, only by image or item"):
         answer(classes, Query(text="red cross"))
     with pytest.raises(KithError, match="classes-0 embedded no texts"):
@@ -177,7 +177,7 @@ def test_all_items_are_embedded_once(made, copy, data, monkeypatch):
     folder, cache = copy / "runs/made/pairs-0", copy / "runs/made/pairs-0/search_vectors.npz"
     everything = Run(folder, data, embed_all=True)
     assert len(everything.items) == 48
-    assert answer(everything, Query(image=ShownItems(data).png(3), count=1))["results"][0]["id"] == "item/03"
+    assert answer(everything, Query(image=ShownItems(data).picture(3), count=1))["results"][0]["id"] == "item/03"
     assert not [path for path in folder.iterdir() if path.name.endswith(".part")]
     # What was embedded before is embedded the same.
     held_out = {item: vector for vector, item in zip(*vars(everything._sides["image"]).values(), strict=True)}
@@ -327,7 +327,7 @@ def test_a_table(made, capsys):
 
 
 def test_json(made, data, tmp_path, capsys):
-    (tmp_path / "query.png").write_bytes(ShownItems(data).png(47))
+    (tmp_path / "query.png").write_bytes(ShownItems(data).picture(47))
     options = [
         "--run",
         str(made / "runs/made/pairs-0"),

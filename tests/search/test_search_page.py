@@ -117,7 +117,7 @@ def test_a_drawing_is_searched(page):
 
 
 def test_a_chosen_picture_finds_its_item(page, address, data, tmp_path):
-    (tmp_path / "mine.png").write_bytes(ShownItems(data).png(33))
+    (tmp_path / "mine.png").write_bytes(ShownItems(data).picture(33))
     page.set_input_files("#file", tmp_path / "mine.png")
     page.wait_for_selector(".similarity")
     assert page.locator(".tile").first.get_attribute("title") == "item/33"
@@ -137,7 +137,7 @@ def test_a_dropped_picture_finds_its_item(page, data):
         for (const type of ["dragover", "drop"])
             document.body.dispatchEvent(new DragEvent(type, {dataTransfer: files, bubbles: true, cancelable: true}));
     }"""
-    page.evaluate(drop, list(ShownItems(data).png(41)))
+    page.evaluate(drop, list(ShownItems(data).picture(41)))
     page.wait_for_selector(".similarity")
     assert page.locator(".tile").first.get_attribute("title") == "item/41"
     assert page.inner_text("#asked p") == "dropped.png"
@@ -146,7 +146,7 @@ def test_a_dropped_picture_finds_its_item(page, data):
 def test_runs_stand_side_by_side(page, data, tmp_path):
     page.check("#runs input[value=classes-0]")
     expect(page.locator("#results section")).to_have_count(2)
-    (tmp_path / "mine.png").write_bytes(ShownItems(data).png(33))
+    (tmp_path / "mine.png").write_bytes(ShownItems(data).picture(33))
     page.set_input_files("#file", tmp_path / "mine.png")
     page.wait_for_selector(".similarity")
     assert page.locator("h2").all_inner_texts() == ["pairs-0", "classes-0"]

@@ -91,9 +91,9 @@ def test_answers_are_those_of_the_library(address, runs, asked):
 def test_a_picture_is_sent_as_it_is(address, runs):
     data = runs[0].data
     for run in ("pairs-0", "classes-0"):
-        status, content, _ = get(address, "/api/search", body=ShownItems(data).png(33), run=run, count=2)
+        status, content, _ = get(address, "/api/search", body=ShownItems(data).picture(33), run=run, count=2)
         assert (status, content["results"][0]["id"]) == (200, "item/33")
-    _, inverted, _ = get(address, "/api/search", body=ShownItems(data).png(33), run="pairs-0", invert=True)
+    _, inverted, _ = get(address, "/api/search", body=ShownItems(data).picture(33), run="pairs-0", invert=True)
     assert inverted["results"][0]["similarity"] < 0.999
 
 
@@ -103,7 +103,7 @@ def test_pictures_of_items_are_served(address, runs):
     with urllib.request.urlopen(address + content["results"][1]["picture"]) as response:
         assert response.headers["Content-Type"] == "image/png"
         assert "immutable" in response.headers["Cache-Control"]
-        assert response.read() == runs[0].shown.png(28)
+        assert response.read() == runs[0].shown.picture(28)
     for row in (48, -1, 10**30):
         assert get(address, f"/api/pictures/{row}.png")[0] == 404
 
@@ -164,7 +164,7 @@ def test_a_body_is_read_only_as_far_as_a_picture_may_be_long(address):
 
 
 def test_two_hundred_at_a_time(address, runs):
-    picture = runs[0].shown.png(40)
+    picture = runs[0].shown.picture(40)
     kinds = [
         {"path": "/api/search", "run": "pairs-0", "text": "a red cross"},
         {"path": "/api/search", "run": "pairs-0", "item": "item/30", "side": "text"},

@@ -14,7 +14,7 @@ from kith.errors import KithError
 
 if TYPE_CHECKING:
     from kith.data.items import Dataset
-    from kith.data.store import ImageWriter
+    from kith.data.store import Sink
 
 FONTS = "fonts"  # the folder beside source.json that they are copied to
 
@@ -67,7 +67,10 @@ class Drawn(Source):
     def check(self, fetch: Options, pinned: Mapping[str, Any]) -> None:
         """The fonts are those that were copied."""
 
-    def build(self, fetch: Options, prepare: Options, raw: Path, pictures: "ImageWriter") -> "Dataset":
+    def count(self, fetch: Options, pinned: Mapping[str, Any]) -> int:
+        return 0  # few enough; what was pinned are the typefaces
+
+    def build(self, fetch: Options, prepare: Options, raw: Path, pictures: "Sink") -> "Dataset":
         from kith.data import glyphs, items
         from kith.data.problems import Problems
 
