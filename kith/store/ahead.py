@@ -2,7 +2,7 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
 from typing import TypeVar
@@ -11,7 +11,7 @@ Item = TypeVar("Item")
 Made = TypeVar("Made")
 
 
-def ahead(make: Callable[[Item], Made], items: Iterable[Item], count: int) -> Iterator[Made]:
+def ahead(make: Callable[[Item], Made], items: Iterable[Item], count: int) -> Generator[Made, None, None]:
     """`make` of each item, in their order; up to `count` are made in a thread while the one before is used.
 
     With 0 each is made when it is asked for. What `make` raises is raised in its turn.

@@ -1,7 +1,8 @@
 """The batches of an epoch as tensors, drawn from (seed, epoch, step) alone, and read ahead of the steps."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,8 +18,7 @@ from kith.training.samplers import generator
 
 AHEAD = 2  # batches that are read while one is computed
 
-# Pictures, texts, groups, who has a neighbour, and classes if there are any.
-Tensors = tuple[Tensor, tuple[Tensor, ...], *tuple[Tensor, ...]]
+Tensors = tuple[Any, ...]  # pictures, a tuple of texts, groups, who has a neighbour, and classes if there are any
 
 
 def with_workers(data: TrainingData, config: TrainingConfig, processes: int) -> TrainingData:
@@ -39,7 +39,7 @@ def crops_of(data: TrainingData, config: TrainingConfig) -> Crops | None:
 
 def read(
     data: TrainingData, batches: list[np.ndarray], neighbors: bool, config: TrainingConfig, fabric: Fabric, epoch: int
-) -> Iterator[Tensors]:
+) -> Generator[Tensors, None, None]:
     """This process's share of each batch of items, on the CPU. neighbors: whether items bring theirs along."""
     crops = crops_of(data, config)
     pinned = fabric.device.type == "cuda" and data.image.workers > 0

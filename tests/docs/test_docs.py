@@ -16,15 +16,16 @@ from tests.made_shop import write_shop
 
 
 def test_studies_of_a_shop_are_valid(tmp_path, monkeypatch):
-    """The params of README.md and both of docs/own-data.md fit the made-up table."""
+    """The params of README.md and all of docs/own-data.md fit the made-up table."""
     write_shop(tmp_path / "shop")
     monkeypatch.chdir(tmp_path)
     table = pd.read_csv("shop/products.csv")
     table.assign(category=table["level2"]).to_csv("shop/products.csv", index=False)
     readme, *_ = (example.text for example in examples("README.md") if example.kind == "yaml")
-    first, second = (yaml.safe_load(example.text) for example in examples("docs/own-data.md") if example.kind == "yaml")
+    first, *others = (yaml.safe_load(example.text) for example in examples("docs/own-data.md") if example.kind == "yaml")
+    assert len(others) == 2
     counts = []
-    for study in (yaml.safe_load(readme), first, first | second):
+    for study in (yaml.safe_load(readme), first, *(first | other for other in others)):
         params.check(params.complete(study))
         write_params(params.complete(study))
         fetch.main(out=Path("data/shop/raw"))
@@ -33,7 +34,7 @@ def test_studies_of_a_shop_are_valid(tmp_path, monkeypatch):
         counts.append(
             (len(items), items["label"].nunique(), len(pd.read_parquet("data/shop/prepared/taxonomy.parquet")))
         )
-    assert counts == [(192, 6, 8)] * 3
+    assert counts == [(192, 6, 8)] * 4
 
 
 def test_the_page_on_runs_names_every_column(trained_study, tmp_path, monkeypatch):

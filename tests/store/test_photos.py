@@ -29,7 +29,7 @@ JPEGS = [jpeg(60 + 10 * seed, 50, seed) for seed in range(8)]
 
 def stage(folder: Path, images: list[bytes], *, seed: int = 0, **options) -> Prepared:
     """Prepare a table of pictures, each twice, of which the last ones are for validation."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     n = len(images)
     table = {"id": [f"i{i}" for i in range(2 * n)], "image": images * 2, "text": [f"word{i % n}" for i in range(2 * n)]}
     table["split"] = ["train"] * (2 * n - 4) + ["val"] * 4
@@ -124,6 +124,26 @@ def test_an_array_takes_the_place_of_photographs_and_they_of_it(tmp_path):
             fetch.main(out=Path("raw"))
             prepare.main(raw=Path("raw"), out=Path("prepared"))
             assert sorted(path.name for path in Path("prepared").glob("images*")) == files
+
+
+def test_a_prepare_that_fails_leaves_the_photographs_that_were_there(copy, tmp_path, monkeypatch):
+    before = {path.name: path.read_bytes() for path in copy.iterdir()}
+    appended = []
+
+    def cut_off(writer, picture):
+        appended.append(picture)
+        if len(appended) == 12:
+            raise KeyboardInterrupt
+        return append(writer, picture)
+
+    append = PhotoWriter.append
+    monkeypatch.setattr(PhotoWriter, "append", cut_off)
+    (tmp_path / "again").mkdir()
+    shutil.move(copy, tmp_path / "again/prepared")
+    with pytest.raises(KeyboardInterrupt):
+        stage(tmp_path / "again", JPEGS, store="photos")
+    assert {path.name: path.read_bytes() for path in (tmp_path / "again/prepared").iterdir()} == before
+    assert not list((tmp_path / "again").glob(".prepared*"))
 
 
 def test_read_like_an_array(kept):
