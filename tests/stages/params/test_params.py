@@ -70,6 +70,8 @@ def test_every_preset_is_a_method():
             "methods.infonce: a CCA layer needs a batch larger than its dimension: train.batch_size 128, train.dim 128",
         ),
         ("train.text.tokenizer", "minilm", "train.text: pretrained_words starts from vectors of words"),
+        ("train.augment.zoom", [256, 480], "methods.infonce: augment.zoom needs augment.crop"),
+        ("train.augment.resized_crop", [0.08, 1.5], "train.augment.resized_crop.1"),
         ("train.l2", 0.1, "methods.infonce: train.l2 is for the optimizers adam and sgd"),
         ("methods.own", {"losses": {"trace_norm": {}}}, "methods.own: losses.trace_norm needs train.projection.kind"),
         ("fetch.arrays", {"image": "x"}, "fetch: the source glyphs does not take arrays"),
