@@ -10,8 +10,8 @@ from torch import Tensor
 from kith.data.images import cut
 from kith.errors import KithError
 from kith.store.ahead import cores, together
-from kith.store.photos import Parts, Photos, pictures
 from kith.store.encoded import Encoded
+from kith.store.photos import Parts, Photos, pictures
 from kith.store.prepared import Prepared
 from kith.text.tokenizer import Tokenizer
 

@@ -22,7 +22,9 @@ def test_studies_of_a_shop_are_valid(tmp_path, monkeypatch):
     table = pd.read_csv("shop/products.csv")
     table.assign(category=table["level2"]).to_csv("shop/products.csv", index=False)
     readme, *_ = (example.text for example in examples("README.md") if example.kind == "yaml")
-    first, *others = (yaml.safe_load(example.text) for example in examples("docs/own-data.md") if example.kind == "yaml")
+    first, *others = (
+        yaml.safe_load(example.text) for example in examples("docs/own-data.md") if example.kind == "yaml"
+    )
     assert len(others) == 2
     counts = []
     for study in (yaml.safe_load(readme), first, *(first | other for other in others)):
