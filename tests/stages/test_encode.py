@@ -21,12 +21,12 @@ from kith.inference import onnx
 from kith.search.run import Run
 from kith.store.encoded import Encoded
 from kith.store.prepared import Prepared
-from stages import embed, encode, evaluate, train
+from stages import embed, encode, evaluate, prepare, train
 from stages.params.schema import merged
 from tests.made_encoders import write_encoder
 from tests.made_notes import embed_files, evaluate_files
 from tests.made_params import write_params
-from tests.stages.test_train_stage import DATA, INPUTS, digest, outputs
+from tests.stages.test_train_stage import DATA, INPUTS, digest, edit, outputs
 
 pytest.importorskip("transformers")
 ROOT = Path(__file__).resolve().parents[2]
@@ -82,6 +82,18 @@ def test_every_picture_and_every_text_has_its_row(encoded):
     known = json.loads((CLIP / "made_of.json").read_text())["encoders"]["image"]
     assert known["name"] == "hf:./clip"
     assert known["preprocessing"]["size"] == 16
+
+
+def test_photographs_are_encoded_like_an_array(encoded):
+    before = Encoded(CLIP, Prepared(DATA["data"])).features("image").copy()
+    edit(study={"encoders": {}}, prepare={"image": {"size": 16, "store": "photos"}})
+    prepare.main(raw=Path("data/shapes/raw"), out=DATA["data"])
+    data = Prepared(DATA["data"])
+    assert data.images is None
+    with pytest.raises(KithError, match="was made of other data"):
+        Encoded(CLIP, data).features("image")
+    encode.main(encoder="hf_clip", sides="image,text", **DATA, out=CLIP)
+    np.testing.assert_array_equal(Encoded(CLIP, data).features("image"), before)
 
 
 def test_what_was_encoded_is_found_again_by_its_content(encoded, monkeypatch):
