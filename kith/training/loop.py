@@ -43,8 +43,7 @@ def fit(
     stopped: all randomness comes from (seed, epoch), so the result is the same bytes.
     Raises FloatingPointError when the loss is not finite, unless a refinement is left, which then comes at once.
     """
-    data = with_workers(data, config, fabric.world_size)
-    task = Task(model, objective)
+    task, data = Task(model, objective), with_workers(data, config, fabric.world_size)
     if not config.epochs:
         return [_as_it_is(task.to(fabric.device), data, config, fabric, on_epoch)]
     optimizer = optimizer_of(task, config)
