@@ -20,7 +20,7 @@ from kith.evaluation.compare import (
 )
 from kith.store.provenance import NOTE, parameters, proved
 from stages import cli, files, params, tracking
-from stages.reporting import markdown
+from stages.reporting import encoders, markdown
 
 
 def main(*, data: Path, neighbors: Path, runs: Path, out: Path) -> None:
@@ -32,7 +32,8 @@ def main(*, data: Path, neighbors: Path, runs: Path, out: Path) -> None:
     done = read_runs(settings, runs, checksum)
     quality = read_quality(neighbors, checksum)
     board = rank(done, comparing(settings))
-    page = markdown.document(settings, board, merged_splits(done), dataset, quality)
+    used = encoders.of_runs(settings.study, runs)
+    page = markdown.document(settings, board, merged_splits(done), dataset, quality, used)
     files.write_text(out / "leaderboard.md", page)
     files.write_text(out / "leaderboard.csv", board.to_csv(index=False, lineterminator="\n"))
     with files.replacing_folder(out / "metrics", "*.json") as folder:

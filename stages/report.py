@@ -11,7 +11,7 @@ from kith.evaluation.describe import rankings
 from kith.store.classes import Classes
 from kith.store.prepared import Prepared
 from stages import cli, compare, files, params, tracking
-from stages.reporting import charts, examples, spaces
+from stages.reporting import charts, encoders, examples, spaces
 from stages.reporting import page as report_page
 
 
@@ -37,7 +37,8 @@ def main(*, data: Path, neighbors: Path, taxonomy: Path, runs: Path, compared: P
         for name, content in pictures.items():
             (folder / f"{name}.png").write_bytes(content)
     quality = compare.read_quality(neighbors, prepared.checksum)
-    files.write_text(page, report_page.render(settings, board, measured, pictures, prepared.dataset, quality))
+    used = encoders.of_runs(settings.study, runs)
+    files.write_text(page, report_page.render(settings, board, measured, pictures, prepared.dataset, quality, used))
     tracking.log_report(figures, page)
 
 

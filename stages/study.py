@@ -3,6 +3,7 @@
 It is read from studies/NAME.yaml; without a name, the studies are listed.
 """
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -28,6 +29,7 @@ def choose(name: str, changes: list[str], target: Path = params.PARAMS) -> None:
     if not source.is_file():
         raise KithError(f"no study '{name}'; there are:\n{listing()}")
     written = text_of(source, changes)
+    _check_encoders(params.parse(written, source), source)
     with files.replacing(target) as temporary:
         temporary.write_text(written, encoding="utf-8")
         _check_dag(temporary, source)
@@ -88,6 +90,21 @@ def _check_dag(written: Path, source: Path) -> None:
                 stage.read_params(item)
     except KithError as error:
         raise KithError(f"{source}: {error}") from None
+
+
+def _check_encoders(content: dict[str, Any], source: Path) -> None:
+    """Encoders have to exist; what has to be installed for them, or which file is missing, is said now."""
+    for name, known in content["study"]["encoders"].items():
+        from kith.encoders.registry import find  # loads torch
+
+        try:
+            kind = find(known["encoder"])
+        except KithError as error:
+            raise KithError(f"{source}: study.encoders.{name}: {error}") from None
+        try:
+            kind.check(known["encoder"])
+        except KithError as error:
+            print(f"Before you run it: {error}", file=sys.stderr)
 
 
 def main(

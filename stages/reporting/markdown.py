@@ -1,5 +1,6 @@
 """The leaderboard as a Markdown document."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,10 @@ def document(
     splits: dict[str, dict[str, Any]],
     dataset: dict[str, Any],
     quality: dict[str, float],
+    encoders: Sequence[str] = (),
 ) -> str:
-    """The whole page. `splits`, see compare.together: the numbers of queries and the chance levels are shown."""
+    """The whole page. `splits`, see compare.together: the numbers of queries and the chance levels are shown.
+    encoders: see stages.reporting.encoders."""
     study = settings.study
     names = list(dict.fromkeys(board["split"]))
     boards = {name: board[board["split"] == name] for name in names}
@@ -33,6 +36,7 @@ def document(
         about(dataset),
         " ".join(filter(None, ["Made by `dvc repro` or `snakemake --cores 2`.", study.note])),
         budget(settings),
+        *([f"Encoders: {'; '.join(encoders)}."] if encoders else []),
         *(pairs(boards, splits, settings) if "mean/mrr" in board else []),
         *pictures(boards, splits, settings),
         *codes(boards, splits, settings),
@@ -92,7 +96,9 @@ def _plan(method: "Method") -> str:
 
 
 def _tower(options: params.ImageTower | params.TextTower) -> str:
-    """A tower and its size."""
+    """A tower and its size, and the encoder whose features it takes."""
+    if options.encoder is not None:
+        return f"{options.tower} on {options.encoder}"
     match options.tower:
         case "resnet":
             return f"resnet-{options.depth} of width {options.width}"

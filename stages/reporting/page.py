@@ -35,8 +35,10 @@ def render(
     pictures: dict[str, bytes],
     dataset: dict[str, Any],
     quality: dict[str, float],
+    encoders: list[str],
 ) -> str:
-    """The page. `board` has the deciding split first; `measured` is any run's splits, for chance levels."""
+    """The page. `board` has the deciding split first; `measured` is any run's splits, for chance levels; encoders: see
+    stages.reporting.encoders."""
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     page = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
     features = dataset.get("features") or {}
@@ -61,6 +63,7 @@ def render(
             name: _yaml(settings.method(name).model_dump(mode="json", exclude_none=True))
             for name in settings.study.methods
         },
+        encoders=encoders,
         versions=versions(),
     )
 

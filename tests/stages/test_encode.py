@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,8 +22,9 @@ from kith.inference import onnx
 from kith.search.run import Run
 from kith.store.encoded import Encoded
 from kith.store.prepared import Prepared
-from stages import embed, encode, evaluate, prepare, train
+from stages import embed, encode, evaluate, params, prepare, train
 from stages.params.schema import merged
+from stages.reporting import encoders
 from tests.made_encoders import write_encoder
 from tests.made_notes import embed_files, evaluate_files
 from tests.made_params import write_params
@@ -41,6 +43,10 @@ def methods(**given) -> None:
     content["study"] |= {"methods": list(given), "encoders": {}}
     content["methods"] = {name: merged({"train": sides}, own) for name, own in given.items()}
     write_params(content)
+
+
+def study_of(method: str) -> params.Study:
+    return params.load().study.model_copy(update={"methods": [method]})
 
 
 @pytest.fixture
@@ -184,6 +190,8 @@ def test_onnx_has_the_encoder_in_it(encoded):
 
 def test_an_encoder_as_it_is_stands_in_the_leaderboard(encoded):
     folder = run("plain")
+    for side, told in zip(("pictures", "texts"), encoders.of_runs(study_of("plain"), folder.parent), strict=True):
+        assert re.fullmatch(rf"hf:./clip for {side} \(0\.0 million parameters, revision .*\)", told)
     history = pd.read_parquet(folder / "history.parquet")
     assert history["epoch"].tolist() == [0]
     metrics = json.loads((folder / "metrics.json").read_text())

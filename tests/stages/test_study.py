@@ -1,6 +1,7 @@
 """Choosing a study writes params.yaml, whole and checked, or leaves it alone."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -134,6 +135,27 @@ def test_faults_of_a_short_study(target, before, after, message):
         study.choose("shop", [], target)
     assert str(error.value).startswith(f"{study.STUDIES / 'shop.yaml'}: ")
     assert target.read_text() == "old: true\n"
+
+
+FROZEN = """study: {name: shop, methods: [%s]}
+fetch: {source: glyphs, path: glyphs.yaml}
+prepare: {image: {size: 32}}
+train: {epochs: 0, image: {encoder: "%s", tower: linear}}
+methods: {%s: {}}
+"""
+
+
+def test_an_encoder_that_does_not_exist(target):
+    (study.STUDIES / "shop.yaml").write_text(FROZEN % ("as_it_is", "lite9", "as_it_is"))
+    with pytest.raises(KithError, match=r"shop.yaml: study.encoders.lite9: there is no encoder 'lite9'; there are"):
+        study.choose("shop", [], target)
+    assert target.read_text() == "old: true\n"
+
+
+def test_an_encoder_whose_file_is_missing_is_said_at_once(target, capsys):
+    (study.STUDIES / "shop.yaml").write_text(FROZEN % ("as_it_is", "resnet-50:weights.pth", "as_it_is"))
+    study.choose("shop", [], target)
+    assert re.match(r"Before you run it: .*weights\.pth", capsys.readouterr().err)
 
 
 def test_files_that_are_no_studies(target):
