@@ -44,7 +44,7 @@ class Method(Section):
             raise ValueError("train.codes needs head: linear; a tower's own output seldom has both signs")
         if not needs.texts and train.projection.kind != "unit":
             raise ValueError(f"train.projection.kind: {train.projection.kind} needs a loss of pictures and texts")
-        if train.select in ("ahp", "accuracy") and not needs.classes:
+        if train.epochs and train.select in ("ahp", "accuracy") and not needs.classes:
             raise ValueError(f"train.select: {train.select} needs a loss of classes, such as cross_entropy")
         if train.sampler == "balanced" and not needs.classes:
             raise ValueError("train.sampler: balanced needs a loss of classes, such as triplet")

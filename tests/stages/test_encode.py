@@ -210,7 +210,14 @@ def test_an_encoder_as_it_is_stands_in_the_leaderboard(encoded):
 
 @pytest.mark.parametrize("head", ["itq", "random"])
 def test_codes_without_training(encoded, head):
-    pictures = {"epochs": 0, "head": head, "dim": 4, "codes": True, "text": {"encoder": None, "tower": "gru"}}
+    pictures = {
+        "epochs": 0,
+        "head": head,
+        "dim": 4,
+        "codes": True,
+        "select": "ahp",
+        "text": {"encoder": None, "tower": "gru"},
+    }
     methods(codes={"train": pictures})
     SIDES["encoded_text"] = Path("workflow/none")
     try:
