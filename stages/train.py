@@ -15,6 +15,7 @@ import pandas as pd
 import torch
 from lightning.fabric import Fabric
 
+from kith.encoders.names import SIDES, Side
 from kith.errors import KithError, listed
 from kith.losses import Needs
 from kith.models import DualEncoder, save, start_from
@@ -35,6 +36,7 @@ from kith.training import devices
 from kith.training.architecture import architecture
 from kith.training.checkpoint import Checkpoint, fingerprint
 from kith.training.data import TrainingData, training_data, training_tokenizer
+from kith.training.finetuning import StartingEncoder, start_from_encoders, starting_encoder, tokenizer_of
 from kith.training.fitting import fit_inputs
 from kith.training.loop import batches_of, fit
 from kith.training.objective import Objective
@@ -44,6 +46,7 @@ from stages import cli, files, params, tracking
 from stages.params.derived import options_of
 from stages.params.inputs import NONE, named
 from stages.params.method import Method
+from stages.params.towers import ENCODER, ImageTower, TextTower
 
 CHECKPOINTS = Path("checkpoints")
 
@@ -67,33 +70,33 @@ def main(
     values = params.load()
     settings = values.method(method)
     fabric = devices.fabric(**settings.train.model_dump(include={"threads", "device", "devices", "precision"}))
-    prepared, words = Prepared(data), settings.train.text
-    vocabulary = training_tokenizer(prepared, words.tokenizer, words.min_count, words.max_words, words.tower == "gru")
+    prepared, starts = Prepared(data), _encoders(settings)
+    vocabulary, longest = _tokenizer(prepared, settings.train.text, starts)
     classes = Classes(taxonomy, prepared)
     encoded = encoded_sides(prepared, named(encoded_image), named(encoded_text))
     needs = _needs(settings, classes)
-    learned = training_data(prepared, needs, vocabulary, words.max_tokens, classes, neighbors, encoded)
+    learned = training_data(prepared, needs, vocabulary, longest, classes, neighbors, encoded)
     targets = _targets(settings, len(classes), class_embedding, prepared)
     torch.manual_seed(seed)
     with _named("params.yaml: train"):
-        encoder = DualEncoder(_architecture(settings, needs, prepared, vocabulary, classes, targets, encoded))
-        _initialize(encoder, vocabulary, settings.train, text, prepared, learned, targets)
+        encoder = DualEncoder(_architecture(settings, needs, prepared, vocabulary, classes, targets, encoded, starts))
+        _initialize(encoder, vocabulary, settings.train, text, prepared, learned, targets, starts)
     objective = Objective(settings.losses.terms(), encoder.dim, len(classes))
-    config = _config(settings, seed)
+    config = _config(settings, seed, starts)
     _check(method, objective, learned, config, classes.labels, neighbors)
-    _tell(learned, prepared, words.max_tokens)
+    _tell(learned, prepared, longest)
     inputs = _inputs(settings.train, data, text, neighbors, taxonomy, class_embedding, encoded)
-    made_by = fingerprint(settings.model_dump_json(), str(seed), files=inputs)
+    used = {f"{side}_encoder": known for side, known in _references(encoded, starts).items()}
+    made_by = fingerprint(settings.model_dump_json(), str(seed), json.dumps(used), files=inputs)
     checkpoint = Checkpoint(CHECKPOINTS / values.study.name / f"{method}-{seed}.pt", made_by, files.write_bytes)
     name, tracked = f"method {method}, seed {seed}", settings.model_dump(exclude_none=True)
     with tracking.training(method, seed, tracked, made_by, fabric.is_global_zero) as run:
         records = _fit(name, encoder, objective, learned, config, fabric, checkpoint, run.epoch)
         if fabric.is_global_zero:
             told = {"method": method, "seed": seed, "parameters": settings.model_dump(mode="json", exclude_none=True)}
-            files.write_bytes(model, save(encoder, vocabulary, words.max_tokens, told))
+            files.write_bytes(model, save(encoder, vocabulary, longest, told))
             files.write_parquet(history, pd.DataFrame(records))
             made_of = {"data": prepared.checksum, "parameters": parameters(told["parameters"])}
-            used = {f"{side}_encoder": each.reference(side) for side, each in encoded.items()}
             files.write_json(trained, note([model, history], method=method, seed=seed, **made_of, **used))
             run.finish(model, history, records)
             checkpoint.remove()
@@ -159,6 +162,32 @@ def _inputs(
     return inputs + [path for path in (options.start, options.image.weights) if path is not None]
 
 
+def _encoders(settings: Method) -> dict[Side, StartingEncoder]:
+    """The encoders that are trained on, by side. They are opened before the seed is set: some draw what they lack."""
+    train, sides = settings.train, SIDES if settings.needs.texts else SIDES[:1]
+    towers: dict[Side, ImageTower | TextTower] = {"image": train.image, "text": train.text}
+    trained = {side: towers[side] for side in sides if towers[side].tower == ENCODER}
+    cropped = train.augment.crop is not None
+    return {
+        side: starting_encoder(str(tower.encoder), side, tower.finetuning, cropped=cropped)
+        for side, tower in trained.items()
+    }
+
+
+def _references(encoded: Mapping[str, Encoded], starts: Mapping[Side, StartingEncoder]) -> dict[str, dict[str, Any]]:
+    """By side, what is noted of its encoder, frozen or trained on."""
+    frozen = {side: each.reference(side) for side, each in encoded.items()}
+    return frozen | {side: each.reference for side, each in starts.items()}
+
+
+def _tokenizer(data: Prepared, words: TextTower, starts: Mapping[Side, StartingEncoder]) -> tuple[Tokenizer, int]:
+    """What cuts the texts, and the longest that they may be, in its pieces."""
+    if "text" in starts:
+        return tokenizer_of(starts["text"], words.max_tokens)
+    known = training_tokenizer(data, words.tokenizer, words.min_count, words.max_words, words.tower == "gru")
+    return known, words.max_tokens
+
+
 def _needs(settings: Method, classes: Classes) -> Needs:
     """What the losses need; without any, of pictures alone, their classes, as far as there are some to measure by."""
     needs = settings.needs
@@ -183,12 +212,14 @@ def _architecture(
     classes: Classes,
     targets: torch.Tensor | None,
     encoded: Mapping[str, Encoded],
+    starts: Mapping[Side, StartingEncoder],
 ) -> dict[str, Any]:
     options = settings.train.model_dump() | {"projection": settings.train.projection.options()}
     known: dict[str, Any] = {"labels": classes.labels, "names": classes.names, "words": len(vocabulary)}
     width = None if targets is None else targets.shape[1]
     references = {side: each.reference(side) for side, each in encoded.items()}
-    return architecture(options, data.dataset, needs, **known, targets=width, encoders=references)
+    networks = {side: each.network for side, each in starts.items()}
+    return architecture(options, data.dataset, needs, **known, targets=width, encoders=references, networks=networks)
 
 
 def _initialize(
@@ -199,7 +230,9 @@ def _initialize(
     data: Prepared,
     learned: TrainingData,
     targets: torch.Tensor | None,
+    starts: Mapping[Side, StartingEncoder],
 ) -> None:
+    start_from_encoders(encoder, starts)
     if options.image.weights is not None:
         load_weights(encoder.image_tower, str(options.image.weights))
     if options.text.pretrained_words and encoder.text_tower is not None:
@@ -250,10 +283,11 @@ def _tell(learned: TrainingData, data: Prepared, max_tokens: int) -> None:
         print(f"train: {line}", file=sys.stderr)
 
 
-def _config(settings: Method, seed: int) -> TrainingConfig:
+def _config(settings: Method, seed: int, starts: Mapping[Side, StartingEncoder]) -> TrainingConfig:
     """The loop's share of the parameters."""
-    drawn = settings.neighbors.model_dump()
-    return options_of(TrainingConfig, settings.train.model_dump() | {"neighbors": drawn, "seed": seed})
+    factors = {side: each.options.lr_factor for side, each in starts.items()}
+    besides = {"neighbors": settings.neighbors.model_dump(), "seed": seed, "lr_factors": factors}
+    return options_of(TrainingConfig, settings.train.model_dump() | besides)
 
 
 if __name__ == "__main__":

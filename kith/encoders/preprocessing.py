@@ -62,21 +62,47 @@ class Preprocess(nn.Module):
         x = images.permute(0, 3, 1, 2).float()
         if x.shape[1] == 1:
             x = x.expand(-1, 3, -1, -1)
-        x = self._middle(self._resize(x)) / 255
+        x = _middle(_resized(x, self.preprocessing, 0, 255), self.preprocessing.size) / 255
         return ((x - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
 
-    def _resize(self, x: Tensor) -> Tensor:
-        height, width, short = x.shape[2], x.shape[3], self.preprocessing.resized
-        if min(height, width) == short:
-            return x
-        scale = short / min(height, width)
-        to = [short if side == min(height, width) else round(side * scale) for side in (height, width)]
-        mode = self.preprocessing.interpolation
-        # Smaller pictures are averaged over what they lose; larger ones need no such filter, and ONNX has none.
-        x = F.interpolate(x, to, mode=mode, align_corners=False, antialias=scale < 1)
-        return x.clamp(0, 255) if mode == "bicubic" else x
 
-    def _middle(self, x: Tensor) -> Tensor:
-        size = self.preprocessing.size
-        top, left = (x.shape[2] - size) // 2, (x.shape[3] - size) // 2
-        return x[:, :, top : top + size, left : left + size]
+class Refit(nn.Module):
+    """Pictures (B, 3, H, W) that are standardised already, and maybe augmented, to the size that an encoder takes: with
+    standardising before it, what `Preprocess` does.
+
+    >>> tuple(Refit(Preprocessing(4, crop=0.8))(torch.zeros(2, 3, 8, 8)).shape)
+    (2, 3, 4, 4)
+    """
+
+    low: Tensor
+    high: Tensor
+
+    def __init__(self, preprocessing: Preprocessing):
+        super().__init__()
+        self.preprocessing = preprocessing
+        mean, std = (torch.tensor(each).view(-1, 1, 1) for each in (preprocessing.mean, preprocessing.std))
+        # Black and white, as they are standardised.
+        self.register_buffer("low", -mean / std, persistent=False)
+        self.register_buffer("high", (1 - mean) / std, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = _middle(_resized(x, self.preprocessing, self.low, self.high), self.preprocessing.size)
+        return x.contiguous(memory_format=torch.channels_last)
+
+
+def _resized(x: Tensor, preprocessing: Preprocessing, low: Any, high: Any) -> Tensor:
+    """Its short side as the encoder wants it; low, high: the darkest and the brightest value that there is."""
+    height, width, short = x.shape[2], x.shape[3], preprocessing.resized
+    if min(height, width) == short:
+        return x
+    scale = short / min(height, width)
+    to = [short if side == min(height, width) else round(side * scale) for side in (height, width)]
+    mode = preprocessing.interpolation
+    # Smaller pictures are averaged over what they lose; larger ones need no such filter, and ONNX has none.
+    x = F.interpolate(x, to, mode=mode, align_corners=False, antialias=scale < 1)
+    return x.clamp(low, high) if mode == "bicubic" else x
+
+
+def _middle(x: Tensor, size: int) -> Tensor:
+    top, left = (x.shape[2] - size) // 2, (x.shape[3] - size) // 2
+    return x[:, :, top : top + size, left : left + size]

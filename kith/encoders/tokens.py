@@ -2,28 +2,30 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 
 from kith.errors import KithError
+from kith.text.pretrained import opened, unknown_piece
+from kith.text.tokenizer import Tokenizer
 
 UNBOUNDED = 10**6  # transformers writes a far larger number where a tokenizer knows no longest text
 
 
-class EncoderTokenizer:
-    """Cuts texts as an encoder expects it, with the marks that it wants around them.
+class EncoderTokenizer(Tokenizer):
+    """Cuts texts as an encoder expects it, with the marks that it wants around them, and its own numbers of both.
 
     content: the text of a tokenizer.json, which is all of it; pad: the number that fills short texts up; longest: the
     most tokens, as far as the tokenizer says so.
     """
 
-    def __init__(self, content: str, pad: int, longest: int | None = None):
-        from tokenizers import Tokenizer
+    KIND: ClassVar[str] = "encoder"  # as a saved model calls it
 
+    def __init__(self, content: str, pad: int, longest: int | None = None):
+        super().__init__([])
         self.content, self.pad, self.longest = content, pad, longest
-        self._tokenizer = Tokenizer.from_str(content)
-        self._tokenizer.no_padding()
-        self._tokenizer.no_truncation()
+        self._tokenizer = opened(content)
 
     @classmethod
     def read(cls, folder: Path) -> "EncoderTokenizer":
@@ -39,11 +41,29 @@ class EncoderTokenizer:
         longest = found.model_max_length
         return cls(content, found.pad_token_id or 0, longest if longest < UNBOUNDED else None)
 
-    def encode(self, texts: Sequence[str], max_tokens: int) -> tuple[np.ndarray, np.ndarray]:
+    def __len__(self) -> int:
+        return self._tokenizer.get_vocab_size()
+
+    def pieces(self, text: str) -> list[str]:
+        return self._tokenizer.encode(text, add_special_tokens=False).tokens
+
+    def numbers(self, text: str) -> list[int]:
+        return self._tokenizer.encode(text, add_special_tokens=False).ids
+
+    def unknown_words(self, text: str) -> list[str]:
+        cut, unknown = self._tokenizer.encode(text, add_special_tokens=False), unknown_piece(self._tokenizer)
+        spans = [place for piece, place in zip(cut.tokens, cut.offsets, strict=True) if piece == unknown]
+        return list(dict.fromkeys(text[start:stop].strip() for start, stop in spans))
+
+    def state(self) -> dict[str, Any]:
+        return {"vocabulary": [], "tokenizer": self.KIND, "tokenizer_json": self.content, "pad": self.pad}
+
+    def encode(self, texts: Sequence[str], max_tokens: int = 64) -> tuple[np.ndarray, np.ndarray]:
         """Numbers (n, longest) int32, filled up with `pad`, and lengths (n,) int32, marks included; longer texts are
         cut so that their last mark stays."""
         self._tokenizer.enable_truncation(max_tokens)
         numbers = [each.ids for each in self._tokenizer.encode_batch(list(texts))]
+        self._tokenizer.no_truncation()
         lengths = np.array([len(each) for each in numbers], dtype=np.int32)
         tokens = np.full((len(numbers), int(lengths.max(initial=1))), self.pad, dtype=np.int32)
         for row, each in zip(tokens, numbers, strict=True):

@@ -124,7 +124,7 @@ def describe(model: DualEncoder, vocabulary: Tokenizer, max_tokens: int, trained
     for side in sides(model):
         config = model.config[side]
         told[side] = {"graph": f"{side}.onnx", "outputs": outputs(model, side)}
-        encoder = config.get("encoder")
+        encoder = config.get("encoder", config.get("network"))
         if encoder is not None:
             told[side] |= {"encoder": {name: encoder[name] for name in ("name", "revision", "sha256", "licence")}}
         if is_of_features(config):
@@ -134,7 +134,8 @@ def describe(model: DualEncoder, vocabulary: Tokenizer, max_tokens: int, trained
             kept = {name: pictures.get(name) for name in ("size", "channels", "fit", "crop")}
             told[side] |= {"inputs": ["images"], "mode": "L" if kept["channels"] == 1 else "RGB", **kept}
         elif encoder is not None:
-            _, pad, longest = tokenizer_of(frozen_of(model)["text"])
+            own = (vocabulary.state().get("pad"), max_tokens)
+            pad, longest = own if "network" in config else tokenizer_of(frozen_of(model)["text"])[1:]
             told[side] |= {"inputs": ["tokens", "lengths"], "max_tokens": longest, "tokenizer": TOKENIZER, "pad": pad}
         else:
             words = [*Tokenizer.MARKS, *vocabulary.words]
@@ -179,7 +180,7 @@ def example(model: DualEncoder, side: str, rows: int) -> dict[str, np.ndarray]:
         kept = pictures_of(config)
         return {"images": random.integers(0, 256, (rows, kept["size"], kept["size"], kept["channels"]), np.uint8)}
     lengths = random.permutation(np.arange(rows) + 2)
-    tokens = random.integers(0, SURE if "encoder" in config else config["words"], (rows, lengths.max()))
+    tokens = random.integers(0, config.get("words", SURE), (rows, lengths.max()))
     tokens[np.arange(tokens.shape[1]) >= lengths[:, None]] = Tokenizer.PAD
     return {"tokens": tokens, "lengths": lengths}
 

@@ -12,9 +12,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kith.cca import CCALayer, LearnedLayer
+from kith.encoders.names import Side
 from kith.models.classifier import Classifier
 from kith.models.code_heads import ItqHead, RandomHead
 from kith.models.encoded import EncodedFeatures
+from kith.models.encoder_tower import EncoderTower
 from kith.models.features import feature_tower
 from kith.models.image import image_tower
 from kith.models.text import text_tower
@@ -29,8 +31,10 @@ class DualEncoder(nn.Module):
     "image": {"tower", "depth", "width", "channels", "size", "fit", "mean", "std", "crop"}, or of features {"tower",
     "shape", "shift", "scale", "hidden", "layers", "width"}, or of features of a frozen encoder {"tower", "shape",
     "encoder": which one, see kith.encoders.frozen, "input": the options of `EncodedFeatures`, "hidden", "layers",
-    "width", "dropout"},
-    "text": {"tower", "words", "embedding", "hidden", "layers", "dropout"}, or of features as above, or None,
+    "width", "dropout"}, or of an encoder that is trained on {"tower": "encoder", "network": which one, see
+    kith.encoders.finetuned, "dropout"} with "channels", "size", "fit", "mean", "std" and "crop" as above,
+    "text": {"tower", "words", "embedding", "hidden", "layers", "dropout"}, or of features or an encoder as above, or
+    None,
     "head": "linear" (default), "none" where the tower's output is the embedding, whatever `dim` says, for both sides,
     "itq" or "random", which are fitted and not trained (see kith.models.code_heads),
     "codes": whether the signs of the embeddings are meant as binary codes (default: not),
@@ -57,14 +61,11 @@ class DualEncoder(nn.Module):
     def __init__(self, config: dict[str, Any]):
         super().__init__()
         self.config = config
-        image, text = dict(config["image"]), config["text"]
+        image, text = config["image"], config["text"]
         if "shape" in image:
             self.image_input, self.image_tower = _features(image)
         else:
-            crop = image.pop("crop", None)
-            self.image_input = Pictures(image.pop("mean"), image.pop("std"), crop)
-            del image["fit"]
-            self.image_tower = image_tower(**image | ({"size": crop} if crop else {}))
+            self.image_input, self.image_tower = _pictures(image)
         head = config.get("head", "linear")
         self.image_head = _head(self.image_tower, config["dim"], head)
         tower: Any = self.image_tower
@@ -74,7 +75,7 @@ class DualEncoder(nn.Module):
             if "shape" in text:
                 self.text_input, self.text_tower = _features(text)
             else:
-                self.text_tower = text_tower(**text)
+                self.text_tower = _encoder("text", text) if "network" in text else text_tower(**text)
             self.text_head = _head(self.text_tower, config["dim"], head)
             self._check_widths(head, self.text_tower)
         self.projection = _projection(self.dim, **config["projection"])
@@ -230,6 +231,20 @@ def crop_room(images: Tensor, side: int) -> tuple[int, int]:
     if min(height, width) < 0:
         raise ValueError(f"a crop of {side}×{side} from pictures of {images.shape[2]}×{images.shape[3]}: crop less")
     return height, width
+
+
+def _pictures(options: dict[str, Any]) -> tuple[nn.Module, nn.Module]:
+    options = dict(options)
+    crop = options.pop("crop", None)
+    pictures = Pictures(options.pop("mean"), options.pop("std"), crop)
+    del options["fit"]
+    if "network" in options:
+        return pictures, _encoder("image", options)
+    return pictures, image_tower(**options | ({"size": crop} if crop else {}))
+
+
+def _encoder(side: Side, options: dict[str, Any]) -> EncoderTower:
+    return EncoderTower(side, options["network"], options["dropout"])
 
 
 def _features(options: dict[str, Any]) -> tuple[nn.Module, nn.Module]:

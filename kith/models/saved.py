@@ -6,13 +6,15 @@ from typing import Any
 
 import torch
 
+from kith.encoders.names import SIDES
+from kith.encoders.tokens import EncoderTokenizer
 from kith.errors import KithError
 from kith.models.dual_encoder import DualEncoder
 from kith.text.kinds import STATE, tokenizer_of
 from kith.text.tokenizer import Tokenizer
 
 FORMAT = "kith-model-2"
-NEWER = "kith-model-3"  # of models whose tokenizer a Kith of before would not understand
+NEWER = "kith-model-3"  # of models with a tokenizer or a tower that a Kith of before would not understand
 
 
 def save(model: DualEncoder, vocabulary: Tokenizer, max_tokens: int, trained: dict[str, Any]) -> bytes:
@@ -23,10 +25,11 @@ def save(model: DualEncoder, vocabulary: Tokenizer, max_tokens: int, trained: di
     """
     buffer = io.BytesIO()
     tokenizer = vocabulary.state()
+    newer = "tokenizer" in tokenizer or any("network" in (model.config[side] or {}) for side in SIDES)
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
     torch.save(
         {
-            "format": NEWER if "tokenizer" in tokenizer else FORMAT,
+            "format": NEWER if newer else FORMAT,
             "config": model.config,
             **tokenizer,
             "max_tokens": max_tokens,
@@ -69,5 +72,7 @@ def load(path: Path, device: str | torch.device = "cpu") -> tuple[DualEncoder, T
         raise KithError(f"{path}: not a Kith model file of format {FORMAT} or {NEWER}")
     model = DualEncoder(content["config"])
     model.load_state_dict(content.pop("state"))
-    tokenizer = tokenizer_of({key: content.pop(key) for key in STATE if key in content})
+    state = {key: content.pop(key) for key in STATE if key in content}
+    own = state.get("tokenizer") == EncoderTokenizer.KIND
+    tokenizer = EncoderTokenizer(state["tokenizer_json"], state["pad"]) if own else tokenizer_of(state)
     return model.to(device).eval(), tokenizer, content

@@ -10,7 +10,7 @@ from kith.text.tokenizer import Tokenizer
 from kith.text.tokens import Vocabulary
 
 OF_WORDS = ("words", "spaced")  # names of tokenizers that need no file
-STATE = ("vocabulary", "tokenizer", "tokenizer_json")  # keys of what `Tokenizer.state` gives
+STATE = ("vocabulary", "tokenizer", "tokenizer_json", "pad")  # keys of what `Tokenizer.state` gives
 
 
 def learned(
@@ -42,7 +42,8 @@ def learned(
 
 
 def tokenizer_of(state: Mapping[str, Any]) -> Tokenizer:
-    """The tokenizer whose `state()` this is; without the key "tokenizer" a plain Vocabulary of words.
+    """The tokenizer whose `state()` this is; without the key "tokenizer" a plain Vocabulary of words. That
+    of an encoder is read in kith.models.
 
     Raises KithError for a kind that is not known.
 

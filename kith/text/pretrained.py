@@ -47,7 +47,7 @@ class Pretrained(Tokenizer):
         """With the pieces of `texts` that `commonest` keeps. Raises KithError where tokenizers is not installed, or
         `content` is no tokenizer.json."""
         cut = cls([], content)
-        unknown = cut._unknown
+        unknown = unknown_piece(cut._tokenizer)
         pieces = (piece for text in texts for piece in cut.pieces(text) if piece != unknown)
         return cls(commonest(pieces, min_count, max_words), content)
 
@@ -73,28 +73,44 @@ class Pretrained(Tokenizer):
 
     @cached_property
     def _tokenizer(self) -> "tokenizers.Tokenizer":
-        try:
-            import tokenizers
-        except ImportError:
-            raise KithError(
-                "the package tokenizers is not installed: pip install tokenizers; requirements-pretrained.txt has the "
-                "version that is tested"
-            ) from None
-        try:
-            tokenizer = tokenizers.Tokenizer.from_str(self.content)
-        except Exception as error:  # the library raises no kind of its own
-            raise KithError(f"not a {FILE} of the library tokenizers ({error})") from None
-        # Kith cuts and fills texts itself.
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        return tokenizer
+        return opened(self.content)
 
-    @property
-    def _unknown(self) -> str | None:
-        """The piece that stands for what the pretrained tokenizer itself does not know."""
-        model = json.loads(self._tokenizer.to_str())["model"]
-        number = model.get("unk_id")
-        return model.get("unk_token") if number is None else model["vocab"][number][0]
+
+def opened(content: str) -> "tokenizers.Tokenizer":
+    """The tokenizer of the library whose tokenizer.json has this text; it neither cuts nor fills texts.
+
+    Raises KithError where tokenizers is not installed, or this is no such text.
+
+    >>> content = '{"model": {"type": "WordLevel", "vocab": {"?": 0}, "unk_token": "?"}, "added_tokens": []}'
+    >>> opened(content).encode("a").ids
+    [0]
+    """
+    try:
+        import tokenizers
+    except ImportError:
+        raise KithError(
+            "the package tokenizers is not installed: pip install tokenizers; requirements-pretrained.txt has the "
+            "version that is tested"
+        ) from None
+    try:
+        tokenizer = tokenizers.Tokenizer.from_str(content)
+    except Exception as error:  # the library raises no kind of its own
+        raise KithError(f"not a {FILE} of the library tokenizers ({error})") from None
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    return tokenizer
+
+
+def unknown_piece(tokenizer: "tokenizers.Tokenizer") -> str | None:
+    """The piece that stands for what a tokenizer does not know.
+
+    >>> content = '{"model": {"type": "WordLevel", "vocab": {"?": 0}, "unk_token": "?"}, "added_tokens": []}'
+    >>> unknown_piece(opened(content))
+    '?'
+    """
+    model = json.loads(tokenizer.to_str())["model"]
+    number = model.get("unk_id")
+    return model.get("unk_token") if number is None else model["vocab"][number][0]
 
 
 def packaged(name: str) -> Path | None:

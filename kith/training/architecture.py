@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kith.encoders.names import Side
 from kith.losses import Needs
 
 Options = Mapping[str, Any]
@@ -18,20 +19,27 @@ def architecture(
     names: Sequence[str] = (),
     targets: int | None = None,
     encoders: Mapping[str, Options] | None = None,
+    networks: Mapping[Side, Options] | None = None,
 ) -> dict[str, Any]:
     """The config of the DualEncoder whose losses have these needs.
 
     options: as the section `train` of params.yaml; dataset: as dataset.json; words: those known; labels, names: of
     the classes, as the data set names them and as they are shown; targets: dimensions of the class embeddings that
     pictures are drawn towards; encoders: by side, what is known of the features that stand in for pictures or texts,
-    see `encoded_side`. Raises ValueError where augmentation does not fit the pictures.
+    see `encoded_side`; networks: by side, what is known of the encoder that is trained on, see
+    kith.encoders.finetuned. Raises ValueError where augmentation does not fit the pictures, or a side that has such an
+    encoder holds features.
     """
-    encoders = encoders or {}
+    encoders, networks = encoders or {}, networks or {}
     classes = {"names": list(labels), "shown": list(names), "classifier": needs.classifier, "targets": targets}
     return {
         "dim": options["dim"] if targets is None else targets,
-        "image": image_side(dataset, options["image"], options["augment"], encoders.get("image")),
-        "text": text_side(dataset, options["text"], words, encoders.get("text")) if needs.texts else None,
+        "image": image_side(
+            dataset, options["image"], options["augment"], encoders.get("image"), networks.get("image")
+        ),
+        "text": text_side(dataset, options["text"], words, encoders.get("text"), networks.get("text"))
+        if needs.texts
+        else None,
         "head": options["head"],
         "codes": options["codes"],
         "projection": options["projection"],
@@ -39,12 +47,19 @@ def architecture(
     }
 
 
-def image_side(dataset: Options, tower: Options, augment: Options, encoder: Options | None = None) -> dict[str, Any]:
+def image_side(
+    dataset: Options,
+    tower: Options,
+    augment: Options,
+    encoder: Options | None = None,
+    network: Options | None = None,
+) -> dict[str, Any]:
     """The part "image" of a DualEncoder's config.
 
     dataset: as in dataset.json, with size, mean and std of its pictures, or shape and scale of their features.
     tower: as `train.image` in params.yaml; augment: as `train.augment`; encoder: of the features that stand in for the
-    pictures. Raises ValueError where augmentation does not fit the pictures.
+    pictures; network: of the encoder that the tower is, whose mean and deviation pictures are standardised by. Raises
+    ValueError where augmentation does not fit the pictures.
 
     >>> dataset = {"features": {"image": {"shape": [8], "shift": 0.0, "scale": 1.0}}}
     >>> image_side(dataset, {"tower": "mlp", "depth": 18, "width": 32, "hidden": 64, "layers": 2}, {"crop": None})
@@ -56,6 +71,7 @@ def image_side(dataset: Options, tower: Options, augment: Options, encoder: Opti
         kept = {"size": dataset["image"]["height"], "channels": dataset["image"]["channels"]}
         return encoded_side({**encoder, "pictures": kept | {"fit": dataset["image"]["fit"]}}, tower)
     if (features := _features(dataset, "image")) is not None:
+        _takes_no_features(network, "image")
         if len(features["shape"]) != 3 and any(augment.values()):
             raise ValueError("augment is for pictures and maps, not for vectors; leave it out")
         if augment.get("zoom") or augment.get("resized_crop"):
@@ -64,14 +80,17 @@ def image_side(dataset: Options, tower: Options, augment: Options, encoder: Opti
     pictures, crop = dataset["image"], augment["crop"]
     if crop is not None and crop > pictures["height"]:
         raise ValueError(f"augment.crop: {crop} is more than the {pictures['height']} pixels of a side")
-    image = _only(tower, "tower", "depth", "width")
+    image = encoder_side(network, tower) if network is not None else _only(tower, "tower", "depth", "width")
     image |= {"channels": pictures["channels"], "size": pictures["height"], "fit": pictures["fit"], "crop": crop}
-    return image | {"mean": dataset["mean"], "std": dataset["std"]}
+    known = dataset if network is None else network["preprocessing"]
+    return image | {"mean": known["mean"], "std": known["std"]}
 
 
-def text_side(dataset: Options, tower: Options, words: int, encoder: Options | None = None) -> dict[str, Any]:
+def text_side(
+    dataset: Options, tower: Options, words: int, encoder: Options | None = None, network: Options | None = None
+) -> dict[str, Any]:
     """The part "text" of a DualEncoder's config; tower: as `train.text` in params.yaml, words: those known; encoder: of
-    the features that stand in for the texts.
+    the features that stand in for the texts; network: of the encoder that the tower is.
 
     >>> text_side({}, {"tower": "bag", "embedding": 8, "hidden": 16, "layers": 2, "width": 32, "dropout": 0.0}, 100)
     {'tower': 'bag', 'embedding': 8, 'hidden': 16, 'layers': 2, 'dropout': 0.0, 'words': 100}
@@ -79,8 +98,21 @@ def text_side(dataset: Options, tower: Options, words: int, encoder: Options | N
     if encoder is not None:
         return encoded_side(encoder, tower)
     if (features := _features(dataset, "text")) is not None:
+        _takes_no_features(network, "text")
         return features | _only(tower, "tower", "hidden", "layers", "width")
+    if network is not None:
+        return encoder_side(network, tower)
     return _only(tower, "tower", "embedding", "hidden", "layers", "dropout") | {"words": words}
+
+
+def encoder_side(network: Options, tower: Options) -> dict[str, Any]:
+    """What a side of a DualEncoder's config says of the encoder that is its tower; network: see
+    kith.encoders.finetuned, tower: as `train.image` or `train.text`.
+
+    >>> encoder_side({"name": "lite0"}, {"tower": "encoder", "dropout": None})
+    {'tower': 'encoder', 'network': {'name': 'lite0'}, 'dropout': 0.0}
+    """
+    return {"tower": tower["tower"], "network": dict(network), "dropout": tower["dropout"] or 0.0}
 
 
 def encoded_side(encoder: Options, tower: Options) -> dict[str, Any]:
@@ -96,6 +128,11 @@ def encoded_side(encoder: Options, tower: Options) -> dict[str, Any]:
     known = {name: value for name, value in encoder.items() if name != "width"}
     options = {"encoder": known, "shape": [encoder["width"]], "input": dict(tower["encoded"] or {})}
     return options | _only(tower, "tower", "hidden", "layers", "width") | {"dropout": tower["dropout"] or 0.0}
+
+
+def _takes_no_features(network: Options | None, side: str) -> None:
+    if network is not None:
+        raise ValueError(f"{side}: the data hold features already; the encoder {network['name']} takes {side}s")
 
 
 def _features(dataset: Options, side: str) -> dict[str, Any] | None:

@@ -13,7 +13,7 @@ from kith.data.digests import sha256, sha256_of
 LIBRARY = Path(__file__).parents[1]
 # Sources of the library that decide what a training computes.
 SOURCES = (
-    *("cca", "losses", "metrics", "mining", "models", "networks", "store", "text", "training"),
+    *("cca", "encoders", "losses", "metrics", "mining", "models", "networks", "store", "text", "training"),
     *("constraints.py", "similarity.py"),
 )
 

@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from kith.losses import TrainingStep
 from kith.models import DualEncoder
+from kith.models.encoder_tower import EncoderTower
 from kith.training.augment import augment
 from kith.training.data import TrainingData
 from kith.training.options import Augment, TrainingConfig
@@ -34,8 +35,9 @@ def train_epoch(
     task, optimizer: as Fabric has wrapped them. Raises FloatingPointError when the loss is not finite.
     """
     task.train()
-    torch.manual_seed(int(generator(config.seed, epoch, 1).integers(2**62)))  # dropout
     model: DualEncoder = task.model
+    _rest(model, epoch <= config.head_epochs, fabric)
+    torch.manual_seed(int(generator(config.seed, epoch, 1).integers(2**62)))  # dropout
     totals: dict[str, Tensor] = {}
     batches = sampler.epoch(epoch)
     whole = crops_of(data, config) is None
@@ -75,6 +77,15 @@ def _amounts(options: Augment, whole: bool) -> dict[str, Any]:
     """What is left for `augment`; pictures that were read in part are cropped already."""
     left = {name: value for name, value in vars(options).items() if name not in ("resized_crop", "zoom")}
     return left if whole else left | {"crop": None}
+
+
+def _rest(model: DualEncoder, resting: bool, fabric: Fabric) -> None:
+    """Encoders that rest are used as they came: without dropout, with the statistics that they have, and in a single
+    process without computing gradients, which several have to agree on."""
+    for tower in (model.image_tower, model.text_tower):
+        if isinstance(tower, EncoderTower):
+            tower.requires_grad_(not resting or fabric.world_size > 1)
+            tower.train(not resting)
 
 
 def _keep_towers(model: DualEncoder) -> None:

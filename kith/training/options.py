@@ -96,6 +96,26 @@ def check_augment(options: Mapping[str, Any]) -> None:
 
 
 @dataclass(frozen=True)
+class Finetuning:
+    """How a tower that is an encoder is trained: `lr_factor` times the learning rates of the rest; with
+    `checkpointing`, what lies within its blocks is computed twice, which saves memory."""
+
+    lr_factor: AboveZero = 0.1
+    checkpointing: bool = False
+
+
+@dataclass(frozen=True)
+class PictureFinetuning(Finetuning):
+    """Also `batch_norm`: frozen keeps the statistics that came with the encoder, for small batches. size, crop: the
+    pixels of a side that it sees, and the share of the resized side that is looked at; by default its own, and all of
+    what `augment.crop` leaves."""
+
+    batch_norm: Literal["frozen", "trained"] = "frozen"
+    size: Positive | None = None
+    crop: SomeOrAll | None = None
+
+
+@dataclass(frozen=True)
 class Batches:
     """What a step sees. `sampler: balanced` makes batches of `classes_per_batch` classes, by default as many as
     `batch_size` has room for, with `items_per_class` pictures each. With 0 epochs nothing is trained: encoders are
@@ -120,7 +140,8 @@ class Augmentation:
 @dataclass(frozen=True)
 class Optimization:
     """The optimizer, its schedule, and which epoch is kept. `l2` is the weight of Σw² over every parameter, in place
-    of `weight_decay`, for the optimizers adam and sgd. In the first `head_epochs` the towers stay as they are."""
+    of `weight_decay`, for the optimizers adam and sgd. In the first `head_epochs` the towers stay as they are, and the
+    heads alone are trained: so a pretrained tower is unfrozen only when they have settled."""
 
     head_epochs: Count = 0
     optimizer: Literal["adam", "adamw", "sgd", "adagrad"] = "adamw"
@@ -154,13 +175,15 @@ class DrawNeighbors:
 
 @dataclass(frozen=True)
 class TrainingConfig(Optimization, Augmentation, Batches):
-    """All that `fit` goes by. workers: threads that read and decode batches ahead; 0: none; None: one for each core
-    where pictures have to be decoded or cut, else none. Results do not depend on them.
+    """All that `fit` goes by. lr_factors: of towers that learn by other rates than the rest, their share of these.
+    workers: threads that read and decode batches ahead; 0: none; None: one for each core where pictures have to be
+    decoded or cut, else none. Results do not depend on them.
 
     >>> TrainingConfig(epochs=2, lr=0.01).schedule
     'cosine'
     """
 
     neighbors: DrawNeighbors = DrawNeighbors()
+    lr_factors: Mapping[Literal["image", "text"], float] = field(default_factory=dict)
     seed: int = 0
     workers: Count | None = None

@@ -6,13 +6,16 @@ import torch
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 from kith.training import schedules
+from kith.training.optimization import smallest_factor
 from kith.training.options import TrainingConfig
 
 Verdict = Literal["go on", "refine", "end"]
+SMALLEST = 1e-8  # change of a rate, as of torch
 
 
 class Schedule:
-    """Sets the learning rates of an optimizer. The loop says what happens, and does what is answered.
+    """Sets the learning rates of an optimizer, each group's by its factor. The loop says what happens, and does what
+    is answered.
 
     "refine": training goes on from its best epoch, at `lr`. "end": it ends. A schedule `returns` if it ever says
     "refine": then the whole state of the best epoch is kept, and the later of two equal epochs counts as the best.
@@ -69,7 +72,8 @@ class Plateau(Schedule):
 
     def __init__(self, optimizer: torch.optim.Optimizer, lr: float, patience: int):
         self.lr = lr
-        self.rates = ReduceLROnPlateau(optimizer, patience=patience)
+        # Rates that have come down to SMALLEST stay there: those of every group at once, whatever its factor.
+        self.rates = ReduceLROnPlateau(optimizer, patience=patience, eps=SMALLEST * smallest_factor(optimizer))
 
     def after_epoch(self, record: dict[str, float], improved: bool) -> Verdict:
         self.rates.step(record["val_loss"])

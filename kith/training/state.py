@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from kith.training.optimization import set_rates
 from kith.training.scheduling import Schedule
 from kith.training.task import Task
 
@@ -81,8 +82,7 @@ class TrainingState:
         self.task.model.load_state_dict(self.best["model"])
         self.task.objective.load_state_dict(self.best["objective"])
         self.optimizer.load_state_dict(copy.deepcopy(self.best["optimizer"]))
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.schedule.lr
+        set_rates(self.optimizer, self.schedule.lr)
 
 
 def _copy(state: State) -> State:

@@ -7,6 +7,7 @@ from kith.encoders.names import SIDES, called, files_of
 from kith.text.kinds import OF_WORDS
 from kith.text.pretrained import PACKAGED
 from stages.params.base import Count, Name, Section
+from stages.params.towers import ENCODER
 
 NONE = "workflow/none"  # a file that is always there, for what a study does not name
 
@@ -20,7 +21,8 @@ class Encoding(Section):
 
 
 class Training(Section):
-    """One training: its method and seed, the files that it starts from, and what was encoded for it."""
+    """One training: its method and seed, the files that it starts from, those of encoders that it goes on training
+    among them, and what was encoded for it."""
 
     method: Name
     seed: Count
@@ -29,6 +31,8 @@ class Training(Section):
     encoded_image: Path
     encoded_text: Path
     tokenizer: Path
+    encoder_image: Path
+    encoder_text: Path
 
 
 class Inputs(Section):
@@ -64,6 +68,7 @@ def inputs_of(content: dict[str, Any]) -> dict[str, Any]:
                 "seed": seed,
                 **_starts(content, method),
                 **_encoded(content, method),
+                **_finetuned(content, method),
             }
             for method in content["study"]["methods"]
             for seed in content["study"]["seeds"]
@@ -75,21 +80,38 @@ def _starts(content: dict[str, Any], method: str) -> dict[str, str]:
     """The files that a method's training starts from: its own, or else those of all methods."""
     own, shared = content["methods"][method].get("train") or {}, content["train"]
     start = own["start"] if "start" in own else shared.get("start")
-    weights = [options["image"]["weights"] for options in (own, shared) if "weights" in (options.get("image") or {})]
-    names = [options["text"]["tokenizer"] for options in (own, shared) if "tokenizer" in (options.get("text") or {})]
-    tokenizer = names[0] if names and names[0] not in (*OF_WORDS, *PACKAGED) else None
-    return {"start": _path(start), "weights": _path(weights[0] if weights else None), "tokenizer": _path(tokenizer)}
+    tokenizer = _given(content, method, "text", "tokenizer")
+    of_file = None if tokenizer in (*OF_WORDS, *PACKAGED) else tokenizer
+    weights = _given(content, method, "image", "weights")
+    return {"start": _path(start), "weights": _path(weights), "tokenizer": _path(of_file)}
 
 
 def used_encoders(content: dict[str, Any], method: str) -> dict[str, str]:
-    """The encoder of each side that a method takes, as it names it; its own, or else that of all methods."""
+    """The encoder of each side whose features a method takes, as it names it."""
+    return {side: name for side, name in _named_encoders(content, method).items() if not _trains(content, method, side)}
+
+
+def _finetuned(content: dict[str, Any], method: str) -> dict[str, str]:
+    """The files of the encoders that a method goes on training, as far as they are the user's."""
+    named = _named_encoders(content, method)
+    trained = {side: name for side, name in named.items() if _trains(content, method, side)}
+    return {f"encoder_{side}": _path(files_of(trained[side]) if side in trained else None) for side in SIDES}
+
+
+def _named_encoders(content: dict[str, Any], method: str) -> dict[str, str]:
+    found = {side: _given(content, method, side, "encoder") for side in SIDES}
+    return {side: name for side, name in found.items() if name is not None}
+
+
+def _trains(content: dict[str, Any], method: str, side: str) -> bool:
+    return _given(content, method, side, "tower") == ENCODER
+
+
+def _given(content: dict[str, Any], method: str, side: str, name: str) -> Any:
+    """What a method's own tower of a side says, or else that of all methods."""
     own, shared = content["methods"][method].get("train") or {}, content.get("train") or {}
-    found: dict[str, str] = {}
-    for side in SIDES:
-        given = [options[side]["encoder"] for options in (own, shared) if "encoder" in (options.get(side) or {})]
-        if given and given[0] is not None:
-            found[side] = given[0]
-    return found
+    found = [options[side][name] for options in (own, shared) if name in (options.get(side) or {})]
+    return found[0] if found else None
 
 
 def _encoded(content: dict[str, Any], method: str) -> dict[str, str]:

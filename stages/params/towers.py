@@ -6,10 +6,13 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, model_validator
 
 from kith.text.kinds import OF_WORDS
+from kith.training.options import Finetuning, PictureFinetuning
 from stages.params.base import NonNegative, Positive, Section
+from stages.params.derived import options_of, section
 from stages.params.encoders import EncodedInput, EncoderName
 
 OF_ENCODED = ("linear", "residual", "mlp")  # towers that take the features of a frozen encoder
+ENCODER = "encoder"  # the tower that is an encoder itself, which is trained on
 
 
 class ImageTower(Section):
@@ -17,9 +20,12 @@ class ImageTower(Section):
     resnet-110-wfc, wrn-28-10, pyramidnet-272-200, densenet-bc-100-12, resnet-50, timm:<name>. Features: linear, mlp (of
     `layers` with `hidden` units), residual (the same, beside a linear layer), vgg (maps). encoder: a frozen one of
     study.encoders, or of kith.encoders, whose features stand in for the pictures; encoded: what is seen of them;
-    dropout: of the towers linear and residual."""
+    dropout: of the towers linear, residual and encoder. The tower encoder is an encoder of kith.encoders itself, which
+    sees pictures with its own size and statistics and is trained on, as `finetune` says (null: by its defaults)."""
 
-    tower: Annotated[str, Field(pattern=r"^(cnn|resnet|vgg|linear|mlp|residual|[a-z]+(-[a-z0-9]+)+|timm:\S+)$")] = "cnn"
+    tower: Annotated[
+        str, Field(pattern=r"^(cnn|resnet|vgg|linear|mlp|residual|encoder|[a-z]+(-[a-z0-9]+)+|timm:\S+)$")
+    ] = "cnn"
     depth: Literal[10, 18, 34, 50, 101, 152] = 18
     width: Positive = 32
     hidden: Positive = 1024
@@ -28,21 +34,29 @@ class ImageTower(Section):
     encoder: EncoderName | None = None
     encoded: EncodedInput | None = None
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
+    finetune: section(PictureFinetuning) | None = None  # type: ignore[valid-type]
+
+    @property
+    def finetuning(self) -> PictureFinetuning:
+        """How its encoder is trained on."""
+        return options_of(PictureFinetuning, {} if self.finetune is None else self.finetune.model_dump())
 
     @model_validator(mode="after")
     def fits_encoder(self) -> "ImageTower":
+        if self.finetuning.checkpointing and self.finetuning.batch_norm == "trained":
+            raise ValueError("finetune: checkpointing would count batches twice in batch_norm: trained; take frozen")
         return _fits_encoder(self)
 
 
 class TextTower(Section):
     """Texts: gru, bag, tfidf. Features: linear, mlp, residual, vgg (maps). tfidf, mlp and residual have `layers` hidden
-    layers. encoder, encoded: as of pictures.
+    layers. encoder: as a tower and by its features, encoded and finetune: as of pictures.
 
     tokenizer: what texts are cut into: words (or null), words between spaces in every script (spaced), or pieces of
     words by a pretrained tokenizer: minilm, a tokenizer.json of the library tokenizers, or a folder with one.
     """
 
-    tower: Literal["gru", "bag", "tfidf", "linear", "mlp", "residual", "vgg"] = "gru"
+    tower: Literal["gru", "bag", "tfidf", "linear", "mlp", "residual", "vgg", "encoder"] = "gru"
     embedding: Positive = 200
     hidden: Positive = 512
     layers: Positive = 2
@@ -55,6 +69,12 @@ class TextTower(Section):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     encoder: EncoderName | None = None
     encoded: EncodedInput | None = None
+    finetune: section(Finetuning) | None = None  # type: ignore[valid-type]
+
+    @property
+    def finetuning(self) -> Finetuning:
+        """How its encoder is trained on."""
+        return options_of(Finetuning, {} if self.finetune is None else self.finetune.model_dump())
 
     @model_validator(mode="after")
     def fits_encoder(self) -> "TextTower":
@@ -64,6 +84,8 @@ class TextTower(Section):
 
     @model_validator(mode="after")
     def fits_tokenizer(self) -> "TextTower":
+        if self.pretrained_words and self.tower == ENCODER:
+            raise ValueError("pretrained_words starts from vectors of words, and an encoder has its own; leave it out")
         if self.pretrained_words and self.tokenizer not in (None, *OF_WORDS):
             raise ValueError("pretrained_words starts from vectors of words; leave it out, or the tokenizer")
         return self
@@ -93,10 +115,15 @@ Tower = TypeVar("Tower", ImageTower, TextTower)
 
 
 def _fits_encoder(tower: Tower) -> Tower:
-    if tower.encoder is not None and tower.tower not in OF_ENCODED:
+    if tower.encoder is not None and tower.tower not in (*OF_ENCODED, ENCODER):
         raise ValueError(
-            f"the {tower.tower} tower does not take the features of an encoder; take linear, residual or mlp"
+            f"the {tower.tower} tower does not take the features of an encoder; take linear, residual or mlp, or "
+            "encoder to train the encoder itself"
         )
-    if tower.encoder is None and tower.encoded is not None:
-        raise ValueError("encoded is for the features of an encoder, and none is named; leave it out")
+    if tower.tower == ENCODER and tower.encoder is None:
+        raise ValueError("the tower encoder is a network that comes pretrained; name one: encoder: lite0")
+    if tower.encoded is not None and (tower.encoder is None or tower.tower == ENCODER):
+        raise ValueError("encoded is for the features of a frozen encoder, and there is none; leave it out")
+    if tower.finetune is not None and tower.tower != ENCODER:
+        raise ValueError("finetune is for the tower encoder; leave it out, or take tower: encoder")
     return tower
