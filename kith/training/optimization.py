@@ -52,8 +52,3 @@ def set_rates(optimizer: torch.optim.Optimizer, lr: float) -> None:
     """Of all groups, by the factor that each has."""
     for group in optimizer.param_groups:
         group["lr"] = lr * group.get(FACTOR, 1.0)
-
-
-def smallest_factor(optimizer: torch.optim.Optimizer) -> float:
-    """Of the groups' factors."""
-    return min(group.get(FACTOR, 1.0) for group in optimizer.param_groups)

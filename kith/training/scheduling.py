@@ -6,11 +6,10 @@ import torch
 from torch.optim.lr_scheduler import LambdaLR, ReduceLROnPlateau
 
 from kith.training import schedules
-from kith.training.optimization import smallest_factor
+from kith.training.optimization import set_rates
 from kith.training.options import TrainingConfig
 
 Verdict = Literal["go on", "refine", "end"]
-SMALLEST = 1e-8  # change of a rate, as of torch
 
 
 class Schedule:
@@ -72,11 +71,12 @@ class Plateau(Schedule):
 
     def __init__(self, optimizer: torch.optim.Optimizer, lr: float, patience: int):
         self.lr = lr
-        # Rates that have come down to SMALLEST stay there: those of every group at once, whatever its factor.
-        self.rates = ReduceLROnPlateau(optimizer, patience=patience, eps=SMALLEST * smallest_factor(optimizer))
+        self.optimizer, self.rates = optimizer, ReduceLROnPlateau(optimizer, patience=patience)
 
     def after_epoch(self, record: dict[str, float], improved: bool) -> Verdict:
         self.rates.step(record["val_loss"])
+        # torch leaves off where a rate is small; the others have to leave off with the first, whatever their factors.
+        set_rates(self.optimizer, self.optimizer.param_groups[0]["lr"])
         return "go on"
 
     def state_dict(self) -> dict[str, Any]:
