@@ -12,6 +12,7 @@ import typer
 from kith.errors import KithError
 from stages import cli, files, params
 from stages.params.comments import fill
+from stages.params.inputs import trained_encoders
 from workflow import yamls
 from workflow.dag import Dag
 
@@ -94,15 +95,19 @@ def _check_dag(written: Path, source: Path) -> None:
 
 def _check_encoders(content: dict[str, Any], source: Path) -> None:
     """Encoders have to exist; what has to be installed for them, or which file is missing, is said now."""
-    for name, known in content["study"]["encoders"].items():
+    named = {f"study.encoders.{name}": known["encoder"] for name, known in content["study"]["encoders"].items()}
+    for method in content["study"]["methods"]:
+        trained = trained_encoders(content, method)
+        named |= {f"methods.{method}.train.{side}.encoder": name for side, name in trained.items()}
+    for key, name in named.items():
         from kith.encoders.registry import find  # loads torch
 
         try:
-            kind = find(known["encoder"])
+            kind = find(name)
         except KithError as error:
-            raise KithError(f"{source}: study.encoders.{name}: {error}") from None
+            raise KithError(f"{source}: {key}: {error}") from None
         try:
-            kind.check(known["encoder"])
+            kind.check(name)
         except KithError as error:
             print(f"Before you run it: {error}", file=sys.stderr)
 

@@ -91,10 +91,14 @@ def used_encoders(content: dict[str, Any], method: str) -> dict[str, str]:
     return {side: name for side, name in _named_encoders(content, method).items() if not _trains(content, method, side)}
 
 
+def trained_encoders(content: dict[str, Any], method: str) -> dict[str, str]:
+    """The encoder of each side that a method goes on training, as kith.encoders names it."""
+    return {side: name for side, name in _named_encoders(content, method).items() if _trains(content, method, side)}
+
+
 def _finetuned(content: dict[str, Any], method: str) -> dict[str, str]:
     """The files of the encoders that a method goes on training, as far as they are the user's."""
-    named = _named_encoders(content, method)
-    trained = {side: name for side, name in named.items() if _trains(content, method, side)}
+    trained = trained_encoders(content, method)
     return {f"encoder_{side}": _path(files_of(trained[side]) if side in trained else None) for side in SIDES}
 
 

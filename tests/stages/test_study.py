@@ -158,6 +158,21 @@ def test_an_encoder_whose_file_is_missing_is_said_at_once(target, capsys):
     assert re.match(r"Before you run it: .*weights\.pth", capsys.readouterr().err)
 
 
+def test_an_encoder_that_is_trained_on_is_looked_for_too(target, capsys):
+    content = """study: {name: shop, methods: [dtsh_finetuned]}
+fetch: {source: glyphs, path: glyphs.yaml}
+prepare: {image: {size: 32}}
+train: {epochs: 1}
+methods: {dtsh_finetuned: {train: {image: {encoder: "%s"}}}}
+"""
+    (study.STUDIES / "shop.yaml").write_text(content % "resnet-50:weights.pth")
+    study.choose("shop", [], target)
+    assert re.match(r"Before you run it: .*weights\.pth", capsys.readouterr().err)
+    (study.STUDIES / "shop.yaml").write_text(content % "lite9")
+    with pytest.raises(KithError, match=r"methods\.dtsh_finetuned\.train\.image\.encoder: there is no encoder 'lite9'"):
+        study.choose("shop", [], target)
+
+
 def test_files_that_are_no_studies(target):
     (study.STUDIES / "list.yaml").write_text("- 1\n")
     with pytest.raises(KithError, match=r"list.yaml: expected sections"):
