@@ -49,7 +49,7 @@ class EncoderTower(nn.Module):
         self.norms_rest = batch_norm == "frozen"
         if checkpointing:
             for block in _blocks(self.network):
-                block.forward = _recomputed(block.forward)  # type: ignore[method-assign]
+                block.forward = _recomputed(block.forward)
 
     def train(self, mode: bool = True) -> "EncoderTower":
         super().train(mode)
