@@ -35,6 +35,10 @@ class EncoderKind(ABC):
         if not installed(self.package):
             raise KithError(f"the encoder {name} needs the package {self.package}: {self.install}")
 
+    def requirements(self, name: str) -> list[str]:
+        """The packages to install where models with this encoder are used."""
+        return [self.package]
+
     def images(self, name: str) -> PictureEncoder:
         """Its picture side, with its weights, on the CPU."""
         raise KithError(f"the encoder {name} reads texts, not pictures")

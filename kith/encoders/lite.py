@@ -29,14 +29,17 @@ class Lite(EncoderKind):
     def check(self, name: str) -> None:
         _weights(name)
 
+    def requirements(self, name: str) -> list[str]:
+        return [_package(name).replace("_", "-")]
+
     def images(self, name: str) -> PictureEncoder:
         path, size = _weights(name), int(name[-1])
         network = EfficientNetLite(size)
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         side = SCALES[size].side
         preprocessing = Preprocessing(side, side / (side + MARGIN), "bicubic", (MEAN,) * 3, (STD,) * 3)
-        version = metadata.version(_package(name).replace("_", "-"))
-        origin = Origin(name, version, sha256(path), "Apache-2.0")
+        (package,) = self.requirements(name)
+        origin = Origin(name, metadata.version(package), sha256(path), "Apache-2.0")
         return PictureEncoder(origin, network.eval(), network.out_features, preprocessing, {"size": size})
 
     def build(self, rebuild: Mapping[str, Any], side: Side) -> nn.Module:

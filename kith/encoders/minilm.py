@@ -6,7 +6,7 @@ from kith.encoders.hub import Location
 from kith.encoders.hugging_face import HuggingFace
 from kith.encoders.kind import EXTRAS
 from kith.errors import KithError
-from kith.text.pretrained import packaged
+from kith.text.pretrained import PACKAGED, packaged
 
 
 class MiniLM(HuggingFace):
@@ -16,6 +16,9 @@ class MiniLM(HuggingFace):
     def check(self, name: str) -> None:
         super().check(name)
         self.locate(name)
+
+    def requirements(self, name: str) -> list[str]:
+        return [*super().requirements(name), PACKAGED[name].replace("_", "-")]
 
     def locate(self, name: str) -> Location:
         folder = packaged(name)

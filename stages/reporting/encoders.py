@@ -11,7 +11,7 @@ READS = {"image": "pictures", "text": "texts"}
 
 def of_runs(study: params.Study, runs: Path) -> list[str]:
     """A line an encoder and what it reads, in the order in which methods name them."""
-    lines = {}
+    lines: dict[str, None] = {}
     for method in study.methods:
         note = read(runs / f"{method}-{study.seeds[0]}" / "trained.json", "train")
         lines |= {line(note[key], side): None for side in READS if (key := f"{side}_encoder") in note}

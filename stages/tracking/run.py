@@ -75,15 +75,26 @@ def _log_model(run: TrackedRun, model: Path) -> None:
     from kith.models import load
 
     warnings.filterwarnings("ignore", message=".*input example was not provided")
+    config = load(model)[0].config
     with mlflow.start_run(run_id=run.id):
         mlflow.pyfunc.log_model(
             name="model",
             python_model=str(PYFUNC),
             artifacts={"model": str(model)},
             code_paths=[str(Path(__file__).resolve().parents[2] / "kith")],
-            signature=_signature(load(model)[0].config),
-            pip_requirements=["torch", "numpy", "pandas", "pillow"],
+            signature=_signature(config),
+            pip_requirements=_requirements(config),
         )
+
+
+def _requirements(config: dict[str, Any]) -> list[str]:
+    """What has to be installed to use a model: also what its encoders come with."""
+    from kith.encoders.registry import find
+
+    sides = [config[side] for side in ("image", "text") if config[side] is not None]
+    names = [side[part]["name"] for side in sides for part in ("encoder", "network") if part in side]
+    needed = [package for name in names for package in find(name).requirements(name)]
+    return list(dict.fromkeys(["torch", "numpy", "pandas", "pillow", *needed]))
 
 
 def _signature(config: dict[str, Any]) -> Any:
