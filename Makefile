@@ -7,7 +7,7 @@ RUN    := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
 setup: $(VENV)/.installed
 
-$(VENV)/.installed: requirements.txt requirements-dev.txt requirements-onnx.txt requirements-pretrained.txt pyproject.toml
+$(VENV)/.installed: $(wildcard requirements*.txt) pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .

@@ -45,6 +45,7 @@ def make_data(root: Path, features: bool = False) -> pd.DataFrame:
     )
     folder = root / "data/made/prepared"
     described = {"name": "shapes", "mean": None if features else [0.1], "features": None, "checksums": {}}
+    described["licence"] = "<i>free</i>"
     if features:
         for side, width in (("image", 6), ("text", 5)):
             files.write_npy(folder / f"features_{side}.npy", random.normal(size=(n, width)).astype(np.float32))

@@ -9,7 +9,7 @@ import pyarrow as pa
 from fontTools.ttLib import TTFont
 from PIL import ImageFont
 
-from kith.data import characters
+from kith.data import characters, drawn
 from kith.data.items import ITEMS, TAXONOMY, Dataset
 from kith.data.store import Sink
 from kith.errors import KithError
@@ -43,7 +43,7 @@ def build(fonts: Path, pictures: Sink, *, sample: int | None, test: int, val: in
     # Labels depend on how many characters share them; decided before sampling, they do not change with it.
     places = dict(zip(codes, characters.places([chr(code) for code in codes]).values(), strict=True))
     generator = np.random.default_rng(seed)
-    split_of = _split(_sample(codes, sample, generator), test, val, generator)
+    split_of = _split(drawn.sample(codes, sample, generator), test, val, generator)
     trained = [code for code, split in split_of.items() if split == "train" and code in unseen.codes]
     again = set(generator.permutation(trained)[:test].tolist())
     drawings = list(_drawings(split_of, faces, again, unseen))
@@ -54,22 +54,9 @@ def build(fonts: Path, pictures: Sink, *, sample: int | None, test: int, val: in
 Drawing = tuple[int, str, "Face"]
 
 
-def _sample(codes: list[int], sample: int | None, generator: np.random.Generator) -> list[int]:
-    if sample is not None and sample > len(codes):
-        raise KithError(
-            f"prepare.glyphs.characters: {sample:,} asked for, but the fonts draw {len(codes):,}; "
-            "ask for fewer, or for all with null"
-        )
-    return codes if sample is None else sorted(generator.choice(codes, sample, replace=False).tolist())
-
-
 def _split(codes: list[int], test: int, val: int, generator: np.random.Generator) -> dict[int, str]:
     """Code point → train, val or test, in the order of `codes`."""
-    if test + val >= len(codes):
-        raise KithError(
-            f"prepare.glyphs: {len(codes):,} characters cannot give {test:,} for test, {val:,} for val and "
-            "some to train on; lower prepare.glyphs.test and val, or raise characters"
-        )
+    drawn.check_enough(len(codes), test, val)
     names = np.repeat(["test", "val", "train"], [test, val, len(codes) - test - val])
     return dict(zip(codes, generator.permutation(names).tolist(), strict=True))
 

@@ -2,6 +2,7 @@
 
 import inspect
 import sys
+from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from kith.data.store import Sink
 
 SHARES = ("val", "test", "seed")  # of `prepare`: how splits are drawn
+FONTS = "fonts"  # the folder beside source.json that fonts are copied to
 
 
 def keywords(function: Callable[..., Any]) -> frozenset[str]:
@@ -179,6 +181,49 @@ class Tabular(Source):
 
         more = {name: fetch[name] for name in ("image_root", "splits", "taxonomy", "taxonomy_order", "class_names")}
         return table.build(fetch["path"], _columns(fetch), pictures, **more, **_preparing(prepare))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn(Source):
+    """Pictures that are drawn from fonts of installed packages: there is nothing to bring, and at `fetch.path` is the
+    program. `pin` copies what is needed; a class of its own says how (see sources/glyphs.py)."""
+
+    @property
+    def own_options(self) -> frozenset[str]:
+        return frozenset()
+
+    @property
+    def origin(self) -> str:
+        return "nothing to get"
+
+    def location(self, fetch: Options) -> str:
+        return FONTS
+
+    def check(self, fetch: Options, pinned: Mapping[str, Any]) -> None:
+        """The fonts are those that were copied."""
+
+    def count(self, fetch: Options, pinned: Mapping[str, Any]) -> int:
+        return 0  # few enough; what was pinned are fonts
+
+    @abstractmethod
+    def draw(self, fetch: Options, prepare: Options, raw: Path, pictures: "Sink") -> "Dataset":
+        """The items, with their pictures drawn into `pictures`, from what `pin` copied into `raw`. Raises KithError."""
+
+    def build(self, fetch: Options, prepare: Options, raw: Path, pictures: "Sink") -> "Dataset":
+        from kith.data import items
+        from kith.data.problems import Problems
+
+        dataset = self.draw(fetch, prepare, raw, pictures)
+        problems = Problems(self.name)
+        items.check(dataset, pictures.count, problems)
+        problems.raise_any()
+        return dataset
+
+
+def drawing(prepare: Options) -> dict[str, Any]:
+    """What all sources that draw their pictures take of the section `prepare`."""
+    wanted = prepare["glyphs"]
+    return {"sample": wanted["characters"], "test": wanted["test"], "val": wanted["val"], "seed": prepare["seed"]}
 
 
 def _columns(fetch: Options) -> Any:

@@ -105,6 +105,7 @@ class _Served:
         runs = self.runs.values()
         return {
             "dataset": self.data.dataset["name"],
+            "licence": self.data.dataset["licence"],
             "items": len(self.data),
             "grey": self.items.grey,
             "light_on_dark": self.items.grey and self.items.brightness < 0.5,

@@ -47,8 +47,8 @@ class ArrayNames(Section):
 
 
 class Fetch(Section):
-    """Where the data come from: `glyphs` draws them, `table` reads a Parquet, CSV or JSONL file of pictures and
-    texts; `arrays`, `iapr_tc12` and `audio_score` read an .npz file, a folder of .npy files, or list columns of a
+    """Where the data come from: `glyphs` and `emoji` draw them, `table` reads a Parquet, CSV or JSONL file of pictures
+    and texts; `arrays`, `iapr_tc12` and `audio_score` read an .npz file, a folder of .npy files, or list columns of a
     Parquet file; the others are labelled pictures and pictures with captions in their official layouts
     (kith.data.sources).
 
@@ -58,7 +58,8 @@ class Fetch(Section):
     taxonomy: a file of edges, with ids in the order that taxonomy_order says. class_names: a file of ids and
     readable names. train_per_class: that many training pictures of each class. variant: half of the classes of
     CIFAR-100. supercategory: that part of iNaturalist. image_root: where pictures lie, if not where the data set has
-    them. karpathy_split: whether to use Karpathy's split; by default where its file is there. text: of goodnews."""
+    them. karpathy_split: whether to use Karpathy's split; by default where its file is there. text: of goodnews.
+    languages: of the names of emoji; each gives a text."""
 
     source: SourceName
     path: Path
@@ -74,6 +75,7 @@ class Fetch(Section):
     supercategory: str | None = None
     karpathy_split: bool | None = None
     text: Literal["caption", "article", "headline"] = "caption"
+    languages: Annotated[list[Name], Field(min_length=1)] = ["en", "de", "es", "fr", "it", "pt"]
     licence: str = NOT_STATED
     download: bool = False
     offline: bool = False
@@ -117,7 +119,7 @@ class Image(Section):
 
 
 class Glyphs(Section):
-    """How many characters; null takes all that the fonts can draw."""
+    """Of sources that draw: how many characters; null takes all that the fonts can draw."""
 
     characters: Positive | None = None
     test: Positive = 1000

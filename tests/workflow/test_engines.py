@@ -184,7 +184,7 @@ def test_snakemakes_report_shows_figures_with_titles_and_captions_and_needs_no_n
     repository = copy(by_snakemake, tmp_path)
     nowhere = "http://127.0.0.1:9"
     repository.environment |= {"http_proxy": nowhere, "https_proxy": nowhere}
-    for name in ("tsne_methods", "unheard_of"):
+    for name in ("tsne_methods", "neighbors", "unheard_of"):
         Image.new("L", (2, 2)).save(repository.path / f"reports/mini/figures/{name}.png")
     repository.python("snakemake", "--report", "all.html")
     page = (repository.path / "all.html").read_text()
@@ -192,6 +192,7 @@ def test_snakemakes_report_shows_figures_with_titles_and_captions_and_needs_no_n
     for label in (known["title"], "unheard_of"):
         assert f'"labels": {{"figure": "{label}"}}' in page
     assert known["caption"][:40] in page
+    assert "Licence of the data: " in page
     assert "Study <strong>mini</strong>: 2 methods" in page
     assert '"Figures"' in page
     assert "data:image/png" in page

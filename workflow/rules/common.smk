@@ -1,4 +1,5 @@
 # params.yaml is checked before any rule exists: a typo ends the run within seconds.
+import json
 import os
 from pathlib import Path, PurePosixPath
 
@@ -19,9 +20,18 @@ if config:
 load_params(methods=True)
 dag = Dag()
 
-# For captions in workflow/report, which see the configuration and little else: the study, titles and captions.
+def licence(study):
+    """The licence of the data; none is known before they are prepared, and none is needed."""
+    try:
+        return json.loads(Path(f"data/{study}/prepared/dataset.json").read_text(encoding="utf-8"))["licence"]
+    except OSError:
+        return "not known"
+
+
+# For captions in workflow/report, which see the configuration and little else: study, titles, captions and licence.
 config.update(yamls.read(Path("params.yaml").read_text(encoding="utf-8"), "params.yaml"))
 config["figures"] = yamls.read(Path("workflow/report/figures.yaml").read_text(encoding="utf-8"), "figures.yaml")
+config["licence"] = licence(config["study"]["name"])
 
 
 def title(wildcards):

@@ -2,41 +2,28 @@
 
 import hashlib
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kith.data.digests import sha256
-from kith.data.source import Options, Source
+from kith.data.kinds import FONTS, Drawn, drawing
+from kith.data.source import Options
 from kith.errors import KithError
 
 if TYPE_CHECKING:
     from kith.data.items import Dataset
     from kith.data.store import Sink
 
-FONTS = "fonts"  # the folder beside source.json that they are copied to
-
 
 @dataclass(frozen=True, kw_only=True)
-class Drawn(Source):
-    """Pictures that are drawn: there is nothing to bring, and at `fetch.path` is the program."""
-
-    @property
-    def own_options(self) -> frozenset[str]:
-        return frozenset()
+class Typefaces(Drawn):
+    """Characters in the typefaces that come with matplotlib."""
 
     @property
     def terms(self) -> str:
         return "DejaVu and STIX font licences"
-
-    @property
-    def origin(self) -> str:
-        return "nothing to get"
-
-    def location(self, fetch: Options) -> str:
-        return FONTS
 
     def pin(self, fetch: Options, folder: Path) -> dict[str, Any]:
         """Copy the typefaces and their licences out of matplotlib."""
@@ -64,29 +51,10 @@ class Drawn(Source):
             "fonts": described,
         }
 
-    def check(self, fetch: Options, pinned: Mapping[str, Any]) -> None:
-        """The fonts are those that were copied."""
+    def draw(self, fetch: Options, prepare: Options, raw: Path, pictures: "Sink") -> "Dataset":
+        from kith.data import glyphs
 
-    def count(self, fetch: Options, pinned: Mapping[str, Any]) -> int:
-        return 0  # few enough; what was pinned are the typefaces
-
-    def build(self, fetch: Options, prepare: Options, raw: Path, pictures: "Sink") -> "Dataset":
-        from kith.data import glyphs, items
-        from kith.data.problems import Problems
-
-        wanted = prepare["glyphs"]
-        dataset = glyphs.build(
-            raw / FONTS,
-            pictures,
-            sample=wanted["characters"],
-            test=wanted["test"],
-            val=wanted["val"],
-            seed=prepare["seed"],
-        )
-        problems = Problems(self.name)
-        items.check(dataset, pictures.count, problems)
-        problems.raise_any()
-        return dataset
+        return glyphs.build(raw / FONTS, pictures, **drawing(prepare))
 
 
 def _copy(installed: Path, folder: Path, names: list[str]) -> None:
@@ -97,4 +65,4 @@ def _copy(installed: Path, folder: Path, names: list[str]) -> None:
         shutil.copyfile(installed / name, folder / name)
 
 
-SOURCES = (Drawn(name="glyphs", layout="drawn from matplotlib's fonts"),)
+SOURCES = (Typefaces(name="glyphs", layout="drawn from matplotlib's fonts"),)

@@ -118,6 +118,7 @@ function setUp() {
   const searched = Math.max(...data.runs.map((run) => run.items));
   const [part, all] = [searched, data.items].map((count) => count.toLocaleString("en"));
   $("dataset").textContent = `${data.dataset}, ${searched < data.items ? `${part} of ${all}` : all} items`;
+  $("licence").textContent = `Licence of the data: ${data.licence}`;
   document.title = `Kith: ${data.dataset}`;
   $("runs").append(...data.runs.map((run, place) => option(run, place === 0)));
   $("runs").hidden = data.runs.length < 2;

@@ -132,6 +132,8 @@ def test_the_page_tells_what_was_found(made, page):
         assert said in text
     assert re.search(r"infonce test/mean/mrr 0.99 ± 0.01 [\d.]+ off wishful <thinking>", text)
     assert "Bitstream Vera licence; <b>free</b>" in text  # escaped, or it would have been a tag
+    of_items = {figure for figure in FIGURES if figure.startswith("gallery") or figure == "neighbors"}
+    assert text.count("Licence of the data: Bitstream Vera licence; <b>free</b>.") == len(of_items) + 1  # and the foot
     assert "row 3 (blank)" in text
     assert json.loads((made / "data/glyphs/prepared/dataset.json").read_text())["checksums"]["images.npy"] in text
 
