@@ -10,6 +10,7 @@ from kith.training.options import DrawNeighbors, check_augment
 from stages.params.base import Section
 from stages.params.derived import section
 from stages.params.losses import Losses
+from stages.params.towers import ENCODER
 from stages.params.training import Train
 
 FITTED = ("itq", "random")  # heads
@@ -33,7 +34,7 @@ class Method(Section):
     @model_validator(mode="after")
     def fits_together(self) -> "Method":
         train, needs = self.train, self.needs
-        check_augment(train.augment.model_dump())
+        _fits_augment(train)
         _fits_epochs(self)
         encoded = train.image.encoder is not None and (train.text.encoder is not None or not needs.texts)
         if train.head == "none" and needs.texts and not encoded:
@@ -58,6 +59,16 @@ class Method(Section):
         if "trace_norm" in self.losses.terms() and train.projection.kind != "cca":
             raise ValueError("losses.trace_norm needs train.projection.kind: cca")
         return self
+
+
+def _fits_augment(train: Train) -> None:
+    augment = train.augment.model_dump()
+    check_augment(augment)
+    if any(augment.values()) and train.image.encoder is not None and train.image.tower != ENCODER:
+        raise ValueError(
+            "train.augment varies pictures, and this method sees the features of a frozen encoder; leave it out, or "
+            "set what other methods have to nothing, as in augment: {flip: false, shift: 0}"
+        )
 
 
 def _fits_epochs(method: Method) -> None:

@@ -241,6 +241,7 @@ def test_linear_cca_in_closed_form(encoded):
         ({"losses": {"info_nce": {}}, "train": {"epochs": 0, "head": "none"}}, "leave the losses out"),
         ({"train": {"head": "none"}}, "losses: name at least one"),
         ({"losses": {"info_nce": {}}, "train": {"text": {"tokenizer": "minilm"}}}, "leave the tokenizer out"),
+        ({"losses": {"info_nce": {}}, "train": {"augment": {"flip": True}}}, "train.augment varies pictures"),
         (
             {"losses": {"info_nce": {}}, "train": {"image": {"encoder": "lite0", "tower": "cnn"}}},
             "cnn tower does not take",
