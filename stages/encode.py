@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from kith.encoders import parts
 from kith.encoders.encoder import PictureEncoder
+from kith.encoders.finetuned import prove_size
 from kith.encoders.frozen import DTYPE, Frozen, reference
 from kith.encoders.names import SIDES, Side
 from kith.encoders.registry import load
@@ -42,6 +43,8 @@ def main(*, encoder: str, sides: str, data: Path, out: Path) -> None:
     with files.replacing_folder(out, *WRITTEN) as folder:
         for side in SIDES:
             if side in sides.split(","):
+                if sides == "text" and (options.size or options.crop):
+                    raise KithError(f"study.encoders.{encoder}: size and crop are for pictures; leave them out")
                 frozen = _frozen(options, side, device)
                 width = _write(folder / FEATURES[side], frozen, side, prepared, values.encode.batch_size)
                 known[side] = reference(frozen.encoder) | {"width": width}
@@ -54,6 +57,7 @@ def _frozen(options: params.EncoderOptions, side: Side, device: str) -> Frozen:
     found = load(options.encoder, side)
     if isinstance(found, PictureEncoder):
         found = replace(found, preprocessing=found.preprocessing.but(options.size, options.crop))
+        prove_size(found, "the size of study.encoders")
     return Frozen(found, device)
 
 

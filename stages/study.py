@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from kith.encoders.names import HUB, files_of
 from kith.errors import KithError
 from stages import cli, files, params
 from stages.params.comments import fill
@@ -95,21 +96,42 @@ def _check_dag(written: Path, source: Path) -> None:
 
 def _check_encoders(content: dict[str, Any], source: Path) -> None:
     """Encoders have to exist; what has to be installed for them, or which file is missing, is said now."""
-    named = {f"study.encoders.{name}": known["encoder"] for name, known in content["study"]["encoders"].items()}
-    for method in content["study"]["methods"]:
-        trained = trained_encoders(content, method)
-        named |= {f"methods.{method}.train.{side}.encoder": name for side, name in trained.items()}
-    for key, name in named.items():
+    for key, (name, sides) in _named_encoders(content).items():
         from kith.encoders.registry import find  # loads torch
 
         try:
             kind = find(name)
+            _check_data(content, name)
         except KithError as error:
             raise KithError(f"{source}: {key}: {error}") from None
         try:
             kind.check(name)
         except KithError as error:
             print(f"Before you run it: {error}", file=sys.stderr)
+            continue
+        if not name.startswith(HUB) or files_of(name) is not None:  # what a hub has is not asked for here
+            for side in sorted(sides.difference(kind.sides(name))):
+                raise KithError(f"{source}: {key}: the encoder {name} does not read {side}s, as methods want it to")
+
+
+def _named_encoders(content: dict[str, Any]) -> dict[str, tuple[str, set[str]]]:
+    """By their place in the study: encoders as kith.encoders names them, and the sides that methods take of them."""
+    known, used = content["study"]["encoders"], content["inputs"]["encoders"]
+    sides = {name: set(used[name]["sides"].split(",")) if name in used else set() for name in known}
+    named = {f"study.encoders.{name}": (each["encoder"], sides[name]) for name, each in known.items()}
+    for method in content["study"]["methods"]:
+        trained = trained_encoders(content, method)
+        named |= {f"methods.{method}.train.{side}.encoder": (name, {side}) for side, name in trained.items()}
+    return named
+
+
+def _check_data(content: dict[str, Any], name: str) -> None:
+    from kith.data import sources
+    from kith.data.kinds import Vectors
+
+    source = content["fetch"]["source"]
+    if isinstance(sources.find(source), Vectors):
+        raise KithError(f"the source {source} brings features, and the encoder {name} reads pictures or texts")
 
 
 def main(

@@ -20,16 +20,30 @@ def described(encoder: Encoder) -> dict[str, Any]:
     return reference(encoder) | built
 
 
-def _unused(encoder: Encoder) -> list[str]:
-    """Several processes could not agree on parameters without gradients, and some have only just been drawn."""
-    names, parameters = zip(*encoder.network.named_parameters(), strict=True)
+def prove_size(encoder: Encoder, where: str) -> None:
+    """Raise KithError where the encoder does not take inputs as it is asked to; where: what to leave out then.
+
+    >>> from kith.encoders.registry import load
+    >>> prove_size(load("lite0", "image"), "finetune.size")  # doctest: +SKIP
+    """
+    with torch.no_grad():
+        _tried(encoder, where)
+
+
+def _tried(encoder: Encoder, where: str) -> Tensor:
     try:
-        total = encoder.network(*_example(encoder)).sum()
+        return encoder.network(*_example(encoder))
     except (AssertionError, RuntimeError, ValueError) as error:
         reason = str(error).strip().splitlines()[0]
         raise KithError(
-            f"the encoder {encoder.origin.name} does not take such inputs ({reason}); leave finetune.size out"
+            f"the encoder {encoder.origin.name} does not take such inputs ({reason}); leave {where} out"
         ) from None
+
+
+def _unused(encoder: Encoder) -> list[str]:
+    """Several processes could not agree on parameters without gradients, and some have only just been drawn."""
+    names, parameters = zip(*encoder.network.named_parameters(), strict=True)
+    total = _tried(encoder, "finetune.size").sum()
     gradients = torch.autograd.grad(total, parameters, allow_unused=True)
     return [name for name, gradient in zip(names, gradients, strict=True) if gradient is None]
 

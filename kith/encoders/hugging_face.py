@@ -9,7 +9,7 @@ from torch import nn
 
 from kith.encoders import hub, sentences
 from kith.encoders.encoder import Origin, PictureEncoder, TextEncoder
-from kith.encoders.kind import EncoderKind
+from kith.encoders.kind import EncoderKind, installed
 from kith.encoders.names import Side, files_of
 from kith.encoders.preprocessing import IMAGENET_MEAN, IMAGENET_STD, Preprocessing
 from kith.encoders.tokens import EncoderTokenizer
@@ -45,6 +45,10 @@ class HuggingFace(EncoderKind):
         preprocessing = preprocessing_of(folder)
         model, pooled = model_of(folder, "image")
         network = PictureNetwork(model, pooled).eval()
+        if not network.repeats(preprocessing.size):
+            raise KithError(
+                f"the encoder {name} gives a picture other features each time: it draws at random; take another"
+            )
         rebuild = {"config": config, "pooled": pooled}
         return PictureEncoder(origin, network, network.width(preprocessing.size), preprocessing, rebuild)
 
@@ -61,6 +65,8 @@ class HuggingFace(EncoderKind):
         return TextEncoder(origin, network, network.width(), tokenizer, longest, rebuild)
 
     def build(self, rebuild: Mapping[str, Any], side: Side) -> nn.Module:
+        if not installed(self.package):
+            raise KithError(f"the model needs the package {self.package}: {self.install}")
         model, _ = model_of(dict(rebuild["config"]), side)
         if side == "image":
             return PictureNetwork(model, rebuild["pooled"])

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import nn
 
 from kith.encoders.encoder import Origin, PictureEncoder
@@ -44,7 +45,7 @@ class Timm(EncoderKind):
         origin = Origin(
             name, f"timm {timm.__version__}", _fingerprint(network), described.get("license") or "not stated"
         )
-        return PictureEncoder(origin, network, network.num_features, preprocessing, {"name": called})
+        return PictureEncoder(origin, network, _width(network, preprocessing.size), preprocessing, {"name": called})
 
     def build(self, rebuild: Mapping[str, Any], side: Side) -> nn.Module:
         return _timm().create_model(rebuild["name"], pretrained=False, num_classes=0)
@@ -57,6 +58,12 @@ def _timm() -> Any:
     except (ImportError, RuntimeError) as error:  # torchvision, which timm needs, raises either
         raise KithError(f"timm cannot be used: {Timm.install} ({error})") from None
     return timm
+
+
+@torch.no_grad()
+def _width(network: nn.Module, size: int) -> int:
+    """Told by a black picture: what timm calls num_features is before the head that some networks have."""
+    return network(torch.zeros(1, 3, size, size)).shape[1]
 
 
 def _fingerprint(network: nn.Module) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any, ClassVar
 
 import numpy as np
@@ -25,7 +26,7 @@ class EncoderTokenizer(Tokenizer):
     def __init__(self, content: str, pad: int, longest: int | None = None):
         super().__init__([])
         self.content, self.pad, self.longest = content, pad, longest
-        self._tokenizer = opened(content)
+        self._tokenizer, self._lock = opened(content), Lock()
 
     @classmethod
     def read(cls, folder: Path) -> "EncoderTokenizer":
@@ -61,9 +62,10 @@ class EncoderTokenizer(Tokenizer):
     def encode(self, texts: Sequence[str], max_tokens: int = 64) -> tuple[np.ndarray, np.ndarray]:
         """Numbers (n, longest) int32, filled up with `pad`, and lengths (n,) int32, marks included; longer texts are
         cut so that their last mark stays."""
-        self._tokenizer.enable_truncation(max_tokens)
-        numbers = [each.ids for each in self._tokenizer.encode_batch(list(texts))]
-        self._tokenizer.no_truncation()
+        with self._lock:  # runs that are searched at once share an encoder
+            self._tokenizer.enable_truncation(max_tokens)
+            numbers = [each.ids for each in self._tokenizer.encode_batch(list(texts))]
+            self._tokenizer.no_truncation()
         lengths = np.array([len(each) for each in numbers], dtype=np.int32)
         tokens = np.full((len(numbers), int(lengths.max(initial=1))), self.pad, dtype=np.int32)
         for row, each in zip(tokens, numbers, strict=True):

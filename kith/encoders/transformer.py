@@ -101,6 +101,12 @@ class PictureNetwork(nn.Module):
         """Of the vectors, told by a black picture."""
         return self(torch.zeros(1, 3, size, size)).shape[1]
 
+    @torch.no_grad()
+    def repeats(self, size: int) -> bool:
+        """Whether a picture gets the same vector twice. Some models hide parts of it by chance (ViT-MAE)."""
+        picture = torch.linspace(-1, 1, 3 * size * size).view(1, 3, size, size)
+        return torch.equal(self(picture), self(picture))
+
 
 class TextNetwork(nn.Module):
     """Token numbers (B, L) and lengths (B,) to (B, d): a dual model's text features, or pooled states.

@@ -10,6 +10,7 @@ import torch
 
 from kith.data.loader import Loader, Unusable
 from kith.data.rows import SURROGATE
+from kith.encoders.encoder import TextEncoder
 from kith.encoders.frozen import BATCH, Frozen, referred
 from kith.text.tokenizer import Tokenizer
 
@@ -42,6 +43,15 @@ class RawInputs:
     def pictures(self) -> dict[str, Any]:
         """size, channels and fit of the pictures that the image side takes."""
         return pictures_of(self.config["image"])
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """What cuts texts: that of a frozen encoder of texts, or else the model's own."""
+        if "encoder" not in (self.config["text"] or {}):
+            return self.vocabulary
+        encoder = self._frozen("text").encoder
+        assert isinstance(encoder, TextEncoder)
+        return encoder.tokenizer
 
     def reader(self, side: str) -> Reader:
         """Reads a cell of this side, to an array or text, or to Unusable that says why not."""

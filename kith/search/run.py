@@ -35,11 +35,11 @@ class Run:
         existing(folder)
         self.name, self.data, self.shown = folder.resolve().name, data, ShownItems(data)
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.model, self._tokenizer, saved = models.load(folder / "model.pt", device)
-        self._raw = RawInputs(self.model.config, self._tokenizer, saved["max_tokens"])
+        self.model, tokenizer, saved = models.load(folder / "model.pt", device)
+        self._raw = RawInputs(self.model.config, tokenizer, saved["max_tokens"])
         self._lock = Lock()  # a tower uses all cores by itself
         if embed_all:
-            self._sides = everything(folder, self.model, self._tokenizer, saved["max_tokens"], data)
+            self._sides = everything(folder, self.model, tokenizer, saved["max_tokens"], data)
         else:
             self._sides = embedded(folder, self.model.dim, data)
         codes = bool(self.model.config.get("codes"))
@@ -67,12 +67,12 @@ class Run:
 
     def unknown_words(self, text: str) -> list[str]:
         """The words of a text that the model never saw."""
-        return self._tokenizer.unknown_words(text)
+        return self._raw.tokenizer.unknown_words(text)
 
     def text_vector(self, text: str) -> np.ndarray:
         """(dim,) of a text. Raises KithError if the run knows no texts, or the text holds no word."""
         self._must_ask("text")
-        if not self._tokenizer.pieces(text):
+        if not self._raw.tokenizer.pieces(text):
             raise KithError("the text has no word to search by")
         with self._lock:
             return predict_texts(self.model, *self._raw.arrays("text", [text]))["vector"][0]

@@ -4,8 +4,6 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from threading import Lock
-from typing import BinaryIO
 
 import numpy as np
 
@@ -31,8 +29,6 @@ class Photos:
         self.folder, self.index = folder, index
         self.size, self.mode, self.fit = size, mode, fit
         self.shape = (len(index), size, size, 1 if mode == "L" else 3)
-        self._files: dict[int, BinaryIO] = {}
-        self._lock = Lock()
 
     def __len__(self) -> int:
         return len(self.index)
@@ -41,7 +37,11 @@ class Photos:
         """The bytes of a picture, JPEG or PNG. Raises KithError where they are not those that were stored."""
         shard, offset, length, digest = self.index[row].tolist()
         path = self.folder / SHARDS.format(shard)
-        data = os.pread(self._file(shard, path).fileno(), length, offset)
+        try:
+            with path.open("rb", buffering=0) as file:  # closed again: there may be more shards than a process may open
+                data = os.pread(file.fileno(), length, offset)
+        except FileNotFoundError:
+            raise KithError(f"{path}: no such file; run the prepare stage again") from None
         if hashlib.sha256(data).digest() != digest:
             raise KithError(f"{path}: picture {row} is not the one that was stored; run the prepare stage again")
         return data
@@ -84,14 +84,6 @@ class Photos:
             return decode(data)
         except UndecodableImage as error:
             raise KithError(f"{self.folder}: picture {row} cannot be decoded ({error}); run prepare again") from None
-
-    def _file(self, shard: int, path: Path) -> BinaryIO:
-        with self._lock:
-            if shard not in self._files:
-                if not path.is_file():
-                    raise KithError(f"{path}: no such file; run the prepare stage again")
-                self._files[shard] = path.open("rb", buffering=0)
-            return self._files[shard]
 
 
 def pictures(data: Prepared) -> np.ndarray | Photos | None:

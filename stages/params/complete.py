@@ -82,7 +82,10 @@ def _with_encoders(content: dict[str, Any]) -> Any:
     known = dict(study.get("encoders") or {})
     for method in study["methods"]:
         for name in used_encoders(content, method).values() if isinstance(methods.get(method), dict) else ():
-            if name not in known and known.setdefault(called(name), {"encoder": name}) != {"encoder": name}:
+            if not isinstance(name, str) or name in known:
+                continue  # what is no name, the schema refuses
+            there = known.setdefault(called(name), {"encoder": name})
+            if isinstance(there, dict) and any(each not in (None, name) for each in there.values()):
                 raise KithError(
                     f"study.encoders.{called(name)}: methods name it and {name}; call one of them otherwise"
                 )

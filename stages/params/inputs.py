@@ -113,8 +113,9 @@ def _trains(content: dict[str, Any], method: str, side: str) -> bool:
 
 def _given(content: dict[str, Any], method: str, side: str, name: str) -> Any:
     """What a method's own tower of a side says, or else that of all methods."""
-    own, shared = content["methods"][method].get("train") or {}, content.get("train") or {}
-    found = [options[side][name] for options in (own, shared) if name in (options.get(side) or {})]
+    trains = [content["methods"][method].get("train"), content.get("train")]
+    towers = [train.get(side) for train in trains if isinstance(train, dict)]
+    found = [tower[name] for tower in towers if isinstance(tower, dict) and name in tower]
     return found[0] if found else None
 
 

@@ -49,6 +49,8 @@ class Method(Section):
             raise ValueError(f"train.select: {train.select} needs a loss of classes, such as cross_entropy")
         if train.sampler == "balanced" and not needs.classes:
             raise ValueError("train.sampler: balanced needs a loss of classes, such as triplet")
+        if train.head_epochs and not (_has_head(train) or needs.classifier or "metric_learning" in self.losses.terms()):
+            raise ValueError("train.head_epochs: in these epochs heads alone are trained, and head: none has none")
         if train.l2 and train.optimizer == "adamw":
             raise ValueError("train.l2 is for the optimizers adam and sgd; with adamw use train.weight_decay")
         if train.epochs and train.projection.kind == "cca" and train.batch_size <= train.dim:
@@ -59,6 +61,10 @@ class Method(Section):
         if "trace_norm" in self.losses.terms() and train.projection.kind != "cca":
             raise ValueError("losses.trace_norm needs train.projection.kind: cca")
         return self
+
+
+def _has_head(train: Train) -> bool:
+    return train.head != "none" or train.projection.kind == "learned"
 
 
 def _fits_augment(train: Train) -> None:

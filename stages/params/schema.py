@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, model_validator
 
+from kith.encoders.names import SIDES
 from kith.errors import KithError, listed
 from stages.params.base import Count, Name, Section
 from stages.params.data import Fetch, Prepare
@@ -15,6 +16,7 @@ from stages.params.inputs import Inputs, inputs_of
 from stages.params.presets import presets
 from stages.params.results import Compare, Embed, Evaluate, Expected, Figure, Report
 from stages.params.semantic import ClassEmbeddingOptions, Neighbors, TaxonomyOptions, Text
+from stages.params.towers import ENCODER
 from stages.params.training import Train
 from stages.params.validation import suggest, validate
 from workflow import yamls
@@ -70,8 +72,10 @@ class Params(Section):
 
         train, found = self.train.model_dump(exclude_unset=True), {}
         for name, own in self.methods.items():
-            whole = own | {"train": merged(train, own.get("train") or {})}
+            changes = own.get("train") or {}
+            whole = own | {"train": merged(train, changes) if isinstance(changes, dict) else changes}
             found[name] = method = validate(Method, whole, f"methods.{name}")
+            _names_itself(self.study.encoders, method, name)
             if self.inputs is not None and (missing := list(gaps(method, f"methods.{name}."))):
                 raise KithError(_incomplete(missing, self.study.name))
         return found
@@ -90,6 +94,25 @@ class Params(Section):
             if unknown := [name for name in names if name not in self.methods]:
                 raise ValueError(f"{key} names '{unknown[0]}', which is not under methods")
         return self
+
+
+def _names_itself(frozen: dict[str, EncoderOptions], method: "Method", name: str) -> None:
+    """study.encoders are frozen ones: an encoder that is trained on is named itself, and says its own size."""
+    for side in SIDES:
+        tower = getattr(method.train, side)
+        known = frozen.get(tower.encoder or "")
+        if tower.tower != ENCODER or known is None:
+            continue
+        key = f"methods.{name}.train.{side}"
+        if known.encoder != tower.encoder:
+            raise KithError(
+                f"{key}.encoder: {tower.encoder} of study.encoders is frozen; to train it on, name {known.encoder}"
+            )
+        if side == "image" and (known.size or known.crop) and not (tower.finetuning.size and tower.finetuning.crop):
+            raise KithError(
+                f"{key}: size and crop of study.encoders.{tower.encoder} are for the frozen encoder; "
+                "give finetune.size and finetune.crop"
+            )
 
 
 def load(path: Path = PARAMS, *, methods: bool = False) -> Params:

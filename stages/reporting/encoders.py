@@ -24,5 +24,8 @@ def line(encoder: dict[str, Any], side: str) -> str:
     >>> line({"name": "lite0", "parameters": 4_652_008, "revision": "0.1.0", "licence": "Apache-2.0"}, "image")
     'lite0 for pictures (4.7 million parameters, revision 0.1.0, Apache-2.0)'
     """
-    size = f"{encoder['parameters'] / 1e6:.1f} million parameters"
-    return f"{encoder['name']} for {READS[side]} ({size}, revision {encoder['revision']}, {encoder['licence']})"
+    facts = [f"{encoder['parameters'] / 1e6:.1f} million parameters"]
+    facts += [f"at {encoder['preprocessing']['size']} pixels"] if "preprocessing" in encoder else []
+    facts += [f"revision {encoder['revision']}", encoder["licence"]]
+    trained = ", trained on," if encoder.get("finetuned") else ""
+    return f"{encoder['name']}{trained} for {READS[side]} ({', '.join(facts)})"

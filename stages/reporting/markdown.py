@@ -8,6 +8,7 @@ import pandas as pd
 
 from kith.errors import KithError
 from stages import params
+from stages.params.towers import ENCODER
 from stages.reporting import cells
 from stages.reporting.choices import chosen
 from stages.reporting.pairs import details, pairs
@@ -97,6 +98,8 @@ def _plan(method: "Method") -> str:
 
 def _tower(options: params.ImageTower | params.TextTower) -> str:
     """A tower and its size, and the encoder whose features it takes."""
+    if options.tower == ENCODER:
+        return f"{options.encoder}, trained on,"
     if options.encoder is not None:
         return f"{options.tower} on {options.encoder}"
     match options.tower:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from kith.encoders.preprocessing import Preprocess, Preprocessing
 from kith.encoders.sentences import Pooling
 from kith.errors import KithError
 from kith.networks.resnet import ResNet
-from tests.made_encoders import write_encoder
+from tests.made_encoders import SMALL, write_encoder
 
 CIFAR = Path(__file__).resolve().parents[3] / "shared" / "data" / "cifar10_jpeg.parquet"
 TEXTS = ["a red square", "the circle is blue", "cross"]
@@ -144,6 +145,29 @@ def test_what_is_missing_is_said_in_one_sentence(tmp_path, monkeypatch):
             registry.load(name, "image")
     with pytest.raises(KithError, match="reads images alone, not texts"):
         registry.load(write_encoder("dinov2", tmp_path / "dino"), "text")
+
+
+def test_an_encoder_that_draws_at_random_is_refused(tmp_path):
+    config = transformers.ViTMAEConfig(**SMALL, image_size=32, patch_size=4)
+    transformers.ViTMAEModel(config).eval().save_pretrained(tmp_path / "mae")
+    (tmp_path / "mae" / "preprocessor_config.json").write_text(json.dumps({"size": {"height": 32, "width": 32}}))
+    with pytest.raises(KithError, match="other features each time"):
+        registry.load(f"hf:{tmp_path / 'mae'}", "image")
+
+
+def test_a_saved_network_says_what_package_it_needs(tmp_path, monkeypatch):
+    encoder = registry.load(write_encoder("clip", tmp_path / "clip"), "image")
+    monkeypatch.setattr("kith.encoders.hugging_face.installed", lambda package: False)
+    with pytest.raises(KithError, match="needs the package transformers: pip install"):
+        registry.find("hf:clip").build(encoder.rebuild, "image")
+
+
+def test_threads_share_a_tokenizer(tmp_path):
+    tokenizer = registry.load(write_encoder("clip", tmp_path / "clip"), "text").tokenizer
+    long = ["red circle " * 10] * 4
+    with ThreadPoolExecutor(2) as pool:
+        lengths = list(pool.map(lambda _: tokenizer.encode(long, 8)[1].max(), range(400)))
+    assert set(lengths) == {8}
 
 
 def test_weights_that_are_not_whole_are_refused(tmp_path):

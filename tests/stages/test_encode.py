@@ -102,6 +102,20 @@ def test_photographs_are_encoded_like_an_array(encoded):
     np.testing.assert_array_equal(Encoded(CLIP, data).features("image"), before)
 
 
+def test_a_size_that_the_encoder_does_not_take_is_said(encoded):
+    edit(study={"encoders": {"small": {"encoder": "hf:./clip", "size": 4}}})
+    with pytest.raises(KithError, match=r"does not take such inputs .* leave the size of study.encoders out"):
+        encode.main(encoder="small", sides="image", **DATA, out=CLIP)
+    with pytest.raises(KithError, match="size and crop are for pictures"):
+        encode.main(encoder="small", sides="text", **DATA, out=CLIP)
+
+
+def test_texts_are_asked_in_the_words_of_the_encoder(encoded):
+    found = Run(run("heads"), Prepared(DATA["data"]))
+    assert found.unknown_words("the circle is crimson") == ["crimson"]  # "is" stands in no text of the study
+    assert found.text_vector("is").shape == (found.model.dim,)
+
+
 def test_what_was_encoded_is_found_again_by_its_content(encoded, monkeypatch):
     before = {path.name: digest(path) for path in CLIP.iterdir()}
     shutil.rmtree(CLIP)
@@ -191,7 +205,7 @@ def test_onnx_has_the_encoder_in_it(encoded):
 def test_an_encoder_as_it_is_stands_in_the_leaderboard(encoded):
     folder = run("plain")
     for side, told in zip(("pictures", "texts"), encoders.of_runs(study_of("plain"), folder.parent), strict=True):
-        assert re.fullmatch(rf"hf:./clip for {side} \(0\.0 million parameters, revision .*\)", told)
+        assert re.fullmatch(rf"hf:./clip for {side} \(0\.0 million parameters, (at 16 pixels, )?revision .*\)", told)
     history = pd.read_parquet(folder / "history.parquet")
     assert history["epoch"].tolist() == [0]
     metrics = json.loads((folder / "metrics.json").read_text())

@@ -24,7 +24,7 @@ from kith.inference import onnx
 from kith.search.run import Run
 from kith.store.prepared import Prepared
 from kith.training.checkpoint import fingerprint
-from stages import embed, evaluate, export, train
+from stages import embed, evaluate, export, params, train
 from stages.params.schema import merged
 from tests.made_encoders import write_encoder
 from tests.made_notes import embed_files, evaluate_files
@@ -236,6 +236,7 @@ def test_lite0_is_trained_on(clip, capsys):
         ({"image": {"finetune": {"batch_norm": "trained", "checkpointing": True}}}, "would count batches twice"),
         ({"text": {"pretrained_words": True}}, "starts from vectors of words, and an encoder has its own"),
         ({"text": {"tokenizer": "minilm"}}, "leave the tokenizer out"),
+        ({"head": "none", "head_epochs": 1}, "heads alone are trained, and head: none has none"),
         ({"text": {"finetune": {"size": 3}}}, r"text\.finetune\.size: no such parameter"),
         ({"epochs": 0}, "leave the losses out"),
     ],
@@ -243,6 +244,22 @@ def test_lite0_is_trained_on(clip, capsys):
 def test_what_does_not_go_together_is_said(clip, own, told):
     with pytest.raises(KithError, match=told):
         methods(own={"train": own})
+
+
+@pytest.mark.parametrize(
+    ("frozen", "name", "told"),
+    [
+        ({"size": 16}, "hf_clip", "hf_clip of study.encoders is frozen; to train it on, name hf:./clip"),
+        ({"encoder": "lite0", "size": 64}, "lite0", "are for the frozen encoder; give finetune.size"),
+    ],
+)
+def test_what_is_said_of_frozen_encoders_is_not_for_those_that_are_trained_on(clip, frozen, name, told):
+    content = yaml.safe_load(Path("params.yaml").read_text())
+    content["study"]["encoders"] = {name: {"encoder": "hf:./clip"} | frozen}
+    content["methods"]["tuned"]["train"]["image"]["encoder"] = name
+    with pytest.raises(KithError, match=told):
+        write_params(content)
+        params.load(methods=True)
 
 
 def test_an_encoder_that_is_not_there_is_said(clip):

@@ -152,6 +152,34 @@ def test_an_encoder_that_does_not_exist(target):
     assert target.read_text() == "old: true\n"
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (FROZEN % ("as_it_is", "minilm", "as_it_is"), r"study.encoders.minilm: .*minilm does not read images"),
+        (
+            FROZEN.replace("source: glyphs, path: glyphs.yaml", "source: arrays, path: views.npz")
+            % ("as_it_is", "lite0", "as_it_is"),
+            "the source arrays brings features",
+        ),
+        (FROZEN.replace('"%s"', "%s") % ("as_it_is", "5", "as_it_is"), "encoder: .*string"),
+        (FROZEN.replace("{%s: {}}", "{%s: {train: [1]}}") % ("as_it_is", "lite0", "as_it_is"), "as_it_is"),
+    ],
+)
+def test_an_encoder_that_cannot_be_meant(target, text, message):
+    (study.STUDIES / "shop.yaml").write_text(text)
+    with pytest.raises(KithError, match=message):
+        study.choose("shop", [], target)
+    assert target.read_text() == "old: true\n"
+
+
+def test_a_written_study_with_an_encoder_of_a_folder_is_read_again(target, capsys):
+    (study.STUDIES / "shop.yaml").write_text(FROZEN % ("as_it_is", "hf:./clip", "as_it_is"))
+    study.choose("shop", [], target)
+    (study.STUDIES / "again.yaml").write_text(target.read_text())
+    study.choose("again", [], target)
+    assert params.load(target).study.encoders["hf_clip"].encoder == "hf:./clip"
+
+
 def test_an_encoder_whose_file_is_missing_is_said_at_once(target, capsys):
     (study.STUDIES / "shop.yaml").write_text(FROZEN % ("as_it_is", "resnet-50:weights.pth", "as_it_is"))
     study.choose("shop", [], target)

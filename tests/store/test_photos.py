@@ -1,6 +1,8 @@
 """The store of photographs as it is read: arrays of pictures, proofs, and the same tensors as from an array."""
 
 import json
+import os
+import resource
 import shutil
 from contextlib import chdir
 from functools import partial
@@ -168,6 +170,19 @@ def test_threads_change_nothing(kept, workers):
     parts = photos.parts(np.array([5, 2]), 4, part, workers)
     expected = [decode_part(JPEGS[row], 4, partial(part, place)) for place, row in enumerate((5, 2))]
     np.testing.assert_array_equal(parts, expected)
+
+
+def test_more_shards_than_a_process_may_open(tmp_path):
+    with PhotoWriter(tmp_path, 8, "RGB", 8, shard=1) as writer:
+        for number in range(60):
+            writer.append(np.full((8, 8, 3), number, dtype=np.uint8))
+    photos = Photos(tmp_path, np.load(tmp_path / INDEX), 8)
+    before, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) + 20, hard))
+    try:
+        assert photos[np.arange(60)][:, 0, 0, 0].tolist() == list(range(60))
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before, hard))
 
 
 def test_a_changed_byte_is_seen_when_its_picture_is_read(copy):
