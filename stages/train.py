@@ -73,7 +73,7 @@ def main(
     prepared, starts = Prepared(data), _encoders(settings)
     vocabulary, longest = _tokenizer(prepared, settings.train.text, starts)
     classes = Classes(taxonomy, prepared)
-    encoded = encoded_sides(prepared, named(encoded_image), named(encoded_text))
+    encoded = encoded_sides(prepared, named(encoded_image), named(encoded_text if settings.needs.texts else Path(NONE)))
     needs = _needs(settings, classes)
     learned = training_data(prepared, needs, vocabulary, longest, classes, neighbors, encoded)
     targets = _targets(settings, len(classes), class_embedding, prepared)

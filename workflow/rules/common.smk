@@ -21,10 +21,10 @@ load_params(methods=True)
 dag = Dag()
 
 def licence(study):
-    """The licence of the data; none is known before they are prepared, and none is needed."""
+    """The licence of the data; none is known before they are prepared, or of a broken file, and none is needed."""
     try:
         return json.loads(Path(f"data/{study}/prepared/dataset.json").read_text(encoding="utf-8"))["licence"]
-    except OSError:
+    except (OSError, ValueError, KeyError):
         return "not known"
 
 
