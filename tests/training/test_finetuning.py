@@ -21,6 +21,7 @@ from kith.training.state import TrainingState
 from kith.training.task import Task
 from tests.made import COLOURS, SHAPES, pair_data
 from tests.made_encoders import write_encoder
+from tests.made_processes import joined
 
 pytest.importorskip("transformers")
 STEPS = 8
@@ -189,14 +190,9 @@ def test_it_learns_in_bf16(tmp_path):
 
 
 def _two_processes(rank: int, port: int, folder: str) -> None:
-    import os
     from pathlib import Path
 
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "RANK": str(rank), "WORLD_SIZE": "2"}
-    os.environ |= {"LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "test"}
-    torch.set_num_threads(1)
-    fabric = Fabric(accelerator="cpu", devices=2, strategy="ddp")
-    fabric.launch()
+    fabric = joined(rank, port)
     model, objective, data = model_of(Path(folder, "clip"))
     history = fit(model, objective, data, _PLAIN, fabric)
     torch.save({"state": model.state_dict(), "loss": [r["train_loss"] for r in history]}, f"{folder}/{rank}.pt")

@@ -2,7 +2,6 @@
 
 import copy
 import dataclasses
-import os
 import socket
 
 import numpy as np
@@ -16,6 +15,7 @@ from kith.training.objective import Objective
 from kith.training.options import Augment, TrainingConfig
 from stages.params.losses import Losses
 from tests.made import pair_data
+from tests.made_processes import joined
 from tests.training.test_training import one_thread, same  # noqa: F401
 
 CONFIG = TrainingConfig(
@@ -102,11 +102,7 @@ HARD = {"mining": "batch_hard", "bank": 0}
 
 
 def _two_processes(rank: int, port: int, folder: str) -> None:
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "RANK": str(rank), "WORLD_SIZE": "2"}
-    os.environ |= {"LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "test"}
-    torch.set_num_threads(1)
-    fabric = Fabric(accelerator="cpu", devices=2, strategy="ddp")
-    fabric.launch()
+    fabric = joined(rank, port)
     model, _, history = train(terms("triplet", **HARD), PLAIN, fabric)
     torch.save({"state": model.state_dict(), "history": history}, f"{folder}/{rank}.pt")
 

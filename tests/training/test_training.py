@@ -9,6 +9,7 @@ from lightning.fabric import Fabric
 from kith.training.loop import fit
 from kith.training.options import Augment, TrainingConfig
 from tests.made import model_and_objective, pair_data
+from tests.made_processes import joined
 
 CONFIG = TrainingConfig(epochs=4, batch_size=48, lr=5e-3, augment=Augment(shift=0.05))
 
@@ -89,13 +90,7 @@ def test_the_optimizer_and_schedule_are_used():
 
 
 def _two_processes(rank: int, port: int, folder: str) -> None:
-    import os
-
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "RANK": str(rank), "WORLD_SIZE": "2"}
-    os.environ |= {"LOCAL_RANK": str(rank), "LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0", "TORCHELASTIC_RUN_ID": "test"}
-    torch.set_num_threads(1)
-    fabric = Fabric(accelerator="cpu", devices=2, strategy="ddp")
-    fabric.launch()
+    fabric = joined(rank, port)
     data, vocabulary = pair_data()
     model, objective = model_and_objective(len(vocabulary))
     _without_batch_statistics(model)
