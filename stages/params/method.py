@@ -70,7 +70,8 @@ def _has_head(train: Train) -> bool:
 def _fits_augment(train: Train) -> None:
     augment = train.augment.model_dump()
     check_augment(augment)
-    if any(augment.values()) and train.image.encoder is not None and train.image.tower != ENCODER:
+    frozen = train.image.encoder is not None and train.image.tower != ENCODER
+    if train.epochs and any(augment.values()) and frozen:
         raise ValueError(
             "train.augment varies pictures, and this method sees the features of a frozen encoder; leave it out, or "
             "set what other methods have to nothing, as in augment: {flip: false, shift: 0}"
