@@ -12,7 +12,7 @@ from kith.evaluation.gallery import GallerySide
 from kith.evaluation.results import HITS, QueryMetrics, SearchResult
 from kith.metrics.classification import classification_metrics
 from kith.metrics.hierarchical import hierarchical_retrieval
-from kith.metrics.ordering import first_hit_ranks
+from kith.metrics.ordering import first_hits
 from kith.similarity import top_candidates
 
 
@@ -50,13 +50,13 @@ def search_classes(images: GallerySide, known: KnownClasses, ks: Sequence[int], 
     ks = [k for k in ks if k < len(label)]
     last = min(clip, len(label) - 1)
     found = hierarchical_retrieval(chosen.vectors, label, known.similarity, ks, last)
-    ranks = first_hit_ranks(chosen.vectors, label)
-    values = {"mrr": 1 / ranks, "map": found.pop("AP")}
+    first = first_hits(chosen.vectors, label)
+    values = {"mrr": first.reciprocal, "map": found.pop("AP")}
     values |= {_key(name, last, clip): each for name, each in found.items()}
     levels = hierarchical_chance(label, known.similarity, ks, last)
     best, similarities = top_candidates(chosen.vectors, chosen.vectors, HITS + 1)
     others = [row != own for own, row in enumerate(best)]
-    table = pd.DataFrame({"direction": IMAGES, "row": chosen.items, "text": 0, "rank": ranks})
+    table = pd.DataFrame({"direction": IMAGES, "row": chosen.items, "text": 0, "rank": first.rank})
     table["reciprocal_rank"], table["average_precision"] = values["mrr"], values["map"]
     table["ahp"] = values[f"AHP@{clip}"]
     table["hits"] = [chosen.items[row[other][:HITS]] for row, other in zip(best, others, strict=True)]

@@ -109,7 +109,7 @@ def search(gallery: Gallery, direction: str, ties: str, ks: Sequence[int], nway:
     queries, candidates = gallery.sides(direction)
     found = galleries.retrieval(queries, candidates, ties, ks)
     ranks = found["ranks"]
-    values = {f"R@{k}": 100.0 * (ranks <= k) for k in ks}
+    values = {f"R@{k}": 100.0 * found[f"found@{k}"] for k in ks}
     values |= {"median_rank": ranks, "mean_rank": ranks}
     values |= {"mrr": found["reciprocal_ranks"], "map": found["average_precision"]}
     chance = chance_level(found["relevant"], len(candidates.items), ks)

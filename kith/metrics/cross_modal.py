@@ -5,12 +5,14 @@ the same similarity the rule `ties` says how many wrong ones stand before a righ
 
     optimistic   none
     pessimistic  all
-    mean         half of them (ranks may end in .5), the default
+    mean         every order is equally likely: each number is its exact expectation (the default)
     stable       those with a lower index
 
 The rank of a query is that of its first right candidate in this order: 1 + the wrong candidates before it.
 Right candidates never push one another back. Average precision is the mean over the right candidates, i-th in
 this order, of i / (i + wrong candidates before it); with a single right candidate it is the reciprocal rank.
+
+In expectation, the first of r right candidates that tie with w wrong ones has w / (r + 1) of these before it.
 """
 
 from collections.abc import Sequence
@@ -20,6 +22,8 @@ import numpy as np
 
 from kith.errors import KithError
 from kith.metrics.relevance import as_relevance
+from kith.metrics.tied_precision import Buckets, harmonic_numbers, precision_sums
+from kith.metrics.ties import first_right
 from kith.similarity import as_matrix, blocks, similarity_blocks, unit_rows
 
 TIES = ("mean", "optimistic", "pessimistic", "stable")
@@ -39,15 +43,16 @@ def cross_modal_retrieval(
     `relevant` is what `kith.metrics.relevance.as_relevance` takes: a bool matrix, index arrays, a sparse
     matrix, None: the diagonal.
 
-    Returns "R@k" for each k (percent of queries with rank ≤ k) and "hits@k" (their number), "median_rank",
-    "mean_rank", "mrr" (mean reciprocal rank), "map" (mean average precision), and per query, as float64
-    arrays, "ranks", "reciprocal_ranks" and "average_precision". Raises KithError for a row that is not finite
+    Returns "R@k" for each k (percent of queries with rank ≤ k) and "hits@k" (their number, whole but for ties),
+    "median_rank", "mean_rank", "mrr" (mean reciprocal rank), "map" (mean average precision), and per query, as
+    float64 arrays, "ranks", "reciprocal_ranks", "average_precision" and, for each k, "found@k", 1 where the rank
+    is ≤ k. Raises KithError for a row that is not finite
     and a query without a right candidate.
 
     >>> texts, pictures = np.eye(3), np.array([[1.0, 0, 0], [0, 0, 1.0], [0, 1.0, 0]])
     >>> found = cross_modal_retrieval(texts, pictures, ks=[1])  # text i belongs to picture i
     >>> round(found["R@1"], 1), found["ranks"].tolist(), round(found["mrr"], 3)
-    (33.3, [1.0, 2.5, 2.5], 0.6)
+    (33.3, [1.0, 2.5, 2.5], 0.611)
     """
     _check_ties(ties)
     queries, candidates = unit_rows(queries, "queries"), unit_rows(candidates, "candidates")
@@ -55,10 +60,9 @@ def cross_modal_retrieval(
     if not len(queries):
         raise KithError("queries: there are none")
     measured = [
-        _rank(scores, *relevance.pairs(block), ties) for block, scores in similarity_blocks(queries, candidates)
+        _rank(scores, *relevance.pairs(block), ties, ks) for block, scores in similarity_blocks(queries, candidates)
     ]
-    ranks, average_precision = (np.concatenate(parts) for parts in zip(*measured, strict=True))
-    return _summary(ranks, average_precision, ks)
+    return _summary(*(np.concatenate(parts) for parts in zip(*measured, strict=True)), ks)
 
 
 def ranks_from_similarity(similarity: Any, relevant: Any = None, ties: str = "mean") -> np.ndarray:
@@ -79,7 +83,7 @@ def ranks_from_similarity(similarity: Any, relevant: Any = None, ties: str = "me
         raise KithError(f"similarity: row {bad[0]} has a NaN ({len(bad)} such rows)")
     ranks = np.empty(len(similarity))
     for block in blocks(*similarity.shape):
-        ranks[block], _ = _rank(similarity[block], *relevance.pairs(block), ties)
+        ranks[block] = _rank(similarity[block], *relevance.pairs(block), ties, ())[0]
     return ranks
 
 
@@ -88,22 +92,29 @@ def _check_ties(ties: str) -> None:
         raise KithError(f"ties: '{ties}' is not one of {', '.join(TIES)}")
 
 
-def _summary(ranks: np.ndarray, average_precision: np.ndarray, ks: Sequence[int]) -> dict[str, Any]:
+def _summary(
+    ranks: np.ndarray, reciprocal: np.ndarray, average_precision: np.ndarray, found: np.ndarray, ks: Sequence[int]
+) -> dict[str, Any]:
+    hits = {f"hits@{k}": float(each.sum()) for k, each in zip(ks, found.T, strict=True)}
     return {
-        **{f"R@{k}": float(100 * np.mean(ranks <= k)) for k in ks},
-        **{f"hits@{k}": int(np.count_nonzero(ranks <= k)) for k in ks},
+        **{f"R@{k}": float(100 * np.mean(each)) for k, each in zip(ks, found.T, strict=True)},
+        **{name: int(number) if number.is_integer() else number for name, number in hits.items()},
         "median_rank": float(np.median(ranks)),
         "mean_rank": float(ranks.mean()),
-        "mrr": float((1 / ranks).mean()),
+        "mrr": float(reciprocal.mean()),
         "map": float(average_precision.mean()),
         "ranks": ranks,
-        "reciprocal_ranks": 1 / ranks,
+        "reciprocal_ranks": reciprocal,
         "average_precision": average_precision,
+        **{f"found@{k}": each for k, each in zip(ks, found.T, strict=True)},
     }
 
 
-def _rank(scores: np.ndarray, rows: np.ndarray, columns: np.ndarray, ties: str) -> tuple[np.ndarray, np.ndarray]:
-    """Rank and average precision of each row of `scores`, given its right (row, column) pairs."""
+def _rank(
+    scores: np.ndarray, rows: np.ndarray, columns: np.ndarray, ties: str, ks: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Of each row of `scores`, given its right (row, column) pairs: rank, reciprocal rank, average precision, all
+    (n,), and (n, ks) whether the rank is within each k."""
     right = scores[rows, columns]
     order = np.lexsort((columns, -right, rows))
     rows, columns, right = rows[order], columns[order], right[order]
@@ -114,10 +125,20 @@ def _rank(scores: np.ndarray, rows: np.ndarray, columns: np.ndarray, ties: str) 
     run = np.flatnonzero(np.append(True, (rows[1:] != rows[:-1]) | (right[1:] != right[:-1])))
     length = np.diff(run, append=len(rows))
     right_above = np.repeat(place[run], length)
-    wrong_tied = tied - np.repeat(length, length)
-    wrong = above - right_above + _before(scores, rows, columns, wrong_tied, place - right_above, ties)
+    wrong_tied, within = tied - np.repeat(length, length), np.repeat(length, length)
+    wrong = above - right_above + _before(scores, rows, columns, wrong_tied, within, place - right_above, ties)
     precision = (place + 1) / (place + 1 + wrong)
-    return 1.0 + wrong[starts], np.add.reduceat(precision, starts) / np.diff(starts, append=len(rows))
+    ranks = 1.0 + wrong[starts]
+    reciprocal, found = 1 / ranks, (ranks[:, None] <= np.array(ks, dtype=np.int64)).astype(np.float64)
+    if ties == "mean" and wrong_tied.any():
+        for row in np.flatnonzero(wrong_tied[starts]):
+            pair = starts[row]
+            reciprocal[row], found[row] = first_right(above[pair], within[pair], wrong_tied[pair], ks)
+        equal = Buckets(*(each[run] for each in (tied, within, above, right_above, tied)))
+        sums = precision_sums(equal, "expected", harmonic_numbers(scores.shape[1]))
+        precision = np.where(wrong_tied > 0, np.repeat(sums / length, length), precision)
+    average = np.add.reduceat(precision, starts) / np.diff(starts, append=len(rows))
+    return ranks, reciprocal, average, found
 
 
 def _counts(scores: np.ndarray, rows: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -139,12 +160,15 @@ def _before(
     rows: np.ndarray,
     columns: np.ndarray,
     wrong_tied: np.ndarray,
+    right_tied: np.ndarray,
     right_before: np.ndarray,
     ties: str,
 ) -> np.ndarray:
     """How many wrong candidates of equal score stand before each right one; `right_before`: right ones so."""
+    if ties == "mean":
+        return wrong_tied * (right_before + 1) / (right_tied + 1)
     if ties != "stable":
-        return wrong_tied * {"optimistic": 0.0, "mean": 0.5, "pessimistic": 1.0}[ties]
+        return wrong_tied * {"optimistic": 0.0, "pessimistic": 1.0}[ties]
     before = np.zeros(len(rows))
     for pair in np.flatnonzero(wrong_tied):
         row, column = rows[pair], columns[pair]

@@ -16,13 +16,15 @@ wherever it stood in the list (the program was one unit off where the query was 
 import functools
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from kith.errors import KithError
-from kith.metrics.ordering import average_precision, gpu_of, hit_precisions, nearest_first, precision_at_recall
+from kith.metrics import ties as equals
+from kith.metrics.ordering import average_precision, gpu_of, hit_precisions, precision_at_recall, ranked_lists
 from kith.metrics.relevance import class_labels, similarity_tables
+from kith.metrics.tied_precision import harmonic_numbers, precision_sums
 from kith.similarity import as_array
 
 
@@ -36,12 +38,15 @@ def hierarchical_retrieval(
     *,
     full: bool = True,
     curve: bool = False,
+    ties: Literal["expected", "index"] = "expected",
 ) -> dict[str, np.ndarray]:
-    """Every item searches all others, nearest first; ties come by index.
+    """Every item searches all others, nearest first.
 
     features: (n, d) array or torch tensor, computed in float64 on its device. labels: (n,) rows of `similarity`,
     (n_classes, n_classes) with s(c, c') ≥ 0. Several matrices, {name: matrix}, share the cost of sorting; their
-    metrics are then called "HP@1_name" and so on. normalize: cosine instead of squared Euclidean distance.
+    metrics are then called "HP@1_name" and so on. normalize: cosine instead of squared Euclidean distance. ties:
+    equally distant items count by the exact expectation over their orders (in "recall_precision" they stand at their
+    expected places), or come by index, as in the published program.
 
     Returns (n,) float64 arrays, one value a query: "HP@k" for each k, "AHP@<clip>" and, if `full`, which needs
     every list to its end, "AHP" and "AP". A query whose class has no other item gets the AP 0, with a warning, and
@@ -65,8 +70,9 @@ def hierarchical_retrieval(
     lists = _Lists(features, labels, tables, limit)
     each: dict[str, np.ndarray] = {}
     # In the order of their classes, so that the ideal of a class is made once and need not be kept.
-    for rows, order in nearest_first(features, np.argsort(labels, kind="stable"), limit, normalize):
-        for key, values in lists.measure(labels[rows], order, ks, clip, full, curve).items():
+    for rows, order, tied in ranked_lists(features, np.argsort(labels, kind="stable"), limit, normalize):
+        tied = tied if ties == "expected" else []
+        for key, values in lists.measure(labels[rows], order, tied, ks, clip, full, curve).items():
             if values.ndim == 1:
                 each.setdefault(key, np.empty(len(labels)))[rows] = as_array(values)
             else:
@@ -84,24 +90,44 @@ class _Lists:
         self.n_classes = len(next(iter(tables.values())))
         self.counts = np.bincount(labels, minlength=self.n_classes)
         self.place = _placing(features)
-        self.labels = self.place(labels)
+        self.classes, self.labels = labels, self.place(labels)
+        self.harmonic = harmonic_numbers(len(labels))
         self.placed = {name: self.place(table) for name, table in tables.items()}
         self.ideal = functools.lru_cache(maxsize=2 * len(tables))(self._ideal)
 
     def measure(
-        self, own: np.ndarray, order: Any, ks: Sequence[int], clip: int, full: bool, curve: bool
+        self,
+        own: np.ndarray,
+        order: Any,
+        tied: list[equals.TiedList],
+        ks: Sequence[int],
+        clip: int,
+        full: bool,
+        curve: bool,
     ) -> dict[str, Any]:
         """Of queries of the classes `own` (n,) and the items `order` (n, limit) that they find: what
         `hierarchical_retrieval` returns, curves (n, …) not yet averaged."""
         classes, which = np.unique(own, return_inverse=True)
         asked, ranked = self.place(own)[:, None], self.labels.take(order)
-        found = _same_class(ranked == asked, curve) if full else {}
+        found = self._same_class(ranked == asked, own, tied, curve) if full else {}
         for name, table in self.placed.items():
             ideals = np.stack([self.ideal(name, label) for label in classes.tolist()])
             gains = table.take(asked * self.n_classes + ranked)
+            for row, items, starts in tied:
+                worth = self.tables[name][own[row]][self.classes[items]]
+                gains[row] = self.place(equals.at_places(worth, starts, self.limit))
             measured = list_precision(gains, self.place(ideals)[self.place(which)], ks, clip, full, curve)
             found |= {key + name: values for key, values in measured.items()}
         return found
+
+    def _same_class(self, hits: Any, own: np.ndarray, tied: list[equals.TiedList], curve: bool) -> dict[str, Any]:
+        counts, precisions = hit_precisions(hits)
+        found, last = {"AP": average_precision(counts, precisions)}, np.cumsum(counts)
+        for row, items, starts in tied:
+            of = equals.runs(self.classes[items] == own[row], starts)
+            found["AP"][row] = precision_sums(of, "expected", self.harmonic).sum() / max(counts[row], 1)
+            precisions[last[row] - counts[row] : last[row]] = equals.precisions(of)
+        return found | ({"recall_precision": precision_at_recall(counts, precisions)} if curve else {})
 
     def _ideal(self, name: str, label: int) -> np.ndarray:
         row, others = self.tables[name][label], self.counts - (np.arange(self.n_classes) == label)
@@ -146,7 +172,7 @@ def hierarchical_metrics(
         _check_ks(ks, clip, len(order))
         own, ranked = labels[query], labels[order]
         counts = np.bincount(ranked, minlength=n_classes)
-        of_query = _same_class((ranked == own)[None])
+        of_query = {"AP": average_precision(*hit_precisions((ranked == own)[None]))}
         for name, table in tables.items():
             ideal = ideal_gains(table[own], counts, table[own, own] if removed else 0)
             measured = list_precision(table[own][ranked][None], ideal[None], ks, clip)
@@ -184,12 +210,6 @@ def list_precision(
     if full:
         found["AHP"] = _trapezoid(precision, 1 / precision.shape[1])
     return found | ({"curve": precision[:, :clip]} if curve else {})
-
-
-def _same_class(hits: Any, curve: bool = False) -> dict[str, Any]:
-    counted = hit_precisions(hits)
-    found = {"AP": average_precision(*counted)}
-    return found | ({"recall_precision": precision_at_recall(*counted)} if curve else {})
 
 
 def _trapezoid(heights: Any, step: float) -> Any:

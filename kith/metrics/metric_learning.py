@@ -4,23 +4,29 @@ Musgrave et al., "A metric learning reality check", ECCV 2020, for R-precision a
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from kith.errors import KithError
-from kith.metrics.ordering import nearest_first
+from kith.metrics import ties as equals
+from kith.metrics.ordering import ranked_lists
 from kith.metrics.relevance import class_labels
-from kith.metrics.tied_precision import Buckets, harmonic_numbers, precision_sums
-from kith.similarity import as_array, as_matrix, similarity_blocks, unit_rows
+from kith.metrics.tied_precision import Buckets, harmonic_numbers, precision_sums, right_found
+from kith.similarity import as_array, as_matrix, similarity_blocks, top_k, unit_rows
 
 
 def self_retrieval(
-    vectors: Any, labels: Any, ks: Sequence[int] = (1, 2, 4, 8), normalize: bool = True
+    vectors: Any,
+    labels: Any,
+    ks: Sequence[int] = (1, 2, 4, 8),
+    normalize: bool = True,
+    ties: Literal["expected", "index"] = "expected",
 ) -> dict[str, np.ndarray]:
-    """Every item looks for others of its class; of equally near ones the lower index comes first.
+    """Every item looks for others of its class.
 
-    vectors (n, d), labels (n,) integers from 0; by 1 − cosine or, without `normalize`, by Euclidean distance. With R
+    vectors (n, d), labels (n,) integers from 0; by 1 − cosine or, without `normalize`, by Euclidean distance. ties:
+    equally near items count by the exact expectation over their orders, or come by index. With R
     others in the class of an item, returns (n,) float64 values, NaN for the only item of a class: "recall@<k>", 1 if
     one of the first k answers is right; "r_precision", the share of right ones among the first R; "map@r", Σ of the
     precision at right ones among the first R, by R. Raises KithError for shapes that do not fit.
@@ -36,14 +42,22 @@ def self_retrieval(
         raise KithError(f"ks {tuple(ks)}: {n} items give each {n - 1} answers")
     limit = int(max(others.max(), *ks, 1))
     found = {name: np.full(n, np.nan) for name in [*(f"recall@{k}" for k in ks), "r_precision", "map@r"]}
-    places = np.arange(1, limit + 1)
-    for rows, order in nearest_first(vectors, np.flatnonzero(others > 0), limit, normalize):
+    places, harmonic = np.arange(1, limit + 1), harmonic_numbers(n)
+    for rows, order, tied in ranked_lists(vectors, np.flatnonzero(others > 0), limit, normalize):
         right = labels[as_array(order)] == labels[rows, None]
         for k in ks:
             found[f"recall@{k}"][rows] = right[:, :k].any(axis=1)
         right &= places <= others[rows, None]
         found["r_precision"][rows] = right.sum(axis=1) / others[rows]
         found["map@r"][rows] = (right * np.cumsum(right, axis=1) / places).sum(axis=1) / others[rows]
+        for row, items, starts in tied if ties == "expected" else ():
+            own = rows[row]
+            hits, r = labels[items] == labels[own], int(others[own])
+            for k in ks:
+                found[f"recall@{k}"][own] = equals.any_right(equals.runs(hits, starts, k))
+            first = equals.runs(hits, starts, r)
+            found["r_precision"][own] = right_found(first, "expected").sum() / r
+            found["map@r"][own] = precision_sums(first, "expected", harmonic).sum() / r
     return found
 
 
@@ -73,22 +87,28 @@ def knn_predictions(database: Any, labels: Any, k: int, queries: Any = None) -> 
     """(n,) int64 classes by a vote of the k nearest items of a database, of equal votes the lower class.
 
     database (m, d), labels (m,) integers from 0; queries (n, d), or None: every item of the database, without a vote
-    of its own. By Euclidean distance: give unit rows for the cosine. Raises KithError for k beyond the database.
+    of its own. By Euclidean distance: give unit rows for the cosine. Of equally near items the lower index votes.
+    Raises KithError for k beyond the database.
 
     >>> knn_predictions([[0.0], [0.1], [1.0]], [4, 4, 7], k=1, queries=[[0.8], [0.2]]).tolist()
     [7, 4]
     """
     from scipy.stats import mode
-    from sklearn.neighbors import NearestNeighbors
 
-    items = as_matrix(database, "database")
+    items = as_matrix(database, "database").astype(np.float64)
     labels = _labels("labels", labels, items)
     voters = len(items) - (queries is None)
     if not 1 <= k <= voters:
         raise KithError(f"k: {k} votes asked for, but there are {voters} other items")
-    asked = None if queries is None else as_matrix(queries, "queries")
-    near = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(items).kneighbors(asked, return_distance=False)
-    return mode(labels[near], axis=1).mode
+    asked = items if queries is None else as_matrix(queries, "queries").astype(np.float64)
+    # |q − x|² = |q|² − 2 q·x + |x|²: the nearest have the highest 2 q·x − |x|².
+    known = np.hstack([2 * items, -np.square(items).sum(axis=1, keepdims=True)])
+    votes = np.empty((len(asked), k), dtype=np.int64)
+    for block, near in similarity_blocks(np.hstack([asked, np.ones((len(asked), 1))]), known):
+        if queries is None:
+            near[np.arange(len(near)), np.arange(block.start, block.stop)] = -np.inf
+        votes[block] = labels[top_k(near, k)[0]]
+    return mode(votes, axis=1).mode
 
 
 def cluster_agreement(vectors: Any, labels: Any, seed: int = 0) -> dict[str, float]:

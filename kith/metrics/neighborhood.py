@@ -11,6 +11,7 @@ import numpy as np
 
 from kith.errors import KithError
 from kith.metrics.relevance import same_group
+from kith.metrics.ties import at_places, tied_list
 from kith.similarity import similarity_blocks, top_k, unit_rows
 
 
@@ -22,11 +23,12 @@ def neighborhood_quality(learned: Any, semantic: Any, groups: np.ndarray, k: int
     ndcg    Σ_i gain_i / log2(i + 1) over the learned neighbours i = 1 … k, divided by the same of the best
             order; the gain is the semantic similarity, 0 where that is negative.
 
-    A candidate of semantic similarity ≤ 0 is nobody's neighbour: with fewer than k others, recall is of
-    those. learned (n, d), semantic (n, e) dense or scipy.sparse, groups (n,) labels. Returns "recall" and
-    "ndcg", (n,) float64, NaN for items left out: those with a zero semantic vector (which are nobody's
-    neighbours either) or with no semantic neighbour at all. Raises KithError if an item has fewer than k
-    others.
+    Learned neighbours that are equally near count by the expectation over their orders. A candidate of semantic
+    similarity ≤ 0 is nobody's neighbour: with fewer than k others, recall is of those.
+
+    learned (n, d), semantic (n, e) dense or scipy.sparse, groups (n,) labels. Returns "recall" and "ndcg", (n,)
+    float64, NaN for items left out: those with a zero semantic vector (which are nobody's neighbours either) or with
+    no semantic neighbour at all. Raises KithError if an item has fewer than k others.
 
     >>> semantic = np.array([[1, 0], [1, 0.1], [0.1, 1], [0, 1]])
     >>> found = neighborhood_quality(np.array([[1, 0], [0, 1], [1, 0.1], [0.1, 1]]), semantic, np.arange(4), k=1)
@@ -41,10 +43,10 @@ def neighborhood_quality(learned: Any, semantic: Any, groups: np.ndarray, k: int
     both = zip(_other_groups(learned, groups), _other_groups(semantic, groups), strict=True)
     for (block, near), (_, semantic) in both:
         _check(semantic, k)
-        gain = np.take_along_axis(semantic, top_k(near, k)[0], axis=1).clip(0).astype(np.float64)
-        best = top_k(semantic, k)[1].clip(0).astype(np.float64)
+        gains, best = semantic.clip(0).astype(np.float64), top_k(semantic, k)[1].clip(0).astype(np.float64)
         neighbors = np.count_nonzero(best > 0, axis=1)
-        hits = np.count_nonzero((gain >= best[:, -1:]) & (gain > 0), axis=1)
+        gain, right = _at_places(near, k, gains, (gains >= best[:, -1:]) & (gains > 0))
+        hits = right.sum(axis=1)
         some = np.where(neighbors > 0, 1.0, np.nan)
         recall[kept[block]] = some * hits / np.maximum(neighbors, 1)
         ndcg[kept[block]] = some * (gain @ discount) / np.where(neighbors > 0, best @ discount, 1)
@@ -77,6 +79,19 @@ def lengths(vectors: Any) -> np.ndarray:
     """
     squares = vectors.multiply(vectors) if hasattr(vectors, "multiply") else vectors * vectors
     return np.sqrt(np.asarray(squares.sum(axis=1)).ravel())
+
+
+def _at_places(near: np.ndarray, k: int, *worth: np.ndarray) -> list[np.ndarray]:
+    """Of tables like the similarities `near` (n, m): (n, k) float64, what the k nearest are worth, place by place."""
+    columns, values = top_k(near, min(k + 1, near.shape[1]))
+    found = [np.take_along_axis(table, columns[:, :k], axis=1).astype(np.float64) for table in worth]
+    for row in np.flatnonzero((values[:, 1:] == values[:, :-1]).any(axis=1)):
+        order = np.argsort(-near[row], kind="stable")
+        order = order[: np.count_nonzero(near[row] >= values[row, k - 1])]
+        starts = tied_list(row, order, near[row, order]).starts
+        for table, each in zip(worth, found, strict=True):
+            each[row] = at_places(table[row, order], starts, k)
+    return found
 
 
 def _check(scores: np.ndarray, k: int) -> None:

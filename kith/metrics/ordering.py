@@ -1,33 +1,60 @@
 """Every item of a gallery as a query: its ranked list of all others, and what such a list is worth.
 
 `nearest_first` makes the lists, in blocks of bounded memory. The order is exact in float64 and stable: equally distant
-items come by index. NumPy on a CPU, torch on a GPU.
+items come by index; `ranked_lists` also tells which are. NumPy on a CPU, torch on a GPU.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from kith.errors import KithError
+from kith.metrics.ties import TiedList, first_right, tied_list
 from kith.similarity import as_array, as_matrix, similarity_blocks, unit_rows
 
 CACHED = 1 << 19  # distances that are sorted while they stay in a processor's cache
 ON_GPU = 1 << 25  # distances held at once on a GPU
 
 
+class RankedLists(NamedTuple):
+    """A block of queries (n,), what they find, (n, limit) int64, and those of the lists in which items tie."""
+
+    queries: np.ndarray
+    order: Any
+    tied: list[TiedList]
+
+
+class FirstHits(NamedTuple):
+    """Of each query, (n,) float64: the expected rank of its first right answer, and the expected reciprocal rank."""
+
+    rank: np.ndarray
+    reciprocal: np.ndarray
+
+
 def nearest_first(
     features: Any, queries: np.ndarray, limit: int, normalize: bool = False
 ) -> Iterator[tuple[np.ndarray, Any]]:
-    """For block after block of `queries` (row numbers): these and their nearest others, (block, limit) int64.
+    """`ranked_lists` without what ties: (block,) queries and (block, limit) int64 answers.
+
+    >>> [order.tolist() for _, order in nearest_first(np.array([[0.0], [1.0], [3.0]]), np.arange(3), limit=2)]
+    [[[1, 2], [0, 2], [1, 0]]]
+    """
+    for block in ranked_lists(features, queries, limit, normalize):
+        yield block.queries, block.order
+
+
+def ranked_lists(features: Any, queries: np.ndarray, limit: int, normalize: bool = False) -> Iterator[RankedLists]:
+    """For block after block of `queries` (row numbers): these and their nearest others.
 
     features: (n, d) array or torch tensor; distances are computed in float64. The key is the squared Euclidean
     distance or, with `normalize`, 1 − cosine, where a zero row is at 1 from everything. limit: at most n − 1.
     The indices are a tensor on the features' device if that is a GPU, else an array. Raises KithError for a row
     that is not finite.
 
-    >>> [order.tolist() for _, order in nearest_first(np.array([[0.0], [1.0], [3.0]]), np.arange(3), limit=2)]
-    [[[1, 2], [0, 2], [1, 0]]]
+    >>> ((_, order, tied),) = ranked_lists(np.array([[0.0], [1.0], [-1.0]]), np.arange(3), limit=1)
+    >>> order.tolist(), tied[0].order.tolist()  # of the first list: both others are equally near
+    ([[1], [0], [0]], [1, 2])
     """
     queried, candidates = _factors(as_matrix(features, "features").astype(np.float64, copy=False), normalize)
     gpu = gpu_of(features)
@@ -39,28 +66,34 @@ def nearest_first(
         rows = queries[block]
         for start in range(0, len(rows), step):
             part = slice(start, start + step)
-            yield rows[part], _order(distances[part], rows[part], limit)
+            yield RankedLists(rows[part], *_order(distances[part], rows[part], limit))
 
 
-def first_hit_ranks(vectors: Any, labels: Any) -> np.ndarray:
-    """(n,) rank of the nearest other item of the same class among all others, by cosine, from 1.
+def first_hits(vectors: Any, labels: Any) -> FirstHits:
+    """At which rank, from 1, each item finds the nearest other of its class among all others, by cosine.
 
-    vectors: (n, d); labels: (n,) integers. Answers that tie with it count half. NaN for the only item of a class.
+    vectors: (n, d); labels: (n,) integers. Of equally near ones every order is as likely. NaN for the only item of a
+    class.
 
-    >>> first_hit_ranks([[1, 0], [1, 0.1], [0.1, 1], [0, 1]], [0, 1, 0, 2]).tolist()
+    >>> first_hits([[1, 0], [1, 0.1], [0.1, 1], [0, 1]], [0, 1, 0, 2]).rank.tolist()
     [2.0, nan, 3.0, nan]
     """
     unit, labels = unit_rows(vectors), np.asarray(labels)
-    ranks = np.full(len(labels), np.nan)
+    found = FirstHits(np.full(len(labels), np.nan), np.full(len(labels), np.nan))
     for rows, near in similarity_blocks(unit, unit):
         own = np.arange(rows.start, rows.stop)
         right = labels[rows, None] == labels[None, :]
         right[np.arange(len(own)), own] = False
         near[np.arange(len(own)), own] = -np.inf
         best = np.where(right, near, -np.inf).max(axis=1, keepdims=True, initial=-np.inf)
-        better, tied = (near > best).sum(axis=1), ((near == best) & ~right).sum(axis=1)
-        ranks[rows] = np.where(right.any(axis=1), 1 + better + tied / 2, np.nan)
-    return ranks
+        better, equal = (near > best).sum(axis=1), (near == best) & (near > -np.inf)
+        of_right = np.count_nonzero(equal & right, axis=1)
+        wrong, some = np.count_nonzero(equal, axis=1) - of_right, right.any(axis=1)
+        found.rank[rows] = np.where(some, 1 + better + wrong / (of_right + 1), np.nan)
+        found.reciprocal[rows] = 1 / found.rank[rows]
+        for row in np.flatnonzero(some & (wrong > 0)):
+            found.reciprocal[rows.start + row] = first_right(better[row], of_right[row], wrong[row], ())[0]
+    return found
 
 
 def hit_precisions(hits: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -127,8 +160,9 @@ def _factors(features: np.ndarray, normalize: bool) -> tuple[np.ndarray, np.ndar
     return np.hstack([features, squared, ones]), np.hstack([-2 * features, ones, squared])
 
 
-def _order(distances: np.ndarray, own: np.ndarray, limit: int) -> np.ndarray:
-    """Columns of the `limit` smallest distances of each row, itself (column `own`) left out; changes `distances`.
+def _order(distances: np.ndarray, own: np.ndarray, limit: int) -> tuple[np.ndarray, list[TiedList]]:
+    """Columns of the `limit` smallest distances of each row, itself (column `own`) left out, and rows in which some
+    are equal; changes `distances`.
 
     A distance and its column are packed in one integer, as sorting integers is far cheaper than sorting indices.
     Packing drops the lowest bits of the distance; rows in which these decide are mended.
@@ -147,17 +181,23 @@ def _order(distances: np.ndarray, own: np.ndarray, limit: int) -> np.ndarray:
     keys.sort(axis=1)
     order = (keys & columns).view(np.int64)
     keys >>= column_bits
-    tied = keys[:, 1:] == keys[:, :-1]
-    for row in np.flatnonzero(tied.any(axis=1)):
-        exact = distances[row, order[row]]
-        if tied[row, limit - 1 :].any() or (exact[1:] < exact[:-1]).any():
-            order[row] = np.argsort(distances[row], kind="stable")[: order.shape[1]]
-    return order[:, :limit]
+    close, tied = keys[:, 1:] == keys[:, :-1], []
+    for row in np.flatnonzero(close.any(axis=1)):
+        exact, whole = distances[row, order[row]], None
+        if close[row, limit - 1 :].any() or (exact[1:] < exact[:-1]).any():
+            whole = np.argsort(distances[row], kind="stable")
+            order[row] = whole[: order.shape[1]]
+            exact = distances[row, order[row]]
+        if (exact[1:] == exact[:-1]).any():
+            upto = max(limit, np.count_nonzero(distances[row] <= exact[limit - 1]))
+            columns_ = order[row, :limit] if whole is None else whole[:upto]
+            tied.append(tied_list(int(row), columns_, distances[row, columns_]))
+    return order[:, :limit], tied
 
 
 def _on_gpu(
     queried: np.ndarray, candidates: np.ndarray, queries: np.ndarray, limit: int, device: Any
-) -> Iterator[tuple[np.ndarray, Any]]:
+) -> Iterator[RankedLists]:
     import torch
 
     left, right = (torch.as_tensor(side, device=device) for side in (queried, candidates))
@@ -167,4 +207,9 @@ def _on_gpu(
         own = torch.as_tensor(rows, device=device)
         distances = (left[own] @ right.T).clamp_(min=0)
         distances[torch.arange(len(own), device=device), own] = torch.inf
-        yield rows, distances.sort(dim=1, stable=True).indices[:, :limit]
+        nearest, order = distances.sort(dim=1, stable=True)
+        tied = []
+        for row in (nearest[:, 1:] == nearest[:, :-1])[:, :limit].any(dim=1).nonzero()[:, 0].tolist():
+            upto = max(limit, int((nearest[row] <= nearest[row, limit - 1]).sum()))
+            tied.append(tied_list(row, as_array(order[row, :upto]), as_array(nearest[row, :upto])))
+        yield RankedLists(rows, order[:, :limit], tied)

@@ -11,7 +11,7 @@ from torch import Tensor
 from kith.losses import Batch
 from kith.metrics.cross_modal import cross_modal_retrieval
 from kith.metrics.hierarchical import hierarchical_retrieval
-from kith.metrics.ordering import first_hit_ranks
+from kith.metrics.ordering import first_hits
 from kith.models import DualEncoder
 from kith.models.embed import embed_texts, encode_images
 from kith.training.data import TrainingData
@@ -89,8 +89,8 @@ def _classes(
     """Search of pictures by pictures, and class predictions, for the pictures whose class is known."""
     known = label >= 0
     vectors, label = image.cpu().numpy()[known], label[known]
-    ranks = first_hit_ranks(vectors, label)
-    record = {"mrr": float(np.nanmean(1 / ranks)) if np.isfinite(ranks).any() else 0.0}
+    first = first_hits(vectors, label).reciprocal
+    record = {"mrr": float(np.nanmean(first)) if np.isfinite(first).any() else 0.0}
     if similarity is not None and len(label) > 2:
         clip = min(CLIP, len(label) - 1)
         found = hierarchical_retrieval(vectors, label, similarity, ks=(1,), clip=clip, full=False)

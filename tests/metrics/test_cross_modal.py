@@ -1,9 +1,9 @@
 """Ranks and retrieval figures: recorded references, the naive definition, ties, and what is refused."""
 
+import itertools
 import json
 import subprocess
 import sys
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +60,9 @@ def found_figures(inputs, case, ties):
     else:
         distance = recorded_distance(inputs, case)
         distances, ranks = np.diag(distance), ranks_from_similarity(-distance, ties=ties)
-        found = cross_modal._summary(ranks, 1 / ranks, KS)
+        # The recorded figures are those of the ranks, also where these are means over ties.
+        within = np.stack([ranks <= k for k in KS], axis=1) * 1.0
+        found = cross_modal._summary(ranks, 1 / ranks, 1 / ranks, within, KS)
     return found | distance_summary(distances)
 
 
@@ -174,22 +176,25 @@ def naive_wrong_before(scores, right, candidate, ties):
     wrong = [c for c in range(len(scores)) if not right[c]]
     better = sum(scores[c] > scores[candidate] for c in wrong)
     tied = [c for c in wrong if scores[c] == scores[candidate]]
-    before = {"optimistic": 0, "pessimistic": len(tied), "mean": Fraction(len(tied), 2)}
-    before["stable"] = sum(c < candidate for c in tied)
+    before = {"optimistic": 0, "pessimistic": len(tied), "stable": sum(c < candidate for c in tied)}
     return better + before[ties]
 
 
 def naive(scores, right, ties):
-    """Rank and average precision of one query by definition."""
+    """Rank, reciprocal rank, average precision and whether the rank is ≤ 1 and ≤ 2, of one query by definition."""
+    if ties == "mean":
+        orders = list(itertools.permutations(range(len(scores))))
+        return np.mean([naive(scores[list(o)], right[list(o)], "stable") for o in orders], axis=0)
     ordered = sorted(np.flatnonzero(right), key=lambda c: (-scores[c], c))
     before = [naive_wrong_before(scores, right, c, ties) for c in ordered]
-    return 1 + before[0], np.mean([float((i + 1) / (i + 1 + b)) for i, b in enumerate(before)])
+    rank, precision = 1 + before[0], np.mean([(i + 1) / (i + 1 + b) for i, b in enumerate(before)])
+    return np.array([rank, 1 / rank, precision, rank <= 1, rank <= 2])
 
 
 @st.composite
 def axes_and_relevance(draw):
     """Vectors along axes: cosines are exactly −1, 0 or 1, so nearly everything ties."""
-    n, m = draw(st.integers(1, 6)), draw(st.integers(1, 9))
+    n, m = draw(st.integers(1, 4)), draw(st.integers(1, 5))
     choices = [axis * sign * scale for axis in np.eye(3) for sign in (1, -1) for scale in (1, 4)] + [np.zeros(3)]
     vector = st.sampled_from(choices)
     queries, candidates = (np.array(draw(st.lists(vector, min_size=k, max_size=k))) for k in (n, m))
@@ -198,18 +203,18 @@ def axes_and_relevance(draw):
 
 
 @given(axes_and_relevance(), st.sampled_from(TIES))
-@settings(max_examples=300)
+@settings(max_examples=200, deadline=None)
 def test_equals_the_naive_definition(case, ties):
     queries, candidates, rows = case
     right = np.array([np.isin(np.arange(len(candidates)), row) for row in rows])
     scores = np.sign(queries @ candidates.T)
-    expected = [naive(s, r, ties) for s, r in zip(scores, right, strict=True)]
+    expected = np.array([naive(s, r, ties) for s, r in zip(scores, right, strict=True)])
     found = cross_modal_retrieval(queries, candidates, right, ties, ks=(1, 2))
-    np.testing.assert_array_equal(found["ranks"], [float(rank) for rank, _ in expected])
-    np.testing.assert_allclose(found["average_precision"], [ap for _, ap in expected], rtol=1e-12)
+    names = ("ranks", "reciprocal_ranks", "average_precision", "found@1", "found@2")
+    np.testing.assert_allclose(np.stack([found[name] for name in names], axis=1), expected, rtol=1e-12, atol=1e-15)
     np.testing.assert_array_equal(ranks_from_similarity(scores, right, ties), found["ranks"])
-    assert found["map"] == pytest.approx(np.mean([ap for _, ap in expected]))
-    assert found["R@2"] == pytest.approx(100 * np.mean([rank <= 2 for rank, _ in expected]))
+    figures = [found[name] for name in ("mean_rank", "mrr", "map", "R@1", "R@2")]
+    assert figures == pytest.approx(expected.mean(axis=0) * [1, 1, 1, 100, 100])
 
 
 @given(axes_and_relevance())
@@ -219,7 +224,14 @@ def test_rules_for_ties_are_ordered(case):
     ranks = {ties: cross_modal_retrieval(queries, candidates, rows, ties)["ranks"] for ties in TIES}
     assert (ranks["optimistic"] <= ranks["stable"]).all()
     assert (ranks["stable"] <= ranks["pessimistic"]).all()
-    np.testing.assert_array_equal(ranks["mean"], (ranks["optimistic"] + ranks["pessimistic"]) / 2)
+    assert (ranks["optimistic"] <= ranks["mean"]).all()
+    assert (ranks["mean"] <= (ranks["optimistic"] + ranks["pessimistic"]) / 2).all()
+
+
+def test_of_equals_the_expected_rank_counts_every_right_one():
+    assert ranks_from_similarity(np.zeros((1, 10)), [[0, 1, 2, 3, 4]]) == pytest.approx(1 + 5 / 6)
+    found = cross_modal_retrieval(np.zeros((1, 2)), np.ones((10, 2)), [[0, 1, 2, 3, 4]], ks=(1, 6))
+    assert (found["R@1"], found["R@6"], found["hits@1"], found["hits@6"]) == (50, 100, 0.5, 1)
 
 
 def test_average_precision_is_that_of_scikit_learn_without_ties():

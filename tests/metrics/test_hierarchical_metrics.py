@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import itertools
 import json
 import subprocess
 import sys
@@ -11,12 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 import kith.similarity
 from kith.errors import KithError
+from kith.evaluation.chance import hierarchical_chance
 from kith.metrics import hierarchical, ordering
 from kith.metrics.hierarchical import hierarchical_metrics, hierarchical_retrieval
 from kith.metrics.ordering import nearest_first
@@ -76,10 +78,39 @@ def small(draw):
 @pytest.mark.filterwarnings("ignore:.*their AP is 0")
 def test_every_figure_is_its_definition(case):
     features, labels, table, k, clip = case
-    found = hierarchical_retrieval(features, labels, table, (1, k), clip)
+    found = hierarchical_retrieval(features, labels, table, (1, k), clip, ties="index")
     equal(found, naive_retrieval(features, labels, table, (1, k), clip))
-    part = hierarchical_retrieval(features, labels, table, (1, k), clip, full=False)
+    part = hierarchical_retrieval(features, labels, table, (1, k), clip, full=False, ties="index")
     equal(part, {key: values for key, values in found.items() if key not in ("AHP", "AP")}, atol=0)
+
+
+@settings(deadline=None, max_examples=40)
+@given(small())
+@pytest.mark.filterwarnings("ignore:.*their AP is 0")
+def test_of_equals_every_order_is_as_likely(case):
+    features, labels, table, k, clip = case
+    features, labels = features[:5], labels[:5]
+    k = min(k, len(labels) - 1)
+    orders = [list(order) for order in itertools.permutations(range(len(labels)))]
+    drawn: dict[str, list[np.ndarray]] = {}
+    for order in orders:
+        for key, values in naive_retrieval(features[order], labels[order], table, (1, k), clip).items():
+            drawn.setdefault(key, []).append(values[np.argsort(order)])
+    found = hierarchical_retrieval(features, labels, table, (1, k), clip)
+    equal(found, {key: np.mean(values, axis=0) for key, values in drawn.items()})
+    part = hierarchical_retrieval(features, labels, table, (1, k), clip, full=False)
+    equal(part, {key: values for key, values in found.items() if key not in ("AHP", "AP")}, atol=1e-15)
+
+
+def test_a_collapsed_model_is_measured_as_chance_is():
+    labels, table = np.repeat(np.arange(10), 20), np.eye(10)
+    found = hierarchical_retrieval(np.ones((200, 3)), labels, table, (1, 10), 50, curve=True)
+    level = hierarchical_chance(labels, table, (1, 10), 50)
+    assert {key: found[key].mean() for key in level} == pytest.approx(level)
+    drawn = [hierarchical_retrieval(np.random.default_rng(i).random((200, 9)), labels, table)["AP"] for i in range(9)]
+    assert found["AP"].mean() == pytest.approx(np.mean(drawn), abs=0.005)
+    assert found["recall_precision"].max() < 0.12  # 19 of 199 are right
+    assert hierarchical_retrieval(np.ones((200, 3)), labels, table, ties="index")["AP"].mean() > 0.14
 
 
 def test_the_cosine_is_the_distance_of_unit_rows_whatever_their_length():
@@ -170,7 +201,7 @@ def test_distances_that_differ_in_their_last_bits_are_told_apart(limit):
 
 
 def test_what_rounding_puts_below_zero_is_at_zero():
-    assert ordering._order(np.array([[3.0, -2, 0.5, -1]]), np.array([0]), 3).tolist() == [[1, 3, 2]]
+    assert ordering._order(np.array([[3.0, -2, 0.5, -1]]), np.array([0]), 3)[0].tolist() == [[1, 3, 2]]
 
 
 @pytest.mark.parametrize("limit", [3, 10, 39])

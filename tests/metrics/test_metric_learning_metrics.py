@@ -1,5 +1,6 @@
 """The figures of metric learning: golden numbers, other libraries, and definitions written with loops."""
 
+import itertools
 import json
 from pathlib import Path
 
@@ -93,6 +94,13 @@ def test_golden_votes(batches, expected, k):
     assert np.mean(found == labels[1::2]) == pytest.approx(wanted["acc"])
 
 
+def test_of_equally_near_items_the_lower_index_votes():
+    vectors = np.repeat([[0.0, 0.1], [1, 0.3]], 40, axis=0)
+    labels = np.tile([3, 1], 40)
+    assert knn_predictions(vectors, labels, 1, vectors).tolist() == [3] * 80
+    assert knn_predictions(vectors, labels, 1)[:3].tolist() == [1, 3, 3]  # the first has no vote of its own
+
+
 @golden
 def test_golden_clusters(expected):
     wanted = expected["clustering"]
@@ -126,9 +134,28 @@ def small(draw):
 @given(small())
 def test_every_figure_is_its_definition(case):
     vectors, labels, k = case
-    found = self_retrieval(vectors, labels, (k,), normalize=False)
+    found = self_retrieval(vectors, labels, (k,), normalize=False, ties="index")
     for i in range(len(labels)):
         assert {name: v[i] for name, v in found.items()} == pytest.approx(naive(vectors, labels, i, k), nan_ok=True)
+
+
+@settings(deadline=None, max_examples=40)
+@given(small())
+def test_of_equals_every_order_is_as_likely(case):
+    vectors, labels, k = case
+    vectors, labels, k = vectors[:5], labels[:5], min(k, len(labels[:5]) - 1)
+    orders = [list(order) for order in itertools.permutations(range(len(labels)))]
+    found = self_retrieval(vectors, labels, (k,), normalize=False)
+    for i in range(len(labels)):
+        drawn = [naive(vectors[order], labels[order], order.index(i), k) for order in orders]
+        expected = {name: np.mean([each[name] for each in drawn]) for name in drawn[0]}
+        assert {name: v[i] for name, v in found.items()} == pytest.approx(expected, nan_ok=True)
+
+
+def test_a_collapsed_model_is_measured_as_chance_is():
+    labels = np.repeat(np.arange(5), 6)
+    found = self_retrieval(np.ones((30, 3)), labels, (1, 4))
+    assert {name: v.mean() for name, v in found.items()} == pytest.approx(self_retrieval_chance(labels, (1, 4)))
 
 
 def test_blocks_change_nothing(monkeypatch):

@@ -1,5 +1,7 @@
 """Semantic neighbourhoods against the naive definition, dense and sparse, with groups, ties and gaps."""
 
+import itertools
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -64,6 +66,20 @@ def test_the_order_of_equals_does_not_matter():
     found = neighborhood_quality(learned, semantic, np.arange(12), 3)
     assert (found["recall"] == 1).all()
     np.testing.assert_allclose(found["ndcg"], 1)
+
+
+def test_of_learned_equals_every_order_is_as_likely():
+    rng = np.random.default_rng(3)
+    learned, semantic = rng.integers(0, 2, (6, 2)) + 0.0, np.abs(rng.normal(size=(6, 2)))
+    learned[3] = 0
+    found = neighborhood_quality(learned, semantic, np.arange(6), 2)
+    drawn = []
+    for order in map(list, itertools.permutations(range(6))):
+        drawn.append([each[np.argsort(order)] for each in naive(learned[order], semantic[order], np.arange(6), 2)])
+    recall, ndcg = np.mean(drawn, axis=0)
+    np.testing.assert_allclose(found["recall"], recall, rtol=1e-9)
+    np.testing.assert_allclose(found["ndcg"], ndcg, rtol=1e-9)
+    assert not np.allclose(found["recall"], naive(learned, semantic, np.arange(6), 2)[0])
 
 
 def test_sparse_vectors_give_what_dense_ones_give():
