@@ -1,5 +1,6 @@
 """The names of splits, and a random split that keeps groups whole."""
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -9,10 +10,9 @@ import numpy as np
 from kith.errors import KithError
 
 if TYPE_CHECKING:
-    import pandas as pd
     import pyarrow as pa
 
-# pandas and Arrow are imported where splits are drawn: the sources, which know the names of splits, do without.
+# Arrow is imported where splits are drawn: the sources, which know the names of splits, do without.
 MAIN = ("train", "val", "test")
 KNOWN = re.compile(r"train|val|database|test(_[A-Za-z0-9_]+)?")
 NAMES = "train, val, test, test_<name> or database"
@@ -44,86 +44,108 @@ def suggestion(value: str) -> str:
     return USUAL.get(value.strip().lower(), "ignore")
 
 
+def chances(keys: "Sequence[str] | pa.ChunkedArray", seed: int) -> np.ndarray:
+    """(n,) float64 in 0…1, each made of its own key and the seed alone: what else is there plays no part.
+
+    So an item keeps its split when others come or go.
+
+    >>> chances(["a", "b"], seed=0)[1] == chances(["b"], seed=0)[0]
+    np.True_
+    """
+    # A key may hold any text, also half of a surrogate pair.
+    digests = (hashlib.sha256(f"{seed}\0{key}".encode(errors="surrogatepass")).digest() for key in map(str, keys))
+    return np.array([int.from_bytes(digest[:8]) for digest in digests], dtype=np.float64) / 2.0**64
+
+
 def random_split(groups: "Sequence[str] | pa.ChunkedArray", val: float, test: float, seed: int) -> np.ndarray:
     """(n,) array of "train", "val" and "test" for items of the given groups; a group falls into one split.
 
-    `val` and `test` are shares of the groups; a share above zero gives at least one group.
-    Raises KithError where no group would be left to train on.
+    `val` and `test` are shares of the groups, in expectation: each group's `chances` decide for it alone. A share
+    above zero gives at least one group. Raises KithError where no group would be left to train on.
 
     >>> random_split(["a", "a", "b", "c", "d"], val=0.25, test=0.25, seed=0).tolist()
-    ['train', 'train', 'val', 'test', 'train']
+    ['val', 'val', 'train', 'val', 'test']
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     strings = groups if isinstance(groups, pa.ChunkedArray) else pa.array(groups, pa.string())
-    members = pc.rank(strings, tiebreaker="dense").to_numpy().astype(np.int64) - 1
-    count = int(members.max(initial=-1)) + 1
-    wanted = [max(1, round(share * count)) if share else 0 for share in (val, test)]
-    if sum(wanted) >= count:
+    names = pc.unique(strings)
+    wanted = [max(1, round(share * len(names))) if share else 0 for share in (val, test)]
+    if sum(wanted) >= len(names):
         raise KithError(
-            f"{count} groups cannot be split into {wanted[0]} for val, {wanted[1]} for test and "
+            f"{len(names)} groups cannot be split into {wanted[0]} for val, {wanted[1]} for test and "
             "the rest for train; lower prepare.val and prepare.test, or name a column in fetch.columns.split"
         )
-    of_group = np.repeat(["val", "test", "train"], [*wanted, count - sum(wanted)])
-    return np.random.default_rng(seed).permutation(of_group)[members]
+    chance = chances(names.to_pylist(), seed)
+    ordered = np.sort(chance)
+    # Where chance alone would leave a split empty, the nearest group is taken.
+    last = len(names) - 1
+    for_test = min(max(int(np.searchsorted(ordered, test)), test > 0), last - (val > 0))
+    for_both = min(max(int(np.searchsorted(ordered, test + val)), for_test + (val > 0)), last)
+    place = np.searchsorted(ordered, chance)
+    drawn = _named([place < for_test, place < for_both], ["test", "val"], "train")
+    return drawn[pc.index_in(strings, names).to_numpy()]
 
 
 def split_by_class(labels: np.ndarray, keys: Sequence[str], val: float, test: float, seed: int) -> np.ndarray:
     """(n,) array of "train", "val" and "test": of each class the shares `val` and `test`, at least one item each.
 
-    Something of every class stays in train, so small classes give less, and those of one item nothing.
-    `keys` are unique names of the items; the order in which these are given plays no part.
+    Something of every class stays in train, so small classes give less, and those of one item nothing. `keys` are
+    unique names of the items: those of the smallest `chances` are for test, the next for val, so that another item
+    moves at most one of each split, of its own class.
 
     >>> split_by_class(np.array([0, 0, 0, 1]), ["a", "b", "c", "d"], val=0.3, test=0.3, seed=0).tolist()
-    ['train', 'val', 'test', 'train']
+    ['val', 'train', 'test', 'train']
     """
-    frame = _by_class(labels, keys, seed)
-    classes = frame.groupby("label")["chance"]
-    rank, size = classes.rank(method="first").to_numpy(), classes.transform("size").to_numpy()
+    _, own, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    place, size = _places(own, chances(keys, seed)), sizes[own]
     for_test = np.minimum(_at_least_one(test, size), size - 1)
     for_val = np.minimum(_at_least_one(val, size), size - 1 - for_test)
-    frame["split"] = np.select([rank <= for_test, rank <= for_test + for_val], ["test", "val"], "train")
-    return frame["split"].sort_index().to_numpy(dtype=object)
+    return _named([place < for_test, place < for_test + for_val], ["test", "val"], "train")
 
 
 def draw_per_class(labels: np.ndarray, keys: Sequence[str], train: int, test: int, val: float, seed: int) -> np.ndarray:
     """(n,) array of splits: of each class `test` items for test and `train` for training, of which the share `val`
-    is held out, by chance; the others become the database. `keys` as in `split_by_class`.
+    is held out; the others become the database. `keys` as in `split_by_class`: the items of the smallest `chances`
+    are for test, so that another item moves at most one of each split.
 
     Raises KithError that names a class with too few items.
     """
-    frame = _by_class(labels, keys, seed)
-    counts = frame["label"].value_counts()
+    classes, counts = np.unique(labels, return_counts=True)
     if counts.min() < train + test:
         raise KithError(
-            f"prepare.per_class: class {counts.idxmin()} has {counts.min()} items, fewer than {train} for train and "
-            f"{test} for test"
+            f"prepare.per_class: class {classes[counts.argmin()]} has {counts.min()} items, fewer than {train} for "
+            f"train and {test} for test"
         )
-    rank = frame.groupby("label")["chance"].rank(method="first").to_numpy()
+    place = _places(labels, chances(keys, seed))
     held_out = test + (max(1, round(val * train)) if val else 0)
-    places = [rank <= test, rank <= held_out, rank <= test + train]
-    return frame.assign(split=np.select(places, ["test", "val", "train"], "database"))["split"].sort_index().to_numpy()
+    return _named([place < test, place < held_out, place < test + train], ["test", "val", "train"], "database")
 
 
 def some_of_each_class(labels: np.ndarray, keys: Sequence[str], count: int, seed: int) -> np.ndarray:
-    """(n,) bool: `count` items of each class by chance, all of a class that has no more.
+    """(n,) bool: `count` items of each class, those of the smallest `chances`; all of a class that has no more.
 
     labels: (n,) integers; keys: (n,) texts that stay the same however items are ordered.
 
     >>> int(some_of_each_class(np.array([0, 0, 0, 1]), ["a", "b", "c", "d"], count=1, seed=0).sum())
     2
     """
-    frame = _by_class(labels, keys, seed)
-    return (frame.groupby("label")["chance"].rank(method="first") <= count).sort_index().to_numpy()
+    return _places(labels, chances(keys, seed)) < count
 
 
-def _by_class(labels: np.ndarray, keys: Sequence[str], seed: int) -> "pd.DataFrame":
-    """Items with a `chance` in 0…1 each, by class and then by key; the index is the place in which they were given."""
-    import pandas as pd
+def _places(labels: np.ndarray, chance: np.ndarray) -> np.ndarray:
+    """(n,) the place of each item among those of its class, by rising chance, from 0."""
+    order = np.lexsort((chance, labels))
+    ordered = labels[order]
+    starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
+    places = np.empty(len(labels), dtype=np.int64)
+    places[order] = np.arange(len(labels)) - np.repeat(starts, np.diff(starts, append=len(labels)))
+    return places
 
-    frame = pd.DataFrame({"label": labels, "key": keys}).sort_values(["label", "key"])
-    return frame.assign(chance=np.random.default_rng(seed).random(len(frame)))
+
+def _named(conditions: list[np.ndarray], names: list[str], other: str) -> np.ndarray:
+    return np.select(conditions, names, other).astype(object)
 
 
 def _at_least_one(share: float, size: np.ndarray) -> np.ndarray:

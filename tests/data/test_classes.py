@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kith.data import labelled
 from kith.data.labels import read_names, readable
 from kith.data.listing import Entry, Listing
-from kith.data.splits import some_of_each_class, split_by_class
+from kith.data.splits import draw_per_class, some_of_each_class, split_by_class
 from kith.data.store import ImageWriter
 from kith.errors import KithError
 from tests import made_classes as made
@@ -343,6 +343,19 @@ def test_split_by_class(labels, val, test, seed):
         mine = found[labels == label].tolist()
         assert [mine.count(name) for name in ("val", "test", "train")] == [of_val, of_test, n - of_val - of_test]
     np.testing.assert_array_equal(split_by_class(labels[::-1], keys[::-1], val, test, seed)[::-1], found)
+
+
+def test_items_keep_their_split_when_others_of_their_class_come():
+    labels, keys = np.arange(4000) % 4, [f"k{i}" for i in range(4000)]
+    before = split_by_class(labels, keys, 0.1, 0.2, 0)
+    after = split_by_class(np.append(labels, [0, 9]), [*keys, "new", "other"], 0.1, 0.2, 0)
+    assert set(np.flatnonzero(before != after[:-2]) % 4) <= {0}
+    assert (before != after[:-2]).sum() <= 2  # at most one of each split
+    some = split_by_class(np.append(labels, np.arange(400) % 4), [*keys, *(f"n{i}" for i in range(400))], 0.1, 0.2, 0)
+    assert np.mean(before != some[:4000]) < 0.03
+    drawn = draw_per_class(labels, keys, 500, 100, 0.1, 0)
+    more = draw_per_class(np.append(labels, 0), [*keys, "new"], 500, 100, 0.1, 0)
+    assert (more[:-1] != drawn).sum() <= 3  # at most one of each split
 
 
 @settings(max_examples=50)
