@@ -42,10 +42,10 @@ def paired(rows: Tensor, others: Tensor, distance: Distance = "squared") -> Tens
 
 
 def root(squared: Tensor) -> Tensor:
-    """Square roots of what is above 0, else 0, where the gradient is 0 too.
+    """Square roots of what is above 0, else 0, where the gradient is 0 too; NaN stays.
 
     >>> root(torch.tensor([-1.0, 4.0])).tolist()
     [0.0, 2.0]
     """
-    apart = squared > 0
+    apart = ~(squared <= 0)
     return torch.where(apart, torch.where(apart, squared, 1).sqrt(), 0)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from kith.mining.distances import pairwise
+from kith.mining.given import check_rows
 from kith.mining.positives import positives
 
 
@@ -54,12 +55,14 @@ def balanced_pairs(labels: Tensor, generator: torch.Generator | None = None) -> 
 def hardest_pairs(embeddings: Tensor, labels: Tensor, block: int = 512) -> Pairs:
     """All positive pairs, and as many negative ones, or all there are: the closest.
 
-    embeddings: (B, d) floats; labels: (B,) integers; block: rows whose distances are held at once.
+    embeddings: (B, d) floats; labels: (B,) integers; block: rows whose distances are held at once. Raises ValueError
+    for rows without a label each, and rows that are not finite.
 
     >>> pairs = hardest_pairs(torch.tensor([[0.0], [1.0], [1.5]]), torch.tensor([0, 0, 1]))
     >>> pairs.first.tolist(), pairs.second.tolist(), pairs.same.tolist()
     ([0, 1], [1, 2], [True, False])
     """
+    check_rows(embeddings, labels)
     first, second = _positive(labels)
     size = len(labels)
     best, where = embeddings.new_zeros(0), first.new_zeros(0)

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from kith.errors import KithError
 from kith.mining.distances import Distance, pairwise
+from kith.mining.given import check_rows
 from kith.mining.positives import positives
 
 Strategy = Literal[
@@ -83,15 +84,17 @@ def mine_triplets(
     embeddings: (B, d) floats; labels: (B,) integers; distance: as of `pairwise`. ordered: each positive pair counts
     twice, with either row as its anchor. bank: (M, d) and (M,) of further rows, which are positives and negatives
     only. generator: where draws come from; they are made on the CPU, the same whatever device the embeddings are on.
-    block: anchors whose distances are held at once. Raises ValueError for an unknown strategy, KithError for more
-    than 100 million triplets of `all`.
+    block: anchors whose distances are held at once. Raises ValueError for an unknown strategy, rows without a label
+    each and rows that are not finite, KithError for more than 100 million triplets of `all`.
 
     >>> found = mine_triplets(torch.tensor([[0.0], [1.0], [1.5]]), torch.tensor([0, 0, 1]), "batch_hard")
     >>> found.anchor.tolist(), found.positive.tolist(), found.negative.tolist(), found.candidates
     ([0, 1], [1, 0], [2, 2], 2)
     """
+    check_rows(embeddings, labels)
     pool, pool_labels = embeddings, labels
     if bank is not None:
+        check_rows(*bank, "the bank")
         pool, pool_labels = torch.cat([embeddings, bank[0]]), torch.cat([labels, bank[1]])
     if strategy == "all":
         return _all(labels, pool_labels, ordered)

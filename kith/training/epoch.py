@@ -32,7 +32,7 @@ def train_epoch(
 ) -> dict[str, float]:
     """Train `task` for an epoch; returns the mean of the loss and of what the objective tells, as train_<name>.
 
-    task, optimizer: as Fabric has wrapped them. Raises FloatingPointError when the loss is not finite.
+    task, optimizer: as Fabric has wrapped them. Raises FloatingPointError when embeddings or the loss are not finite.
     """
     task.train()
     model: DualEncoder = task.model
@@ -48,10 +48,7 @@ def train_epoch(
             random = torch.Generator().manual_seed(key)
             images = augment(model.prepare(images), random, **_amounts(config.augment, whole))
             task.objective.step = training_step(config, epoch, step)
-            loss, terms = task(images, *rest)
-            if not torch.isfinite(loss):
-                place = f"epoch {epoch}, batch {step + 1} of {len(batches)}"
-                raise FloatingPointError(f"the loss is {loss.item()} in {place}")
+            loss, terms = _loss(task, (images, *rest), f"epoch {epoch}, batch {step + 1} of {len(batches)}")
             optimizer.zero_grad()
             fabric.backward(loss)
             if epoch <= config.head_epochs:
@@ -63,6 +60,17 @@ def train_epoch(
             for name, value in {"loss": loss, **terms}.items():
                 totals[name] = totals.get(name, 0) + value.detach()
     return {f"train_{name}": float(total) / len(batches) for name, total in totals.items()}
+
+
+def _loss(task: Any, given: Tensors, place: str) -> tuple[Tensor, dict[str, Tensor]]:
+    """What the objective says of a batch. Raises FloatingPointError that names the place."""
+    try:
+        loss, terms = task(*given)
+    except FloatingPointError as error:
+        raise FloatingPointError(f"{error} in {place}") from None
+    if not torch.isfinite(loss):
+        raise FloatingPointError(f"the loss is {loss.item()} in {place}")
+    return loss, terms
 
 
 def _bar(

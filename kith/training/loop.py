@@ -1,10 +1,12 @@
 """The one training loop: any towers, any objective, one process or several, exact resume."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 from lightning.fabric import Fabric
+from torch import Tensor
 
 from kith.models import DualEncoder
 from kith.models.dual_encoder import UnitLayer
@@ -19,7 +21,7 @@ from kith.training.reading import with_workers
 from kith.training.samplers import BalancedSampler, PairSampler, generator
 from kith.training.scheduling import schedule_of
 from kith.training.state import Record, State, TrainingState
-from kith.training.task import Task
+from kith.training.task import Task, check_finite
 from kith.training.validation import validate
 
 
@@ -41,7 +43,8 @@ def fit(
     Without epochs, what can be fitted in closed form is, and the only record is of epoch 0.
     After every epoch `on_checkpoint` gets a state; given back as `resume`, training goes on as if it had not
     stopped: all randomness comes from (seed, epoch), so the result is the same bytes.
-    Raises FloatingPointError when the loss is not finite, unless a refinement is left, which then comes at once.
+    Raises FloatingPointError when embeddings or the loss are not finite, unless a refinement is left, which then
+    comes at once.
     """
     task, data = Task(model, objective), with_workers(data, config, fabric.world_size)
     if not config.epochs:
@@ -59,14 +62,15 @@ def fit(
         record: Record = {"epoch": epoch, "lr": float(optimizer.param_groups[0]["lr"])}
         try:
             record |= train_epoch(wrapped, stepper, schedule, sampler, data, config, fabric, epoch)
+            with _after(epoch):
+                objective.step = training_step(config, epoch)
+                _refit(wrapped, data, np.concatenate(sampler.epoch(epoch)), config, fabric, epoch)
+                record |= validate(wrapped, data, seen, config.batch_size, fabric)
+                score = _score(record, config.select)
         except FloatingPointError:
             if state.recover():
                 continue
             raise
-        objective.step = training_step(config, epoch)
-        _refit(wrapped, data, np.concatenate(sampler.epoch(epoch)), config, fabric, epoch)
-        record |= validate(wrapped, data, seen, config.batch_size, fabric)
-        score = -record["val_loss"] if config.select == "loss" else record[f"val_{config.select}"]
         state.add(record, score, config.early_stopping)
         on_epoch(record)
         on_checkpoint(state.save())
@@ -83,6 +87,23 @@ def _as_it_is(
     record = {"epoch": 0, "lr": 0.0, **validate(task, data, seen, config.batch_size, fabric)}
     on_epoch(record)
     return record
+
+
+def _score(record: Record, select: str) -> float:
+    """What the best epoch is chosen by; the higher, the better."""
+    score = -record["val_loss"] if select == "loss" else record[f"val_{select}"]
+    if np.isnan(score):
+        raise FloatingPointError(f"val_{select} is not a number")
+    return score
+
+
+@contextmanager
+def _after(epoch: int) -> Iterator[None]:
+    """Name the epoch after which something is not finite."""
+    try:
+        yield
+    except FloatingPointError as error:
+        raise FloatingPointError(f"{error} after epoch {epoch}") from None
 
 
 def batches_of(data: TrainingData, config: TrainingConfig) -> PairSampler | BalancedSampler:
@@ -117,4 +138,11 @@ def _refit(
     random = generator(config.seed, epoch, 0, 5)
     image_rows, text_rows = (side.one_of(items, random) for side in (data.image, data.text))
     with fabric.autocast():
-        layer.refit(encode_pairs(task.model, data.image, image_rows, data.text, text_rows, config.batch_size))
+        pairs = encode_pairs(task.model, data.image, image_rows, data.text, text_rows, config.batch_size)
+        layer.refit(_finite(pairs))
+
+
+def _finite(pairs: Iterable[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
+    for pair in pairs:
+        check_finite(*pair)
+        yield pair

@@ -47,7 +47,20 @@ class Task(nn.Module):
                 space.correlations,
                 None if label is None else labelled_rows(self.model, image, _gather(label)),
             )
+            check_finite(batch.image, batch.text)
             return self.objective(batch)
+
+
+def check_finite(*sides: Tensor | None) -> None:
+    """Raise FloatingPointError for embeddings that are not finite: a loss may be 0 by them.
+
+    >>> check_finite(torch.tensor([[1.0, float("nan")]]), None)
+    Traceback (most recent call last):
+    ...
+    FloatingPointError: the embeddings are not finite
+    """
+    if not all(side.isfinite().all() for side in sides if side is not None):
+        raise FloatingPointError("the embeddings are not finite")
 
 
 def labelled_rows(model: DualEncoder, features: Tensor, label: Tensor) -> LabelledRows:

@@ -15,7 +15,7 @@ from kith.metrics.ordering import first_hits
 from kith.models import DualEncoder
 from kith.models.embed import embed_texts, encode_images
 from kith.training.data import TrainingData
-from kith.training.task import labelled_rows
+from kith.training.task import check_finite, labelled_rows
 
 Record = dict[str, float]
 CLIP = 250  # answers that count in the hierarchical precision
@@ -49,6 +49,7 @@ def _measure(model: DualEncoder, data: TrainingData, items: np.ndarray, batch_si
     """Figures of `items`, and batches of them for the objective: each item with its first text, no neighbours."""
     features = torch.cat(list(encode_images(model, data.image, data.image.all_of(items)[0], batch_size)))
     image = model.projection.stored().first(features)
+    check_finite(image)
     record, text = _pairs(model, data, items, image, batch_size) if data.text is not None else ({}, None)
     labels = None
     if data.labels is not None:
@@ -71,6 +72,7 @@ def _pairs(
     assert data.text is not None
     rows, owner = data.text.all_of(items)
     text, pictures = embed_texts(model, data.text, rows, batch_size), image.cpu().numpy()
+    check_finite(torch.from_numpy(text))
     image_group, text_group = data.groups[items], data.groups[owner]
     both = [
         cross_modal_retrieval(text, pictures, text_group[:, None] == image_group[None, :]),

@@ -297,3 +297,28 @@ def test_faults_are_named():
         mining.mine_triplets(torch.zeros(1000, 1), torch.arange(1000) % 2, "all")
     with pytest.raises(ValueError, match="no distance 'cosine'"):
         mining.mine_triplets(rows, labels, "hardest", distance="cosine")
+
+
+@pytest.mark.parametrize("strategy", [*PER_PAIR, "all", "batch_hard", "batch_easy_hard"])
+def test_rows_that_are_not_finite_or_have_no_label_are_refused(strategy):
+    """Comparisons with NaN are false: mining would find nothing, and the loss would be 0."""
+    rows, labels = random_batch()
+    spoiled = rows.clone()
+    spoiled[7, 2] = float("nan")
+    with pytest.raises(ValueError, match=r"embeddings: row 7 is not finite \(1 such rows\)"):
+        mining.mine_triplets(spoiled, labels, strategy)
+    with pytest.raises(ValueError, match="the bank: row 7 is not finite"):
+        mining.mine_triplets(rows, labels, strategy, bank=(spoiled, labels))
+    with pytest.raises(ValueError, match="40 rows of embeddings, but 47 labels"):
+        mining.mine_triplets(rows, torch.cat([labels, labels[:7]]), strategy)
+
+
+def test_pairs_of_rows_that_are_not_finite_are_refused():
+    rows, labels = random_batch()
+    with pytest.raises(ValueError, match="row 0 is not finite"):
+        mining.hardest_pairs(rows / 0, labels)
+
+
+def test_distances_to_nan_are_nan():
+    rows = torch.tensor([[0.0], [float("nan")]])
+    assert pairwise(rows, distance="euclidean").isnan().tolist() == [[False, True], [True, True]]

@@ -1,12 +1,16 @@
 import copy
 import socket
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from lightning.fabric import Fabric
 
+from kith.training import loop
+from kith.training.epoch import train_epoch
 from kith.training.loop import fit
+from kith.training.objective import Objective
 from kith.training.options import Augment, TrainingConfig
 from tests.made import model_and_objective, pair_data
 from tests.made_processes import joined
@@ -82,6 +86,43 @@ def test_selection_by_loss_keeps_the_epoch_of_the_lowest_validation_loss():
 def test_a_loss_that_is_not_finite_stops_the_training():
     with pytest.raises(FloatingPointError, match=r"epoch 1, batch \d of 4"):
         train(TrainingConfig(epochs=2, batch_size=48, lr=1e30, optimizer="sgd", warmup=0.0))
+
+
+@pytest.mark.parametrize("schedule", ["constant", "refine"])
+def test_embeddings_that_are_not_finite_stop_the_training_or_ask_for_a_refinement(monkeypatch, schedule):
+    """The last step of epoch 3 spoils the weights once: only the validation can see it."""
+    spoiled = []
+
+    def spoiling(task, *given):
+        done = train_epoch(task, *given)
+        if given[-1] == 3 and not spoiled:
+            spoiled.append(
+                task.model.image_tower.load_state_dict(
+                    {name: value * float("nan") for name, value in task.model.image_tower.state_dict().items()}
+                )
+            )
+        return done
+
+    monkeypatch.setattr(loop, "train_epoch", spoiling)
+    config = TrainingConfig(epochs=4, batch_size=48, schedule=schedule)
+    if schedule == "constant":
+        with pytest.raises(FloatingPointError, match="the embeddings are not finite after epoch 3"):
+            train(config)
+    else:
+        _, history = train(config)
+        assert [record["epoch"] for record in history] == [1, 2, 3, 4]
+        assert [record["lr"] for record in history] == pytest.approx([1e-3, 1e-3, 1e-4, 1e-4])
+
+
+def test_a_mined_loss_of_embeddings_that_are_not_finite_stops_the_training():
+    data, vocabulary = pair_data()
+    data = replace(data, labels=np.arange(len(data.groups)) % 4)
+    model, _ = model_and_objective(len(vocabulary))
+    objective = Objective({"triplet": {"mining": "semi_hard"}})
+    with torch.no_grad():
+        next(model.image_tower.parameters()).fill_(float("nan"))
+    with pytest.raises(FloatingPointError, match="the embeddings are not finite in epoch 1, batch 1 of"):
+        fit(model, objective, data, TrainingConfig(epochs=1, batch_size=48), cpu())
 
 
 def test_the_optimizer_and_schedule_are_used():

@@ -1,0 +1,21 @@
+"""What mining is given: rows of numbers, and a label of each."""
+
+from torch import Tensor
+
+
+def check_rows(embeddings: Tensor, labels: Tensor, name: str = "embeddings") -> None:
+    """Raise ValueError unless there is a label for every row, and every row is finite.
+
+    Comparisons with NaN are false: no row would violate anything, and the loss would be 0.
+
+    >>> import torch
+    >>> check_rows(torch.tensor([[0.0]]), torch.tensor([0, 1]))
+    Traceback (most recent call last):
+    ...
+    ValueError: 1 rows of embeddings, but 2 labels
+    """
+    if embeddings.ndim != 2 or labels.ndim != 1 or len(embeddings) != len(labels):
+        raise ValueError(f"{len(embeddings)} rows of {name}, but {len(labels)} labels")
+    bad = (~embeddings.isfinite().all(dim=1)).nonzero()
+    if len(bad):
+        raise ValueError(f"{name}: row {int(bad[0])} is not finite ({len(bad)} such rows)")
