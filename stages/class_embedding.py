@@ -33,7 +33,7 @@ def main(*, taxonomy: Path, text: Path, out: Path) -> None:
     with files.replacing_folder(out, "embedding.npy", "embedding.pickle", "words.npy", "summary.json", NOTE) as folder:
         np.save(folder / "embedding.npy", embedded)
         if len(classes):
-            reference_pickle.write(folder / "embedding.pickle", embedded, list(classes["label_name"]))
+            reference_pickle.write(folder / "embedding.pickle", embedded, _labels(classes))
         if options.words is not None:
             if options.words == "text":
                 proved(text / NOTE, [text / WORDS], "text", data=made_of)
@@ -43,6 +43,12 @@ def main(*, taxonomy: Path, text: Path, out: Path) -> None:
         files.write_json(folder / NOTE, content)
     print(json.dumps(summary))
     tracking.log_stage("class_embedding", params=options.model_dump(), metrics=summary)
+
+
+def _labels(classes: pd.DataFrame) -> list[int] | list[str]:
+    """As the data have them: whole numbers, which name themselves, or names."""
+    numbers = classes["label"].tolist()
+    return numbers if list(map(str, numbers)) == list(classes["label_name"]) else list(classes["label_name"])
 
 
 def _embedding(options: params.ClassEmbeddingOptions, classes: pd.DataFrame, target: np.ndarray) -> np.ndarray:

@@ -88,7 +88,7 @@ def _splits(
 
 
 def _meaning(path: Path, entry: Entry, names: Mapping[str, str]) -> str:
-    name = names.get(entry.split, USUAL.get(entry.split, entry.split))
+    name = names.get(entry.split, USUAL.get(entry.split, splits.spelled(entry.split)))
     if name != "ignore" and not splits.known(name):
         raise KithError(
             f"{path}: {entry.place}: unknown split '{entry.split}'; splits are {splits.NAMES}; say what it means with "

@@ -83,7 +83,7 @@ def split_names(path: Path, column: str) -> dict[str, str]:
     return {
         value: splits.suggestion(value)
         for value in seen
-        if not splits.known(value) and splits.suggestion(value) != "ignore"
+        if not splits.known(splits.spelled(value)) and splits.suggestion(value) != "ignore"
     }
 
 

@@ -50,9 +50,13 @@ class Listed(Source):
         return found
 
     def look(self, fetch: Options) -> dict[str, Any]:
+        """What is left out is told on standard error too."""
         if not fetch["path"].exists():
             raise KithError(f"{fetch['path']}: no such file or folder; mend fetch.path")
-        return {"rows": len(self.listing(fetch["path"], fetch).entries)}
+        found = self.listing(fetch["path"], fetch)
+        for what, count in found.left_out.items():
+            print(f"fetch: left out: {count:,} {what}", file=sys.stderr)
+        return {"rows": len(found.entries), "left_out": dict(found.left_out)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,13 +102,6 @@ class Captioned(Listed):
         if not path.is_dir():
             raise KithError(f"{path}: no such folder; mend fetch.path")
         return super().listing(path, options)
-
-    def look(self, fetch: Options) -> dict[str, Any]:
-        """What is left out is told on standard error too."""
-        found = self.listing(fetch["path"], fetch)
-        for what, count in found.left_out.items():
-            print(f"fetch: left out: {count:,} {what}", file=sys.stderr)
-        return {"rows": len(found.entries), "left_out": dict(found.left_out)}
 
     def beside(self, fetch: Options) -> dict[str, dict[str, Any]]:
         root = fetch["image_root"] if "image_root" in self.options else None

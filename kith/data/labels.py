@@ -13,6 +13,7 @@ from kith.data.lists import content
 from kith.errors import KithError
 
 INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
+POINT = re.compile(r"(-?(?:0|[1-9][0-9]{0,17}))\.0+")
 
 
 def numbered(values: Sequence[Any]) -> tuple[np.ndarray, list[str]]:
@@ -50,6 +51,19 @@ def word(value: Any) -> str:
         except UnicodeDecodeError:
             return value.hex()
     return str(value).strip()
+
+
+def whole(words: Sequence[str]) -> dict[str, str]:
+    """{"3.0": "3"} of a column whose values are all whole numbers, some of them written so; else nothing.
+
+    pandas writes whole numbers like this into a CSV file where others of the column are missing.
+
+    >>> whole(["3.0", "", "12.0", "4"]), whole(["3.0", "cat"])
+    ({'3.0': '3', '12.0': '12'}, {})
+    """
+    if not all(INTEGER.fullmatch(each) or POINT.fullmatch(each) for each in words if each):
+        return {}
+    return {each: match[1] for each in words if (match := POINT.fullmatch(each))}
 
 
 def readable(ids: Iterable[str], names: Mapping[str, str]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What a data set of pictures lists, before any picture is decoded: one entry a picture."""
 
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,7 +9,11 @@ from typing import Any, NamedTuple
 
 from kith.errors import KithError
 
-PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
+# Suffixes of what is decoded.
+PICTURES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".jp2", ".png", ".webp", ".avif", ".bmp", ".gif", ".tif", ".tiff"),
+    *(".ppm", ".pgm"),
+)
 
 
 class Entry(NamedTuple):
@@ -65,10 +70,25 @@ def picture_folder(path: Path, image_root: Path | None, *names: str) -> Path:
     return folder
 
 
-def pictures_below(folder: Path) -> Iterator[Path]:
-    """All pictures at or below `folder`, by their suffixes, sorted within each folder."""
+def pictures_below(folder: Path, passed: Counter[str] | None = None) -> Iterator[Path]:
+    """All pictures at or below `folder`, by their suffixes, sorted within each folder; nothing hidden.
+
+    passed: where the suffixes of the other files are counted.
+    """
     for place, below, files in os.walk(folder, followlinks=True):
-        below.sort()
-        yield from (
-            Path(place, name) for name in sorted(files) if name.lower().endswith(PICTURES) and not name.startswith(".")
-        )
+        below[:] = sorted(name for name in below if not name.startswith("."))
+        for name in sorted(name for name in files if not name.startswith(".")):
+            if name.lower().endswith(PICTURES):
+                yield Path(place, name)
+            elif passed is not None:
+                passed[Path(name).suffix.lower()] += 1
+
+
+def left_out(passed: Counter[str]) -> dict[str, int]:
+    """Counted suffixes as `Listing.left_out` has them.
+
+    >>> left_out(Counter({".heic": 2, "": 1}))
+    {"files that end in '.heic'": 2, 'files without a suffix': 1}
+    """
+    counted = sorted(passed.items(), key=lambda each: (-each[1], each[0]))
+    return {f"files that end in '{end}'" if end else "files without a suffix": count for end, count in counted}

@@ -11,6 +11,9 @@ from kith.data.categories import Categories
 from kith.data.labels import word
 from kith.data.problems import Problem, Problems
 
+# How programs write nothing into a cell.
+NOTHING = frozenset({"", "nan", "none", "null", "n/a", "<na>", "#n/a"})
+
 # Halves of characters, which JSON can spell but no text can hold.
 SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -87,7 +90,7 @@ class Rows:
         return label
 
     def _split(self, number: int, name: str, value: str) -> str:
-        split = self.split_names.get(value, value)
+        split = self.split_names.get(value, splits.spelled(value))
         if split == "ignore" or splits.known(split):
             return split
         if value not in self._unknown_splits:
@@ -107,7 +110,10 @@ class Rows:
             which = f"text {index} " if many else ""
             text = _utf8(text) if isinstance(text, bytes) else text
             if _blank(text):
-                self._note("empty_text", number, name, column, f"{which}is empty")
+                said = (
+                    f"is '{text.strip()}', which is no text" if isinstance(text, str) and text.strip() else "is empty"
+                )
+                self._note("empty_text", number, name, column, f"{which}{said}")
             elif not isinstance(text, str):
                 kind = type(text).__name__
                 message = f"{which}is of type {kind}; texts are strings or lists of them"
@@ -127,7 +133,7 @@ class Rows:
         if SURROGATE.search(text):
             self._note(field, number, name, column, "is not valid Unicode; mend the text")
             return ""
-        return text
+        return "" if field != "id" and text.lower() in NOTHING else text
 
     def _note(self, kind: str, number: int, name: str, column: str, message: str) -> None:
         self.problems.add(Problem(kind, number, name, column, message))
@@ -135,7 +141,7 @@ class Rows:
 
 def _blank(text: Any) -> bool:
     if isinstance(text, str):
-        return not text.strip()
+        return text.strip().lower() in NOTHING
     return text is None or text == [] or (isinstance(text, float) and math.isnan(text))
 
 

@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 MAIN = ("train", "val", "test")
 KNOWN = re.compile(r"train|val|database|test(_[A-Za-z0-9_]+)?")
 NAMES = "train, val, test, test_<name> or database"
-USUAL = {"dev": "val", "valid": "val", "validation": "val", "eval": "test", "testing": "test", "training": "train"}
+USUAL = {
+    **{"training": "train", "trn": "train"},
+    **{"dev": "val", "valid": "val", "validate": "val", "validation": "val"},
+    **{"eval": "test", "testing": "test"},
+}
 
 
 def known(name: str) -> bool:
@@ -35,13 +39,24 @@ def check_map(names: Mapping[str, str]) -> None:
             raise KithError(f"fetch.splits: '{value}' is mapped to '{name}'; splits are {NAMES}, or ignore")
 
 
+def spelled(value: str) -> str:
+    """The split that `value` names in capitals or not; anything else as it is.
+
+    >>> spelled("Train"), spelled("TEST_Unseen"), spelled("Validation")
+    ('train', 'test_unseen', 'Validation')
+    """
+    plain = value.strip().lower()
+    return plain if known(plain) and not known(value) else value
+
+
 def suggestion(value: str) -> str:
     """What `value` is likely to mean: a split's name, or "ignore" where nothing is likely.
 
-    >>> suggestion("Validation"), suggestion("holdout")
-    ('val', 'ignore')
+    >>> suggestion("Validation"), suggestion("VAL"), suggestion("holdout")
+    ('val', 'val', 'ignore')
     """
-    return USUAL.get(value.strip().lower(), "ignore")
+    plain = spelled(value)
+    return plain if known(plain) else USUAL.get(value.strip().lower(), "ignore")
 
 
 def chances(keys: "Sequence[str] | pa.ChunkedArray", seed: int) -> np.ndarray:

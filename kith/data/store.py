@@ -76,10 +76,11 @@ def moments(images: Any, rows: np.ndarray) -> tuple[list[float], list[float]]:
     """Mean and standard deviation per channel, in 0…1, over the pictures `rows` of `images`, an array
     (N, H, W, C), or photographs that are indexed like one.
 
-    Read in blocks and counted per grey level, so exact whatever the block size. No rows: mean 0, deviation 1.
+    Read in blocks and counted per grey level, so exact whatever the block size. A channel that is the same everywhere
+    has the deviation 1: divided by it, it stays as it is. No rows: mean 0, deviation 1.
 
     >>> moments(np.full((2, 4, 4, 1), 255, dtype=np.uint8), np.array([0, 1]))
-    ([1.0], [0.0])
+    ([1.0], [1.0])
     """
     channels = images.shape[-1]
     if not len(rows):
@@ -92,6 +93,7 @@ def moments(images: Any, rows: np.ndarray) -> tuple[list[float], list[float]]:
     shares = counts / counts.sum(axis=1, keepdims=True)
     mean = shares @ levels
     std = np.sqrt((shares * (levels - mean[:, None]) ** 2).sum(axis=1))
+    std[(counts > 0).sum(axis=1) == 1] = 1.0
     return mean.tolist(), std.tolist()
 
 

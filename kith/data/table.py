@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from kith.data import edges, items, readers
 from kith.data.items import ITEMS, TAXONOMY, Dataset
-from kith.data.labels import numbered, read_names
+from kith.data.labels import numbered, read_names, whole
 from kith.data.loader import Loader, Unusable
 from kith.data.problems import Problem, Problems
 from kith.data.rows import Columns, ParsedRow, Rows
@@ -82,7 +83,7 @@ def collect(
     nodes = TAXONOMY.empty_table() if taxonomy is None else edges.read(taxonomy, taxonomy_order, called)
     parser = Rows(columns, splits or {}, problems)
     loader = pictures.loader(image_root or path.parent, fit)
-    rows = _table(_read(path, columns, parser, loader, pictures, problems))
+    rows = _whole(_table(_read(path, columns, parser, loader, pictures, problems)))
     if columns.categories:
         nodes = parser.categories.table()
     if not rows.num_rows and not problems.count:
@@ -174,6 +175,17 @@ def _table(rows: Iterator[ParsedRow]) -> pa.Table:
         values = dict(zip(ParsedRow._fields, zip(*piece, strict=True), strict=True))
         pieces.append(pa.RecordBatch.from_pydict(values, schema=ROWS))
     return pa.Table.from_batches(pieces, schema=ROWS)
+
+
+def _whole(rows: pa.Table) -> pa.Table:
+    """With ids, groups and labels as whole numbers where a column writes them with a point, 3.0."""
+    for name in ("id", "group", "label"):
+        column = rows[name].combine_chunks()
+        if mended := whole(pc.unique(column).to_pylist()):
+            encoded = column.dictionary_encode()
+            values = pa.array([mended.get(each, each) for each in encoded.dictionary.to_pylist()], pa.string())
+            rows = rows.set_column(ROWS.get_field_index(name), ROWS.field(name), values.take(encoded.indices))
+    return rows
 
 
 def _split(rows: pa.Table, columns: Columns, val: float, test: float, seed: int) -> pa.Table:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kith.data import readers
+from kith.data.labels import word
 from kith.data.listing import pictures_below
 from kith.data.loader import Unusable
 from kith.errors import KithError
@@ -62,7 +63,7 @@ class GivenInput:
         for batch in readers.batches(self.path, list(self.columns.values())):
             for values in zip(*batch.values(), strict=True):
                 cells = dict(zip(batch, values, strict=True))
-                name = str(number) if "id" not in self.columns else _word(cells[self.columns["id"]])
+                name = str(number) if "id" not in self.columns else word(cells[self.columns["id"]])
                 sides = {side: cells[self.columns[side]] for side in SIDES if side in self.columns}
                 yield GivenRow(f"row {number}" + (f" (id '{name}')" if "id" in self.columns else ""), name, sides)
                 number += 1
@@ -131,7 +132,3 @@ def read(side: str, rows: list[GivenRow], read_cell: Reader, raw: RawInputs) -> 
     if not usable:
         return GivenSide((), good, faults)
     return GivenSide(raw.arrays(side, usable), good, faults)
-
-
-def _word(cell: Any) -> str:
-    return "" if cell is None else str(cell).strip()

@@ -103,13 +103,17 @@ def hard_nway(queries: Any, candidates: Any, partners: np.ndarray, distractors: 
 
     queries (n_queries, d), candidates (n_candidates, d), partners (n_queries,) and distractors (n_queries, N
     − 1) candidate indices, typically the nearest by their semantic vectors (`kith.neighbors.nearest`). A row of
-    distractors that holds a −1 has none to offer: NaN. Returns (n_queries,) float64.
+    distractors that holds a −1 has none to offer: NaN. Returns (n_queries,) float64. Raises KithError for a partner
+    that is among its own distractors.
 
     >>> hard_nway([[1.0, 0]], [[1.0, 0.1], [1.0, 0.2], [1.0, 0.0]], np.array([0]), np.array([[1]])).tolist()
     [1.0]
     """
     queries, candidates = unit_rows(queries, "queries"), unit_rows(candidates, "candidates")
     choices = np.column_stack([partners, distractors])
+    own = np.flatnonzero((choices[:, 1:] == choices[:, :1]).any(axis=1) & (choices[:, 0] >= 0))
+    if len(own):
+        raise KithError(f"query {own[0]}: its partner {choices[own[0], 0]} is among its distractors")
     first = np.empty(len(queries))
     for block in blocks(len(queries), choices.shape[1] * candidates.shape[1]):
         # Products and sums row by row: equal vectors get equal scores, which a BLAS does not promise.

@@ -126,6 +126,7 @@ def _pairs(relevant: Any, n_queries: int, n_candidates: int) -> tuple[np.ndarray
         rows, columns = relevant.nonzero()
         return rows.astype(np.int64), columns.astype(np.int64)
     if isinstance(relevant, Sequence) and not all(np.ndim(row) == 0 for row in relevant):
+        _refuse_truth_in_numbers(relevant, n_queries, n_candidates)
         return _ragged(relevant, n_queries)
     array = as_array(relevant)
     if array.dtype == bool:
@@ -133,11 +134,18 @@ def _pairs(relevant: Any, n_queries: int, n_candidates: int) -> tuple[np.ndarray
         rows, columns = np.nonzero(array)
         return rows, columns
     if array.dtype == object or array.ndim == 2:
-        if array.shape == (n_queries, n_candidates) and np.isin(array, (0, 1)).all() and n_candidates > 2:
-            raise KithError("relevant: a matrix of 0 and 1 could mean indices; give it as bool")
+        _refuse_truth_in_numbers(list(array), n_queries, n_candidates)
         return _ragged(list(array), n_queries)
     _check_shape(array.shape, (n_queries,))
     return np.arange(n_queries), _integers(array)
+
+
+def _refuse_truth_in_numbers(rows: Sequence[Any], n_queries: int, n_candidates: int) -> None:
+    """Rows of 0 and 1 for each candidate could mean that, or indices of the first two candidates."""
+    if len(rows) == n_queries and n_candidates > 1 and all(np.shape(row) == (n_candidates,) for row in rows):
+        table = [as_array(row) for row in rows]
+        if all(row.dtype != bool and np.isin(row, (0, 1)).all() for row in table):
+            raise KithError("relevant: a matrix of 0 and 1 could mean indices; give it as bool")
 
 
 def _ragged(rows: Sequence[Any], n_queries: int) -> tuple[np.ndarray, np.ndarray]:

@@ -20,7 +20,16 @@ from kith.networks.wide_resnet import WideResNet
 Builder = Callable[..., nn.Module]  # (channels, size, and the groups of the name)
 
 
+SMALL = ("8", "14", "20", "32", "44", "56", "110", "1202")  # layers of the published ResNets of small pictures
+
+
 def _cifar_resnet(channels: int, size: int, depth: str, variant: str | None) -> nn.Module:
+    if depth not in SMALL:
+        # resnet-200 and others are the names of other networks, with bottlenecks.
+        raise ValueError(
+            f"there is no resnet-{depth} here: of small pictures there are resnet-{', '.join(SMALL)}, of photographs "
+            f"resnet-18, 34, 50, 101, 152; or take timm:resnet{depth}"
+        )
     return CifarResNet(channels, int(depth), 32 if variant == "-wfc" else 16, fixed=variant is None)
 
 
@@ -29,7 +38,7 @@ def _pyramidnet(channels: int, size: int, depth: str, widening: str) -> nn.Modul
     return PyramidNet(channels, int(depth), int(widening), bottleneck=int(depth) >= 164)
 
 
-# Published networks by name. A ResNet of 20, 32, 44, 56 or 110 layers is the one for small pictures.
+# Published networks by name.
 PUBLISHED: dict[str, Builder] = {
     r"plain-11": lambda channels, size: Plain(channels),
     r"resnet-(18|34|50|101|152)": lambda channels, size, depth: ResNet(channels, size, int(depth), 64),

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kith.data import labelled
+from kith.data import labelled, sources
 from kith.data.labels import read_names, readable
 from kith.data.listing import Entry, Listing
 from kith.data.splits import draw_per_class, some_of_each_class, split_by_class
@@ -72,6 +72,42 @@ def test_faults_of_folders(tmp_path):
     made.class_folders(tmp_path / "few", each=1)
     told = fault("image_folder", tmp_path / "few", test=0)
     assert "few: no class has pictures enough to give some to val; set prepare.val to 0" in told
+
+
+def test_folders_of_splits_may_have_capitals(tmp_path):
+    for name in ("Train", "VAL", "Test"):
+        made.class_folders(tmp_path / "mine" / name)
+    items, _, _ = build("image_folder", tmp_path / "mine")
+    assert items["split"].value_counts().to_dict() == {"train": 10, "val": 10, "test": 10}
+    # With other classes beside it, Train is a class.
+    made.class_folders(tmp_path / "vehicles", ("Car", "Plane", "Train"), 10)
+    items, _, _ = build("image_folder", tmp_path / "vehicles")
+    assert set(items["label_name"]) == {"Car", "Plane", "Train"}
+
+
+def test_a_single_folder_is_no_data_set_of_classes(tmp_path):
+    made.class_folders(tmp_path / "unzipped" / "dataset" / "train")
+    told = fault("image_folder", tmp_path / "unzipped")
+    assert (
+        f"one folder alone, 'dataset', which would be the only class; did you mean {tmp_path}/unzipped/dataset?" in told
+    )
+    made.class_folders(tmp_path / "one", ("cat",), 5)
+    assert "a folder for each of at least two classes is needed" in fault("image_folder", tmp_path / "one")
+
+
+def test_hidden_folders_are_left_out_and_other_files_counted(tmp_path, capsys):
+    path = made.class_folders(tmp_path / "mine", ("cat", "dog"), 10)
+    made.picture(path / "cat" / ".ipynb_checkpoints" / "0-checkpoint.png", 3)
+    (path / "cat" / "0.png").rename(path / "cat" / "0.jfif")
+    (path / "cat" / "1.png").rename(path / "cat" / "1.HEIC")
+    made.write(path / "dog" / "README", "no picture")
+    items, _, _ = build("image_folder", path)
+    assert len(items) == 19
+    assert "cat/0.jfif" in set(items["id"])
+    assert not items["id"].str.contains("ipynb").any()
+    looked = sources.find("image_folder").look({"path": path, "splits": {}, "taxonomy": None, "class_names": None})
+    assert looked == {"rows": 19, "left_out": {"files without a suffix": 1, "files that end in '.heic'": 1}}
+    assert "fetch: left out: 1 files that end in '.heic'" in capsys.readouterr().err
 
 
 def test_ilsvrc(tmp_path):

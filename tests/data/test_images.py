@@ -208,3 +208,6 @@ def test_moments_are_mean_and_deviation():
     np.testing.assert_allclose(mean, images[rows].mean(axis=(0, 1, 2)) / 255, rtol=1e-9)
     np.testing.assert_allclose(std, images[rows].std(axis=(0, 1, 2)) / 255, rtol=1e-9)
     assert moments(images, rows[:0]) == ([0.0] * 3, [1.0] * 3)
+    images = images.copy()
+    images[..., 1] = 77
+    assert moments(images, rows)[1][1] == 1  # divided by it, a channel that is the same everywhere stays finite

@@ -171,6 +171,44 @@ def test_a_split_column_without_val_leaves_it_to_a_share_of_train(tmp_path, colu
     assert "val" not in build(path, columns, val=0)[0].items["split"].to_pylist()
 
 
+def test_splits_may_have_capitals(tmp_path):
+    records = rows()
+    for record, name in zip(records, ("Train", " TRAIN", "Val", "TEST", "Test_Hard", "train"), strict=True):
+        record["part"] = name
+    dataset, _ = build(write(tmp_path / "t.csv", records))
+    assert dataset.items["split"].to_pylist() == ["train", "train", "val", "test", "test_hard", "train"]
+
+
+@pytest.mark.parametrize("nothing", ["nan", "NaN", "None", "null", "NULL", "N/A", "<NA>"])
+def test_nothing_is_no_text_and_no_label(tmp_path, nothing):
+    records = [{**record, "kind": "dog", "thing": f"t{i}"} for i, record in enumerate(rows())]
+    records[2] |= {"text": nothing}
+    path = tmp_path / "t.tsv"
+    assert f"'{nothing}', which is no text" in fault(write(path, records))
+    records[2] |= {"text": "a text", "kind": nothing, "thing": nothing}
+    records[3] |= {"kind": nothing, "thing": nothing}
+    frame = build(write(path, records), Columns(id="key", label="kind", group="thing", split="part"))[
+        0
+    ].items.to_pandas()
+    assert frame["label_name"].tolist() == ["dog", "dog", "", "", "dog", "dog"]
+    assert frame["group"].tolist()[2:4] == ["k2", "k3"]
+
+
+def test_whole_numbers_with_a_point_are_whole_numbers(tmp_path):
+    records = [{**record, "kind": f"{i + 3}.0", "key": f"{i}.0"} for i, record in enumerate(rows(12))]
+    frame = build(write(tmp_path / "t.csv", records), Columns(id="key", label="kind", split="part"))[
+        0
+    ].items.to_pandas()
+    assert frame["label"].tolist() == list(range(3, 15))
+    assert frame["label_name"].tolist()[0] == "3"
+    assert frame["id"].tolist() == frame["group"].tolist() == [str(i) for i in range(12)]
+    records[0]["kind"] = "3.5"
+    frame = build(write(tmp_path / "t.csv", records), Columns(id="key", label="kind", split="part"))[
+        0
+    ].items.to_pandas()
+    assert frame["label_name"].tolist()[:2] == ["3.5", "4.0"]
+
+
 def test_random_split_needs_groups(tmp_path):
     path = write(tmp_path / "t.parquet", [{**record, "thing": "one"} for record in rows()])
     assert "1 groups cannot be split" in fault(path, Columns(id="key", group="thing"))

@@ -221,7 +221,8 @@ def test_equals_the_naive_definition(case, ties):
 @settings(max_examples=100)
 def test_rules_for_ties_are_ordered(case):
     queries, candidates, rows = case
-    ranks = {ties: cross_modal_retrieval(queries, candidates, rows, ties)["ranks"] for ties in TIES}
+    right = np.array([np.isin(np.arange(len(candidates)), row) for row in rows])
+    ranks = {ties: cross_modal_retrieval(queries, candidates, right, ties)["ranks"] for ties in TIES}
     assert (ranks["optimistic"] <= ranks["stable"]).all()
     assert (ranks["stable"] <= ranks["pessimistic"]).all()
     assert (ranks["optimistic"] <= ranks["mean"]).all()
@@ -379,6 +380,14 @@ def bad(rows, row):
 def test_what_is_refused(arguments, message):
     with pytest.raises(KithError, match=message):
         cross_modal_retrieval(*arguments)
+
+
+@pytest.mark.parametrize(
+    "table", [np.eye(2, dtype=int), [[1, 0], [0, 1]], [[1, 1], [0, 1]], np.eye(3, dtype=int).tolist(), np.eye(4)]
+)
+def test_truth_in_numbers_is_refused(table):
+    with pytest.raises(KithError, match="a matrix of 0 and 1 could mean indices; give it as bool"):
+        cross_modal_retrieval(np.eye(len(table)), np.eye(len(table)), table)
 
 
 def test_a_nan_in_a_similarity_matrix_is_refused():

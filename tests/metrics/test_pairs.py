@@ -59,7 +59,7 @@ def test_equal_vectors_tie_exactly(dtype):
 def test_hard_equals_the_naive_definition():
     rng = np.random.default_rng(2)
     queries, candidates = rng.normal(size=(30, 5)), rng.normal(size=(20, 5))
-    partners, distractors = rng.integers(0, 20, 30), rng.integers(0, 20, size=(30, 4))
+    partners, distractors = rng.integers(0, 5, 30), rng.integers(5, 20, size=(30, 4))
     distractors[7, 2] = -1
     found = hard_nway(queries, candidates, partners, distractors)
     scores = queries @ (candidates / np.linalg.norm(candidates, axis=1, keepdims=True)).T
@@ -74,6 +74,8 @@ def test_what_is_refused():
         random_nway(vectors, vectors, np.arange(4), ways=(5,))
     with pytest.raises(KithError, match="query 2: its partner is not in `relevant`"):
         random_nway(vectors, vectors, np.array([0, 1, 3, 3]), ways=(2,))
+    with pytest.raises(KithError, match="query 1: its partner 1 is among its distractors"):
+        hard_nway(vectors, vectors, np.array([0, 1]), np.array([[2, 3], [0, 1]]))
 
 
 @pytest.fixture

@@ -164,8 +164,10 @@ def test_towers_are_found_by_their_names():
     ("tower", "told"),
     [
         ("gru", "does not take pictures; choose cnn"),
-        ("resnet-34-fc", "6n \\+ 2 layers"),
-        ("resnet-2", "6n \\+ 2 layers"),
+        ("resnet-34-fc", "there is no resnet-34 here: of small pictures"),
+        ("resnet-2", "there is no resnet-2 here"),
+        ("resnet-200", "of photographs resnet-18, 34, 50, 101, 152; or take timm:resnet200"),
+        ("resnet-164-fc", "there is no resnet-164 here"),
         ("wrn-27-10", "6n \\+ 4 layers"),
         ("pyramidnet-273-200", "9n \\+ 2 layers"),
         ("pyramidnet-109-200", "6n \\+ 2 layers"),

@@ -248,3 +248,10 @@ def test_classes_predicted_by_a_linear_svm(classes):
     # Six classes: chance is 17 %.
     assert figures["svm/accuracy"] > 30
     assert figures["svm/balanced_accuracy"] == pytest.approx(figures["svm/accuracy"])  # four pictures of each
+
+
+def test_whole_numbers_are_the_labels_of_the_pickle_as_numbers():
+    """The published program looks classes up by what its data have."""
+    numbers = pd.DataFrame({"label": [3, 12], "label_name": ["3", "12"]})
+    assert class_embedding._labels(numbers) == [3, 12]
+    assert class_embedding._labels(numbers.assign(label_name=["03", "12"])) == ["03", "12"]

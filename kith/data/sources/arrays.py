@@ -22,7 +22,7 @@ def two_arrays(path: Path, *, arrays: Mapping[str, str | None], val: float, test
     from kith.data import items
     from kith.data.arrays import SIDES, Arrays, Feature, TwoViews, described, same_rows
     from kith.data.problems import Problems
-    from kith.data.splits import random_split
+    from kith.data.splits import random_split, spelled
 
     names = {"image": "image", "text": "text", **arrays}
     there = Arrays(path)
@@ -36,7 +36,7 @@ def two_arrays(path: Path, *, arrays: Mapping[str, str | None], val: float, test
     ids = [str(each) for each in column("id", range(count))]
     groups = [str(each) for each in column("group", ids)]
     drawn: Any = [] if names.get("split") else random_split(groups, val, test, seed)
-    split = [str(each) for each in column("split", drawn)]
+    split = [spelled(str(each)) for each in column("split", drawn)]
     texts = [[str(each)] for each in column("texts", [])]
     dataset = described(ids, split, groups, texts, column("label", [None] * count))
     problems = Problems(str(path))

@@ -1,14 +1,17 @@
 """Pictures in one folder a class: any such data set, ILSVRC, and folders with lists of what is in which split."""
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from kith.data import splits
 from kith.data.kinds import Labelled
-from kith.data.listing import Entry, Listing, pictures_below
+from kith.data.listing import Entry, Listing, left_out, pictures_below
 from kith.data.lists import lines
 from kith.data.source import File, Recipe
+from kith.data.splits import known
+from kith.data.splits import spelled as any_case
 from kith.errors import KithError
 
 LISTS = {
@@ -27,21 +30,29 @@ def image_folder(path: Path, *, splits: Mapping[str, str] | None = None) -> List
     """
     folders = _folders(path)
     meant = {name: (splits or {}).get(name, name) for name in folders}
+    spelled = {name: any_case(split) for name, split in meant.items()}
+    # A class may be called Train: with other classes beside it, it is one.
+    meant = spelled if all(split == "ignore" or known(split) for split in spelled.values()) else meant
     if "train" in meant.values():
         split_of = _known(path, meant)
     else:
         _refuse_likely(path, folders)
         split_of = {}
+    passed: Counter[str] = Counter()
     entries = [
-        entry for folder, split in (split_of or {"": "train"}).items() for entry in _classes(path, path / folder, split)
+        entry
+        for folder, split in (split_of or {"": "train"}).items()
+        for entry in _classes(path, path / folder, split, passed)
     ]
-    return Listing(entries, path)
+    return Listing(entries, path, left_out=left_out(passed))
 
 
 def ilsvrc(path: Path) -> Listing:
     """ILSVRC2012_img_train/<wnid>/ and ILSVRC2012_img_val/<wnid>/; the validation part is the test split."""
     parts = {"ILSVRC2012_img_train": "train", "ILSVRC2012_img_val": "test"}
-    return Listing([entry for part, split in parts.items() for entry in _classes(path, path / part, split)], path)
+    passed: Counter[str] = Counter()
+    entries = [entry for part, split in parts.items() for entry in _classes(path, path / part, split, passed)]
+    return Listing(entries, path, left_out=left_out(passed))
 
 
 def image_lists(path: Path) -> Listing:
@@ -81,18 +92,24 @@ def _known(path: Path, meant: Mapping[str, str]) -> dict[str, str]:
 
 
 def _refuse_likely(path: Path, folders: Sequence[str]) -> None:
-    """Folders that look like splits would become classes."""
-    likely = {name: splits.USUAL.get(name.lower(), name) for name in folders}
-    if any(splits.known(split) for split in likely.values()) and len(folders) <= 4:
-        told = ", ".join(f"'{name}': {split}" for name, split in likely.items() if splits.known(split))
+    """Folders that look like splits would become classes. One of several may be a class that is called Train."""
+    likely = {name: split for name in folders if (split := splits.suggestion(name)) != "ignore"}
+    if len(likely) >= min(2, len(folders)) and len(folders) <= 4:
+        told = ", ".join(f"'{name}': {split}" for name, split in likely.items())
         raise KithError(
             f"{path}: no folder train, but {', '.join(folders)}; say what they are with fetch.splits: {{{told}}}"
         )
+    if len(folders) == 1:
+        inner = path / folders[0]
+        below = any(each.is_dir() and not each.name.startswith(".") for each in inner.iterdir())
+        said = f"did you mean {inner}?" if below else "a folder for each of at least two classes is needed"
+        raise KithError(f"{path}: there is one folder alone, '{folders[0]}', which would be the only class; {said}")
 
 
-def _classes(path: Path, folder: Path, split: str) -> Iterator[Entry]:
+def _classes(path: Path, folder: Path, split: str, passed: Counter[str]) -> Iterator[Entry]:
+    """passed: where the suffixes of files that are passed over are counted."""
     for name in _folders(folder):
-        found = [file.relative_to(path).as_posix() for file in pictures_below(folder / name)]
+        found = [file.relative_to(path).as_posix() for file in pictures_below(folder / name, passed)]
         if not found:
             raise KithError(f"{folder / name}: no picture in this class folder; add some, or remove it")
         yield from (Entry(picture, split, picture, f"file '{picture}'", name) for picture in found)
