@@ -242,7 +242,7 @@ def _initialize(
     if isinstance(learned.text, TokenInput) and isinstance(encoder.text_tower, TfidfTower):
         load_inverse_frequency(encoder.text_tower, learned.text.tokens[learned.text.all_of(learned.train)[0]])
     if options.start is not None:
-        taken, left = start_from(encoder, options.start)
+        taken, left = start_from(encoder, vocabulary, options.start)
         print(f"{taken} tensors start from {options.start}, {left} do not fit it")
     if targets is not None and encoder.targets is not None:
         encoder.targets.copy_(targets)

@@ -56,6 +56,10 @@ class EncoderTokenizer(Tokenizer):
         spans = [place for piece, place in zip(cut.tokens, cut.offsets, strict=True) if piece == unknown]
         return list(dict.fromkeys(text[start:stop].strip() for start, stop in spans))
 
+    def knows(self, text: str) -> bool:
+        unknown = unknown_piece(self._tokenizer)
+        return any(piece != unknown for piece in self.pieces(text))
+
     def state(self) -> dict[str, Any]:
         return {"vocabulary": [], "tokenizer": self.KIND, "tokenizer_json": self.content, "pad": self.pad}
 

@@ -59,7 +59,7 @@ class RawInputs:
         if self.takes_features(side):
             return lambda cell: features(cell, tuple(options["shape"]))
         if side == "text":
-            return text
+            return self._known
         kept = self.pictures
         return Loader(self.root, kept["size"], "L" if kept["channels"] == 1 else "RGB", kept["fit"])
 
@@ -71,6 +71,13 @@ class RawInputs:
         if side == "text" and not self.takes_features("text"):
             return self.vocabulary.encode(list(values), self.max_tokens)
         return (np.stack(values),)
+
+    def _known(self, cell: Any) -> str | Unusable:
+        """The text in a cell; one of whose words none is known would get the vector of any other such text."""
+        found = text(cell)
+        if isinstance(found, str) and not self.tokenizer.knows(found):
+            return Unusable("unknown_text", "has no word that this model knows")
+        return found
 
     def _encoded(self, side: str, values: Sequence[Any]) -> np.ndarray:
         """(n, width) float32 features, as exact as those that were stored."""

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from kith.encoders.names import SIDES
 from kith.encoders.tokens import EncoderTokenizer
@@ -15,6 +16,8 @@ from kith.text.tokenizer import Tokenizer
 
 FORMAT = "kith-model-2"
 NEWER = "kith-model-3"  # of models with a tokenizer or a tower that a Kith of before would not understand
+# Tensors of text towers with a place for each word, and along which axis (of tf-idf, the first layer's weights).
+OF_WORDS = {"text_tower.embedding.weight": 0, "text_tower.mlp.1.weight": 1}
 
 
 def save(model: DualEncoder, vocabulary: Tokenizer, max_tokens: int, trained: dict[str, Any]) -> bytes:
@@ -42,19 +45,41 @@ def save(model: DualEncoder, vocabulary: Tokenizer, max_tokens: int, trained: di
 
 
 @torch.no_grad()
-def start_from(model: DualEncoder, path: Path) -> tuple[int, int]:
+def start_from(model: DualEncoder, tokenizer: Tokenizer, path: Path) -> tuple[int, int]:
     """Take over from a saved model every tensor whose name and shape are the same; how many were, and were not.
 
-    What the other model knew of its classes is left out: its outputs mean other classes. Raises KithError where
-    the file is no Kith model, or nothing fits.
+    What it knows of words is taken word by word: their numbers may be others. What the other model knew of its classes
+    is left out: its outputs mean other classes; so are towers of the features of another encoder. Raises KithError
+    where the file is no Kith model, or nothing fits.
     """
-    other = load(path)[0].state_dict()
-    own = {k: v for k, v in model.state_dict().items() if k != "targets" and not k.startswith("classifier.output")}
+    started, words, _ = load(path)
+    other, own = started.state_dict(), model.state_dict()
+    others = tuple(f"{side}_" for side in SIDES if _encoder(model, side) != _encoder(started, side))
+    left = ("targets", "classifier.output", "text_tower.inverse_frequency", *others)
+    own = {name: value for name, value in own.items() if not name.startswith(left)}
+    for name, along in OF_WORDS.items():
+        if name in own and name in other:
+            other[name] = _by_word(own[name], tokenizer, other[name], words, along)
     fits = {name: other[name] for name, value in own.items() if name in other and other[name].shape == value.shape}
     if not any(name.startswith("image_tower") for name in fits):
         raise KithError(f"{path}: none of its image tower fits this model; take the same tower, or another start")
     model.load_state_dict(fits, strict=False)
     return len(fits), len(own) - len(fits)
+
+
+def _encoder(model: DualEncoder, side: str) -> Any:
+    """The reference of a side's frozen encoder, if it has one."""
+    return (model.config[side] or {}).get("encoder")
+
+
+def _by_word(own: Tensor, tokenizer: Tokenizer, other: Tensor, words: Tokenizer, along: int) -> Tensor:
+    """`own`, with what `other` has for the words that both know; `other` itself where their other sides differ."""
+    if tokenizer.words == words.words or own.select(along, 0).shape != other.select(along, 0).shape:
+        return other
+    shared = [word for word in tokenizer.words if word in words.index]
+    marks = list(range(len(Tokenizer.MARKS)))
+    here, there = (torch.tensor(marks + [known.index[word] for word in shared]) for known in (tokenizer, words))
+    return own.clone().index_copy_(along, here, other.index_select(along, there))
 
 
 def load(path: Path, device: str | torch.device = "cpu") -> tuple[DualEncoder, Tokenizer, dict[str, Any]]:

@@ -70,10 +70,13 @@ class Run:
         return self._raw.tokenizer.unknown_words(text)
 
     def text_vector(self, text: str) -> np.ndarray:
-        """(dim,) of a text. Raises KithError if the run knows no texts, or the text holds no word."""
+        """(dim,) of a text. Raises KithError if the run knows no texts, or none of the text's words."""
         self._must_ask("text")
         if not self._raw.tokenizer.pieces(text):
             raise KithError("the text has no word to search by")
+        if not self._raw.tokenizer.knows(text):
+            unknown = listed(self.unknown_words(text))
+            raise KithError(f"{self.name} knows none of the words {unknown}: it has no answer; take others")
         with self._lock:
             return predict_texts(self.model, *self._raw.arrays("text", [text]))["vector"][0]
 

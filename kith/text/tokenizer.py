@@ -45,6 +45,10 @@ class Tokenizer(ABC):
         """Of its pieces, without the marks."""
         return [self.index.get(piece, self.UNKNOWN) for piece in self.pieces(text)]
 
+    def knows(self, text: str) -> bool:
+        """Whether any of its pieces is known: all other texts look the same."""
+        return any(number != self.UNKNOWN for number in self.numbers(text))
+
     def __len__(self) -> int:
         return len(self.MARKS) + len(self.words)
 

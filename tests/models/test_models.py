@@ -98,6 +98,22 @@ def test_word_vectors_start_the_embedding():
         load_word_vectors(tower, VOCABULARY, {"red": torch.ones(4)})
 
 
+@pytest.mark.parametrize("tower", ["gru", "bag", "tfidf"])
+def test_a_model_starts_from_another_word_by_word(tmp_path, tower):
+    """Their numbers may be others, also where as many words are known."""
+    start = DualEncoder(config(text=tower))
+    (tmp_path / "start.pt").write_bytes(models.save(start, VOCABULARY, 12, {}))
+    model, words = DualEncoder(config(text=tower)), Vocabulary(["zebra", "blue", "red"])
+    name, along = ("mlp.1.weight", 1) if tower == "tfidf" else ("embedding.weight", 0)
+    before, known = model.text_tower.get_parameter(name).clone(), start.text_tower.get_parameter(name)
+    models.start_from(model, words, tmp_path / "start.pt")
+    found = model.text_tower.get_parameter(name)
+    assert torch.equal(found.select(along, 4), before.select(along, 4))  # a zebra is new
+    assert torch.equal(found.select(along, 5), known.select(along, 5))
+    assert torch.equal(found.select(along, 6), known.select(along, 4))
+    assert torch.equal(found.narrow(along, 0, 4), known.narrow(along, 0, 4))
+
+
 def test_a_saved_model_comes_back_the_same_and_saves_to_the_same_bytes(tmp_path):
     torch.manual_seed(0)
     model = DualEncoder(config()).eval()

@@ -120,6 +120,8 @@ def test_words_that_the_model_never_saw_are_told(run):
     assert answer(run, Query(text="A frobnicated red cross", count=1))["unknown_words"] == ["frobnicated"]
     with pytest.raises(KithError, match="no word"):
         run.text_vector(" 12 !")
+    with pytest.raises(KithError, match="pairs-0 knows none of the words 'frobnicated', 'zebra': it has no answer"):
+        answer(run, Query(text="Frobnicated zebra!"))
 
 
 def test_words_without_spaces_between_them_are_known_by_their_parts(copy):
