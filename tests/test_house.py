@@ -30,6 +30,9 @@ IN_EXAMPLES_OF_OTHERS = {
     "Pairs": "all_pairs",
     "Relevance": "as_relevance",
     "Triplets": "mine_triplets",
+    "RankedLists": "ranked_lists",
+    "FirstHits": "first_hits",
+    "TiedList": "tied_list",
     "Violations": "violations",
 }
 # The parts of an objective, which params.yaml puts together: the examples are in those of the losses' functions.

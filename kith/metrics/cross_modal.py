@@ -62,7 +62,8 @@ def cross_modal_retrieval(
     measured = [
         _rank(scores, *relevance.pairs(block), ties, ks) for block, scores in similarity_blocks(queries, candidates)
     ]
-    return _summary(*(np.concatenate(parts) for parts in zip(*measured, strict=True)), ks)
+    ranks, reciprocal, average_precision, found = (np.concatenate(parts) for parts in zip(*measured, strict=True))
+    return _summary(ranks, reciprocal, average_precision, found, ks)
 
 
 def ranks_from_similarity(similarity: Any, relevant: Any = None, ties: str = "mean") -> np.ndarray:

@@ -48,11 +48,11 @@ def hierarchical_retrieval(
     equally distant items count by the exact expectation over their orders (in "recall_precision" they stand at their
     expected places), or come by index, as in the published program.
 
-    Returns (n,) float64 arrays, one value a query: "HP@k" for each k, "AHP@<clip>" and, if `full`, which needs
-    every list to its end, "AHP" and "AP". A query whose class has no other item gets the AP 0, with a warning, and
-    HP@k is 0 where best_k is. Lists shorter than `clip` stop at their end. `curve` adds means over all queries:
-    "curve", HP@1 … HP@<clip>, and, if `full`, "recall_precision", the highest precision at a recall of at least
-    0, .01, …, 1. Raises KithError for a k or labels out of range and rows that are not finite.
+    Returns (n,) float64 arrays, one value a query: "HP@k" for each k, "AHP@<clip>" and, if `full`, which needs every
+    list to its end, "AHP" and "AP". A query whose class has no other item gets the AP 0, with a warning, and HP@k is 0
+    where best_k is. Lists shorter than `clip` stop at their end. `curve` adds means over all queries: "curve", HP@1 …
+    HP@<clip>, and, if `full`, "recall_precision", the highest precision at a recall of at least 0, .01, …, 1. Raises
+    KithError for a k or labels out of range and rows that are not finite.
 
     >>> similarity = np.array([[1, 0.5, 0], [0.5, 1, 0], [0, 0, 1]])  # of three classes
     >>> features = np.array([[0.0], [0.1], [1.0], [1.1], [5.0]])
@@ -62,19 +62,16 @@ def hierarchical_retrieval(
     """
     tables = similarity_tables(similarity)
     labels = class_labels("labels", labels, len(next(iter(tables.values()))))
-    if np.ndim(features) != 2 or len(features) != len(labels):
-        raise KithError(f"{len(labels)} labels, but features of the shape {tuple(np.shape(features))}")
-    longest = len(labels) - 1
-    _check_ks(ks, clip, longest)
+    longest = _longest(features, labels, ks, clip)
     limit = longest if full else min(longest, max([clip, *ks]))
     lists = _Lists(features, labels, tables, limit)
     each: dict[str, np.ndarray] = {}
     # In the order of their classes, so that the ideal of a class is made once and need not be kept.
-    for rows, order, tied in ranked_lists(features, np.argsort(labels, kind="stable"), limit, normalize):
-        tied = tied if ties == "expected" else []
-        for key, values in lists.measure(labels[rows], order, tied, ks, clip, full, curve).items():
+    for block in ranked_lists(features, np.argsort(labels, kind="stable"), limit, normalize):
+        tied = block.tied if ties == "expected" else []
+        for key, values in lists.measure(labels[block.queries], block.order, tied, ks, clip, full, curve).items():
             if values.ndim == 1:
-                each.setdefault(key, np.empty(len(labels)))[rows] = as_array(values)
+                each.setdefault(key, np.empty(len(labels)))[block.queries] = as_array(values)
             else:
                 each[key] = each.get(key, 0) + as_array(values.sum(0)) / len(labels)
     if full:
@@ -240,6 +237,14 @@ def _completed(ranking: np.ndarray, complete: Any, query: int, n: int) -> np.nda
     if (times > 1).any():
         raise KithError(f"ranking of query {query}: item {items[times > 1][0]} is listed more than once")
     return ranking
+
+
+def _longest(features: Any, labels: np.ndarray, ks: Sequence[int], clip: int) -> int:
+    """How many others there are for each item to find: enough for `ks`."""
+    if np.ndim(features) != 2 or len(features) != len(labels):
+        raise KithError(f"{len(labels)} labels, but features of the shape {tuple(np.shape(features))}")
+    _check_ks(ks, clip, len(labels) - 1)
+    return len(labels) - 1
 
 
 def _check_ks(ks: Sequence[int], clip: int, longest: int) -> None:

@@ -88,7 +88,7 @@ def _at_places(near: np.ndarray, k: int, *worth: np.ndarray) -> list[np.ndarray]
     for row in np.flatnonzero((values[:, 1:] == values[:, :-1]).any(axis=1)):
         order = np.argsort(-near[row], kind="stable")
         order = order[: np.count_nonzero(near[row] >= values[row, k - 1])]
-        starts = tied_list(row, order, near[row, order]).starts
+        starts = tied_list(int(row), order, near[row, order]).starts
         for table, each in zip(worth, found, strict=True):
             each[row] = at_places(table[row, order], starts, k)
     return found

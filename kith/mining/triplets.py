@@ -91,11 +91,7 @@ def mine_triplets(
     >>> found.anchor.tolist(), found.positive.tolist(), found.negative.tolist(), found.candidates
     ([0, 1], [1, 0], [2, 2], 2)
     """
-    check_rows(embeddings, labels)
-    pool, pool_labels = embeddings, labels
-    if bank is not None:
-        check_rows(*bank, "the bank")
-        pool, pool_labels = torch.cat([embeddings, bank[0]]), torch.cat([labels, bank[1]])
+    pool, pool_labels = _pool(embeddings, labels, bank)
     if strategy == "all":
         return _all(labels, pool_labels, ordered)
     if strategy not in CHOICES and strategy not in PER_ANCHOR:
@@ -118,6 +114,15 @@ def mine_triplets(
         return Triplets(nothing, nothing, nothing, 0)
     anchor, positive, negative = (torch.cat(each) for each in zip(*found, strict=True))
     return Triplets(anchor, positive, negative, candidates)
+
+
+def _pool(embeddings: Tensor, labels: Tensor, bank: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
+    """The batch, and after it the bank."""
+    check_rows(embeddings, labels)
+    if bank is None:
+        return embeddings, labels
+    check_rows(*bank, "the bank")
+    return torch.cat([embeddings, bank[0]]), torch.cat([labels, bank[1]])
 
 
 def _draws(kept: Tensor, generator: torch.Generator | None) -> Tensor:

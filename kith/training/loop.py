@@ -42,16 +42,14 @@ def fit(
     A projection that is learned from data is fitted to the epoch's items before each validation.
     Without epochs, what can be fitted in closed form is, and the only record is of epoch 0.
     After every epoch `on_checkpoint` gets a state; given back as `resume`, training goes on as if it had not
-    stopped: all randomness comes from (seed, epoch), so the result is the same bytes.
-    Raises FloatingPointError when embeddings or the loss are not finite, unless a refinement is left, which then
-    comes at once.
+    stopped: all randomness comes from (seed, epoch), so the result is the same bytes. Raises FloatingPointError when
+    embeddings or the loss are not finite, unless a refinement is left, which then comes at once.
     """
     task, data = Task(model, objective), with_workers(data, config, fabric.world_size)
     if not config.epochs:
         return [_as_it_is(task.to(fabric.device), data, config, fabric, on_epoch)]
     optimizer = optimizer_of(task, config)
-    wrapped, stepper = fabric.setup(task, optimizer)
-    sampler = batches_of(data, config)
+    (wrapped, stepper), sampler = fabric.setup(task, optimizer), batches_of(data, config)
     schedule = schedule_of(optimizer, config, len(sampler.epoch(1)))
     seen = _as_many_groups(data, config.seed)
     state = TrainingState(task, optimizer, schedule, fabric.strategy.precision)
