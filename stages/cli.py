@@ -187,7 +187,10 @@ def _end(parser: Any, prog: str, arguments: list[str] | None) -> None:
         if os.environ.get("KITH_TRACEBACK") or error.filename is None or error.strerror is None:
             raise
         sys.exit(f"error: {error.filename}: {error.strerror}")
-    except typer.Abort:
+    except typer.Abort as error:
+        # Typer takes the end of a file for that of the terminal.
+        if isinstance(error.__cause__, EOFError):
+            raise error.__cause__ from None
         status = INTERRUPTED
     if status == INTERRUPTED:
         print("\ninterrupted", file=sys.stderr)

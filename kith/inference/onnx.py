@@ -133,6 +133,7 @@ def describe(model: DualEncoder, vocabulary: Tokenizer, max_tokens: int, trained
             pictures = pictures_of(config)
             kept = {name: pictures.get(name) for name in ("size", "channels", "fit", "crop")}
             told[side] |= {"inputs": ["images"], "mode": "L" if kept["channels"] == 1 else "RGB", **kept}
+            told[side]["interpolation"] = "bicubic"  # as kith.data.images.decode brings pictures to their size
         elif encoder is not None:
             own = (vocabulary.state().get("pad"), max_tokens)
             pad, longest = own if "network" in config else tokenizer_of(frozen_of(model)["text"])[1:]

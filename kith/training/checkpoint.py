@@ -2,6 +2,8 @@
 
 import hashlib
 import io
+import os
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -14,15 +16,16 @@ LIBRARY = Path(__file__).parents[1]
 # Sources of the library that decide what a training computes.
 SOURCES = (
     *("cca", "encoders", "losses", "metrics", "mining", "models", "networks", "store", "text", "training"),
-    *("constraints.py", "similarity.py"),
+    *("constraints.py", "similarity.py", "data/images.py", "data/shards.py"),
 )
 
 
 class Checkpoint:
     """The state of an unfinished training, kept outside the stage's outputs, which both engines clear.
 
-    The fingerprint is of all that the training depends on: with other data, parameters or code it is ignored.
-    write_bytes: writes a file whole or not at all.
+    The fingerprint is of all that the training depends on: with other data, parameters or code it is ignored. Only
+    tensors and plain values are read, so that a file from elsewhere cannot run code; one that cannot be read is set
+    aside. write_bytes: writes a file whole or not at all.
     """
 
     def __init__(self, path: Path, fingerprint: str, write_bytes: Callable[[Path, bytes], None]):
@@ -34,11 +37,22 @@ class Checkpoint:
         """The state that was written last, if it is of this training."""
         if not self.path.exists():
             return None
-        content = torch.load(self.path, map_location="cpu", weights_only=False)
-        if content["fingerprint"] != self.fingerprint:
+        try:
+            content = torch.load(self.path, map_location="cpu", weights_only=True)
+            found, state = content["fingerprint"], content["state"]
+        except Exception as error:  # torch raises nearly anything on a broken file
+            self._set_aside(error)
             return None
-        print(f"resuming after epoch {len(content['state']['history'])}")
-        return content["state"]
+        if found != self.fingerprint:
+            return None
+        print(f"resuming after epoch {len(state['history'])}")
+        return state
+
+    def _set_aside(self, error: Exception) -> None:
+        aside = self.path.with_name(f"{self.path.name}.broken")
+        os.replace(self.path, aside)
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        print(f"{self.path}: cannot be read ({reason}); it is now {aside}, and training starts anew", file=sys.stderr)
 
     def write(self, state: dict[str, Any]) -> None:
         buffer = io.BytesIO()

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from kith.training.checkpoint import SOURCES, Checkpoint, code, fingerprint
 
@@ -20,6 +21,35 @@ def library(folder: Path) -> Path:
 
 def write(path: Path, content: bytes) -> None:
     path.write_bytes(content)
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", b"PK\x03\x04 cut off"])
+def test_a_checkpoint_that_cannot_be_read_is_set_aside(tmp_path, capsys, content):
+    path = tmp_path / "infonce-0.pt"
+    path.write_bytes(content)
+    checkpoint = Checkpoint(path, "a", Path.write_bytes)
+    assert checkpoint.read() is None
+    assert "infonce-0.pt: cannot be read" in (told := capsys.readouterr().err)
+    assert "training starts anew" in told
+    assert not path.exists()
+    assert (tmp_path / "infonce-0.pt.broken").read_bytes() == content
+
+
+def test_a_checkpoint_runs_no_code(tmp_path):
+    path, reached = tmp_path / "infonce-0.pt", tmp_path / "reached"
+    torch.save({"fingerprint": "a", "state": Touch(reached)}, path)
+    assert Checkpoint(path, "a", Path.write_bytes).read() is None
+    assert not reached.exists()
+
+
+class Touch:
+    """Pickled as a call."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
 
 
 def test_a_checkpoint_gives_back_its_state_to_the_same_fingerprint_alone(tmp_path):
