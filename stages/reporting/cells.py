@@ -10,6 +10,11 @@ from kith.evaluation.describe import describe
 from stages import params
 
 
+def free(text: str) -> str:
+    """A text of the user's in Markdown: on one line, and without tags, which a browser would obey."""
+    return " ".join(text.split()).replace("<", "&lt;")
+
+
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A Markdown table."""
     cells = [[cell.replace("|", "\\|") for cell in line] for line in (head, ["---"] * len(head), *rows)]

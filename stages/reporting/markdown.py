@@ -35,9 +35,9 @@ def document(
     sections = [
         f"# Leaderboard: {study.name}",
         about(dataset),
-        " ".join(filter(None, ["Made by `dvc repro` or `snakemake --cores 2`.", study.note])),
+        " ".join(filter(None, ["Made by `dvc repro` or `snakemake --cores 2`.", cells.free(study.note)])),
         budget(settings),
-        *([f"Encoders: {'; '.join(encoders)}."] if encoders else []),
+        *([f"Encoders: {'; '.join(map(cells.free, encoders))}."] if encoders else []),
         *(pairs(boards, splits, settings) if "mean/mrr" in board else []),
         *pictures(boards, splits, settings),
         *codes(boards, splits, settings),
@@ -59,9 +59,9 @@ def about(dataset: dict[str, Any]) -> str:
         f"{dataset['texts']:,} texts" if dataset["texts"] else "",
         *(f"{side} {shape}" for side, shape in input_shapes(dataset).items()),
         f"{dataset['labels']:,} labels" if dataset["labels"] else "",
-        f"licence: {dataset['licence']}",
+        f"licence: {cells.free(dataset['licence'])}",
     ]
-    return f"Data set **{dataset['name']}**: {'; '.join(filter(None, facts))}."
+    return f"Data set **{cells.free(dataset['name'])}**: {'; '.join(filter(None, facts))}."
 
 
 def input_shapes(dataset: dict[str, Any]) -> dict[str, str]:
@@ -131,7 +131,14 @@ def semantic_space(quality: dict[str, float], dataset: dict[str, Any]) -> list[s
 def expected(settings: params.Params, board: pd.DataFrame) -> list[str]:
     """Every metric that the study expects, against what was reached."""
     rows = [
-        [method, key, f"{each.value:g}", f"{each.tolerance:g}", *verdict(board, method, key, each), each.source]
+        [
+            method,
+            key,
+            f"{each.value:g}",
+            f"{each.tolerance:g}",
+            *verdict(board, method, key, each),
+            cells.free(each.source),
+        ]
         for method, metrics in settings.expect.items()
         for key, each in metrics.items()
     ]

@@ -227,6 +227,20 @@ def test_page(study):
     assert space[2:] == [["recall", "0.998"], ["label_agreement@10", "0.412"]]
 
 
+def test_texts_of_the_user_bring_no_tags_into_the_page():
+    told = leaderboard.about(
+        {
+            "counts": {"train": 1},
+            "texts": 0,
+            "labels": 0,
+            "image": None,
+            "name": "a<b",
+            "licence": "<script>x()</script>\n",
+        }
+    )
+    assert told == "Data set **a&lt;b**: 1 train items; licence: &lt;script>x()&lt;/script>."
+
+
 def test_equals_are_marked_as_not_different(tracked, tmp_path):
     make_study(tmp_path)
     for name in ("metrics.json", "queries.parquet"):
