@@ -9,8 +9,10 @@ from torch import Tensor
 from kith.constraints import Acute
 from kith.losses.batch import Batch, TrainingStep
 from kith.losses.loss import Loss, LossOptions
+from kith.losses.rows import of_rows
 
 
+@of_rows
 def angular(
     anchor: Tensor,
     positive: Tensor,
@@ -73,7 +75,7 @@ class AngularLoss(Loss):
             mask = torch.ones_like(mask) if own_counts else mask
         if anchors is not None:
             if not anchors.any():
-                return anchor.new_zeros(())
+                return anchor.sum() * 0  # with a gradient, for there may be no other loss
             anchor, positive, mask = anchor[anchors], positive[anchors], mask[anchors]
         return angular(anchor, positive, negatives, mask, self.options.angle, repeats)
 

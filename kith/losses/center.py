@@ -8,8 +8,10 @@ from torch import Tensor, nn
 
 from kith.losses.batch import LabelledRows, TrainingStep
 from kith.losses.loss import ClassLoss, LossOptions
+from kith.losses.rows import of_rows
 
 
+@of_rows
 def center_loss(features: Tensor, labels: Tensor, centers: Tensor) -> Tensor:
     """Mean of ½|f − c_y|² (Wen et al., ECCV 2016, eq. 2).
 

@@ -9,8 +9,10 @@ from torch import Tensor
 from kith.constraints import AboveZero, NotAll
 from kith.losses.batch import Batch, TrainingStep
 from kith.losses.loss import Loss, LossOptions
+from kith.losses.rows import of_rows
 
 
+@of_rows
 def circle(
     image: Tensor, text: Tensor, margin: float = 0.25, gamma: float = 64.0, excluded: Tensor | None = None
 ) -> Tensor:
@@ -27,7 +29,7 @@ def circle(
     >>> round(float(circle(rows, rows, margin=0.5, gamma=1.0)), 4)  # log(1 + exp(-1/4) · exp(-1/4)): 1 against 0
     0.4741
     """
-    near = (image @ text.T).float()
+    near = image @ text.T
     barred = torch.eye(len(near), dtype=torch.bool, device=near.device)
     own = near.diagonal()
     positive = -gamma * (1 + margin - own.detach()).clamp(min=0) * (own - 1 + margin)

@@ -13,8 +13,10 @@ from torch import Tensor
 
 from kith.losses.batch import LabelledRows, TrainingStep
 from kith.losses.loss import ClassLoss, LossOptions
+from kith.losses.rows import of_rows
 
 
+@of_rows
 def inv_corr(features: Tensor, targets: Tensor) -> Tensor:
     """Mean of 1 − ⟨φ_y, f/√max(|f|², 1e-12)⟩.
 
@@ -27,6 +29,7 @@ def inv_corr(features: Tensor, targets: Tensor) -> Tensor:
     return unnorm_corr(F.normalize(features, eps=1e-6), targets)
 
 
+@of_rows
 def unnorm_corr(features: Tensor, targets: Tensor) -> Tensor:
     """Mean of 1 − ⟨φ_y, f⟩.
 
@@ -39,6 +42,7 @@ def unnorm_corr(features: Tensor, targets: Tensor) -> Tensor:
     return 1 - (features * targets).sum(dim=1).mean()
 
 
+@of_rows
 def softmax_corr(features: Tensor, targets: Tensor) -> Tensor:
     """Mean of 1 − ⟨φ_y, softmax(f)⟩.
 
@@ -51,6 +55,7 @@ def softmax_corr(features: Tensor, targets: Tensor) -> Tensor:
     return unnorm_corr(features.softmax(dim=1), targets)
 
 
+@of_rows
 def mse(features: Tensor, targets: Tensor) -> Tensor:
     """Mean of |f − φ_y|², the sum over the dimensions.
 

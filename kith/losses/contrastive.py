@@ -12,9 +12,11 @@ from kith.constraints import AboveZero
 from kith.losses.batch import LossValue, MiningStatistics, TrainingStep
 from kith.losses.loss import LossOptions
 from kith.losses.metric_loss import MetricLoss
+from kith.losses.rows import of_rows
 from kith.mining.distances import pairwise, root
 
 
+@of_rows
 def contrastive(first: Tensor, second: Tensor, same: Tensor, margin: float = 1.0) -> Tensor:
     """Mean of ½ [s·d² + (1 − s)·max(0, m − √(d² + 1e-9))²] over given pairs.
 
@@ -31,6 +33,7 @@ def contrastive(first: Tensor, second: Tensor, same: Tensor, margin: float = 1.0
     return _mean(same * squared + (1 - same) * apart) / 2
 
 
+@of_rows
 def contrastive_pairs(embeddings: Tensor, pairs: Sequence[Tensor], margin: float = 1.0) -> Tensor:
     """Mean of d², of those that belong together, and max(0, m − d)², of the others, over pairs of a batch.
 

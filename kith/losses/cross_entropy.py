@@ -9,8 +9,10 @@ from torch import Tensor
 from kith.constraints import NotAll
 from kith.losses.batch import LabelledRows, TrainingStep
 from kith.losses.loss import ClassLoss, LossOptions
+from kith.losses.rows import of_rows
 
 
+@of_rows
 def cross_entropy(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
     """Mean cross-entropy of (B, C) logits, the true class having the weight 1 − ε, each other one ε/(C − 1).
 

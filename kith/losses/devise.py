@@ -7,8 +7,10 @@ from torch import Tensor
 from kith.constraints import NonNegative
 from kith.losses.batch import LabelledRows, TrainingStep
 from kith.losses.loss import ClassLoss, LossOptions
+from kith.losses.rows import of_rows
 
 
+@of_rows
 def devise(features: Tensor, labels: Tensor, classes: Tensor, margin: float = 0.1) -> Tensor:
     """Mean of Σ_j max(0, m − ⟨f, φ_y⟩ + ⟨f, φ_j⟩) over j ≠ y (Frome et al., "DeViSE", NeurIPS 2013).
 

@@ -9,9 +9,11 @@ from torch import Tensor
 from kith.constraints import AboveZero, NonNegative
 from kith.losses.batch import LossValue, TrainingStep
 from kith.losses.metric_loss import MinedLoss, MinedOptions
+from kith.losses.rows import of_rows
 from kith.losses.triplet_distances import softplus, triplet_distances
 
 
+@of_rows
 def dtsh(
     outputs: Tensor,
     triplets: Sequence[Any],

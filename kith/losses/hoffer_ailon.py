@@ -9,9 +9,11 @@ from torch import Tensor
 from kith.constraints import AboveZero
 from kith.losses.batch import LossValue, TrainingStep
 from kith.losses.metric_loss import MinedLoss, MinedOptions
+from kith.losses.rows import of_rows
 from kith.losses.triplet_distances import triplet_distances
 
 
+@of_rows
 def hoffer_ailon(
     embeddings: Tensor,
     triplets: Sequence[Any],

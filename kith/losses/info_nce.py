@@ -3,9 +3,11 @@
 from torch import Tensor
 
 from kith.losses.batch import Batch, TrainingStep
+from kith.losses.rows import of_rows
 from kith.losses.temperature import ScaledLoss
 
 
+@of_rows
 def info_nce(image: Tensor, text: Tensor, scale: Tensor | float, excluded: Tensor | None = None) -> Tensor:
     """Symmetric cross-entropy over scaled cosines: Radford et al., 2021 (CLIP), figure 3.
 

@@ -10,8 +10,10 @@ from torch import Tensor, nn
 from kith.constraints import AboveZero, Share
 from kith.losses.batch import LabelledRows, TrainingStep
 from kith.losses.loss import ClassLoss, LossOptions
+from kith.losses.rows import of_rows
 
 
+@of_rows
 def label_embedding(
     first: Tensor,
     second: Tensor,

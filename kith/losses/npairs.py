@@ -11,8 +11,10 @@ from kith.losses.angular import angular
 from kith.losses.batch import TrainingStep
 from kith.losses.loss import LossOptions
 from kith.losses.metric_loss import MetricLoss
+from kith.losses.rows import of_rows
 
 
+@of_rows
 def npairs(anchor: Tensor, positive: Tensor, labels: Tensor, regularization: float = 0.0) -> Tensor:
     """Mean of log(1 + Σ_j exp(a_iᵀp_j − a_iᵀp_i)) over j of other classes (Sohn, NIPS 2016, eq. 7).
 
@@ -33,6 +35,7 @@ def npairs(anchor: Tensor, positive: Tensor, labels: Tensor, regularization: flo
     return (scores.logsumexp(dim=1) - scores.diagonal()).mean() + regularization * lengths
 
 
+@of_rows
 def angular_npairs(anchor: Tensor, positive: Tensor, labels: Tensor, angle: float = 45.0) -> Tensor:
     """The angular loss of unit rows with the positives of other classes as negatives (Wang et al., ICCV 2017).
 

@@ -9,10 +9,12 @@ from torch import Tensor
 from kith.constraints import Count, NonNegative
 from kith.losses.batch import Batch, TrainingStep
 from kith.losses.loss import Loss, LossOptions
+from kith.losses.rows import of_rows
 
 Negatives = Literal["all", "hardest"]
 
 
+@of_rows
 def pairwise_hinge(
     image: Tensor,
     text: Tensor,

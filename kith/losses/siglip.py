@@ -7,9 +7,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kith.losses.batch import Batch, TrainingStep
+from kith.losses.rows import of_rows
 from kith.losses.temperature import ScaledLoss
 
 
+@of_rows
 def siglip(
     image: Tensor, text: Tensor, scale: Tensor | float, bias: Tensor | float, excluded: Tensor | None = None
 ) -> Tensor:

@@ -4,8 +4,10 @@ from torch import Tensor
 
 from kith.losses.batch import Batch, TrainingStep
 from kith.losses.loss import Loss, LossOptions
+from kith.losses.rows import of_rows
 
 
+@of_rows
 def squared_distance(image: Tensor, text: Tensor) -> Tensor:
     """Mean (1 − cos)² of pairs: image, text (B, d) unit rows (Dorfer et al., IJMIR 2018).
 

@@ -16,10 +16,12 @@ from kith import mining
 from kith.constraints import AboveZero, Count
 from kith.losses.batch import LossValue, MiningStatistics, TrainingStep
 from kith.losses.metric_loss import MinedLoss, MinedOptions
+from kith.losses.rows import of_rows
 from kith.losses.triplet_distances import softplus, triplet_distances
 from kith.mining.distances import Distance, pairwise
 
 
+@of_rows
 def triplet_margin(
     embeddings: Tensor,
     triplets: Sequence[Any],
@@ -43,6 +45,7 @@ def triplet_margin(
     return values.sum() / (max(1, len(values)) if reduction == "mean" else (values > 0).sum().clamp(min=1))
 
 
+@of_rows
 def soft_margin(
     embeddings: Tensor,
     triplets: Sequence[Any],
@@ -62,6 +65,7 @@ def soft_margin(
     return softplus(near - far + margin).sum() / max(1, len(near))
 
 
+@of_rows
 def batch_all(
     embeddings: Tensor,
     violations: Sequence[Any],

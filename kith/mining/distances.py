@@ -5,7 +5,10 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from kith.mining.given import in_full
+
 Distance = Literal["squared", "euclidean", "product"]
+FAR = 100  # squared distance of the mean from the origin, for 1 of the rows from their mean
 
 
 def pairwise(rows: Tensor, others: Tensor | None = None, distance: Distance = "squared") -> Tensor:
@@ -17,7 +20,10 @@ def pairwise(rows: Tensor, others: Tensor | None = None, distance: Distance = "s
     >>> pairwise(torch.tensor([[0.0], [3.0]])).tolist()
     [[0.0, 9.0], [9.0, 0.0]]
     """
-    others = rows if others is None else others
+    rows = in_full(rows)
+    others = rows if others is None else in_full(others)
+    if distance != "product":
+        rows, others = _nearer_the_origin(rows, others)
     product = rows @ others.T
     if distance == "product":
         return -product / 2
@@ -35,10 +41,21 @@ def paired(rows: Tensor, others: Tensor, distance: Distance = "squared") -> Tens
     >>> paired(torch.tensor([[0.0, 0.0]]), torch.tensor([[3.0, 4.0]]), "euclidean").tolist()
     [5.0]
     """
+    rows, others = in_full(rows), in_full(others)
     if distance == "product":
         return -(rows * others).sum(dim=1) / 2
     squared = (rows - others).square().sum(dim=1)
     return squared if distance == "squared" else root(squared)
+
+
+def _nearer_the_origin(rows: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
+    """Both moved by the mean of the others, where they lie far from the origin for how far they are from each other:
+    the squares of the matrix product would leave no digits for their differences."""
+    middle = others.detach().mean(dim=0)
+    spread = (others.detach() - middle).square().sum(dim=1).mean()
+    if not middle.square().sum() > FAR * spread:
+        return rows, others
+    return rows - middle, others - middle
 
 
 def root(squared: Tensor) -> Tensor:

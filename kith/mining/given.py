@@ -1,6 +1,11 @@
 """What mining is given: rows of numbers, and a label of each."""
 
+from typing import Any
+
+import torch
 from torch import Tensor
+
+HALF = (torch.float16, torch.bfloat16)
 
 
 def check_rows(embeddings: Tensor, labels: Tensor, name: str = "embeddings") -> None:
@@ -8,7 +13,6 @@ def check_rows(embeddings: Tensor, labels: Tensor, name: str = "embeddings") -> 
 
     Comparisons with NaN are false: no row would violate anything, and the loss would be 0.
 
-    >>> import torch
     >>> check_rows(torch.tensor([[0.0]]), torch.tensor([0, 1]))
     Traceback (most recent call last):
     ...
@@ -19,3 +23,12 @@ def check_rows(embeddings: Tensor, labels: Tensor, name: str = "embeddings") -> 
     bad = (~embeddings.isfinite().all(dim=1)).nonzero()
     if len(bad):
         raise ValueError(f"{name}: row {int(bad[0])} is not finite ({len(bad)} such rows)")
+
+
+def in_full(value: Any) -> Any:
+    """A tensor of half precision as float32; anything else as it is.
+
+    >>> in_full(torch.zeros(1, dtype=torch.bfloat16)).dtype, in_full(3)
+    (torch.float32, 3)
+    """
+    return value.float() if isinstance(value, Tensor) and value.dtype in HALF else value

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from kith.mining.distances import Distance, pairwise
+from kith.mining.given import check_rows, in_full
 from kith.mining.positives import positives
 
 
@@ -34,12 +35,15 @@ def violations(
     O(B² log B) time for up to B³ triplets.
 
     embeddings: (B, d) floats; labels: (B,) integers; distance: as of `pairwise`; each positive pair counts once, or
-    twice where `ordered`; block: anchors whose distances are held at once. Raises ValueError for another distance.
+    twice where `ordered`; block: anchors whose distances are held at once. Raises ValueError for another distance,
+    rows without a label each, and rows that are not finite.
 
     >>> found = violations(torch.tensor([[0.0], [1.0], [1.5]]), torch.tensor([0, 0, 1]), ordered=True)
     >>> found.active, found.candidates
     (1, 2)
     """
+    check_rows(embeddings, labels)
+    embeddings = in_full(embeddings)
     index, kept = positives(labels, ordered=ordered)
     size = len(labels)
     weights = embeddings.new_zeros(size, size)

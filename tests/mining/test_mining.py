@@ -322,3 +322,15 @@ def test_pairs_of_rows_that_are_not_finite_are_refused():
 def test_distances_to_nan_are_nan():
     rows = torch.tensor([[0.0], [float("nan")]])
     assert pairwise(rows, distance="euclidean").isnan().tolist() == [[False, True], [True, True]]
+
+
+@pytest.mark.parametrize("distance", ["squared", "euclidean"])
+def test_distances_far_from_the_origin_keep_their_digits(distance):
+    rows = torch.randn(40, 6, generator=seeded()) * 0.1
+    exact = pairwise(rows.double(), distance=distance)
+    torch.testing.assert_close(pairwise(rows + 1000, distance=distance).double(), exact, rtol=0, atol=2e-3)
+    near = rows[:20] / 10
+    assert torch.equal(pairwise(near, distance="product"), -near @ near.T / 2)
+    labels = torch.arange(40) % 4
+    far, here = (mining.mine_triplets(each, labels, "hardest", margin=0.01) for each in (rows + 1000, rows))
+    assert abs(len(far.anchor) - len(here.anchor)) <= 2
