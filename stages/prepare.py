@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from kith.data import arrays, items, sources, splits
+from kith.data import arrays, duplicates, items, sources, splits
 from kith.data.digests import sha256
 from kith.data.images import CHANNELS
 from kith.data.items import Dataset
-from kith.data.kinds import Vectors
+from kith.data.kinds import Tabular, Vectors
 from kith.data.photos import PhotoWriter
 from kith.data.shards import INDEX
 from kith.data.source import Source
@@ -53,6 +53,8 @@ def main(*, raw: Path, out: Path) -> None:
         described = {"name": source.title(fetch), **_describe(dataset, pinned, folder, inputs)}
         files.write_json(folder / "dataset.json", described)
     _tell(dataset, out)
+    for line in duplicates.remarks(dataset.items) if isinstance(source, Tabular) else ():
+        print(f"prepare: {line}", file=sys.stderr)
 
 
 def _drawn(dataset: Dataset, options: params.Prepare) -> Dataset:

@@ -102,7 +102,9 @@ def whitened(s11: Tensor, s22: Tensor, s12: Tensor) -> tuple[Tensor, Tensor, Ten
     factors = []
     for name, matrix in (("first", s11), ("second", s22)):
         factor, failed = torch.linalg.cholesky_ex(matrix)
-        if failed:
+        # What a column has of its own, as a share: of a sum of others it is 0, up to rounding, which may be above 0.
+        own = factor.detach().diagonal().square() / matrix.detach().diagonal()
+        if failed or (own < 10 * len(matrix) * torch.finfo(matrix.dtype).eps).any():
             ridge = "r1" if name == "first" else "r2"
             raise KithError(
                 f"the {name} view has a singular covariance (columns that are constant, or sums of others): "

@@ -186,8 +186,16 @@ class CCALayer(nn.Module):
         return Projection(self.mean1, self.mean2, self.u, self.v, self.stored_correlations)
 
     def refit(self, batches: Iterable[tuple[Tensor, Tensor]]) -> None:
-        """Store the linear CCA of all rows, given as blocks of both views, in place of a batch's projection."""
+        """Store the linear CCA of all rows, given as blocks of both views, in place of a batch's projection.
+
+        Raises KithError for no more rows than dimensions, and what `CCA.fit_batches` raises.
+        """
         cca = CCA(self.r1, self.r2, dim=self.keep, power=self.power).fit_batches(batches)
+        if cca.rows <= self.dim:
+            raise KithError(
+                f"{cca.rows} rows are too few for a CCA layer of dimension {self.dim}: views of so few rows are always "
+                "perfectly correlated; give it more pairs, or a smaller dimension"
+            )
         self._store(cca.mean1, cca.mean2, cca.u, cca.v, cca.correlations)
         self._batch_correlations = None
 

@@ -21,10 +21,10 @@ class CCA:
     so that correlations are √(σ² + rT), at most 1. shrink: (1 − r) S + r I in place of S + r I, and
     √((1 − r1)(1 − r2)) S12, so that correlations stay below 1. dim: directions kept, all min(p, q) by default.
     power: projections are weighted by correlation ** power, so that reliable directions decide; 0 leaves them as
-    they are.
+    they are. Raises KithError for a dim below 1.
 
-    After fitting: correlations (d,), mean1 (p,), mean2 (q,), u (p, d), v (q, d), float64, of the kind that was
-    given: arrays, or tensors on their device. The largest entry of each column of u is positive.
+    After fitting: rows, how many it is of; correlations (d,), mean1 (p,), mean2 (q,), u (p, d), v (q, d), float64, of
+    the kind that was given: arrays, or tensors on their device. The largest entry of each column of u is positive.
 
     >>> x = np.random.default_rng(0).normal(size=(100, 2))
     >>> cca = CCA().fit(x, 3 * x)
@@ -32,6 +32,7 @@ class CCA:
     ([1.0, 1.0], (100, 2))
     """
 
+    rows: int
     correlations: Any
     mean1: Any
     mean2: Any
@@ -48,6 +49,8 @@ class CCA:
         shrink: bool = False,
         power: float = 0.0,
     ):
+        if dim is not None and dim < 1:
+            raise KithError(f"dim: {dim} directions; keep at least 1, or all with None")
         self.r1, self.r2, self.rT = r1, r2, rT
         self.dim, self.shrink, self.power = dim, shrink, power
 
@@ -76,6 +79,7 @@ class CCA:
         correlations = (sigma.square() + self.rT).clamp(max=1).sqrt()
         scale = u.gather(0, u.abs().argmax(dim=0, keepdim=True)).sign() * correlations**self.power
         self.correlations = as_given(correlations[: self.dim])
+        self.rows = total.count
         self.mean1, self.mean2 = as_given(total.mean1), as_given(total.mean2)
         self.u, self.v = (as_given((each * scale)[:, : self.dim]) for each in (u, v))
         return self

@@ -1,5 +1,6 @@
 """All that is wrong with a table, found as `table.build` would find it, without storing anything."""
 
+import hashlib
 import statistics
 from collections import Counter
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kith.data import images, items, readers, splits, table
+from kith.data import duplicates, images, items, readers, splits, table
 from kith.data.items import Dataset
 from kith.data.labels import word
 from kith.data.loader import Loader
@@ -36,17 +37,22 @@ class Findings:
 
 
 class Discarded:
-    """Takes pictures and keeps none."""
+    """Takes pictures and keeps none; equal ones are one, as where pictures are stored."""
 
     def __init__(self) -> None:
-        self.mode, self.shape, self.count = "RGB", (SIZE, SIZE, 3), 0
+        self.mode, self.shape = "RGB", (SIZE, SIZE, 3)
+        self._rows: dict[bytes, int] = {}
+
+    @property
+    def count(self) -> int:
+        return len(self._rows)
 
     def loader(self, root: Path, fit: str) -> Loader:
         return Loader(root, SIZE, self.mode, fit)
 
     def append(self, picture: np.ndarray) -> int:
-        self.count += 1
-        return self.count - 1
+        digest = hashlib.blake2b(picture.tobytes(), digest_size=16).digest()
+        return self._rows.setdefault(digest, len(self._rows))
 
 
 def check(
@@ -107,7 +113,7 @@ def facts(dataset: Dataset) -> list[str]:
             lines.append(f"{unseen:,} classes have no row in train")
         if unknown := frame.num_rows - known.num_rows:
             lines.append(f"{unknown:,} rows have no label")
-    return lines + _of_words(frame)
+    return lines + duplicates.remarks(frame) + _of_words(frame)
 
 
 def _of_words(frame: pa.Table) -> list[str]:

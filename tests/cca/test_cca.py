@@ -130,6 +130,12 @@ def test_bad_views_are_refused():
         CCA().fit_batches([(x[:100], x[:100]), (x[100:200], broken[:100])])
     with pytest.raises(KithError, match=r"the same numbers of columns, not \(6, 9\) and \(5, 9\)"):
         CCA().fit_batches([(x, y), (x[:, :5], y)])
+    for column in (x[:, 0], x[:, 0] + x[:, 1], -3 * x[:, 1]):
+        with pytest.raises(KithError, match=r"the first view has a singular covariance.*raise r1"):
+            CCA(0, 0).fit(np.column_stack([x, column]), x)
+    for dim in (0, -1):
+        with pytest.raises(KithError, match=f"dim: {dim} directions; keep at least 1"):
+            CCA(dim=dim)
     with pytest.raises(KithError, match=r"the second view has a singular covariance.*raise r2"):
         CCA(0, 0).fit(x, np.column_stack([y, np.zeros(300)]))
     with pytest.raises(KithError, match="at least 2 rows"):

@@ -235,6 +235,13 @@ def test_refit_stores_the_linear_cca_of_all_rows():
     torch.testing.assert_close(layer.correlations, expected.correlations)
 
 
+def test_a_refit_on_too_few_rows_is_refused():
+    layer, rows = CCALayer(6), torch.randn(6, 6, dtype=torch.float64)
+    with pytest.raises(KithError, match="6 rows are too few for a CCA layer of dimension 6"):
+        layer.refit([(rows, rows.roll(1, 0))])
+    assert torch.equal(layer.stored_correlations, CCALayer(6).stored_correlations)
+
+
 def test_refit_of_the_learned_layer_stores_the_means_of_all_rows():
     h1, h2 = views(100)
     layer = LearnedLayer(6, alpha=0.5).double()

@@ -85,6 +85,18 @@ def test_texts_that_share_no_words_are_told():
     assert "occur once" not in run("products.csv").stdout
 
 
+def test_pictures_in_several_rows_are_told(capsys):
+    """One row a caption, as in captions.txt of Flickr8k: at random, a picture would be learned and asked for."""
+    lines = [f"pictures/{i}.jpg,thing {i} seen for the {n}. time" for i in range(40) for n in range(5)]
+    Path("captions.csv").write_text("\n".join(["image,caption", *lines]) + "\n")
+    stage.main(table=Path("captions.csv"))
+    told = capsys.readouterr().out
+    assert "40 pictures are in rows of several groups, " in told
+    assert "of them in several splits; rows of one picture belong together: name a column of groups" in told
+    stage.main(table=Path("captions.csv"), group="image")
+    assert "pictures are in rows of several groups" not in capsys.readouterr().out
+
+
 def test_every_problem_is_listed_with_row_and_column_and_counted(folder):
     damage((2, "2.jpg", "none.jpg"), (4, '"thing, number 4"', ""), (7, "train", "trian"), (9, "A9", "A8"))
     damage((5, ",acme2", ""), (11, "11.jpg", "none.jpg"))
