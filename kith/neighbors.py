@@ -134,17 +134,17 @@ def _unit(vectors: Vectors) -> tuple[Vectors, np.ndarray]:
 
 
 def _exact(unit: Vectors, known: np.ndarray, groups: np.ndarray, k: int, rows: np.ndarray) -> Graph:
-    """Neighbours of `rows` among all, a block of rows at a time."""
-    parts = [(np.empty((0, k), np.int32), np.empty((0, k), np.float32))]
-    for block, similarity in similarity_blocks(unit[rows], unit):
-        own = rows[block]
+    """Neighbours of `rows` among all, a block of rows at a time; zero rows, which have none, cost nothing."""
+    indices, similarities = np.full((len(rows), k), -1, np.int32), np.zeros((len(rows), k), np.float32)
+    asked = np.flatnonzero(known[rows])
+    for block, similarity in similarity_blocks(unit[rows[asked]], unit):
+        own = rows[asked[block]]
         similarity[groups[own, None] == groups[None, :]] = -np.inf
         similarity[:, ~known] = -np.inf
-        similarity[~known[own]] = -np.inf
         found = _top(similarity, min(k, similarity.shape[1]))
-        parts.append(_ordered(found, np.take_along_axis(similarity, found, axis=1), k))
-    indices, similarities = zip(*parts, strict=True)
-    return np.concatenate(indices), np.concatenate(similarities)
+        near = np.take_along_axis(similarity, found, axis=1)
+        indices[asked[block]], similarities[asked[block]] = _ordered(found, near, k)
+    return indices, similarities
 
 
 def _top(similarity: np.ndarray, k: int) -> np.ndarray:
