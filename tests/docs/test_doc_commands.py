@@ -81,6 +81,7 @@ def test_readme(folder):
         "make test": "make --dry-run test",  # these are the tests
         "train.lr=0.001": "train.lr=0.001 train@infonce-0",  # one training will do
         "<run id>": found[0].info.run_id,
+        "greek capital letter with acute": "a red cross",  # what the shop knows
     }
     try:
         outputs, names = follow("README.md", folder, SHOP | stand_ins, ELSEWHERE)
@@ -134,7 +135,9 @@ def test_own_data(folder):
     assert "No problems." in outputs[checks[0]]
     assert "categories: level1, level2\n" in outputs[checks[1]]
     assert (folder / "reports" / "shop" / "report.html").exists()
-    assert "Red cross" in outputs['kith search --run runs/shop/infonce-0 --text "a red cross"']
+    answers = outputs['kith search --run runs/shop/infonce-0 --text "a red cross"'].splitlines()[2:]
+    # Of those held out; a red cross need not be among them.
+    assert "Red" in answers[0] or "cross" in answers[0], answers
     assert "<html" in outputs["kith search --run runs/shop/infonce-0 --run runs/shop/hierarchy_ce-0 --serve"]
 
 
@@ -198,7 +201,9 @@ def test_the_slurm_profile_names_its_plugin():
 
 
 def test_search(folder):
-    outputs, _ = follow("docs/search.md", folder, SHOP | {"data/glyphs/": "data/shop/"}, ELSEWHERE)
+    # Of these words the shop knows red alone.
+    known = {'"Greek capital': '"red Greek capital', '"Black right': '"red, black right'}
+    outputs, _ = follow("docs/search.md", folder, SHOP | known | {"data/glyphs/": "data/shop/"}, ELSEWHERE)
     by_text, by_picture, page, _ = outputs.values()
     assert "words that the model does not know: greek" in by_text
     assert "bar" in by_picture
