@@ -40,19 +40,17 @@ class Discarded:
     """Takes pictures and keeps none; equal ones are one, as where pictures are stored."""
 
     def __init__(self) -> None:
-        self.mode, self.shape = "RGB", (SIZE, SIZE, 3)
+        self.mode, self.shape, self.count = "RGB", (SIZE, SIZE, 3), 0
         self._rows: dict[bytes, int] = {}
-
-    @property
-    def count(self) -> int:
-        return len(self._rows)
 
     def loader(self, root: Path, fit: str) -> Loader:
         return Loader(root, SIZE, self.mode, fit)
 
     def append(self, picture: np.ndarray) -> int:
         digest = hashlib.blake2b(picture.tobytes(), digest_size=16).digest()
-        return self._rows.setdefault(digest, len(self._rows))
+        row = self._rows.setdefault(digest, self.count)
+        self.count = len(self._rows)
+        return row
 
 
 def check(
