@@ -7,6 +7,7 @@ import numpy as np
 
 from kith.metrics.hierarchical import ideal_gains, list_precision
 from kith.metrics.relevance import class_labels, similarity_tables
+from kith.metrics.ties import none_right
 
 
 def chance_level(right: np.ndarray, n_candidates: int, ks: Sequence[int] = (1, 5, 10, 25)) -> dict[str, float]:
@@ -23,8 +24,8 @@ def chance_level(right: np.ndarray, n_candidates: int, ks: Sequence[int] = (1, 5
     places = np.arange(n_candidates)
     later = np.zeros(n_candidates + 1)
     for count, queries in zip(*np.unique(right, return_counts=True), strict=True):
-        steps = np.maximum(n_candidates - count - places, 0) / (n_candidates - places)
-        later += queries / len(right) * np.concatenate([[1], np.cumprod(steps)])
+        none = none_right(n_candidates, n_candidates - count)
+        later[: len(none)] += queries / len(right) * none
     return {
         **{f"R@{k}": float(100 * (1 - later[min(k, n_candidates)])) for k in ks},
         "median_rank": float(np.argmax(later <= 0.5 + 1e-12)),

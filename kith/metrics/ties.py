@@ -66,7 +66,7 @@ def any_right(of: Buckets) -> float:
     """
     some = of.places > 0
     each = zip(of.items[some].tolist(), of.right[some].tolist(), of.places[some].tolist(), strict=True)
-    return 1 - float(np.prod([_none_right(n, n - r)[min(places, n - r + 1)] for n, r, places in each]))
+    return 1 - float(np.prod([none_right(n, n - r)[min(places, n - r + 1)] for n, r, places in each]))
 
 
 def first_right(before: int, right: int, wrong: int, ks: Sequence[int]) -> tuple[float, list[float]]:
@@ -76,12 +76,16 @@ def first_right(before: int, right: int, wrong: int, ks: Sequence[int]) -> tuple
     >>> first_right(before=0, right=1, wrong=1, ks=[1, 2])
     (0.75, [0.5, 1.0])
     """
-    none = _none_right(right + wrong, wrong)
+    none = none_right(right + wrong, wrong)
     reciprocal = float((-np.diff(none) / (before + 1 + np.arange(wrong + 1))).sum())
     return reciprocal, [1 - float(none[min(max(k - before, 0), wrong + 1)]) for k in ks]
 
 
-def _none_right(n: int, wrong: int) -> np.ndarray:
-    """(wrong + 2,) float64: that the first 0, 1, … of n items in any order are all among the `wrong` ones."""
+def none_right(n: int, wrong: int) -> np.ndarray:
+    """(wrong + 2,) float64: that the first 0, 1, … of n items in any order are all among the `wrong` ones.
+
+    >>> none_right(n=2, wrong=1).tolist()
+    [1.0, 0.5, 0.0]
+    """
     places = np.arange(wrong + 1)
     return np.concatenate([[1.0], np.cumprod((wrong - places) / np.maximum(n - places, 1))])
