@@ -189,9 +189,11 @@ def _order(distances: np.ndarray, own: np.ndarray, limit: int) -> tuple[np.ndarr
             order[row] = whole[: order.shape[1]]
             exact = distances[row, order[row]]
         if (exact[1:] == exact[:-1]).any():
-            upto = max(limit, np.count_nonzero(distances[row] <= exact[limit - 1]))
-            columns_ = order[row, :limit] if whole is None else whole[:upto]
-            tied.append(tied_list(int(row), columns_, distances[row, columns_]))
+            # A tie across the limit has been sorted whole; the list goes on to its end.
+            found = (
+                order[row, :limit] if whole is None else whole[: np.count_nonzero(distances[row] <= exact[limit - 1])]
+            )
+            tied.append(tied_list(int(row), found, distances[row, found]))
     return order[:, :limit], tied
 
 
