@@ -10,7 +10,7 @@ from statistics import median
 
 import numpy as np
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 
 from kith.models import DualEncoder
 from kith.store.inputs import ArrayInput

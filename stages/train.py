@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 
 from kith.encoders.names import SIDES, Side
 from kith.errors import KithError, listed

@@ -3,7 +3,7 @@
 import os
 
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 
 
 def joined(rank: int, port: int) -> Fabric:

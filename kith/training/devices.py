@@ -6,7 +6,7 @@ import warnings
 from typing import Any, Literal
 
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 
 Precision = Literal["auto", "32", "bf16", "16"]
 
@@ -17,8 +17,7 @@ def fabric(*, threads: int, device: Literal["auto", "cpu", "cuda"], devices: int
     threads: of each process on the CPU. device: "auto" is CUDA where there is one. precision: of the towers; "auto" is
     bf16 where the processor computes in it, else float32. Changes settings of torch for the whole process.
     """
-    for name in ("lightning.fabric", "lightning.pytorch"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message="The `srun` command is available")
     torch.set_num_threads(threads)
     # Adam's averages of rarely seen words decay into denormal numbers, which a CPU computes very slowly.

@@ -5,7 +5,7 @@ from contextlib import closing
 from typing import Any
 
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 from torch import Tensor
 from tqdm import tqdm
 

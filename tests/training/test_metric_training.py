@@ -7,7 +7,7 @@ import socket
 import numpy as np
 import pytest
 import torch
-from lightning.fabric import Fabric
+from lightning_fabric import Fabric
 
 from kith.models import DualEncoder
 from kith.training.loop import batches_of, fit
