@@ -29,3 +29,8 @@ from kith.losses.npairs import angular_npairs as angular_npairs, npairs as npair
 from kith.losses.dtsh import dtsh as dtsh, quantization_errors as quantization_errors
 from kith.losses.metric_learning import library_loss as library_loss
 from kith.losses.circle import circle as circle
+from kith.losses.dpsh import dpsh as dpsh
+from kith.losses.hashnet import hashnet as hashnet
+from kith.losses.dch import dch as dch
+from kith.losses.csq import csq as csq, hash_centers as hash_centers
+from kith.losses.greedy_hash import greedy_hash as greedy_hash

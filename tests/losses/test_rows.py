@@ -42,6 +42,11 @@ def whole_losses():
         "angular_npairs": lambda r: losses.angular_npairs(r, r.roll(1, 0), given(r)[0]),
         "dtsh": lambda r: losses.dtsh(r, given(r)[2]),
         "circle": lambda r: losses.circle(r, r.roll(1, 0)),
+        "dpsh": lambda r: losses.dpsh(r, given(r)[0]),
+        "hashnet": lambda r: losses.hashnet(r, given(r)[0]),
+        "dch": lambda r: losses.dch(r, given(r)[0]),
+        "csq": lambda r: losses.csq(r, given(r)[0], torch.from_numpy(losses.hash_centers(3, 4))),
+        "greedy_hash": lambda r: losses.greedy_hash(r, given(r)[0], given(r)[1]),
     }
 
 
