@@ -12,7 +12,8 @@ class LabelledRows:
     """The pictures of a batch whose class is known.
 
     features: (n, d) embeddings before the projection; label: (n,) class numbers; hidden, logits: (n, d) and (n, C)
-    of the model's classifier, if it has one; targets: (C, d) class embeddings, if it has any.
+    of the model's classifier, if it has one; targets: (C, d) class embeddings, if it has any; similarity: (C, C) of
+    the classes in their taxonomy, where it is known.
     """
 
     features: Tensor
@@ -20,6 +21,7 @@ class LabelledRows:
     hidden: Any = None
     logits: Any = None
     targets: Any = None
+    similarity: Any = None
 
 
 @dataclass

@@ -45,7 +45,7 @@ def fit(
     stopped: all randomness comes from (seed, epoch), so the result is the same bytes. Raises FloatingPointError when
     embeddings or the loss are not finite, unless a refinement is left, which then comes at once.
     """
-    task, data = Task(model, objective), with_workers(data, config, fabric.world_size)
+    task, data = Task(model, objective, data.similarity), with_workers(data, config, fabric.world_size)
     if not config.epochs:
         return [_as_it_is(task.to(fabric.device), data, config, fabric, on_epoch)]
     optimizer = optimizer_of(task, config)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, distributed, nn
 
@@ -11,12 +12,19 @@ from kith.training.objective import Objective
 
 
 class Task(nn.Module):
-    """Model and objective as one module, so that both are moved, wrapped and trained together."""
+    """Model and objective as one module, so that both are moved, wrapped and trained together.
 
-    def __init__(self, model: DualEncoder, objective: Objective):
+    similarity: (classes, classes), of the classes in their taxonomy, where it is known.
+    """
+
+    similarity: Tensor | None
+
+    def __init__(self, model: DualEncoder, objective: Objective, similarity: np.ndarray | None = None):
         super().__init__()
         self.model = model
         self.objective = objective
+        known = None if similarity is None else torch.from_numpy(similarity).float()
+        self.register_buffer("similarity", known, persistent=False)
 
     def forward(
         self,
@@ -45,7 +53,7 @@ class Task(nn.Module):
                 neighbors,
                 _gather(has_neighbor),
                 space.correlations,
-                None if label is None else labelled_rows(self.model, image, _gather(label)),
+                None if label is None else labelled_rows(self, image, _gather(label)),
             )
             check_finite(batch.image, batch.text)
             return self.objective(batch)
@@ -63,15 +71,15 @@ def check_finite(*sides: Tensor | None) -> None:
         raise FloatingPointError("the embeddings are not finite")
 
 
-def labelled_rows(model: DualEncoder, features: Tensor, label: Tensor) -> LabelledRows:
+def labelled_rows(task: Task, features: Tensor, label: Tensor) -> LabelledRows:
     """features (B, d) and label (B,), −1 where unknown, of all pictures of a batch."""
     hidden = logits = None
-    known = label >= 0
+    known, model = label >= 0, task.model
     if model.classifier is not None:
         # Batch norm sees the whole batch.
         hidden = model.classifier.hidden(features)[known]
         logits = model.classifier.output(hidden)
-    return LabelledRows(features[known], label[known], hidden, logits, model.targets)
+    return LabelledRows(features[known], label[known], hidden, logits, model.targets, task.similarity)
 
 
 def _gather(rows: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from kith.metrics.ordering import first_hits
 from kith.models import DualEncoder
 from kith.models.embed import embed_texts, encode_images
 from kith.training.data import TrainingData
-from kith.training.task import check_finite, labelled_rows
+from kith.training.task import Task, check_finite, labelled_rows
 
 Record = dict[str, float]
 CLIP = 250  # answers that count in the hierarchical precision
@@ -31,8 +31,8 @@ def validate(task: Any, data: TrainingData, seen: np.ndarray, batch_size: int, f
     """
     task.eval()
     with fabric.autocast():
-        trained, _ = _measure(task.model, data, seen, batch_size)
-        record, batches = _measure(task.model, data, data.val, batch_size)
+        trained, _ = _measure(task, data, seen, batch_size)
+        record, batches = _measure(task, data, data.val, batch_size)
     losses, sizes = [], []
     for batch in batches:
         losses.append(float(task.objective(batch)[0]))
@@ -45,8 +45,9 @@ def validate(task: Any, data: TrainingData, seen: np.ndarray, batch_size: int, f
     }
 
 
-def _measure(model: DualEncoder, data: TrainingData, items: np.ndarray, batch_size: int) -> tuple[Record, list[Batch]]:
+def _measure(task: Task, data: TrainingData, items: np.ndarray, batch_size: int) -> tuple[Record, list[Batch]]:
     """Figures of `items`, and batches of them for the objective: each item with its first text, no neighbours."""
+    model = task.model
     features = torch.cat(list(encode_images(model, data.image, data.image.all_of(items)[0], batch_size)))
     image = model.projection.stored().first(features)
     check_finite(image)
@@ -59,7 +60,7 @@ def _measure(model: DualEncoder, data: TrainingData, items: np.ndarray, batch_si
     batches = []
     for start in range(0, len(items), batch_size):
         part = slice(start, start + batch_size)
-        classes = None if labels is None else labelled_rows(model, features[part], labels[part])
+        classes = None if labels is None else labelled_rows(task, features[part], labels[part])
         sides = image[part], None if text is None else text[part]
         batches.append(Batch(*sides, group[part], [], group[part] < 0, classes=classes))
     return record, batches

@@ -6,6 +6,7 @@ import torch
 from kith import losses, mining
 
 HALVES = [torch.float16, torch.bfloat16]
+NEAR = torch.tensor([[1.0, 0.5, 0, 0], [0.5, 1, 0, 0], [0, 0, 1, 0.5], [0, 0, 0.5, 1]])  # of four classes
 
 
 def whole_losses():
@@ -46,6 +47,8 @@ def whole_losses():
         "hashnet": lambda r: losses.hashnet(r, given(r)[0]),
         "dch": lambda r: losses.dch(r, given(r)[0]),
         "csq": lambda r: losses.csq(r, given(r)[0], torch.from_numpy(losses.hash_centers(3, 4))),
+        "soft_labels": lambda r: losses.soft_labels(r, given(r)[0], NEAR),
+        "hierarchical_cross_entropy": lambda r: losses.hierarchical_cross_entropy(r, given(r)[0], NEAR),
         "greedy_hash": lambda r: losses.greedy_hash(r, given(r)[0], given(r)[1]),
     }
 
