@@ -82,6 +82,7 @@ def test_without_labels_there_is_nothing_to_embed(classes):
 
 
 LEARNED = ["classifier", "hierarchy_ce", "cosine", "label_embedding", "center", "devise"]
+LEARNED += ["soft_labels", "hierarchical_cross_entropy"]
 
 
 def test_from_classes_to_a_report(classes, capsys):

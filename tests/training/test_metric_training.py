@@ -27,6 +27,9 @@ TERMS = {
     "npairs": {"angle": 45.0},
     "dtsh": {"schedule": "quantization_weight", "quantization": 0.1},
     "metric_learning": {"name": "ProxyAnchor"},
+    "hashnet": {"growth": 8.0},
+    "greedy_hash": {},
+    "csq": {},
 }
 
 
@@ -52,7 +55,11 @@ def train(losses: dict, config: TrainingConfig = CONFIG, fabric: Fabric | None =
     return model, objective, fit(model, objective, data, config, fabric, **options)
 
 
-@pytest.mark.parametrize("names", [("triplet", "contrastive", "npairs"), ("dtsh", "metric_learning")], ids="-".join)
+@pytest.mark.parametrize(
+    "names",
+    [("triplet", "contrastive", "npairs"), ("dtsh", "metric_learning", "hashnet", "greedy_hash", "csq")],
+    ids="-".join,
+)
 def test_resuming_after_any_epoch_gives_what_an_unbroken_run_gives(names):
     states = []
     model, objective, history = train(terms(*names), on_checkpoint=lambda state: states.append(copy.deepcopy(state)))
