@@ -100,6 +100,12 @@ def test_readme(folder):
     assert names["model"].metadata.run_id == found[0].info.run_id
 
 
+def test_coming_from(folder):
+    """The names in its tables: tests/docs/test_coming_from.py."""
+    follow("docs/coming-from.md", folder, SHOP, ELSEWHERE)
+    assert all((folder / name).is_file() for name in ("evolution.png", "vectors.parquet", "vectors/vectors.npz"))
+
+
 def test_data_sets(folder):
     # The shop is there; what is downloaded is in tests/test_download_stage.py.
     follow("docs/data-sets.md", folder, {}, ELSEWHERE)
