@@ -53,7 +53,8 @@ def main(*, raw: Path, out: Path) -> None:
         described = {"name": source.title(fetch), **_describe(dataset, pinned, folder, inputs)}
         files.write_json(folder / "dataset.json", described)
     _tell(dataset, out)
-    for line in duplicates.remarks(dataset.items) if isinstance(source, Tabular) else ():
+    repeated = duplicates.remarks(dataset.items) if isinstance(source, Tabular) else []
+    for line in [*items.small_splits(dataset.items), *repeated]:
         print(f"prepare: {line}", file=sys.stderr)
 
 

@@ -4,6 +4,7 @@ It is read from studies/NAME.yaml; without a name, the studies are listed.
 """
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,14 +28,19 @@ def choose(name: str, changes: list[str], target: Path = params.PARAMS) -> None:
 
     Raises KithError for an unknown study, and for a value that the schema refuses.
     """
-    source = STUDIES / f"{name}.yaml"
-    if not source.is_file():
-        raise KithError(f"no study '{name}'; there are:\n{listing()}")
+    source = _source(name)
     written = text_of(source, changes)
-    _check_encoders(params.parse(written, source), source)
+    check(params.parse(written, source), source)
     with files.replacing(target) as temporary:
         temporary.write_text(written, encoding="utf-8")
         _check_dag(temporary, source)
+
+
+def _source(name: str) -> Path:
+    source = STUDIES / f"{name}.yaml"
+    if not source.is_file():
+        raise KithError(f"no study '{name}'; there are:\n{listing()}")
+    return source
 
 
 def text_of(source: Path, changes: list[str] | None = None) -> str:
@@ -84,6 +90,19 @@ def _set(content: dict[str, Any], change: str) -> None:
     content[last] = yamls.read(value, f"--set {change}")
 
 
+def check(content: dict[str, Any], source: Path, *, here: bool = False) -> None:
+    """Raise KithError for all that keeps a complete study from working; what this computer alone lacks for it is told
+    on standard error, or with `here` an error too."""
+    from stages.checks import Fault, faults  # loads torch
+
+    lacking = [Fault(key, message, here=True) for key, message in _check_encoders(content, source)]
+    found = [*lacking, *faults(params.check(content, source))]
+    if wrong := [fault for fault in found if here or not fault.here]:
+        raise KithError("\n".join(f"{source}: {fault}" for fault in wrong))
+    for fault in found:
+        print(f"Before you run it: {fault}", file=sys.stderr)
+
+
 def _check_dag(written: Path, source: Path) -> None:
     """What dvc.yaml reads has to be there: DVC itself would complain only after the stage has run."""
     try:
@@ -94,8 +113,8 @@ def _check_dag(written: Path, source: Path) -> None:
         raise KithError(f"{source}: {error}") from None
 
 
-def _check_encoders(content: dict[str, Any], source: Path) -> None:
-    """Encoders have to exist; what has to be installed for them, or which file is missing, is said now."""
+def _check_encoders(content: dict[str, Any], source: Path) -> Iterator[tuple[str, str]]:
+    """Encoders have to exist; with its place, what has to be installed for each, or which file is missing."""
     for key, (name, sides) in _named_encoders(content).items():
         from kith.encoders.registry import find  # loads torch
 
@@ -107,7 +126,7 @@ def _check_encoders(content: dict[str, Any], source: Path) -> None:
         try:
             kind.check(name)
         except KithError as error:
-            print(f"Before you run it: {error}", file=sys.stderr)
+            yield key, str(error)
             continue
         if not name.startswith(HUB) or files_of(name) is not None:  # what a hub has is not asked for here
             for side in sorted(sides.difference(kind.sides(name))):
@@ -137,20 +156,41 @@ def _check_data(content: dict[str, Any], name: str) -> None:
 def main(
     *,
     name: Annotated[str | None, typer.Argument(help="A file of studies/, without .yaml.")] = None,
+    check_only: Annotated[
+        bool, typer.Option("--check", help="Only check params.yaml, also for what this computer lacks.")
+    ] = False,
     set: Annotated[
         list[str] | None,
         typer.Option(metavar="KEY=VALUE", help="A changed value, such as train.epochs=3; repeat it for several."),
     ] = None,
 ) -> None:
-    """Write the study to params.yaml; without a name, list the studies."""
+    """Write the study to params.yaml; without a name, list the studies.
+
+    What cannot work is refused: networks, weights, sizes, and methods whose labels or texts the data do not have.
+    With --check nothing is written: the study, or without a name params.yaml, is checked, with all that it needs of
+    this computer (packages, files, data, CUDA).
+    """
+    if check_only:
+        _check_only(name, set or [])
+        return
     if name is None:
         print(f"Choose one with `kith study NAME`:\n{listing()}")
         return
     choose(name, set or [])
     print(f"{params.PARAMS} is now the study {name}. Run: dvc repro   or   snakemake --cores 2")
-    fetch = params.load().fetch
-    if fetch.download and not fetch.path.exists():
-        print(f"Before that, get its data set to {fetch.path}: kith download")
+
+
+def _check_only(name: str | None, changes: list[str]) -> None:
+    if name is None and changes:
+        raise KithError("--set changes a study, and none is named; name it, or leave --set out")
+    path = params.PARAMS if name is None else _source(name)
+    if name is None:
+        params.load(path, methods=True)  # also whether it is complete
+        text = path.read_text(encoding="utf-8")
+    else:
+        text = text_of(path, changes)
+    check(params.parse(text, path), path, here=True)
+    print(f"{path}: no problems")
 
 
 if __name__ == "__main__":

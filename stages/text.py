@@ -3,6 +3,7 @@ features that an item has in place of texts."""
 
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from kith.text import tokens as text
 from stages import cli, files, params, tracking
 
 WRITTEN = ("vectors.np?", "text_vectors.np?", "word_vectors.parquet", "doc2vec.model*", "summary.json", NOTE)
+
+IN_TEXTS = 2  # of tf-idf: in how many training texts a word has to be
 
 
 def main(*, data: Path, out: Path) -> None:
@@ -73,7 +76,31 @@ def _model(
             f"params.yaml: text.backend: {options.backend} learns from texts, and no item to train on has one; "
             "choose features, or none"
         )
+    if not _learnable([documents[i] for i in np.flatnonzero(in_train)], options):
+        print(f"text: {_nothing_to_learn(options)}", file=sys.stderr)
+        if options.backend == "doc2vec":
+            _write_words(folder, [], [])
+        return _nothing(len(documents))
     return _tfidf(documents, in_train) if options.backend == "tfidf" else _doc2vec(documents, in_train, options, folder)
+
+
+def _learnable(documents: list[list[str]], options: params.Text) -> bool:
+    """Whether a word occurs often enough to be learned: over all, or in so many texts."""
+    counted = documents if options.backend == "doc2vec" else map(set, documents)
+    counts = Counter(word for document in counted for word in document)
+    return max(counts.values(), default=0) >= (options.doc2vec.min_count if options.backend == "doc2vec" else IN_TEXTS)
+
+
+def _nothing_to_learn(options: params.Text) -> str:
+    """In one line: why, and what to set."""
+    least = f"{options.doc2vec.min_count} times (text.doc2vec.min_count)"
+    often = least if options.backend == "doc2vec" else f"in {IN_TEXTS} different texts"
+    stop = ", is no stop word (text.tokens.stop_words)" if options.tokens.stop_words else ""
+    return (
+        f"no word of the training texts has {options.tokens.min_length} letters (text.tokens.min_length){stop} and "
+        f"occurs {often}; no item has a meaning, and methods that draw neighbours cannot be trained: lower these, or "
+        "take text.backend: none"
+    )
 
 
 def _documents(texts: list[str], options: params.Tokens) -> tuple[list[list[str]], np.ndarray]:
@@ -113,17 +140,20 @@ def _doc2vec(documents: list[list[str]], in_train: np.ndarray, options: params.T
     )
     vectors[trained] = model.dv.vectors
     vectors[unseen] = doc2vec.infer(model, [documents[i] for i in unseen], options.seed)
-    # Plain words and numbers, so that training needs no gensim to start from them.
-    words = {"word": model.wv.index_to_key, "vector": list(model.wv.vectors)}
-    pd.DataFrame(words).to_parquet(folder / "word_vectors.parquet")
+    _write_words(folder, model.wv.index_to_key, list(model.wv.vectors))
     model.save(str(folder / "doc2vec.model"), separately=[])
     return vectors
+
+
+def _write_words(folder: Path, words: list[str], vectors: list[np.ndarray]) -> None:
+    """Plain words and numbers, so that training needs no gensim to start from them."""
+    pd.DataFrame({"word": words, "vector": vectors}).to_parquet(folder / "word_vectors.parquet")
 
 
 def _tfidf(documents: list[list[str]], in_train: np.ndarray) -> sp.csr_matrix:
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    model = TfidfVectorizer(analyzer=lambda words: words, min_df=2, sublinear_tf=True, dtype=np.float32)
+    model = TfidfVectorizer(analyzer=lambda words: words, min_df=IN_TEXTS, sublinear_tf=True, dtype=np.float32)
     model.fit([documents[i] for i in np.flatnonzero(in_train)])
     return sp.csr_matrix(model.transform(documents))
 

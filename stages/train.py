@@ -75,7 +75,8 @@ def main(
     classes = Classes(taxonomy, prepared)
     encoded = encoded_sides(prepared, named(encoded_image), named(encoded_text if settings.needs.texts else Path(NONE)))
     needs = _needs(settings, classes)
-    learned = training_data(prepared, needs, vocabulary, longest, classes, neighbors, encoded)
+    measured = [split for split in values.embed.splits or prepared.held_out if split.startswith("test")]
+    learned = training_data(prepared, needs, vocabulary, longest, classes, neighbors, encoded, measured)
     targets = _targets(settings, len(classes), class_embedding, prepared)
     torch.manual_seed(seed)
     with _named("params.yaml: train"):

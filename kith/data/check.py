@@ -111,7 +111,7 @@ def facts(dataset: Dataset) -> list[str]:
             lines.append(f"{unseen:,} classes have no row in train")
         if unknown := frame.num_rows - known.num_rows:
             lines.append(f"{unknown:,} rows have no label")
-    return lines + duplicates.remarks(frame) + _of_words(frame)
+    return lines + items.small_splits(frame) + duplicates.remarks(frame) + _of_words(frame)
 
 
 def _of_words(frame: pa.Table) -> list[str]:

@@ -1,5 +1,6 @@
 """The item schema: what every source hands over, and the check that it does."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import SupportsIndex
@@ -24,6 +25,8 @@ ITEMS = pa.schema(
         pa.field("image_row", pa.int64(), nullable=False),
     ]
 )
+
+LEAST = 2  # items of a split, to train on or to measure: one alone has nothing to be told from
 
 # A label is the node whose `child` is its label_name; `name` is how a node is shown.
 TAXONOMY = pa.schema([pa.field(name, pa.string(), nullable=False) for name in ("parent", "child", "name")])
@@ -70,6 +73,24 @@ def check_train(dataset: Dataset, source: object) -> None:
     """Raise KithError, with the name of the `source`, unless an item is in train."""
     if not pc.any(pc.equal(dataset.items["split"], "train")).as_py():
         raise KithError(f"{source}: no item to train on; give some rows the split train")
+
+
+def small_splits(items: pa.Table) -> list[str]:
+    """A line for each split that is too small to be trained on, to choose an epoch by, or to be measured.
+
+    >>> rows = ["train"] * 4 + ["val"] * 2 + ["test"]
+    >>> small_splits(pa.table({"split": rows}))
+    ["split 'test' has 1 item, and 2 are needed; give it more, or set the share prepare.test"]
+    """
+    counts = Counter(items["split"].to_pylist())
+    asked = ["train", "val", *sorted(split for split in counts if split.startswith("test"))]
+    what = {"val": ", or set the share prepare.val", "test": ", or set the share prepare.test"}
+    return [
+        f"split '{split}' has {counts[split]} item{'' if counts[split] == 1 else 's'}, and {LEAST} are needed; "
+        f"give it more{what.get(split, '')}"
+        for split in asked
+        if counts[split] < LEAST
+    ]
 
 
 Fault = tuple[str, SupportsIndex, str]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kith.data.digests import digest_of, digest_of_arrays
 from kith.data.listing import Listing
-from kith.data.source import Options, Source, beside_file
+from kith.data.source import Holding, Options, Source, beside_file
 from kith.errors import KithError
 
 if TYPE_CHECKING:
@@ -67,6 +67,9 @@ class Labelled(Listed):
     def own_options(self) -> frozenset[str]:
         return keywords(self.read) | {"taxonomy", "taxonomy_order", "class_names", "train_per_class"}
 
+    def holds(self, fetch: Options) -> frozenset[Holding]:
+        return frozenset(("image", "label"))
+
     def title(self, fetch: Options) -> str:
         """ "cifar100", "cifar100-a", "inat2018-Aves", "cub-sub10"."""
         parts = [super().title(fetch)]
@@ -76,7 +79,7 @@ class Labelled(Listed):
 
     def look(self, fetch: Options) -> dict[str, Any]:
         found = super().look(fetch)
-        _check_classes(fetch)
+        check_classes(fetch)
         return found
 
     def beside(self, fetch: Options) -> dict[str, dict[str, Any]]:
@@ -92,11 +95,16 @@ class Labelled(Listed):
 
 @dataclass(frozen=True, kw_only=True)
 class Captioned(Listed):
-    """Pictures with captions or articles."""
+    """Pictures with captions or articles. `labelled`: whether with labels too."""
+
+    labelled: bool = False
 
     @property
     def own_options(self) -> frozenset[str]:
         return keywords(self.read) | {"splits"}
+
+    def holds(self, fetch: Options) -> frozenset[Holding]:
+        return super().holds(fetch) if self.labelled else super().holds(fetch) - {"label"}
 
     def listing(self, path: Path, options: Options) -> Listing:
         if not path.is_dir():
@@ -130,6 +138,11 @@ class Vectors(Source):
     def own_options(self) -> frozenset[str]:
         return keywords(self.read).difference(SHARES)
 
+    def holds(self, fetch: Options) -> frozenset[Holding]:
+        names = fetch["arrays"] if "arrays" in self.own_options else {}
+        named: dict[str, Holding] = {"label": "label", "texts": "words"}
+        return frozenset(("image", "text", *(held for name, held in named.items() if names.get(name))))
+
     def digest(self, path: Path) -> tuple[str, int]:
         return digest_of_arrays(path)
 
@@ -154,6 +167,12 @@ class Tabular(Source):
     def own_options(self) -> frozenset[str]:
         return frozenset({"columns", "image_root", "splits", "taxonomy", "taxonomy_order", "class_names"})
 
+    def holds(self, fetch: Options) -> frozenset[Holding]:
+        columns = _columns(fetch)
+        held: dict[Holding, Any] = {"image": columns.image, "text": columns.texts, "words": columns.texts}
+        held["label"] = columns.label or columns.categories
+        return frozenset(what for what, named in held.items() if named)
+
     def look(self, fetch: Options) -> dict[str, Any]:
         from kith.data import readers, table
 
@@ -161,7 +180,7 @@ class Tabular(Source):
         rows = readers.count(fetch["path"])
         if not rows:
             raise KithError(f"{fetch['path']}: the table has no rows")
-        _check_classes(fetch)
+        check_classes(fetch)
         return {"rows": rows}
 
     def beside(self, fetch: Options) -> dict[str, dict[str, Any]]:
@@ -234,7 +253,7 @@ def _classes(fetch: Options) -> dict[str, dict[str, Any]]:
     return {key: beside_file(path, key) for key in ("taxonomy", "class_names") if (path := fetch[key])}
 
 
-def _check_classes(fetch: Options) -> None:
+def check_classes(fetch: Options) -> None:
     """Raise KithError for what is wrong with these files."""
     from kith.data import edges
     from kith.data.labels import read_names

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from kith.data.digests import digest_of
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kith.data.store import Sink
 
 Options = Mapping[str, Any]  # a section of params.yaml, with all its parameters
+Holding = Literal["image", "text", "words", "label"]  # words: the text side is written, and not features
 
 NOT_STATED = "not stated"  # the licence that a user leaves to the source
 DOWNLOADING = frozenset({"download", "offline", "downloads"})
@@ -106,6 +107,10 @@ class Source(ABC):
     def licence(self, stated: str) -> str:
         """The licence as the user states it, or else as it is known of the data set."""
         return self.recipe.licence if self.recipe and stated == NOT_STATED else stated
+
+    def holds(self, fetch: Options) -> frozenset[Holding]:
+        """What its items may have, as far as `fetch` says it: a method that needs more cannot be trained."""
+        return frozenset(("image", "text", "words", "label"))
 
     def title(self, fetch: Options) -> str:
         """What the data set is called."""

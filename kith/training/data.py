@@ -1,12 +1,13 @@
 """What a training learns from: the sides of all items, and what is known of them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from kith.data.items import LEAST
 from kith.errors import KithError
 from kith.losses import Needs
 from kith.store.classes import Classes
@@ -56,35 +57,54 @@ def training_data(
     classes: Classes,
     neighbors: Path,
     encoded: Mapping[str, Encoded] | None = None,
+    measured: Sequence[str] = (),
 ) -> TrainingData:
     """Items that have all that the losses compare, which have these needs: a picture, and a text, or a class, or both.
 
     max_tokens: of a text; neighbors: the folder that the neighbors stage has written; encoded: what frozen encoders
-    made of a side, by its name. Raises KithError for a split with fewer than two such items.
+    made of a side, by its name; measured: the other splits that the trained model will be measured on. Raises KithError
+    for a split with fewer than two such items: before the training, and not after it.
     """
     encoded = encoded or {}
     image = image_input(data, encoded.get("image"))
     everyone = np.arange(len(data))
     usable, having = image.has(everyone), ["a picture"]
+    parts = {"a picture": usable}
     text = labels = similarity = near = None
     if needs.texts:
         text = text_input(data, vocabulary, max_tokens, encoded.get("text"))
-        usable, having = usable & text.has(everyone), [*having, "a text"]
+        parts["a text"] = text.has(everyone)
+        usable, having = usable & parts["a text"], [*having, "a text"]
     if needs.classes:
         labels, similarity = classes.numbers(data.table), classes.similarity("lcsh")
         if not needs.texts:  # else items without a class still teach what goes together
             usable, having = usable & (labels >= 0), [*having, "a label"]
+            parts = {"a picture and a label": usable}
     train, val = (rows[usable[rows]] for rows in map(data.rows_of, ("train", "val")))
     for name, rows in (("train", train), ("val", val)):
-        if len(rows) < 2:
+        if len(rows) < LEAST:
             raise KithError(
                 f"{data.folder / 'items.parquet'}: split '{name}' has {len(rows)} items with {' and '.join(having)}; "
-                "2 are needed"
+                f"{LEAST} are needed"
             )
+    _check_measured(data, parts, measured)
     if needs.texts:
         table = neighbor_table(neighbors, data)
         near = _neighbor_sampler(table, data.groups, train) if len(table) else None
     return TrainingData(image, text, data.groups, train, val, near, labels, similarity)
+
+
+def _check_measured(data: Prepared, parts: Mapping[str, np.ndarray], splits: Sequence[str]) -> None:
+    """Raise KithError where a split has too few of one of `parts`, (n_items,) bool; in groups, one item may have the
+    picture and another the text."""
+    for split in splits:
+        for having, items in parts.items():
+            if (count := int(items[data.rows_of(split)].sum())) < LEAST:
+                place, noun = data.folder / "items.parquet", "item" if count == 1 else "items"
+                raise KithError(
+                    f"{place}: split '{split}' has {count} {noun} with {having}, and will be measured; {LEAST} are "
+                    "needed: give it more, or leave it out of embed.splits"
+                )
 
 
 def _neighbor_sampler(table: pd.DataFrame, groups: np.ndarray, train: np.ndarray) -> NeighborSampler:

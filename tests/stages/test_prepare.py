@@ -316,3 +316,9 @@ def test_splits_that_a_class_cannot_give(per_class, message):
     with pytest.raises(KithError, match=message):
         small_table(per_class=per_class)
         run()
+
+
+def test_splits_that_are_too_small_are_told(capsys):
+    small_table(val=0, test=0)
+    run()
+    assert "prepare: split 'val' has 0 items, and 2 are needed; give it more, or set" in capsys.readouterr().err

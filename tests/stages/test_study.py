@@ -201,6 +201,40 @@ methods: {dtsh_finetuned: {train: {image: {encoder: "%s"}}}}
         study.choose("shop", [], target)
 
 
+def test_what_cannot_work_is_refused_all_at_once(target):
+    text = SHORT.replace("label: category", "group: category").replace(
+        "epochs: 10", "image: {tower: resnet-33}\n  epochs: 10"
+    )
+    (study.STUDIES / "shop.yaml").write_text(text)
+    with pytest.raises(KithError) as error:
+        study.choose("shop", [], target)
+    lines = str(error.value).splitlines()
+    assert [line.partition(": ")[2].partition(": ")[0] for line in lines] == [
+        "methods.infonce.train.image",
+        "methods.hierarchy_ce.losses",
+        "methods.hierarchy_ce.train.image",
+    ]
+    assert target.read_text() == "old: true\n"
+
+
+def test_what_this_computer_lacks_is_told_and_refused_by_check(target, capsys, monkeypatch):
+    monkeypatch.chdir(target.parent)
+    (study.STUDIES / "shop.yaml").write_text(SHORT)
+    study.main(name="shop")
+    told = capsys.readouterr().err.splitlines()
+    gone = ["Before you run it: fetch.path: products.parquet: ", "Before you run it: fetch.taxonomy: categories.csv: "]
+    assert [line[: len(start)] for line, start in zip(told, gone, strict=True)] == gone
+    for name in (None, "shop"):
+        with pytest.raises(KithError, match=r"params.yaml: fetch.path: |shop.yaml: fetch.path: "):
+            study.main(name=name, check_only=True)
+    before = target.read_text()
+    study.main(name="another", check_only=True)
+    assert capsys.readouterr().out.endswith("another.yaml: no problems\n")
+    assert target.read_text() == before
+    with pytest.raises(KithError, match="none is named"):
+        study.main(check_only=True, set=["train.epochs=3"])
+
+
 def test_files_that_are_no_studies(target):
     (study.STUDIES / "list.yaml").write_text("- 1\n")
     with pytest.raises(KithError, match=r"list.yaml: expected sections"):

@@ -176,6 +176,52 @@ def test_held_out_texts_without_a_known_word_are_told(study, capsys):
     assert f"train: {said}" in capsys.readouterr().err
 
 
+ODD = {
+    "unique": lambda i: f"word{i}a other{i}b",
+    "same": lambda i: "a red fox",
+    "numbers": lambda i: str(i),
+    "short": lambda i: "ab cd",
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "backend"), [*((kind, "doc2vec") for kind in ODD), ("unique", "tfidf"), ("numbers", "tfidf")]
+)
+def test_texts_that_place_nothing_are_told_and_methods_without_neighbours_go_on(study, capsys, kind, backend):
+    items = pd.read_parquet("data/shapes/prepared/items.parquet")
+    items["texts"] = [np.array([ODD[kind](row)], dtype=object) for row in range(len(items))]
+    put_items(items, Path(), "shapes")
+    edit(text={"backend": backend, "tokens": {"min_length": 3}}, train={"epochs": 1})
+    text.main(data=Path("data/shapes/prepared"), out=Path("data/shapes/text"))
+    said = capsys.readouterr().err
+    for parameter in ["text.tokens.min_length", "text.backend: none"] + ["text.doc2vec.min_count"] * (
+        backend == "doc2vec"
+    ):
+        assert parameter in said.splitlines()[-1]
+    summary = json.loads(Path("data/shapes/text/summary.json").read_text())
+    assert summary["items_without_meaning"] == len(items)
+    neighbors.main(data=Path("data/shapes/prepared"), text=Path("data/shapes/text"), out=Path("data/shapes/neighbors"))
+    with pytest.raises(KithError, match=r"method neighborhood: .*text.backend"):
+        train.main(method="neighborhood", seed=0, **INPUTS, **outputs("neighborhood-0"))
+    train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
+    assert Path("runs/shapes/infonce-0/model.pt").exists()
+
+
+def test_a_split_of_one_item_that_will_be_measured_is_refused_before_the_training(study):
+    items = pd.read_parquet("data/shapes/prepared/items.parquet")
+    test = np.flatnonzero(items["split"] == "test")
+    items.loc[test[1:], "split"] = "val"
+    put_items(items, Path(), "shapes")
+    text.main(data=Path("data/shapes/prepared"), out=Path("data/shapes/text"))
+    neighbors.main(data=Path("data/shapes/prepared"), text=Path("data/shapes/text"), out=Path("data/shapes/neighbors"))
+    with pytest.raises(
+        KithError, match=r"items\.parquet: split 'test' has 1 item with a picture, and will be measured"
+    ):
+        train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
+    edit(embed={"splits": ["val"]}, train={"epochs": 1})
+    train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
+
+
 def test_the_seed_matters(study):
     edit(train={"epochs": 1})
     states = []

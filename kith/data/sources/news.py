@@ -149,6 +149,7 @@ SOURCES = (
     Captioned(
         name="politics",
         read=politics,
+        labelled=True,
         lists=("*.pickle", "*.json"),
         layout="`complete_db.pickle` or `.json`, maybe `splits.json`, and the pictures that it names",
         recipe=Recipe(
