@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
-from kith.errors import KithError
+from kith.errors import POINTER, KithError
 
 # How a text begins that says in which encoding it is; the longer marks first.
 MARKS = (
@@ -20,7 +20,7 @@ NO_TEXT = {
     b"\xd0\xcf\x11\xe0": f"is an old Excel workbook (.xls); {SHEET}",
     b"PAR1": "is a Parquet file; let its name end in .parquet",
     b"\x1f\x8b": "is compressed by gzip; let its name end in .gz too",
-    b"version https://git-lfs.github.com": "is a pointer of Git LFS; get the file itself with git lfs pull",
+    POINTER: "is a pointer of Git LFS; get the file itself with git lfs pull",
 }
 BEGINNING = 4096  # bytes that are looked at
 # Bytes that the code page of Windows has no character for; it has all those of Latin-1 that are printed.

@@ -122,7 +122,7 @@ class Rows:
         many = isinstance(cell, list) and len(cell) > 0
         for index, text in enumerate(cell if many else [cell]):
             which = f"text {index} " if many else ""
-            text = _utf8(text) if isinstance(text, bytes) else text
+            text = utf8(text) if isinstance(text, bytes) else text
             if _blank(text):
                 said = (
                     f"is '{text.strip()}', which is no text" if isinstance(text, str) and text.strip() else "is empty"
@@ -159,7 +159,8 @@ def _blank(text: Any) -> bool:
     return text is None or text == [] or (isinstance(text, float) and math.isnan(text))
 
 
-def _utf8(data: bytes) -> str | bytes:
+def utf8(data: bytes) -> str | bytes:
+    """Text that is stored as bytes; these themselves where they are none."""
     try:
         return data.decode()
     except UnicodeDecodeError:
