@@ -9,7 +9,7 @@ import yaml
 
 from kith.data import advice, check, guess, readers
 from kith.errors import KithError
-from stages import cli
+from stages import cli, params
 
 NONE = "none"
 
@@ -46,8 +46,9 @@ def main(
     meant = check.split_names(table, columns.split) if columns.split in readers.columns(table) else {}
     found = check.check(table, columns, image_root=image_root, split_names=meant, taxonomy=taxonomy, limit=limit)
     print("", *advice.problem_lines(found.problems), sep="\n")
-    if found.dataset is not None and not found.problems.count:
-        print("\n".join(check.facts(found.dataset)))
+    if found.dataset is not None and found.dataset.items.num_rows:
+        told = check.facts(found.dataset, params.TextTower().max_tokens)
+        print(*(["Of the rows that can be used:"] if found.problems.count else []), *told, sep="\n")
     more = {"image_root": image_root, "splits": meant, "taxonomy": taxonomy}
     study = suggestion(advice.study(table, columns, found, more), advice.notes(columns, found))
     print(f"\nA study that fits, for studies/{advice.slug(table)}.yaml:\n\n{study}", end="")

@@ -54,6 +54,8 @@ def main(
         raise KithError(f"--batch-size {batch_size}: at least 1 row at a time")
     if out.is_dir() or out.resolve() == input.resolve():
         raise KithError(f"--out {out}: is {'a folder' if out.is_dir() else 'the input'}; name a file to write")
+    if out.suffix.lower() != ".parquet":
+        raise KithError(f"--out {out}: what is written is Parquet; let the name end in .parquet")
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model, vocabulary, saved = models.load(run / "model.pt", device)
     known = ["image"] if model.text_tower is None else ["image", "text"]
@@ -101,7 +103,7 @@ def _batches(
     rows = source.rows()
     while batch := list(itertools.islice(rows, batch_size)):
         sides = {side: given.read(side, batch, reader, raw) for side, reader in readers.items()}
-        problems = _problems(source, sides)
+        problems = _problems(source, batch, sides)
         if problems and not skip_bad:
             _refuse(source.path, batch, problems)
         told = [problems.get(number) for number in range(len(batch))]
@@ -155,9 +157,11 @@ def _column(values: dict[str, pa.Array], field: pa.Field, rows: int) -> pa.Array
     return values.get(field.name, pa.nulls(rows, field.type))
 
 
-def _problems(source: given.GivenInput, sides: dict[str, given.GivenSide]) -> dict[int, str]:
+def _problems(
+    source: given.GivenInput, batch: list[given.GivenRow], sides: dict[str, given.GivenSide]
+) -> dict[int, str]:
     """What is wrong with each row that has a fault, by its place in the batch."""
-    found: dict[int, list[str]] = {}
+    found = {number: [row.fault] for number, row in enumerate(batch) if row.fault}
     for side, content in sides.items():
         for number, message in content.faults.items():
             found.setdefault(number, []).append(source.fault(side, message))
@@ -168,7 +172,8 @@ def _refuse(path: Path, batch: list[given.GivenRow], problems: dict[int, str]) -
     lines = [f"{path}: {batch[number].place}: {message}" for number, message in problems.items()]
     if len(lines) > MOST:
         lines[MOST:] = [f"… and {len(lines) - MOST} more among the next rows"]
-    raise KithError("\n".join([*lines, "(Rows are counted from 0; --skip-bad leaves such rows empty.)"]))
+    counted = "Rows are counted from 0; " if any(row.place.startswith("row ") for row in batch) else ""
+    raise KithError("\n".join([*lines, f"({counted}--skip-bad leaves such rows empty.)"]))
 
 
 if __name__ == "__main__":

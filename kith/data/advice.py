@@ -66,11 +66,8 @@ def problem_lines(problems: Problems) -> list[str]:
     if more := problems.count - len(problems.errors):
         lines.append(f"… and {more:,} more; --limit {problems.count} shows all")
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in problems.counts.most_common())
-    return [
-        *(lines if problems.errors else lines[1:]),
-        "",
-        f"Problems: {problems.count:,} ({kinds}). Rows are counted from 0.",
-    ]
+    counted = "" if all(problem.place for problem in problems.errors) else " Rows are counted from 0."
+    return [*(lines if problems.errors else lines[1:]), "", f"Problems: {problems.count:,} ({kinds}).{counted}"]
 
 
 def _cells(problem: Problem) -> tuple[str, ...]:

@@ -3,7 +3,8 @@
 import hashlib
 import statistics
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kith.data import duplicates, images, items, readers, splits, table
+from kith.data import duplicates, edges, images, items, readers, splits, table
 from kith.data.items import Dataset
 from kith.data.labels import word
-from kith.data.loader import Loader
+from kith.data.listing import is_picture_name
+from kith.data.loader import ADDRESS, Loader
 from kith.data.problems import Problem, Problems
 from kith.data.rows import Columns
 from kith.errors import KithError
@@ -28,8 +30,8 @@ SIZE = 32  # at which pictures are decoded, for whether it works
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found: problems (see Problems), the items if the table could be read, and the side of pictures that
-    fits most of them (None: no pictures)."""
+    """What was found: problems (see Problems), the items that could be read (None: not even the table), and the side of
+    pictures that fits most of them (None: no pictures)."""
 
     problems: Problems
     dataset: Dataset | None
@@ -64,19 +66,54 @@ def check(
 ) -> Findings:
     """Look at every row of the table at `path`; its first `limit` problems are kept, all are counted.
 
-    What keeps the table from being read at all is a problem of the kind "table". Parameters: see `table.collect`.
+    What is wrong with the table as a whole is a problem of the kind "table": a column that is not there, a taxonomy
+    that cannot be read. The rest is looked at without it. Parameters: see `table.collect`.
     """
     problems = Problems(str(path), limit=limit)
-    options: dict[str, Any] = {"image_root": image_root, "splits": split_names, "taxonomy": taxonomy}
+    options: dict[str, Any] = {"splits": split_names}
     dataset = None
-    try:
-        dataset = table.collect(path, columns, Discarded(), problems, **options)
+    with _noted(problems):
+        _refuse_cells_as_names(path, problems)
+        faults = table.column_faults(path, columns, image_root)
+        for name, message in faults:
+            if name:
+                _note(problems, message)
+        usable = columns.without({name for name, _ in faults})
+        options["image_root"] = image_root if image_root and image_root.is_dir() else None
+        if taxonomy is not None:
+            with _noted(problems):
+                edges.read(taxonomy)
+                options["taxonomy"] = taxonomy
+        dataset = table.collect(path, usable, Discarded(), problems, **options)
+        if not usable.image and not usable.texts and not problems.count:
+            table.check_columns(path, usable)
         if not problems.count:
             items.check_train(dataset, path)
+    size = _side(path, usable, options["image_root"]) if dataset and usable.image else None
+    return Findings(problems, dataset, size)
+
+
+@contextmanager
+def _noted(problems: Problems) -> Iterator[None]:
+    """Makes a KithError of the block problems of the whole table, one a line."""
+    try:
+        yield
     except KithError as error:
         for line in str(error).split("\n"):
-            problems.add(Problem("table", -1, "", "", line, "table"))
-    return Findings(problems, dataset, _side(path, columns, image_root) if columns.image and dataset else None)
+            _note(problems, line)
+
+
+def _note(problems: Problems, message: str) -> None:
+    problems.add(Problem("table", -1, "", "", message, "table"))
+
+
+def _refuse_cells_as_names(path: Path, problems: Problems) -> None:
+    """Of a table without a first line of names, the first row would be taken for it, and be lost."""
+    names = readers.columns(path)
+    if cell := next((name for name in names if is_picture_name(name) or ADDRESS.match(name)), None):
+        _note(
+            problems, f"the first row is taken for names, and '{cell}' looks like a cell; put names of columns above it"
+        )
 
 
 def split_names(path: Path, column: str) -> dict[str, str]:
@@ -91,14 +128,18 @@ def split_names(path: Path, column: str) -> dict[str, str]:
     }
 
 
-def facts(dataset: Dataset) -> list[str]:
-    """What is in the items: how many, in which splits, of how many classes."""
+def facts(dataset: Dataset, max_tokens: int) -> list[str]:
+    """What is in the items: how many, in which splits, of how many classes, how long texts are; max_tokens: of a text
+    that are read, its two marks among them."""
     frame = dataset.items
     counted = Counter(frame["split"].to_pylist())
-    lines = [
-        f"{frame.num_rows:,} rows: " + ", ".join(f"{count:,} {split}" for split, count in counted.items()),
-        f"{len(pc.list_flatten(frame['texts'])):,} texts",
-    ]
+    lines = [f"{frame.num_rows:,} rows: " + ", ".join(f"{count:,} {split}" for split, count in counted.items())]
+    found = [*_of_texts(frame, max_tokens), *_of_classes(frame), *items.small_splits(frame), *duplicates.remarks(frame)]
+    return [*lines, *found]
+
+
+def _of_classes(frame: pa.Table) -> list[str]:
+    lines = []
     known = frame.filter(pc.greater_equal(frame["label"], 0))
     sizes = Counter(known["label_name"].to_pylist())
     if sizes:
@@ -111,21 +152,33 @@ def facts(dataset: Dataset) -> list[str]:
             lines.append(f"{unseen:,} classes have no row in train")
         if unknown := frame.num_rows - known.num_rows:
             lines.append(f"{unknown:,} rows have no label")
-    return lines + items.small_splits(frame) + duplicates.remarks(frame) + _of_words(frame)
+    return lines
 
 
-def _of_words(frame: pa.Table) -> list[str]:
-    """Whether the texts share words."""
+def _of_texts(frame: pa.Table, max_tokens: int) -> list[str]:
+    """How many there are, how long, and whether they share words."""
     texts = frame["texts"].combine_chunks()
     splits = frame["split"].take(pc.list_parent_indices(texts)).to_pylist()
     words = [tokenize(text) for text in pc.list_flatten(texts).to_pylist()]
-    return coverage.remarks(coverage.by_split(words, splits))
+    if not words:
+        return ["0 texts"]
+    lengths = sorted(map(len, words))
+    lines = [
+        f"{len(words):,} texts, with {round(statistics.median(lengths)):,} words in the middle, at most {lengths[-1]:,}"
+    ]
+    most = max_tokens - 2
+    if cut := sum(length > most for length in lengths):
+        lines.append(
+            f"{cut:,} texts have more than {most:,} words, and are cut there; train.text.max_tokens: {lengths[-1] + 2} "
+            "would read them all"
+        )
+    return lines + coverage.remarks(coverage.by_split(words, splits))
 
 
 def _side(path: Path, columns: Columns, root: Path | None) -> int | None:
     """The largest of SIZES that is not above the smaller side of a usual picture, by the first rows."""
     loader = Loader(root or path.parent, SIZE, "RGB", "pad")
-    batch = next(readers.batches(path, [columns.image or ""], lambda *_: None), {})
+    batch = next(readers.batches(path, [columns.image or ""], lambda *_: None), readers.Batch({}, []))
     sides = [min(size) for cell in batch.get(columns.image or "", []) if (size := images.size(loader.read(cell)))]
     if not sides:
         return None

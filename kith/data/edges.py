@@ -10,6 +10,8 @@ import pyarrow as pa
 
 from kith.data import readers
 from kith.data.items import TAXONOMY
+from kith.data.labels import word
+from kith.data.problems import Where
 from kith.errors import KithError
 
 Order = Literal["parent-child", "child-parent"]
@@ -31,14 +33,14 @@ def read(path: Path, order: Order = "parent-child", names: Mapping[str, str] | N
     edges = _pairs(path, order)
     if edges is None:
         edges = _table(path)
-    for row, (parent, child, _) in enumerate(edges):
+    for where, (parent, child, _) in edges:
         if not parent or not child:
-            raise KithError(f"{path}: row {row}, column '{'child' if parent else 'parent'}': is empty")
+            raise KithError(f"{path}: {where}, column '{'child' if parent else 'parent'}': is empty")
         if parent == child:
-            raise KithError(f"{path}: row {row}, column 'child': '{child}' is its own parent")
+            raise KithError(f"{path}: {where}, column 'child': '{child}' is its own parent")
     if not edges:
         raise KithError(f"{path}: has no edges; add some, or leave fetch.taxonomy out")
-    return table(edges, names or {})
+    return table([edge for _, edge in edges], names or {})
 
 
 Edge = tuple[str, str, str]  # parent, child, and the child's name, empty where the file has none
@@ -56,15 +58,15 @@ def table(edges: Sequence[Edge | tuple[str, str]], names: Mapping[str, str]) -> 
     return pa.Table.from_pylist(rows, schema=TAXONOMY)
 
 
-def _pairs(path: Path, order: Order) -> list[Edge] | None:
+def _pairs(path: Path, order: Order) -> list[tuple[Where, Edge]] | None:
     """The edges of a text without a head; None if it is a table."""
-    if path.name.lower().removesuffix(".gz").endswith((".parquet", ".csv", ".jsonl")):
+    if path.name.lower().removesuffix(".gz").endswith((".parquet", ".csv", ".jsonl", ".ndjson")):
         return None
     lines = _text(path).split("\n")
     head = lines[0].rstrip("\r").split("\t")
     if _column(head, "parent") and _column(head, "child"):
         return None
-    pairs = []
+    pairs: list[tuple[Where, Edge]] = []
     for number, line in enumerate(lines, start=1):
         words = line.split()
         if len(words) not in (0, 2):
@@ -74,7 +76,7 @@ def _pairs(path: Path, order: Order) -> list[Edge] | None:
             )
         if words:
             parent, child = words if order == "parent-child" else words[::-1]
-            pairs.append((parent, child, ""))
+            pairs.append((Where(len(pairs), number), (parent, child, "")))
     return pairs
 
 
@@ -88,7 +90,7 @@ def _text(path: Path) -> str:
         raise KithError(f"{path}: cannot be unpacked: {error}") from None
 
 
-def _table(path: Path) -> list[Edge]:
+def _table(path: Path) -> list[tuple[Where, Edge]]:
     there = readers.columns(path)
     columns = [_column(there, "parent"), _column(there, "child")]
     for field, column in zip(("parent", "child"), columns, strict=True):
@@ -98,15 +100,12 @@ def _table(path: Path) -> list[Edge]:
     names = [column for column in columns if column is not None]
     edges = []
     for batch in readers.batches(path, names):
-        for parent, child, *name in zip(*(batch[name] for name in names), strict=True):
-            edges.append((_id(parent), _id(child), _id(name[0]) if name else ""))
+        for where, cells in batch.rows():
+            parent, child, *name = (word(cells[name]) for name in names)
+            edges.append((where, (parent, child, "".join(name))))
     return edges
 
 
 def _column(names: list[str], field: str) -> str | None:
     """The column called `field`, or else the first whose name begins with it."""
     return field if field in names else next((name for name in names if name.startswith(f"{field}_")), None)
-
-
-def _id(value: object) -> str:
-    return "" if value is None else str(value).strip()

@@ -8,14 +8,16 @@ from typing import Any
 
 from kith.data import readers, splits
 from kith.data.labels import word
+from kith.data.listing import is_picture_name
 from kith.data.rows import Columns
 
 ROWS = 1000
 KEPT = 300  # characters or bytes of a cell that are looked at
 
-FILE = re.compile(r".+\.(jpe?g|png|gif|webp|bmp|tiff?|jp2|avif)", re.IGNORECASE)
 PICTURE = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
 LEVEL = re.compile(r"(.*\D)_?(\d)")  # category1, level_2, …
+HINT = re.compile("label|level|categ|class|taxon|kind|type|species|genus|dep(artmen)?t|section|sector")
+NUMERIC = re.compile(r"[-+]?\d+([.,]\d+)?|true|false|yes|no", re.IGNORECASE)
 NAMED = {
     "id": re.compile(r"(.*[_ ])?(id|sku|key|uuid|guid|asin|isbn|ean|number|no)"),
     "label": re.compile(r"(.*[_ ])?(label|class|category|kind|type|species|breed|genre|target)"),
@@ -64,7 +66,8 @@ def guess(path: Path, given: dict[str, Any]) -> tuple[Columns, dict[str, str]]:
     ('sku', 'photo', ['title'], '100% names of picture files')
     """
     taken = {name for value in given.values() for name in ([value] if isinstance(value, str) else value or [])}
-    free = [seen for seen in _look(path) if seen.name not in taken and seen.cells]
+    every = [seen for seen in _look(path) if seen.cells]
+    free = [seen for seen in every if seen.name not in taken]
     found: dict[str, Any] = {"image": None, "texts": [], **given}
     reasons: dict[str, str] = {}
     for field, search in SEARCHES.items():
@@ -76,6 +79,10 @@ def guess(path: Path, given: dict[str, Any]) -> tuple[Columns, dict[str, str]]:
             found[field] = names if field in ("texts", "categories") else names[0]
             reasons[field] = reason
             free = [seen for seen in free if seen.name not in names]
+    images = [seen for seen in every if seen.name == found["image"]]
+    ruled_out = "group" in given or found.get("group") or found.get("split")
+    if not ruled_out and (reason := "".join(map(_of_one_picture, images))):
+        found["group"], reasons["group"] = found["image"], reason
     return Columns(**found), reasons
 
 
@@ -88,7 +95,7 @@ def _look(path: Path) -> list[Seen]:
     for batch in readers.batches(path, list(cells), lambda *_: None):
         for name, values in batch.items():
             cells[name] += [_shorter(value) for value in values if value == value and value not in (None, "", [])]
-            rows = rows + len(values) if name == next(iter(batch)) else rows
+        rows += len(batch.where)
         if rows >= ROWS:
             break
     return [Seen(name, values) for name, values in cells.items()]
@@ -113,7 +120,7 @@ def _is_picture(cell: Any) -> bool:
         return _is_picture(cell.get("bytes") or cell.get("path"))
     if isinstance(cell, bytes):
         return cell.startswith(PICTURE)
-    return isinstance(cell, str) and FILE.fullmatch(cell.strip()) is not None
+    return isinstance(cell, str) and is_picture_name(cell.strip())
 
 
 def _split(free: Sequence[Seen]) -> Found:
@@ -132,7 +139,39 @@ def _categories(free: Sequence[Seen]) -> Found:
         hinted = re.search("level|categ|class|taxon", stem.lower())
         if hinted and len(columns) > 1:
             return [name for _, name in columns], "levels by their names, from the widest to the narrowest"
-    return [], ""
+    return _nested(free)
+
+
+def _nested(free: Sequence[Seen]) -> Found:
+    """The longest chain of columns of few words, one of which is named like classes, where each value lies in one of
+    the next wider column."""
+    few = [seen for seen in free if _is_level(seen)]
+    chains = [_widened([seen], few) for seen in few]
+    named = [chain for chain in chains if any(HINT.search(seen.name.lower()) for seen in chain)]
+    best = max(named, key=lambda chain: (len(chain), chain[-1].distinct), default=[])
+    if len(best) < 2:
+        return [], ""
+    return [seen.name for seen in best], f"each {best[-1].name} is in one {best[-2].name}"
+
+
+def _is_level(seen: Seen) -> bool:
+    """Whether a column may hold categories: few words, which come again, and are no numbers."""
+    if not seen.single or not 1 < seen.distinct <= len(seen.cells) / 3 or any(map(seen.called, ("id", "group"))):
+        return False
+    return _words_each(seen) <= 3 and not any(NUMERIC.fullmatch(each) for each in set(seen.words))
+
+
+def _widened(chain: list[Seen], few: Sequence[Seen]) -> list[Seen]:
+    """The chain with the wider columns in front that the first one's values lie in."""
+    first = chain[0]
+    wider = [seen for seen in few if seen.distinct < first.distinct and _within(first, seen)]
+    return _widened([max(wider, key=lambda seen: seen.distinct), *chain], few) if wider else chain
+
+
+def _within(narrow: Seen, wide: Seen) -> bool:
+    """Whether each value of one column stands beside a single value of the other in all rows."""
+    pairs = set(zip(narrow.words, wide.words, strict=True)) if len(narrow.cells) == len(wide.cells) else set()
+    return len(pairs) == narrow.distinct
 
 
 def _label(free: Sequence[Seen]) -> Found:
@@ -146,6 +185,13 @@ def _label(free: Sequence[Seen]) -> Found:
         return [], ""
     best = min(short, key=lambda seen: seen.distinct)
     return [best.name], f"{best.distinct} different values in {len(best.cells)} rows"
+
+
+def _of_one_picture(image: Seen) -> str:
+    """Why the column of the pictures' files says too which rows belong together, where it does: names come again."""
+    if not all(isinstance(cell, str) for cell in image.cells) or image.distinct == len(image.cells):
+        return ""
+    return f"{image.distinct:,} pictures in {len(image.cells):,} rows; rows of one picture belong together"
 
 
 def _group(free: Sequence[Seen]) -> Found:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kith.data import splits
-from kith.data.problems import Problem, Problems
+from kith.data.problems import Problem, Problems, Where
 from kith.errors import KithError
 
 ITEMS = pa.schema(
@@ -36,13 +36,20 @@ TAXONOMY = pa.schema([pa.field(name, pa.string(), nullable=False) for name in ("
 class Dataset:
     """What a source hands over: items (ITEMS), taxonomy (TAXONOMY, maybe empty), and the rows it left out.
 
-    `rows` is the row of the source that each item comes from, for messages; None: the item's own row.
+    `rows` is the row of the source that each item comes from, for messages; None: the item's own row. `lines`: the
+    line on which it begins, 0 where there are none; None: nowhere.
     """
 
     items: pa.Table
     taxonomy: pa.Table = field(default_factory=TAXONOMY.empty_table)
     skipped: tuple[Problem, ...] = ()
     rows: np.ndarray | None = None
+    lines: np.ndarray | None = None
+
+    def where(self, index: int) -> Where:
+        """Where in the source an item is."""
+        row = index if self.rows is None else int(self.rows[index])
+        return Where(row, 0 if self.lines is None else int(self.lines[index]))
 
 
 def check(dataset: Dataset, pictures: int, problems: Problems, columns: Mapping[str, str] | None = None) -> None:
@@ -56,14 +63,14 @@ def check(dataset: Dataset, pictures: int, problems: Problems, columns: Mapping[
     if not items.schema.equals(ITEMS):
         raise TypeError(f"items have schema {items.schema}, expected {ITEMS}")
     frame = items.select(["id", "split", "label", "label_name", "group"]).to_pandas()
-    rows = np.arange(len(frame)) if dataset.rows is None else dataset.rows
     nodes = set(pc.unique(dataset.taxonomy["child"]).to_pylist()) | set(dataset.taxonomy["parent"].to_pylist())
-    faults = [_ids(frame, rows), _splits(frame), _groups(frame, rows), _labels(frame), _texts(items["texts"])]
+    faults = [_ids(frame, dataset), _splits(frame), _groups(frame, dataset), _labels(frame), _texts(items["texts"])]
     if nodes:
         faults.append(_nodes(frame, nodes))
     for name, index, message in (fault for found in faults for fault in found):
         column = (columns or {}).get(name) or name
-        problems.add(Problem(name, int(rows[index]), frame["id"].iat[int(index)], column, message))
+        where = dataset.where(int(index))
+        problems.add(Problem(name, where.row, frame["id"].iat[int(index)], column, message, where.place))
     least, most = pc.min_max(items["image_row"]).as_py().values()
     if len(frame) and not -1 <= least <= most < pictures:
         raise ValueError(f"image_row outside -1…{pictures - 1}")
@@ -96,14 +103,14 @@ def small_splits(items: pa.Table) -> list[str]:
 Fault = tuple[str, SupportsIndex, str]
 
 
-def _ids(frame: pd.DataFrame, rows: np.ndarray) -> Iterator[Fault]:
+def _ids(frame: pd.DataFrame, dataset: Dataset) -> Iterator[Fault]:
     for index in np.flatnonzero(frame["id"] == ""):
         yield "id", index, "is empty; every item needs an id"
     if pc.count_distinct(pa.array(frame["id"])).as_py() == len(frame):
         return
-    first = pd.Series(rows).groupby(frame["id"].to_numpy(), sort=False).transform("first").to_numpy()
+    first = pd.Series(np.arange(len(frame))).groupby(frame["id"].to_numpy(), sort=False).transform("first").to_numpy()
     for index in np.flatnonzero(frame["id"].duplicated() & (frame["id"] != "")):
-        yield "id", index, f"already used by row {first[index]}; ids must be unique"
+        yield "id", index, f"already used by {dataset.where(first[index])}; ids must be unique"
 
 
 def _splits(frame: pd.DataFrame) -> Iterator[Fault]:
@@ -112,15 +119,15 @@ def _splits(frame: pd.DataFrame) -> Iterator[Fault]:
         yield "split", int(str(index)), f"unknown split '{value}'; splits are {splits.NAMES}"
 
 
-def _groups(frame: pd.DataFrame, rows: np.ndarray) -> Iterator[Fault]:
-    main = frame.assign(row=rows)[frame["split"].isin(splits.MAIN)]
+def _groups(frame: pd.DataFrame, dataset: Dataset) -> Iterator[Fault]:
+    main = frame.assign(row=np.arange(len(frame)))[frame["split"].isin(splits.MAIN)]
     first = main.groupby("group", sort=False)[["split", "row"]].transform("first")
     apart = main.assign(first=first["split"], since=first["row"])[main["split"] != first["split"]]
     for item in apart.drop_duplicates("group").itertuples():
         yield (
             "group",
             int(item.Index),
-            f"group '{item.group}' is split apart: here in {item.split}, in row {item.since} in "
+            f"group '{item.group}' is split apart: here in {item.split}, in {dataset.where(item.since)} in "
             f"{item.first}; put a group into one split",
         )
 

@@ -53,6 +53,15 @@ def word(value: Any) -> str:
     return str(value).strip()
 
 
+def are_whole(words: Iterable[str]) -> bool:
+    """Whether all words that are not empty are whole numbers, maybe with a point.
+
+    >>> are_whole(["3.0", "", "4"]), are_whole(["3.5"])
+    (True, False)
+    """
+    return all(INTEGER.fullmatch(each) or POINT.fullmatch(each) for each in words if each)
+
+
 def whole(words: Sequence[str]) -> dict[str, str]:
     """{"3.0": "3"} of a column whose values are all whole numbers, some of them written so; else nothing.
 
@@ -61,7 +70,7 @@ def whole(words: Sequence[str]) -> dict[str, str]:
     >>> whole(["3.0", "", "12.0", "4"]), whole(["3.0", "cat"])
     ({'3.0': '3', '12.0': '12'}, {})
     """
-    if not all(INTEGER.fullmatch(each) or POINT.fullmatch(each) for each in words if each):
+    if not are_whole(words):
         return {}
     return {each: match[1] for each in words if (match := POINT.fullmatch(each))}
 

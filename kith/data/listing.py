@@ -16,6 +16,15 @@ PICTURES = (
 )
 
 
+def is_picture_name(name: str) -> bool:
+    """Whether a file of this name is a picture by its suffix, one that is decoded or not.
+
+    >>> is_picture_name("a.JPG"), is_picture_name("a.heic"), is_picture_name("a.txt")
+    (True, True, False)
+    """
+    return name.lower().endswith((*PICTURES, ".heic", ".heif"))
+
+
 class Entry(NamedTuple):
     """A picture.
 

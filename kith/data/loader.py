@@ -58,12 +58,10 @@ class Loader:
         try:
             return cell if isinstance(cell, bytes) else self._path(cell).read_bytes()
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
+            reason, named = getattr(error, "strerror", None) or error, str(self.root / str(cell))
             if ADDRESS.match(str(cell)):
-                reason = "an address, not a file; download it first"
-            return Unusable(
-                "missing_image", f"'{shorten(str(self.root / str(cell)), 300)}' cannot be opened ({reason})"
-            )
+                reason, named = "an address, not a file; download it first", str(cell)
+            return Unusable("missing_image", f"'{shorten(named, 300)}' cannot be opened ({reason})")
 
     def file(self, cell: Any) -> Path | None:
         """The file that a cell names, be it there or not; None for encoded pictures, and for what is none."""

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from kith.errors import KithError
 
@@ -13,11 +14,31 @@ SKIPPABLE = {
 }
 
 
+class Where(NamedTuple):
+    """Where a row of a table is. row: from 0; line: of a text, from 1, as an editor counts, on which the row begins; 0
+    where a table has no lines (Parquet).
+
+    >>> str(Where(3)), str(Where(3, 5)), Where(3).place
+    ('row 3', 'line 5', '')
+    """
+
+    row: int
+    line: int = 0
+
+    @property
+    def place(self) -> str:
+        """What a problem is told of beside the row."""
+        return f"line {self.line}" if self.line else ""
+
+    def __str__(self) -> str:
+        return self.place or f"row {self.row}"
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """A fault in one field of one row; rows are counted from 0, and `id` and `field` are empty where there is none.
 
-    `place` is what a user calls the row where it is not a row of a table ("images.txt, line 3").
+    `place` is what a user calls the row where it is not by its number ("line 3", "images.txt, line 3").
     """
 
     kind: str

@@ -1,30 +1,45 @@
 """Reading tables in pieces: Parquet, CSV, TSV and JSONL files as columns of plain Python values."""
 
-import csv
-import gzip
 import itertools
 import json
-import re
 import zlib
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
 
+from kith.data import encodings
+from kith.data.delimited import Delimited
+from kith.data.problems import Where
 from kith.errors import KithError
 
 # Rows at a time: few, because each may hold an encoded photograph.
 ROWS = 64
 BUFFER = 1 << 20  # bytes of a Parquet column at a time, or else those of a whole row group would be held
 SUFFIXES = ("parquet", "csv", "tsv", "jsonl")
+# Of what is the same: a text (.txt) is looked at as a CSV file is, and names its separator by its first line.
+ALSO = {"txt": "csv", "ndjson": "jsonl"}
+WORKBOOKS = ("xlsx", "xls", "xlsm", "ods")
 
-Batch = dict[str, list[Any]]
-Broken = Callable[[int, str, str], None]  # is told row, place and fault of a row that cannot be read
+Broken = Callable[[Where, str], None]  # is told where a row is that cannot be read, and what is wrong with it
 Record = dict[str, Any]
+
+
+class Batch(dict[str, list[Any]]):
+    """Columns of a few rows; where: of each row, where it is."""
+
+    def __init__(self, columns: dict[str, list[Any]], where: list[Where]) -> None:
+        super().__init__(columns)
+        self.where = where
+
+    def rows(self) -> Iterator[tuple[Where, Record]]:
+        """Where each row is, and its cells by their columns."""
+        cells = zip(*self.values(), strict=True) if self else itertools.repeat((), len(self.where))
+        for where, values in zip(self.where, cells, strict=True):
+            yield where, dict(zip(self, values, strict=True))
 
 
 def columns(path: Path) -> list[str]:
@@ -36,10 +51,7 @@ def columns(path: Path) -> list[str]:
     with _readable(path):
         if kind == "parquet":
             return pa.parquet.read_schema(path).names
-        if kind == "jsonl":
-            return _keys(path)
-        with _text(path) as file:
-            return _head(file, path)[1]
+        return _keys(path) if kind == "jsonl" else Delimited(path, kind == "tsv").head
 
 
 def batches(path: Path, names: Sequence[str], broken: Broken | None = None) -> Iterator[Batch]:
@@ -54,8 +66,8 @@ def batches(path: Path, names: Sequence[str], broken: Broken | None = None) -> I
             yield from _parquet(path, names)
             return
         records = _whole(path, broken)
-        while rows := list(itertools.islice(records, ROWS)):
-            yield {name: [row.get(name) for row in rows] for name in names}
+        while found := list(itertools.islice(records, ROWS)):
+            yield Batch({name: [row.get(name) for _, row in found] for name in names}, [where for where, _ in found])
 
 
 def count(path: Path) -> int:
@@ -83,10 +95,14 @@ def _keys(path: Path) -> list[str]:
 def _kind(path: Path) -> str:
     """parquet, csv, tsv or jsonl; all but the first may be compressed (.csv.gz)."""
     kind = path.suffix.lower().removeprefix(".")
-    if kind == "gz" and (inner := Path(path.stem).suffix.lower().removeprefix(".")) in SUFFIXES[1:]:
+    if kind == "gz" and (inner := Path(path.stem).suffix.lower().removeprefix(".")) in (*SUFFIXES[1:], *ALSO):
         kind = inner
+    kind = ALSO.get(kind, kind)
+    if kind in WORKBOOKS:
+        raise KithError(f"{path}: is a workbook; {encodings.SHEET}")
     if kind not in SUFFIXES:
-        raise KithError(f"{path}: unknown suffix '{path.suffix}'; tables are {', '.join('.' + k for k in SUFFIXES)}")
+        known = ", ".join(f".{each}" for each in (*SUFFIXES, *ALSO))
+        raise KithError(f"{path}: unknown suffix '{path.suffix}'; tables are {known}")
     if not path.is_file():
         raise KithError(f"{path}: no such file; mend fetch.path")
     return kind
@@ -97,7 +113,7 @@ def _readable(path: Path) -> Iterator[None]:
     try:
         yield
     except UnicodeDecodeError as error:
-        fault = f"{_undecodable(path) or error}; save it as UTF-8 (iconv -f LATIN1 -t UTF-8 converts, say)"
+        fault = encodings.fault(path, error)
     except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
         fault = str(error)
     else:
@@ -105,54 +121,34 @@ def _readable(path: Path) -> Iterator[None]:
     raise KithError(f"{path}: cannot be read as {_kind(path).upper()}: {fault}")
 
 
-def _undecodable(path: Path) -> str | None:
-    """Where the first byte is that UTF-8 does not know."""
-    with _open(path) as lines:
-        for number, line in enumerate(lines, start=1):
-            if number == 1 and line.startswith((b"\xff\xfe", b"\xfe\xff")):
-                return "is UTF-16 text"
-            try:
-                line.decode()
-            except UnicodeDecodeError as error:
-                return f"line {number}: byte 0x{line[error.start]:02x} is not UTF-8 text"
-    return None
-
-
-def _open(path: Path) -> BinaryIO:
-    return gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb")  # type: ignore[return-value]
-
-
-@contextmanager
-def _text(path: Path) -> Iterator[Any]:
-    opened = gzip.open if path.suffix.lower() == ".gz" else open
-    with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
-        yield file
-
-
 def _parquet(path: Path, names: list[str]) -> Iterator[Batch]:
+    start = 0
     with pa.parquet.ParquetFile(path, buffer_size=BUFFER, pre_buffer=False) as file:
         for batch in file.iter_batches(ROWS, columns=names):
-            yield batch.to_pydict()
+            yield Batch(batch.to_pydict(), [Where(start + row) for row in range(batch.num_rows)])
+            start += batch.num_rows
 
 
-def _whole(path: Path, broken: Broken | None) -> Iterator[Record]:
+def _whole(path: Path, broken: Broken | None) -> Iterator[tuple[Where, Record]]:
+    """The rows that can be read."""
     for row, (line, record) in enumerate(_records(path)):
         if isinstance(record, dict):
-            yield record
+            yield Where(row, line), record
         elif broken is None:
             raise KithError(f"{path}: line {line}: {record}")
         else:
-            broken(row, f"line {line}", record)
+            broken(Where(row, line), record)
 
 
 def _records(path: Path) -> Iterator[tuple[int, Record | str]]:
     """(line, row) of each row; in the place of one that cannot be read, what is wrong."""
-    return _json_lines(path) if _kind(path) == "jsonl" else _delimited(path)
+    kind = _kind(path)
+    return _json_lines(path) if kind == "jsonl" else Delimited(path, kind == "tsv").rows()
 
 
 def _json_lines(path: Path) -> Iterator[tuple[int, Record | str]]:
     """One object a line; blank lines do not count as rows."""
-    with _text(path) as lines:
+    with encodings.text(path) as lines:
         for number, line in enumerate(lines, start=1):
             if line.strip():
                 try:
@@ -161,45 +157,3 @@ def _json_lines(path: Path) -> Iterator[tuple[int, Record | str]]:
                     yield number, f"not valid JSON: {error}"
                 else:
                     yield number, record if isinstance(record, dict) else "expected an object in braces"
-
-
-def _delimited(path: Path) -> Iterator[tuple[int, Record | str]]:
-    """CSV and TSV by RFC 4180: cells may be quoted, and then have line breaks in them. Blank lines are no rows."""
-    with _text(path) as file:
-        reader, head = _head(file, path)
-        while True:
-            line = reader.line_num + 1
-            try:
-                cells = next(reader)
-            except StopIteration:
-                return
-            except csv.Error as error:
-                yield line, f"cannot be read ({error}); is a quotation mark missing, or one too many?"
-                continue
-            if len(cells) == len(head):
-                yield line, dict(zip(head, cells, strict=True))
-            elif cells:
-                yield line, _miscounted(cells, head)
-
-
-def _miscounted(cells: list[str], head: list[str]) -> str:
-    return f"has {len(cells)} cells in place of {len(head)}; cells with separators in them need quotation marks"
-
-
-def _head(file: Any, path: Path) -> tuple[Any, list[str]]:
-    """A reader of the rows, and the names of the columns, from the first line."""
-    first = file.readline()
-    if not first.strip():
-        raise KithError(f"{path}: cannot be read as {_kind(path).upper()}: the first line, with the names, is empty")
-    separator = _separator(first) if _kind(path) == "csv" else "\t"
-    reader = csv.reader(itertools.chain([first], file), delimiter=separator, strict=True)
-    try:
-        return reader, next(reader)
-    except csv.Error as error:
-        raise KithError(f"{path}: line 1: cannot be read ({error}); mend the quotation marks") from None
-
-
-def _separator(head: str) -> str:
-    """Of comma, semicolon, tab and bar, the one that the first line has most of outside quotation marks."""
-    counts = Counter(re.sub('"[^"]*"', "", head))
-    return max(",;\t|", key=lambda separator: counts[separator])

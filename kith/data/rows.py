@@ -2,14 +2,14 @@
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from kith.data import splits
 from kith.data.categories import Categories
 from kith.data.labels import word
-from kith.data.problems import Problem, Problems
+from kith.data.problems import Problem, Problems, Where
 
 # How programs write nothing into a cell.
 NOTHING = frozenset({"", "nan", "none", "null", "n/a", "<na>", "#n/a"})
@@ -37,11 +37,25 @@ class Columns:
         many = [("texts", name) for name in self.texts] + [("categories", name) for name in self.categories]
         return [(field, name) for field, name in single if name] + many
 
+    def without(self, names: Collection[str]) -> "Columns":
+        """These but for the columns `names`.
+
+        >>> Columns(label="kind").without({"kind", "text"})
+        Columns(id=None, image='image', texts=[], label=None, split=None, group=None, categories=[])
+        """
+        left: dict[str, Any] = {
+            field: [name for name in value if name not in names] if isinstance(value, list | tuple) else value
+            for field, value in vars(self).items()
+            if not (isinstance(value, str) and value in names)
+        }
+        return Columns(**({"image": None} | left))
+
 
 class ParsedRow(NamedTuple):
     """An item in the making; `image_row` is -1 while it has no picture."""
 
     number: int
+    line: int
     id: str
     split: str
     label: str
@@ -60,36 +74,36 @@ class Rows:
         self.categories = Categories()
         self._unknown_splits: set[str] = set()
 
-    def parse(self, number: int, cells: Mapping[str, Any]) -> ParsedRow | None:
+    def parse(self, where: Where, cells: Mapping[str, Any]) -> ParsedRow | None:
         """The row, without its picture; None if it is to be left out.
 
         One with an error is whole all the same, as far as it can be, so that the rest of it is looked at too.
         Without a split column the split is train; it is empty for a value that is not known.
         """
         columns, errors = self.columns, self.problems.count
-        name = str(number) if columns.id is None else self._word(number, "", "id", columns.id, cells)
+        name = str(where.row) if columns.id is None else self._word(where, "", "id", columns.id, cells)
         split = "train"
         if columns.split is not None:
-            split = self._split(number, name, self._word(number, name, "split", columns.split, cells))
+            split = self._split(where, name, self._word(where, name, "split", columns.split, cells))
         if split == "ignore":
             return None
-        texts = [text for column in columns.texts for text in self._texts(number, name, column, cells[column])]
+        texts = [text for column in columns.texts for text in self._texts(where, name, column, cells[column])]
         if columns.texts and not texts and self.problems.count == errors:
             return None
-        group = self._word(number, name, "group", columns.group, cells) if columns.group else ""
-        return ParsedRow(number, name, split, self._label(number, name, cells), texts, group or name)
+        group = self._word(where, name, "group", columns.group, cells) if columns.group else ""
+        return ParsedRow(*where, name, split, self._label(where, name, cells), texts, group or name)
 
-    def _label(self, number: int, name: str, cells: Mapping[str, Any]) -> str:
+    def _label(self, where: Where, name: str, cells: Mapping[str, Any]) -> str:
         columns = self.columns
         if columns.label:
-            return self._word(number, name, "label", columns.label, cells)
-        path = [self._word(number, name, "label", column, cells) for column in columns.categories]
+            return self._word(where, name, "label", columns.label, cells)
+        path = [self._word(where, name, "label", column, cells) for column in columns.categories]
         label, fault = self.categories.label(path)
         if fault:
-            self._note("label", number, name, columns.categories[len(path) - 1], fault)
+            self._note("label", where, name, columns.categories[len(path) - 1], fault)
         return label
 
-    def _split(self, number: int, name: str, value: str) -> str:
+    def _split(self, where: Where, name: str, value: str) -> str:
         split = self.split_names.get(value, splits.spelled(value))
         if split == "ignore" or splits.known(split):
             return split
@@ -100,43 +114,43 @@ class Rows:
                 f"{said}; splits are {splits.NAMES}; say what it means with "
                 f"fetch.splits: {{'{value}': {splits.suggestion(value)}}}"
             )
-            self._note("split", number, name, self.columns.split or "", message)
+            self._note("split", where, name, self.columns.split or "", message)
         return ""
 
-    def _texts(self, number: int, name: str, column: str, cell: Any) -> Iterator[str]:
+    def _texts(self, where: Where, name: str, column: str, cell: Any) -> Iterator[str]:
         """The texts in a cell, a string or a list of strings, without white space around them."""
         many = isinstance(cell, list) and len(cell) > 0
         for index, text in enumerate(cell if many else [cell]):
             which = f"text {index} " if many else ""
-            text = _utf8(text) if isinstance(text, bytes) else text
+            text = utf8(text) if isinstance(text, bytes) else text
             if _blank(text):
                 said = (
                     f"is '{text.strip()}', which is no text" if isinstance(text, str) and text.strip() else "is empty"
                 )
-                self._note("empty_text", number, name, column, f"{which}{said}")
+                self._note("empty_text", where, name, column, f"{which}{said}")
             elif not isinstance(text, str):
                 kind = type(text).__name__
                 message = f"{which}is of type {kind}; texts are strings or lists of them"
-                self._note("text", number, name, column, message)
+                self._note("text", where, name, column, message)
             elif SURROGATE.search(text):
-                self._note("text", number, name, column, f"{which}is not valid Unicode; mend the text")
+                self._note("text", where, name, column, f"{which}is not valid Unicode; mend the text")
             else:
                 yield text.strip()
 
-    def _word(self, number: int, name: str, field: str, column: str, cells: Mapping[str, Any]) -> str:
+    def _word(self, where: Where, name: str, field: str, column: str, cells: Mapping[str, Any]) -> str:
         """A cell that holds a single value, as text."""
         cell = cells[column]
         if isinstance(cell, list | dict):
-            self._note(field, number, name, column, f"is of type {type(cell).__name__}; expected a single value")
+            self._note(field, where, name, column, f"is of type {type(cell).__name__}; expected a single value")
             return ""
         text = word(cell)
         if SURROGATE.search(text):
-            self._note(field, number, name, column, "is not valid Unicode; mend the text")
+            self._note(field, where, name, column, "is not valid Unicode; mend the text")
             return ""
         return "" if field != "id" and text.lower() in NOTHING else text
 
-    def _note(self, kind: str, number: int, name: str, column: str, message: str) -> None:
-        self.problems.add(Problem(kind, number, name, column, message))
+    def _note(self, kind: str, where: Where, name: str, column: str, message: str) -> None:
+        self.problems.add(Problem(kind, where.row, name, column, message, where.place))
 
 
 def _blank(text: Any) -> bool:
@@ -145,7 +159,8 @@ def _blank(text: Any) -> bool:
     return text is None or text == [] or (isinstance(text, float) and math.isnan(text))
 
 
-def _utf8(data: bytes) -> str | bytes:
+def utf8(data: bytes) -> str | bytes:
+    """Text that is stored as bytes; these themselves where they are none."""
     try:
         return data.decode()
     except UnicodeDecodeError:

@@ -6,6 +6,7 @@ import itertools
 import os
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from kith.data import edges, items, readers
 from kith.data.items import ITEMS, TAXONOMY, Dataset
 from kith.data.labels import numbered, read_names, whole
 from kith.data.loader import Loader, Unusable
-from kith.data.problems import Problem, Problems
+from kith.data.problems import Problem, Problems, Where
 from kith.data.rows import Columns, ParsedRow, Rows
 from kith.data.splits import check_map, random_split, split_by_class
 from kith.data.store import Sink
@@ -29,7 +30,7 @@ PIECE = 8192  # rows that are Python objects at a time; the others are in Arrow'
 # A ParsedRow, field by field.
 ROWS = pa.schema(
     {
-        **{"number": pa.int64(), "id": pa.string(), "split": pa.string(), "label": pa.string()},
+        **{"number": pa.int64(), "line": pa.int64(), "id": pa.string(), "split": pa.string(), "label": pa.string()},
         **{"texts": pa.list_(pa.string()), "group": pa.string(), "image_row": pa.int64()},
     }
 )
@@ -41,6 +42,7 @@ def build(path: Path, columns: Columns, pictures: Sink, *, skip: Collection[str]
 
     Raises KithError with up to 20 faults at once, each with its row and column.
     """
+    check_columns(path, columns, options.get("image_root"))
     problems = Problems(str(path), skip)
     dataset = collect(path, columns, pictures, problems, **options)
     problems.raise_any()
@@ -64,6 +66,7 @@ def collect(
     seed: int = 0,
 ) -> Dataset:
     """Read the table at `path`, decode its images into `pictures`, and return its items in the table's order.
+    `columns` are those that `check_columns` has seen.
 
     Paths of images are relative to `image_root`, which is by default the table's folder. `splits` maps the
     values of the split column to train, val, test, test_<name> or "ignore"; a value that is a split's name
@@ -75,9 +78,8 @@ def collect(
     group an item is its own. Pictures are decoded a few rows at a time, and rows are kept in Arrow's compact form.
 
     Faults of rows are added to `problems`; where there are any, the result is only good for looking at.
-    Raises KithError for what makes the whole table unreadable: a missing file or column, a broken taxonomy.
+    Raises KithError for what makes the whole table unreadable: a missing file, a broken taxonomy.
     """
-    check_columns(path, columns, image_root)
     check_map(splits or {})
     called = read_names(class_names) if class_names else {}
     nodes = TAXONOMY.empty_table() if taxonomy is None else edges.read(taxonomy, taxonomy_order, called)
@@ -88,9 +90,11 @@ def collect(
         nodes = parser.categories.table()
     if not rows.num_rows and not problems.count:
         raise KithError(f"{path}: no row is left to use; mend fetch.path, fetch.splits or prepare.skip")
-    if not problems.count:
+    with suppress(KithError) if problems.count else nullcontext():
         rows = _split(rows, columns, val, test, seed)
-    dataset = Dataset(_items(rows), nodes, tuple(problems.skipped), rows["number"].to_numpy())
+    dataset = Dataset(
+        _items(rows), nodes, tuple(problems.skipped), *(rows[each].to_numpy() for each in ("number", "line"))
+    )
     items.check(dataset, pictures.count, problems, dict(columns.named()))
     return dataset
 
@@ -98,22 +102,30 @@ def collect(
 def check_columns(path: Path, columns: Columns, image_root: Path | None = None) -> None:
     """Raise KithError unless the table has each of `columns` once, they hold pictures or texts, and `image_root` is
     a directory. All faults are named, a line each."""
+    if faults := column_faults(path, columns, image_root):
+        raise KithError("\n".join(message for _, message in faults))
+
+
+def column_faults(path: Path, columns: Columns, image_root: Path | None = None) -> list[tuple[str, str]]:
+    """(column, message) of what `check_columns` refuses; the column is "" where it is none's.
+
+    Raises KithError for a file that is no table.
+    """
     if columns.image is None and not columns.texts:
-        raise KithError("fetch.columns: neither image nor texts; name the column of at least one")
+        return [("", "fetch.columns: neither image nor texts; name the column of at least one")]
     there = readers.columns(path)
     faults = []
     if image_root is not None and not image_root.is_dir():
-        faults.append(f"{image_root}: no such directory; mend fetch.image_root")
+        faults.append((columns.image or "", f"{image_root}: no such directory; mend fetch.image_root"))
     for field, name in columns.named():
         if there.count(name) > 1:
-            faults.append(f"{path}: column '{name}' is there {there.count(name)} times; rename all but one")
+            faults.append((name, f"{path}: column '{name}' is there {there.count(name)} times; rename all but one"))
         if name not in there:
             close = difflib.get_close_matches(name, there, n=1)
             hint = f"; did you mean '{close[0]}'?" if close else ""
             known = ", ".join(there)
-            faults.append(f"{path}: no column '{name}' (fetch.columns.{field}); the columns are: {known}{hint}")
-    if faults:
-        raise KithError("\n".join(faults))
+            faults.append((name, f"{path}: no column '{name}' (fetch.columns.{field}); the columns are: {known}{hint}"))
+    return faults
 
 
 def picture_files(path: Path, column: str | None, image_root: Path | None) -> dict[str, dict[str, Any]]:
@@ -145,25 +157,22 @@ def _read(
     path: Path, columns: Columns, parser: Rows, loader: Loader, pictures: Sink, problems: Problems
 ) -> Iterator[ParsedRow]:
     """The rows to use, with their pictures decoded batch by batch and stored in order."""
-    gaps: set[int] = set()
 
-    def broken(row: int, place: str, message: str) -> None:
-        gaps.add(row)
-        problems.add(Problem("row", row, "", "", message, place))
+    def broken(where: Where, message: str) -> None:
+        problems.add(Problem("row", where.row, "", "", message, where.place))
 
-    numbers = (number for number in itertools.count() if number not in gaps)
     with ThreadPoolExecutor(THREADS) as pool:
         for batch in readers.batches(path, [name for _, name in columns.named()], broken):
-            cells = [dict(zip(batch, values, strict=True)) for values in zip(*batch.values(), strict=True)]
-            rows = [parser.parse(next(numbers), row) for row in cells]
-            kept = [(row, values) for row, values in zip(rows, cells, strict=True) if row is not None]
+            parsed = [(parser.parse(where, cells), cells) for where, cells in batch.rows()]
+            kept = [(row, values) for row, values in parsed if row is not None]
             if columns.image is None:
                 yield from (row for row, _ in kept if row.split)
                 continue
             loaded = pool.map(loader, [values[columns.image] for _, values in kept])
             for (row, _), picture in zip(kept, loaded, strict=True):
                 if isinstance(picture, Unusable):
-                    problems.add(Problem(picture.kind, row.number, row.id, columns.image, picture.message))
+                    where = Where(row.number, row.line)
+                    problems.add(Problem(picture.kind, where.row, row.id, columns.image, picture.message, where.place))
                 elif row.split:
                     yield row._replace(image_row=pictures.append(picture))
 

@@ -4,15 +4,18 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from kith.data import readers
-from kith.data.labels import word
+from kith.data.labels import are_whole, word
+from kith.data.labels import whole as whole_numbers
 from kith.data.listing import pictures_below
 from kith.data.loader import Unusable
+from kith.data.problems import Where
 from kith.errors import KithError
 from kith.inference.raw import RawInputs, Reader
 
@@ -21,11 +24,13 @@ SIDES = ("image", "text")
 
 
 class GivenRow(NamedTuple):
-    """One row of the input; `cells` has the sides that are read."""
+    """One row of the input; `cells` has the sides that are read. One that cannot be read at all has none, a `fault`,
+    and, where ids are in a column, no id."""
 
     place: str
-    id: str
+    id: str | None
     cells: dict[str, Any]
+    fault: str = ""
 
 
 class GivenSide(NamedTuple):
@@ -45,7 +50,7 @@ class GivenInput:
     ...     table = Path(folder) / "table.csv"
     ...     _ = table.write_text("id,text" + chr(10) + "a,red fox")
     ...     list(GivenInput(table, {"id": "id", "text": "text"}).rows())
-    [GivenRow(place="row 0 (id 'a')", id='a', cells={'text': 'red fox'})]
+    [GivenRow(place="line 2 (id 'a')", id='a', cells={'text': 'red fox'}, fault='')]
     """
 
     path: Path
@@ -53,20 +58,42 @@ class GivenInput:
 
     def rows(self) -> Iterator[GivenRow]:
         """All rows, of which few are in memory. Without an id column the number of the row, from 0, is the id; in a
-        folder it is the path of the picture below it."""
+        folder it is the path of the picture below it. Ids are written as `prepare` writes them: 3.0 is 3."""
         if self.path.is_dir():
             for file in pictures_below(self.path):
                 name = file.relative_to(self.path).as_posix()
                 yield GivenRow(f"file '{name}'", name, {"image": name})
             return
-        number = 0
-        for batch in readers.batches(self.path, list(self.columns.values())):
-            for values in zip(*batch.values(), strict=True):
-                cells = dict(zip(batch, values, strict=True))
-                name = str(number) if "id" not in self.columns else word(cells[self.columns["id"]])
-                sides = {side: cells[self.columns[side]] for side in SIDES if side in self.columns}
-                yield GivenRow(f"row {number}" + (f" (id '{name}')" if "id" in self.columns else ""), name, sides)
-                number += 1
+        broken: list[tuple[Where, str]] = []
+        whole = self._whole_ids()
+        for batch in readers.batches(self.path, list(self.columns.values()), lambda *fault: broken.append(fault)):
+            rows: list[tuple[Where, Any]] = [*batch.rows(), *broken]
+            broken.clear()
+            yield from (self._row(where, cells, whole) for where, cells in sorted(rows, key=itemgetter(0)))
+        yield from (self._row(where, fault, whole) for where, fault in broken)
+
+    def _row(self, where: Where, cells: dict[str, Any] | str, whole: bool) -> GivenRow:
+        """Of its cells, or of what is wrong with it. whole: whether ids are whole numbers."""
+        if isinstance(cells, str):
+            return GivenRow(str(where), None if "id" in self.columns else str(where.row), {}, cells)
+        sides = {side: cells[self.columns[side]] for side in SIDES if side in self.columns}
+        if "id" not in self.columns:
+            return GivenRow(str(where), str(where.row), sides)
+        name = word(cells[self.columns["id"]])
+        name = whole_numbers([name]).get(name, name) if whole else name
+        return GivenRow(f"{where} (id '{name}')", name, sides)
+
+    def _whole_ids(self) -> bool:
+        """Whether all ids are whole numbers, some of them with a point."""
+        if "id" not in self.columns:
+            return False
+        column, pointed = self.columns["id"], False
+        for batch in readers.batches(self.path, [column], lambda *_: None):
+            words = [word(cell) for cell in batch[column]]
+            pointed = pointed or bool(whole_numbers(words))
+            if not are_whole(words):
+                return False
+        return pointed
 
     def fault(self, side: str, message: str) -> str:
         """What is wrong with a cell; the pictures of a folder are in no column."""
@@ -115,7 +142,8 @@ def source(path: Path, asked: dict[str, str | None], known: list[str]) -> GivenI
 
 
 def read(side: str, rows: list[GivenRow], read_cell: Reader, raw: RawInputs) -> GivenSide:
-    """A side of some rows, by the reader of `raw` for it; pictures are decoded in parallel.
+    """A side of some rows, by the reader of `raw` for it; pictures are decoded in parallel. Rows that cannot be read at
+    all are not good, and no fault of the side.
 
     >>> from kith.text.tokens import Vocabulary
     >>> raw = RawInputs({"text": {}}, Vocabulary(["red", "fox"]), max_tokens=8)
@@ -125,9 +153,12 @@ def read(side: str, rows: list[GivenRow], read_cell: Reader, raw: RawInputs) -> 
     ([[[2, 4, 5, 3]], [4]], [True, False], {1: 'is empty'})
     """
     with ThreadPoolExecutor(THREADS) as pool:
-        values = list(pool.map(read_cell, [row.cells[side] for row in rows]))
-    faults = {number: value.message for number, value in enumerate(values) if isinstance(value, Unusable)}
-    good = np.array([number not in faults for number in range(len(rows))], dtype=bool)
+        values = list(
+            pool.map(lambda row: Unusable("row", row.fault) if row.fault else read_cell(row.cells[side]), rows)
+        )
+    good = np.array([not isinstance(value, Unusable) for value in values], dtype=bool)
+    bad = [(number, value.message) for number, value in enumerate(values) if isinstance(value, Unusable)]
+    faults = {number: message for number, message in bad if not rows[number].fault}
     usable = [value for value in values if not isinstance(value, Unusable)]
     if not usable:
         return GivenSide((), good, faults)

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from kith.data.loader import Loader, Unusable
-from kith.data.rows import SURROGATE
+from kith.data.rows import SURROGATE, utf8
 from kith.encoders.encoder import TextEncoder
 from kith.encoders.frozen import BATCH, Frozen, referred
 from kith.text.tokenizer import Tokenizer
@@ -112,15 +112,17 @@ def pictures_of(image: dict[str, Any]) -> dict[str, Any]:
 
 
 def text(cell: Any) -> str | Unusable:
-    """The text in a cell, a string or a list of one.
+    """The text in a cell, a string (or its bytes in UTF-8) or a list of one.
 
-    >>> text(["red fox"]), text(" ").message
-    ('red fox', 'is empty')
+    >>> text(["red fox"]), text(b"fox"), text(" ").message
+    ('red fox', 'fox', 'is empty')
     """
     if isinstance(cell, list) and len(cell) > 1:
         return Unusable("text", f"holds {len(cell)} texts; give each a row of its own")
     value = cell[0] if isinstance(cell, list) and cell else cell
-    if value is None or value == [] or (isinstance(value, str) and not value.strip()):
+    value = utf8(value) if isinstance(value, bytes) else value
+    nothing = value is None or value == [] or value != value  # NaN, which is not equal to itself
+    if nothing or (isinstance(value, str) and not value.strip()):
         return Unusable("empty_text", "is empty")
     if not isinstance(value, str):
         return Unusable("text", f"is of type {type(value).__name__}; texts are strings")

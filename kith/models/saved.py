@@ -9,7 +9,7 @@ from torch import Tensor
 
 from kith.encoders.names import SIDES
 from kith.encoders.tokens import EncoderTokenizer
-from kith.errors import KithError
+from kith.errors import KithError, unreadable
 from kith.models.dual_encoder import DualEncoder
 from kith.text.kinds import STATE, tokenizer_of
 from kith.text.tokenizer import Tokenizer
@@ -92,7 +92,7 @@ def load(path: Path, device: str | torch.device = "cpu") -> tuple[DualEncoder, T
     except FileNotFoundError:
         raise KithError(f"{path}: no such model; train it first") from None
     except Exception as error:
-        raise KithError(f"{path}: not a Kith model file ({error})") from None
+        raise KithError(f"{path}: not a Kith model file: {unreadable(path, error)}") from None
     if not isinstance(content, dict) or content.get("format") not in (FORMAT, NEWER):
         raise KithError(f"{path}: not a Kith model file of format {FORMAT} or {NEWER}")
     model = DualEncoder(content["config"])

@@ -65,7 +65,8 @@ def test_without_problems_the_status_is_0_and_the_suggestion_is_a_study(folder):
     before = files(folder)
     done = run("products.csv")
     assert (done.returncode, done.stderr) == (0, "")
-    assert "No problems.\n40 rows: 30 train, 6 test, 4 val\n40 texts\n4 classes, from 'shoes > other'" in done.stdout
+    assert "No problems.\n40 rows: 30 train, 6 test, 4 val\n40 texts, with 2 words" in done.stdout
+    assert "at most 2\n4 classes, from 'shoes > other'" in done.stdout
     assert "photo   (guessed: 100% names of picture files)" in done.stdout
     study = suggested(done.stdout)
     columns = {"id": "sku", "image": "photo", "texts": ["title"], "split": "set", "categories": ["level1", "level2"]}
@@ -89,12 +90,69 @@ def test_pictures_in_several_rows_are_told(capsys):
     """One row a caption, as in captions.txt of Flickr8k: at random, a picture would be learned and asked for."""
     lines = [f"pictures/{i}.jpg,thing {i} seen for the {n}. time" for i in range(40) for n in range(5)]
     Path("captions.csv").write_text("\n".join(["image,caption", *lines]) + "\n")
-    stage.main(table=Path("captions.csv"))
+    stage.main(table=Path("captions.csv"), group="none")
     told = capsys.readouterr().out
     assert "40 pictures are in rows of several groups, " in told
     assert "of them in several splits; rows of one picture belong together: name a column of groups" in told
-    stage.main(table=Path("captions.csv"), group="image")
-    assert "pictures are in rows of several groups" not in capsys.readouterr().out
+    stage.main(table=Path("captions.csv"))
+    told = capsys.readouterr().out
+    assert "group:      image   (guessed: 40 pictures in 200 rows; rows of one picture belong together)" in told
+    assert "pictures are in rows of several groups" not in told
+    assert suggested(told).fetch.columns.group == "image"
+
+
+def test_rows_that_cannot_be_read_are_listed_where_no_column_can_be_guessed():
+    Path("t.csv").write_text("image,text\n" + "".join(f"pictures/{i}.jpg,a thing,\n" for i in range(6)))
+    done = run("t.csv")
+    assert done.returncode == 1
+    assert [f"line {line}" in done.stdout for line in (2, 7)] == [True, True]
+    assert "Problems: 6 (6 row).\n" in done.stdout
+
+
+def test_the_check_goes_on_past_what_is_wrong_with_the_whole_table(capsys):
+    damage((2, "2.jpg", "none.jpg"))
+    Path("tree.csv").write_text("parent\n1\n")
+    with pytest.raises(SystemExit):
+        stage.main(table=Path("products.csv"), label="kind", categories=["none"], taxonomy=Path("tree.csv"))
+    told = capsys.readouterr().out
+    assert "no column 'kind' (fetch.columns.label)" in told
+    assert "tree.csv: no column 'child'" in told
+    assert "line 4" in told
+    assert "Of the rows that can be used:\n39 rows: 29 train, 6 test, 4 val\n39 texts, with 2 words" in told
+    with pytest.raises(SystemExit):
+        stage.main(table=Path("products.csv"), image_root=Path("nowhere"))
+    told = capsys.readouterr().out
+    assert "nowhere: no such directory; mend fetch.image_root" in told
+    assert "missing_image" not in told.split("A study")[0]
+    assert "4 classes" in told
+
+
+def test_a_table_without_a_line_of_names_is_told():
+    Path("t.csv").write_text("".join(f"pictures/{i}.jpg,a thing\n" for i in range(6)))
+    done = run("t.csv")
+    assert done.returncode == 1
+    assert "the first row is taken for names, and 'pictures/0.jpg' looks like a cell; put names of" in done.stdout
+
+
+def test_columns_that_lie_in_each_other_are_categories():
+    kinds = {"dress": "women", "skirt": "women", "boot": "shoes", "sandal": "shoes"}
+    lines = [f"{i},{kinds[kind]},{kind},{'red' if i % 3 else 'blue'},thing {i}" for i, kind in enumerate([*kinds] * 5)]
+    Path("t.csv").write_text("\n".join(["sku,dept,kind,colour,title", *lines]))
+    columns, reasons = guess.guess(Path("t.csv"), {})
+    assert (columns.categories, reasons["categories"]) == (["dept", "kind"], "each kind is in one dept")
+    assert columns.label is None
+    Path("t.csv").write_text("\n".join(["sku,dept,kind,colour,title", *lines, "99,shoes,dress,red,thing"]))
+    columns, _ = guess.guess(Path("t.csv"), {})
+    assert (columns.categories, columns.label) == ((), "kind")
+
+
+def test_lengths_of_texts_are_told(capsys):
+    texts = ["a red thing"] * 7 + ["word " * 70] * 3
+    Path("t.csv").write_text("\n".join(["text", *texts]))
+    stage.main(table=Path("t.csv"))
+    told = capsys.readouterr().out
+    assert "10 texts, with 3 words in the middle, at most 70\n3 texts have more than 62 words, and are cut" in told
+    assert "train.text.max_tokens: 72 would read them all" in told
 
 
 def test_every_problem_is_listed_with_row_and_column_and_counted(folder):
@@ -105,9 +163,8 @@ def test_every_problem_is_listed_with_row_and_column_and_counted(folder):
     table = [line.split() for line in done.stdout.split("\n\n")[1].splitlines()]
     assert table[0] == ["row", "id", "column", "kind", "problem"]
     told = {tuple(row[:4]) for row in table[1:]}
-    assert {("2", "A2", "photo", "missing_image"), ("4", "A4", "title", "empty_text")} <= told
-    assert {("7", "A7", "set", "split"), ("9", "A8", "sku", "id"), ("11", "A11", "photo", "missing_image")} <= told
-    assert ("line", "7", "row", "has") in told
+    assert {("line", "4", "A2", "photo"), ("line", "6", "A4", "title"), ("line", "7", "row", "has")} <= told
+    assert {("line", "9", "A7", "set"), ("line", "11", "A8", "sku"), ("line", "13", "A11", "photo")} <= told
     assert len(told) == 6
     assert "Problems: 6 (2 missing_image, 1 row, 1 empty_text, 1 split, 1 id)." in done.stdout
     assert "prepare: {skip: [missing_image, empty_text]}" in done.stdout
@@ -150,10 +207,10 @@ def test_faults_of_the_whole_table(arguments, messages, capsys):
     ("name", "data", "message"),
     [
         ("none.csv", None, "error: none.csv: no such file"),
-        ("t.xlsx", b"x", "error: t.xlsx: unknown suffix"),
+        ("t.xlsx", b"x", "error: t.xlsx: is a workbook"),
         ("t.csv", "text\ncafé\n".encode("latin-1"), "error: t.csv: cannot be read as CSV: line 2: byte 0xe9"),
         ("t.parquet", b"x", "error: t.parquet: cannot be read as PARQUET"),
-        ("t.csv", b"", "error: t.csv: cannot be read as CSV: the first line"),
+        ("t.csv", b"", "error: t.csv: cannot be read: the first line"),
     ],
 )
 def test_files_that_are_no_tables(name, data, message):

@@ -123,9 +123,9 @@ def test_every_broken_picture_is_named_at_once_and_nothing_else_is_said(tmp_path
     (tmp_path / "t.csv").write_text("image\n" + "\n".join(broken))
     lines = fault(tmp_path / "t.csv", Columns(texts=[])).splitlines()
     for row, (line, (_, message)) in enumerate(zip(lines, broken.values(), strict=False)):
-        assert f"row {row} (id '{row}'), column 'image': " in line
+        assert f"line {row + 2} (id '{row}'), column 'image': " in line
         assert message in line
-    assert len(lines) == len(broken) + 1
+    assert len(lines) == len(broken)
     assert capfd.readouterr().err == ""
     assert not [warning for warning in recwarn if "PIL" in str(warning.filename)]
 
@@ -206,9 +206,9 @@ def test_ids_of_mixed_types_that_say_the_same_are_twins(tmp_path):
     path = tmp_path / "t.jsonl"
     path.write_text("\n".join(json.dumps({"key": key, "text": "a"}) for key in (1, "b", 2.5, True, "1", 1.0)))
     message = fault(path, Columns(id="key", image=None))
-    assert "row 4 (id '1'), column 'key': already used by row 0" in message
-    assert "row 5 (id '1')" in message
-    assert message.count("\n") == 2
+    assert "line 5 (id '1'), column 'key': already used by line 1" in message
+    assert "line 6 (id '1')" in message
+    assert message.count("\n") == 1
 
 
 @pytest.mark.parametrize("field", ["id", "label", "split", "group"])
@@ -225,7 +225,7 @@ def test_an_empty_split_is_told(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("text,part\na,train\nb,\n")
     message = fault(path, Columns(image=None, split="part"))
-    assert "row 1 (id '1'), column 'part': is empty; splits are train, val, test" in message
+    assert "line 3 (id '1'), column 'part': is empty; splits are train, val, test" in message
     assert [item["split"] for item in build(path, Columns(image=None, split="part"), splits={"": "val"})[0]] == [
         "train",
         "val",
@@ -236,7 +236,7 @@ def test_all_faults_of_a_row_are_told_at_once(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("key,image,text,part\na,none.png,,trian\na,none.png,x,train\n")
     message = fault(path, Columns(id="key", split="part"))
-    for part in ("row 0 (id 'a'), column 'image'", "column 'text': is empty", "unknown split 'trian'"):
+    for part in ("line 2 (id 'a'), column 'image'", "column 'text': is empty", "unknown split 'trian'"):
         assert part in message
     assert message.count("none.png") == 2
 
@@ -256,7 +256,7 @@ def test_a_group_split_apart_and_a_group_of_each_item(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("text,thing,part\na,g,train\nb,g,val\nc,,val\nd,,train\n")
     message = fault(path, Columns(image=None, group="thing", split="part"))
-    assert "group 'g' is split apart: here in val, in row 0 in train" in message
+    assert "group 'g' is split apart: here in val, in line 2 in train" in message
     assert message.count("split apart") == 1  # items without a group are groups of their own
 
 
@@ -286,12 +286,49 @@ def test_separators_marks_and_quoted_line_breaks(tmp_path, separator, mark):
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
 def test_other_encodings_are_named_with_their_line(tmp_path, suffix):
-    text = "text\nplain\ncafé\n" if suffix == ".csv" else '{"text": "plain"}\n{"text": ""}\n{"text": "café"}\n'
+    text = "text\nplain\ncafé\n" if suffix == ".csv" else '{"text": "plain"}\n{"text": "a"}\n{"text": "café"}\n'
     path = tmp_path / f"t{suffix}"
     path.write_bytes(text.encode("latin-1"))
-    assert "line 3: byte 0xe9 is not UTF-8 text; save it as UTF-8" in fault(path, Columns(image=None))
-    path.write_bytes(text.encode("utf-16"))
-    assert "is UTF-16 text; save it as UTF-8" in fault(path, Columns(image=None))
+    message = fault(path, Columns(image=None))
+    assert "line 3: byte 0xe9 is not UTF-8 text; save it as UTF-8; if it was made by Windows in a western" in message
+    assert "iconv -f CP1252 -t UTF-8" in message
+    path.write_bytes("text\n“plain”\n".encode("cp1252"))
+    assert "iconv -f CP1252" in fault(path, Columns(image=None))
+    path.write_bytes("text\n赤いキツネ\n".encode("shift-jis"))
+    assert "iconv -f" not in fault(path, Columns(image=None))
+    path.write_bytes(text.encode("utf-16")[:-1])
+    assert "its first bytes say UTF-16, and it is not" in fault(path, Columns(image=None))
+    path.write_bytes(text.encode("utf-16-le"))
+    assert "iconv -f UTF-16LE" in fault(path, Columns(image=None))
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".txt", ".jsonl", ".ndjson"])
+def test_encodings_that_say_what_they_are_are_read(tmp_path, encoding, suffix):
+    text = '{"text": "café"}\n{"text": "赤"}\n' if "json" in suffix else "text\ncafé\n赤\n"
+    path = tmp_path / f"t{suffix}"
+    path.write_bytes(text.encode(encoding))
+    assert [item["texts"] for item in texts(path)] == [["café"], ["赤"]]
+    packed = tmp_path / f"t{suffix}.gz"
+    packed.write_bytes(gzip.compress(text.encode(encoding)))
+    assert [item["texts"] for item in texts(packed)] == [["café"], ["赤"]]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"PK\x03\x04\x14\0\x06\0" + bytes(range(256)), "is an Excel workbook (.xlsx) or another zip archive; open it"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "is an old Excel workbook (.xls)"),
+        (b"PAR1\x15\x04", "is a Parquet file; let its name end in .parquet"),
+        (gzip.compress(b"text\na\n"), "is compressed by gzip; let its name end in .gz too"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a pointer of Git LFS"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_files_that_are_no_text(tmp_path, data, message, suffix):
+    path = tmp_path / f"t.{suffix}"
+    path.write_bytes(data)
+    assert f"{path}: {message}" in fault(path, Columns(image=None))
 
 
 def test_broken_lines_are_told_with_their_numbers_and_rows_still_count(tmp_path):
@@ -300,16 +337,16 @@ def test_broken_lines_are_told_with_their_numbers_and_rows_still_count(tmp_path)
     lines = fault(path, Columns(image=None)).splitlines()
     assert lines[0].startswith(f"{path}: line 3: not valid JSON: ")
     assert lines[1] == f"{path}: line 4: expected an object in braces"
-    assert lines[2].startswith(f"{path}: row 3 (id '3'), column 'text': is empty")
-    assert "row 4 (id '4'), column 'text': is of type float" in lines[3]
+    assert lines[2].startswith(f"{path}: line 5 (id '3'), column 'text': is empty")
+    assert "line 6 (id '4'), column 'text': is of type float" in lines[3]
     path = tmp_path / "t.csv"
     path.write_text('key,text\na,"x\ny"\nb\nc,z,z\n"d"d,z\ne,\nf,"never closed\n')
     lines = fault(path, Columns(id="key", image=None)).splitlines()
     assert lines[0].startswith(f"{path}: line 4: has 1 cells in place of 2")
     assert lines[1].startswith(f"{path}: line 5: has 3 cells in place of 2")
     assert "line 6: cannot be read" in lines[2]
-    assert "row 4 (id 'e'), column 'text': is empty" in "\n".join(lines)
-    assert "line 8: cannot be read (unexpected end of data); is a quotation mark missing" in "\n".join(lines)
+    assert "line 7 (id 'e'), column 'text': is empty" in "\n".join(lines)
+    assert "line 8: a quotation mark opens a cell here that is never closed" in "\n".join(lines)
 
 
 def test_parquet_with_columns_of_every_kind(tmp_path):
@@ -379,6 +416,6 @@ def test_faults_of_categories(tmp_path):
     path = tmp_path / "t.csv"
     path.write_text("a,b,text\nwomen,shoes,x\n,hats,x\nmen,a > b,x\nall,all,x\n")
     lines = fault(path, Columns(image=None, categories=["a", "b"])).splitlines()
-    assert "row 1 (id '1'), column 'b': a wider category is empty" in lines[0]
-    assert "row 2 (id '2'), column 'b': 'a > b' has ' > ' in it" in lines[1]
-    assert len(lines) == 3
+    assert "line 3 (id '1'), column 'b': a wider category is empty" in lines[0]
+    assert "line 4 (id '2'), column 'b': 'a > b' has ' > ' in it" in lines[1]
+    assert len(lines) == 2

@@ -309,8 +309,8 @@ def test_taxonomies_in_other_orders_with_longer_heads_with_names_and_compressed(
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", "parent,child\na,\n", "row 0, column 'child': is empty"),
-        ("a.csv", "parent,child\na,b\nb,b\n", "row 1, column 'child': 'b' is its own parent"),
+        ("a.csv", "parent,child\na,\n", "line 2, column 'child': is empty"),
+        ("a.csv", "parent,child\na,b\nb,b\n", "line 3, column 'child': 'b' is its own parent"),
         ("a.csv", "parent,kid\na,b\n", "no column 'child'; the columns are: parent, kid"),
         ("a.csv", "parent,child\n", "has no edges"),
         ("a.txt", "a b\n\na b c\n", "line 3: expected two ids"),
@@ -348,14 +348,17 @@ def broken(tmp_path: Path, row: int, suffix: str = ".parquet", **changes) -> Pat
 def test_missing_image_file(tmp_path):
     path = broken(tmp_path, 3, ".csv", image="nowhere.png")
     message = fault(path)
-    assert message.startswith(f"{path}: row 3 (id 'k3'), column 'image': '{tmp_path / 'nowhere.png'}' cannot be opened")
+    assert message.startswith(
+        f"{path}: line 5 (id 'k3'), column 'image': '{tmp_path / 'nowhere.png'}' cannot be opened"
+    )
     assert "supply the picture, or skip such rows with prepare.skip: [missing_image]" in message
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl"])
 def test_no_image_counts_as_missing(tmp_path, suffix):
     message = fault(broken(tmp_path, 2, suffix, image=None))
-    assert "row 2 (id 'k2'), column 'image': is empty; supply the picture" in message
+    place = {".parquet": "row 2", ".csv": "line 4", ".jsonl": "line 3"}[suffix]
+    assert f"{place} (id 'k2'), column 'image': is empty; supply the picture" in message
 
 
 def test_undecodable_image(tmp_path):
@@ -374,7 +377,7 @@ def test_empty_text(tmp_path, text):
 
 def test_texts_of_another_type(tmp_path):
     path = write(tmp_path / "t.jsonl", [{**record, "text": 7} for record in rows(3)])
-    assert "row 0 (id 'k0'), column 'text': is of type int" in fault(path)
+    assert "line 1 (id 'k0'), column 'text': is of type int" in fault(path)
     path.write_text('{"key": "a", "image": null, "part": "train", "text": "\\ud800"}')
     assert "column 'text': is not valid Unicode" in fault(path)
 
@@ -451,10 +454,11 @@ def test_no_rows(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("t.xlsx", b"", "unknown suffix '.xlsx'; tables are .parquet, .csv, .tsv, .jsonl"),
+        ("t.xlsx", b"", "is a workbook; open it in a spreadsheet program and save the sheet as CSV (UTF-8)"),
+        ("t.doc", b"", "unknown suffix '.doc'; tables are .parquet, .csv, .tsv, .jsonl, .txt, .ndjson"),
         ("t.parquet", None, "no such file"),
         ("t.parquet", b"PAR1 no", "cannot be read as PARQUET"),
-        ("t.csv", b"", "cannot be read as CSV"),
+        ("t.csv", b"", "the first line, with the names, is empty"),
         ("t.csv", b"key,image,text,part\na,b\n", "line 2: has 2 cells in place of 4"),
         ("t.csv", b"key,image,text,part\na,b,\xff,train\n", "cannot be read as CSV"),
         ("t.jsonl", b'{"key": 1, "image": "", "text": "", "part": ""}\n{"key": \n', "line 2: not valid JSON"),

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -219,7 +221,16 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
     with pytest.raises(KithError, match="no such model"):
         models.load(path)
     path.write_bytes(b"nonsense")
-    with pytest.raises(KithError, match="not a Kith model"):
+    with pytest.raises(KithError, match="not a Kith model file: it is no file of PyTorch"):
+        models.load(path)
+    path.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(KithError, match=r"it is a pointer of Git LFS; get the file itself with git lfs pull$"):
+        models.load(path)
+    torch.save({"weights": Path("x")}, path)
+    with pytest.raises(KithError, match=r"it holds other things than tensors and plain values, or is damaged$"):
+        models.load(path)
+    path.write_bytes(path.read_bytes()[:200])
+    with pytest.raises(KithError, match="it is damaged: "):
         models.load(path)
     torch.save({"weights": torch.ones(2)}, path)
     with pytest.raises(KithError, match="not a Kith model"):

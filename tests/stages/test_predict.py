@@ -180,6 +180,10 @@ def test_rows_that_cannot_be_used(there, tmp_path):
         ({"run": Path("runs/shapes/none-0")}, r"runs/shapes/none-0/model\.pt: no such model"),
         ({"input": Path("none.csv")}, r"none\.csv: no such file or folder"),
         ({"batch_size": 0}, "--batch-size 0: at least 1"),
+        (
+            {"out": Path("vectors.csv")},
+            r"--out vectors\.csv: what is written is Parquet; let the name end in \.parquet",
+        ),
         ({"text": "other"}, r"row 0: column 'other': is of type int; texts are strings"),
     ],
 )
@@ -188,6 +192,33 @@ def test_what_cannot_be_meant_is_named(there, tmp_path, options, message):
     with pytest.raises(KithError, match=message):
         predict.main(**{"run": EMBEDS, "input": tmp_path / "in.parquet", "out": tmp_path / "out.parquet"} | options)
     assert not (tmp_path / "out.parquet").exists()
+
+
+def test_a_row_that_cannot_be_read_is_left_empty(there, tmp_path):
+    rows = [f"{number}.0,a red bar" for number in range(80)]
+    rows[3] += ", new"
+    rows[79] += ", new"
+    (tmp_path / "in.csv").write_text("\n".join(["id,text", *rows]))
+    with pytest.raises(KithError) as error:
+        said(EMBEDS, tmp_path / "in.csv", tmp_path)
+    assert str(error.value).splitlines() == [
+        f"{tmp_path}/in.csv: line 5: has 3 cells in place of 2; cells with separators in them need quotation marks, "
+        '"like this"',
+        "(--skip-bad leaves such rows empty.)",
+    ]
+    found = said(EMBEDS, tmp_path / "in.csv", tmp_path, skip_bad=True)
+    assert list(found["id"].fillna("none")) == ["none" if n in (3, 79) else str(n) for n in range(80)]
+    assert list(np.flatnonzero(found["text_vector"].isna())) == [3, 79]
+    assert found["problem"][79].startswith("has 3 cells in place of 2")
+    assert found["problem"].notna().sum() == 2
+
+
+def test_ids_and_texts_are_read_as_prepare_reads_them(there, tmp_path):
+    frame = pd.DataFrame({"id": [1.0, 2.0, np.nan], "text": [b"a red bar", b"a red bar", b"a blue bar"]})
+    frame.to_parquet(tmp_path / "in.parquet")
+    found = said(EMBEDS, tmp_path / "in.parquet", tmp_path)
+    assert list(found["id"]) == ["1", "2", ""]
+    np.testing.assert_array_equal(found["text_vector"][0], found["text_vector"][1])
 
 
 def test_a_table_without_the_usual_names_is_asked_about(there, tmp_path):
@@ -213,7 +244,7 @@ def test_the_embed_command_takes_a_run(there, tmp_path):
     done = command("stages.predict", *options)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert done.stderr.startswith(f"error: {tmp_path}/in.csv: row 0: column 'image': '{tmp_path}/none.png' cannot be")
+    assert done.stderr.startswith(f"error: {tmp_path}/in.csv: line 2: column 'image': '{tmp_path}/none.png' cannot be")
 
 
 def feature_model() -> DualEncoder:
