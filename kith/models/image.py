@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from kith.errors import KithError, reading
 from kith.models.features import VGG
 from kith.networks.cifar_resnet import CifarResNet
 from kith.networks.cnn import CNN
@@ -82,8 +84,12 @@ def image_tower(tower: str, channels: int, size: int, depth: int = 18, width: in
 def load_weights(tower: nn.Module, path: str) -> None:
     """Start a ResNet tower from a torchvision state dict, a file saved with torch.save.
 
-    Raises ValueError for another tower.
+    Raises ValueError for another tower, and KithError for a file that cannot be read, or is no state dict.
     """
     if not isinstance(tower, ResNet):
         raise ValueError("train.image.weights: only the resnet tower takes torchvision weights")
-    tower.load_torchvision(torch.load(path, map_location="cpu", weights_only=True))
+    with reading(Path(path), "train.image.weights takes a state dict of torchvision's, saved with torch.save"):
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise KithError(f"{path}: is no state dict; train.image.weights takes one of torchvision's")
+    tower.load_torchvision(state)
