@@ -73,10 +73,7 @@ def _from_file(path: Path, labels: list[str]) -> np.ndarray:
 def _words(source: str, classes: pd.DataFrame, text: Path) -> np.ndarray:
     """Word vectors of the classes' names: of the text stage's model, or of a Parquet file (word, vector)."""
     path = text / WORDS if source == "text" else Path(source)
-    try:
-        table = pd.read_parquet(path, columns=["word", "vector"])
-    except (OSError, ValueError, KeyError) as error:
-        raise KithError(f"{path}: no word vectors ({error}); see class_embedding.words") from None
+    table = files.read_parquet(path, "see class_embedding.words", ["word", "vector"])
     vectors = dict(zip(table["word"], table["vector"], strict=True))
     try:
         return class_embedding.word_vector_targets(list(classes["name"]), vectors)

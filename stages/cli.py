@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from kith.errors import KithError
+from kith.errors import KithError, of_machine
 
 INTERRUPTED = 130
 # Of a stage, whatever the machine and the engine: those that dvc.yaml asks a scheduler for.
@@ -183,10 +183,11 @@ def _end(parser: Any, prog: str, arguments: list[str] | None) -> None:
         if os.environ.get("KITH_TRACEBACK"):
             raise
         sys.exit(f"error: {error}")
-    except OSError as error:
-        if os.environ.get("KITH_TRACEBACK") or error.filename is None or error.strerror is None:
+    except (OSError, MemoryError, RuntimeError) as error:
+        line = of_machine(error)
+        if os.environ.get("KITH_TRACEBACK") or line is None:
             raise
-        sys.exit(f"error: {error.filename}: {error.strerror}")
+        sys.exit(f"error: {line}")
     except typer.Abort as error:
         # Typer takes the end of a file for that of the terminal.
         if isinstance(error.__cause__, EOFError):

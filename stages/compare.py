@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from kith.data.digests import sha256
-from kith.errors import KithError
+from kith.errors import KithError, reading
 from kith.evaluation.compare import (
     QUERY,
     CompareOptions,
@@ -18,7 +18,7 @@ from kith.evaluation.compare import (
     rank,
     summary,
 )
-from kith.store.provenance import NOTE, parameters, proved
+from kith.store.provenance import NOTE, TRAINED, parameters, proved
 from stages import cli, files, params, tracking
 from stages.reporting import encoders, markdown
 
@@ -73,7 +73,7 @@ def read_runs(settings: params.Params, folder: Path, data: str) -> list[MethodRu
 def _prove(run: Path, method: str, seed: int, data: str, wanted: str) -> None:
     measured = [run / "metrics.json", run / "queries.parquet"]
     note = proved(run / "evaluated.json", measured, "evaluate", data=data, model=run / "model.pt")
-    proved(run / "trained.json", [run / "model.pt", run / "history.parquet"], "train", data=data)
+    proved(run / TRAINED, [run / "model.pt", run / "history.parquet"], "train", data=data)
     if (note.get("method"), note.get("seed")) != (method, seed):
         raise KithError(
             f"{run}: holds the results of {note.get('method')}, seed {note.get('seed')}; run `dvc repro evaluate`"
@@ -126,10 +126,8 @@ def read_file(path: Path, reader: Callable[[Path], Any], stage: str) -> Any:
     """What a stage wrote. Raises KithError that says how to make it where it is missing or broken."""
     if not path.exists():
         raise KithError(f"{path}: no such file; make it with `dvc repro {stage}`")
-    try:
+    with reading(path, f"make it again with `dvc repro -f {stage}`"):
         return reader(path)
-    except ValueError as error:
-        raise KithError(f"{path}: cannot be read ({error}); make it again with `dvc repro -f {stage}`") from None
 
 
 if __name__ == "__main__":

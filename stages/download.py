@@ -39,7 +39,7 @@ def bring(fetch: params.Fetch) -> None:
 def origin(fetch: params.Fetch) -> dict[str, Any]:
     """What source.json says of the origin of a data set that was downloaded to fetch.path; else nothing."""
     note = _note(fetch)
-    record = files.read_json(note) if note.is_file() else {}
+    record = files.read_json(note, "run kith download again") if note.is_file() else {}
     if record.get("path") != fetch.path.as_posix():
         return {}
     return {"home": record["home"], "downloaded": record["files"]}

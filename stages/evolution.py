@@ -9,6 +9,7 @@ import typer
 from kith import plots
 from kith.errors import KithError
 from kith.plots import training as training_plots
+from kith.store.provenance import TRAINED, proved
 from stages import cli, files
 
 
@@ -30,7 +31,9 @@ def read(run: Path, name: str) -> pd.DataFrame:
         raise KithError(
             f"{path}: no such file; --runs takes folders of finished trainings, such as runs/glyphs/infonce-0"
         )
-    history = pd.read_parquet(path)
+    history = files.read_parquet(path, "train again")
+    if path.with_name(TRAINED).is_file():
+        proved(path.with_name(TRAINED), [path], "train")
     missing = [column for column in ("epoch", "train_mrr", "val_mrr") if column not in history]
     if missing:
         raise KithError(f"{path}: no column {', '.join(missing)}: an old training; train again")

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kith.errors import KithError
+from kith.errors import KithError, of_machine, reading
 
 MARKS = (".snakemake_timestamp", ".gitignore")  # what the engines put into a folder
 
@@ -59,6 +59,12 @@ def _beside(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield temporary
+    except OSError as error:
+        if error.filename is None and error.errno is None:  # Parquet's
+            raise KithError(of_machine(error, path)) from error
+        if error.filename in (None, str(temporary)):  # a full disk says no name
+            error.filename = str(path)
+        raise
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary)
@@ -80,8 +86,16 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
+def read_json(path: Path, advice: str = "make it again") -> Any:
+    """Raises KithError where it cannot be read, with this advice."""
+    with reading(path, advice):
+        return json.loads(path.read_text(encoding="utf-8"))
+
+
+def read_parquet(path: Path, advice: str = "make it again", columns: list[str] | None = None) -> pd.DataFrame:
+    """Raises KithError where it cannot be read, with this advice."""
+    with reading(path, advice):
+        return pd.read_parquet(path, columns=columns)
 
 
 def write_npy(path: Path, array: np.ndarray) -> None:

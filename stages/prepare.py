@@ -81,7 +81,7 @@ def _pinned(raw: Path, source: Source, fetch: dict[str, Any]) -> dict[str, Any]:
     path = raw / "source.json"
     if not path.exists():
         raise KithError(f"{path}: no such file; run the fetch stage first")
-    pinned = files.read_json(path)
+    pinned = files.read_json(path, "run the fetch stage again")
     if pinned["source"] != source.name or pinned["path"] != source.location(fetch):
         raise KithError(f"{path}: is of another source than fetch in {params.PARAMS}; run the fetch stage")
     return pinned

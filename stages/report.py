@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from kith import plots
-from kith.errors import KithError
+from kith.errors import KithError, reading
 from kith.evaluation.compare import merged_splits
 from kith.evaluation.describe import rankings
 from kith.store.classes import Classes
@@ -13,6 +13,8 @@ from kith.store.prepared import Prepared
 from stages import cli, compare, files, params, tracking
 from stages.reporting import charts, encoders, examples, spaces
 from stages.reporting import page as report_page
+
+AGAIN = "make it again with `dvc repro -f compare`"
 
 
 def main(*, data: Path, neighbors: Path, taxonomy: Path, runs: Path, compared: Path, figures: Path, page: Path) -> None:
@@ -44,13 +46,17 @@ def main(*, data: Path, neighbors: Path, taxonomy: Path, runs: Path, compared: P
 
 def read_leaderboard(path: Path) -> pd.DataFrame:
     """leaderboard.csv, the test split first; within a split the order of the file."""
-    board = pd.read_csv(path, dtype={"split": str, "method": str})
+    with reading(path, AGAIN):
+        board = pd.read_csv(path, dtype={"split": str, "method": str})
     first = next(iter(rankings(board).values()), None)
     needed = {"split", "method", "seeds", *(first.columns if first else ())}
     missing = needed - set(board)
     if missing or board.empty:
         problem = f"no column {', '.join(sorted(missing))}" if missing else "no rows"
-        raise KithError(f"{path}: {problem}; make it again with `dvc repro -f compare`")
+        raise KithError(f"{path}: {problem}; {AGAIN}")
+    for name in board.columns.drop(["split", "method"]):
+        if not pd.api.types.is_numeric_dtype(board[name]):
+            raise KithError(f"{path}: column '{name}' holds what is no number; {AGAIN}")
     return board.sort_values("split", key=lambda split: split != "test", kind="stable", ignore_index=True)
 
 

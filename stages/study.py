@@ -45,7 +45,7 @@ def _source(name: str) -> Path:
 
 def text_of(source: Path, changes: list[str] | None = None) -> str:
     """The complete params.yaml of the study in the file `source`: the same file, the same text."""
-    text = source.read_text(encoding="utf-8")
+    text = yamls.text_of(source)
     document, content = yamls.read_with_comments(text, str(source)), params.parse(text, source)
     for change in changes or []:
         _set(document, change)
@@ -63,7 +63,7 @@ def text_of(source: Path, changes: list[str] | None = None) -> str:
 
 def listing() -> str:
     """One line a study: its name and the first comment line of its file."""
-    lines = [(path.stem, _head(path.read_text(encoding="utf-8"))) for path in sorted(STUDIES.glob("*.yaml"))]
+    lines = [(path.stem, _head(yamls.text_of(path))) for path in sorted(STUDIES.glob("*.yaml"))]
     width = max((len(name) for name, _ in lines), default=0)
     return "\n".join(f"  {name:{width}}  {head.splitlines()[0].lstrip('# ') if head else ''}" for name, head in lines)
 

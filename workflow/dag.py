@@ -122,7 +122,7 @@ class Dag:
     """All stages in the order of dvc.yaml, and what they write."""
 
     def __init__(self, definition: Path = Path("dvc.yaml"), params: Path = Path("params.yaml")):
-        self.texts = [path.read_text(encoding="utf-8") for path in (definition, params)]
+        self.texts = [yamls.text_of(path) for path in (definition, params)]
         stages, values = (
             yamls.read(text, path.name) for text, path in zip(self.texts, (definition, params), strict=True)
         )

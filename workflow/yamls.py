@@ -1,12 +1,13 @@
 """YAML as both engines read it, version 1.2: 1e-3 is a number, a key stands once, and comments can be kept."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from kith.errors import KithError
+from kith.errors import KithError, line_of, reading
 
 
 def read(text: str, name: str) -> Any:
@@ -15,6 +16,17 @@ def read(text: str, name: str) -> Any:
     Raises KithError with file, line and column for what is no YAML, a key given twice and a tab among them.
     """
     return _load(YAML(typ="safe", pure=True), text, name)
+
+
+def text_of(path: Path) -> str:
+    """The text of a YAML file. Raises KithError where it is missing, or not saved as UTF-8."""
+    with reading(path, "name a file that is there"):
+        content = path.read_bytes()
+    try:
+        return content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise KithError(f"{path}: line {line}: is not UTF-8 text; save the file as UTF-8") from None
 
 
 def read_with_comments(text: str, name: str) -> Any:
@@ -58,5 +70,6 @@ def _load(yaml: YAML, text: str, name: str) -> Any:
         mark = error.problem_mark or error.context_mark
         place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
         raise KithError(f"{name}: not valid YAML: {place}{error.problem or error.context}") from None
-    except (YAMLError, ValueError) as error:
-        raise KithError(f"{name}: not valid YAML: {error}") from None
+    except (YAMLError, ValueError, RecursionError) as error:
+        said = line_of(error).replace('in "<unicode string>", ', "at ")
+        raise KithError(f"{name}: not valid YAML: {said}") from None

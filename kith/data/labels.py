@@ -114,7 +114,7 @@ def _lines(path: Path, text: str) -> Iterable[tuple[str, str, str]]:
 def _json(path: Path, text: str) -> Iterable[tuple[str, str, str]]:
     try:
         known = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise KithError(f"{path}: not valid JSON: {error}") from None
     if not isinstance(known, dict):
         raise KithError(f"{path}: expected an object in braces, {{id: name}}")

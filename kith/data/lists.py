@@ -47,7 +47,7 @@ def read_json(file: Path) -> Any:
         return json.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise KithError(f"{file}: cannot be opened ({error.strerror}); mend fetch.path, or add the file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise KithError(f"{file}: not valid JSON: {error}") from None
 
 

@@ -1,6 +1,5 @@
 """Models in the format of Hugging Face, of pictures, of texts, and of both, through transformers: hf:<id or folder>."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -94,7 +93,9 @@ def preprocessing_of(folder: Path) -> Preprocessing:
     path = folder / "preprocessor_config.json"
     if not path.is_file():
         raise KithError(f"{path}: no such file; it says how pictures are prepared, and comes with the model")
-    given = json.loads(path.read_text(encoding="utf-8"))
+    given = sentences.read_json(path)
+    if not isinstance(given, dict):
+        raise KithError(f"{path}: expected an object in braces; {sentences.AGAIN}")
     given = given.get("image_processor", given)
     resized, cropped = _side(given.get("size")), _side(given.get("crop_size"))
     size = cropped if cropped and given.get("do_center_crop", True) else resized
@@ -126,7 +127,7 @@ def _side(size: Any) -> int | None:
 
 
 def _config(folder: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    content: dict[str, Any] = sentences.read_json(folder / "config.json")
     if "model_type" not in content:
         raise KithError(f"{folder / 'config.json'}: names no model_type; is it a model of transformers?")
     return content

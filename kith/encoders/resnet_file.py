@@ -12,7 +12,7 @@ from kith.encoders.encoder import Origin, PictureEncoder
 from kith.encoders.kind import EncoderKind
 from kith.encoders.names import Side, files_of
 from kith.encoders.preprocessing import Preprocessing
-from kith.errors import KithError
+from kith.errors import KithError, reading
 from kith.networks.resnet import ResNet
 
 # As torchvision's models were trained and are evaluated.
@@ -34,10 +34,8 @@ class ResNetFile(EncoderKind):
         path, depth = files_of(name), _depth(name)
         assert path is not None
         network = ResNet(3, PREPROCESSING.size, depth)
-        try:
+        with reading(path, f"is no state dict of torchvision's resnet{depth}, or damaged; get it again"):
             network.load_torchvision(torch.load(path, map_location="cpu", weights_only=True))
-        except Exception as error:  # torch.load raises nearly anything on what is no such file
-            raise KithError(f"{path}: is no state dict of torchvision's resnet{depth} ({error})") from None
         origin = Origin(name, f"resnet-{depth}", sha256(path), "not stated; see where the file is from")
         return PictureEncoder(origin, network.eval(), network.out_features, PREPROCESSING, {"depth": depth})
 

@@ -10,8 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from kith.errors import KithError
+from kith.errors import KithError, reading
 
+AGAIN = "get the encoder's files again"
 MEAN = {"kind": "pooling", "mode": "mean"}
 LONGEST = 512  # tokens, where nothing says how many
 ACTIVATIONS: dict[str, type[nn.Module]] = {"Tanh": nn.Tanh, "Identity": nn.Identity, "GELU": nn.GELU, "ReLU": nn.ReLU}
@@ -85,7 +86,7 @@ def layers(folder: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return [dict(MEAN)]
     found = []
-    for module in json.loads(path.read_text(encoding="utf-8")):
+    for module in read_json(path):
         kind, place = module["type"].rpartition(".")[2], folder / module["path"]
         if kind == "Pooling":
             found.append({"kind": "pooling", "mode": _mode(_read(place / "config.json"))})
@@ -103,12 +104,15 @@ def load(modules: nn.ModuleList, folder: Path, layers: Sequence[Mapping[str, Any
     for module, layer in zip(modules, layers, strict=True):
         if isinstance(module, Dense):
             place = folder / layer["path"]
-            if (place / "model.safetensors").is_file():
-                from safetensors.torch import load_file
+            safe = place / "model.safetensors"
+            path = safe if safe.is_file() else place / "pytorch_model.bin"
+            with reading(path, AGAIN):
+                if path == safe:
+                    from safetensors.torch import load_file
 
-                module.load_state_dict(load_file(place / "model.safetensors"))
-            else:
-                weights = torch.load(place / "pytorch_model.bin", map_location="cpu", weights_only=True)
+                    weights = load_file(safe)
+                else:
+                    weights = torch.load(path, map_location="cpu", weights_only=True)
                 module.load_state_dict(weights)
 
 
@@ -138,6 +142,14 @@ def _dense(config: Mapping[str, Any]) -> dict[str, Any]:
     return {"kind": "dense", **sizes, "bias": config.get("bias", True), "activation": activation}
 
 
+def read_json(path: Path) -> Any:
+    """The content of a file that comes with an encoder. Raises KithError where it cannot be read."""
+    with reading(path, AGAIN):
+        return json.loads(path.read_text(encoding="utf-8"))
+
+
 def _read(path: Path) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    content = read_json(path)
+    if not isinstance(content, dict):
+        raise KithError(f"{path}: expected an object in braces; {AGAIN}")
     return content

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from kith.errors import KithError, reading
 from kith.models.features import VGG
 from kith.networks.cifar_resnet import CifarResNet
 from kith.networks.cnn import CNN
@@ -82,20 +84,14 @@ def image_tower(tower: str, channels: int, size: int, depth: int = 18, width: in
 def load_weights(tower: nn.Module, path: str) -> None:
     """Start a ResNet tower from a torchvision state dict, a file saved with torch.save.
 
-    Raises ValueError for another tower, and for a file that cannot be read or does not fit.
+    Raises ValueError for another tower, and KithError for a file that cannot be read, or is no state dict.
     """
     if not isinstance(tower, ResNet):
         raise ValueError("train.image.weights: only the resnet tower takes torchvision weights")
-    try:
+    with reading(Path(path), "train.image.weights takes a state dict of torchvision's, saved with torch.save"):
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise ValueError(f"{path}: no such file of weights; mend train.image.weights") from None
-    except Exception as error:  # torch raises nearly anything on a broken file
-        raise ValueError(
-            f"{path}: cannot be read as weights ({type(error).__name__}); save them with torch.save"
-        ) from None
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        raise ValueError(f"{path}: holds no state dict, names and tensors; save model.state_dict()")
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise KithError(f"{path}: is no state dict; train.image.weights takes one of torchvision's")
     try:
         tower.load_torchvision(state)
     except ValueError as error:

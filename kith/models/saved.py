@@ -9,8 +9,9 @@ from torch import Tensor
 
 from kith.encoders.names import SIDES
 from kith.encoders.tokens import EncoderTokenizer
-from kith.errors import KithError, unreadable
+from kith.errors import KithError, reading
 from kith.models.dual_encoder import DualEncoder
+from kith.store.provenance import TRAINED, proved
 from kith.text.kinds import STATE, tokenizer_of
 from kith.text.tokenizer import Tokenizer
 
@@ -85,19 +86,24 @@ def _by_word(own: Tensor, tokenizer: Tokenizer, other: Tensor, words: Tokenizer,
 def load(path: Path, device: str | torch.device = "cpu") -> tuple[DualEncoder, Tokenizer, dict[str, Any]]:
     """The model in eval mode, its tokenizer, and the file's other content (max_tokens, trained).
 
-    Only tensors and plain values are read, so a file from elsewhere cannot run code.
+    Only tensors and plain values are read, so a file from elsewhere cannot run code. Raises KithError for a file that
+    is no model, holds numbers that are not finite, or is not the one that the trained.json beside it notes, if any.
     """
-    try:
+    if not path.is_file():
+        raise KithError(f"{path}: no such model; train it first")
+    if (noted := path.with_name(TRAINED)).is_file():
+        proved(noted, [path], "train")
+    with reading(path, "it is not a Kith model file, or damaged; train it again"):
         content = torch.load(path, map_location=device, weights_only=True)
-    except FileNotFoundError:
-        raise KithError(f"{path}: no such model; train it first") from None
-    except Exception as error:
-        raise KithError(f"{path}: not a Kith model file: {unreadable(path, error)}") from None
     if not isinstance(content, dict) or content.get("format") not in (FORMAT, NEWER):
         raise KithError(f"{path}: not a Kith model file of format {FORMAT} or {NEWER}")
-    model = DualEncoder(content["config"])
-    model.load_state_dict(content.pop("state"))
-    state = {key: content.pop(key) for key in STATE if key in content}
-    own = state.get("tokenizer") == EncoderTokenizer.KIND
-    tokenizer = EncoderTokenizer(state["tokenizer_json"], state["pad"]) if own else tokenizer_of(state)
+    with reading(path, "if it is damaged, train it again"):
+        model = DualEncoder(content["config"])
+        model.load_state_dict(content.pop("state"))
+        state = {key: content.pop(key) for key in STATE if key in content}
+        own = state.get("tokenizer") == EncoderTokenizer.KIND
+        tokenizer = EncoderTokenizer(state["tokenizer_json"], state["pad"]) if own else tokenizer_of(state)
+    for name, value in model.state_dict().items():
+        if value.is_floating_point() and not value.isfinite().all():
+            raise KithError(f"{path}: '{name}' holds numbers that are not finite; train again, with a lower lr")
     return model.to(device).eval(), tokenizer, content

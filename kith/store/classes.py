@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kith.errors import KithError
+from kith.errors import KithError, reading
 from kith.store.prepared import Prepared
 from kith.store.provenance import NOTE, proved
 
@@ -22,7 +22,8 @@ class Classes:
     def __init__(self, folder: Path, data: Prepared | str | None):
         self.folder = folder
         self.note = proved(folder / NOTE, [folder / name for name in FILES], "taxonomy", data=data)
-        self.table = pd.read_parquet(folder / "classes.parquet")
+        with reading(folder / "classes.parquet", "run the taxonomy stage again"):
+            self.table = pd.read_parquet(folder / "classes.parquet")
 
     def __len__(self) -> int:
         return len(self.table)
@@ -43,7 +44,8 @@ class Classes:
 
     def similarity(self, measure: str) -> np.ndarray:
         """(classes, classes) float64: "lcsh", "wup", or "target", which class embeddings are made from."""
-        with np.load(self.folder / "similarity.npz") as arrays:
+        path = self.folder / "similarity.npz"
+        with reading(path, "run the taxonomy stage again"), np.load(path) as arrays:
             return arrays[measure]
 
 
@@ -56,4 +58,5 @@ def class_vectors(folder: Path, name: str, data: Prepared) -> np.ndarray:
     if not path.exists():
         raise KithError(f"{path}: no such file; for `targets: words` set class_embedding.words")
     proved(folder / NOTE, [path], "class_embedding", data=data)
-    return np.load(path)
+    with reading(path, "run the class_embedding stage again"):
+        return np.load(path)

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from kith.errors import KithError
+from kith.errors import KithError, reading
 from kith.store.photos import pictures
 from kith.store.prepared import Prepared
-from kith.store.provenance import NOTE, proved, read
+from kith.store.provenance import NOTE, not_finite, proved, read
 
 FEATURES = {"image": "features_image.npy", "text": "features_text.npy"}
 
@@ -52,9 +52,12 @@ class Encoded:
         self.reference(side)
         path = self.folder / FEATURES[side]
         proved(self.folder / NOTE, [path], "encode", data=self._data)
-        found = np.load(path, mmap_mode="r")
+        with reading(path, "run the encode stage again"):
+            found = np.load(path, mmap_mode="r")
         if len(found) != self._rows[side]:
             raise KithError(f"{path}: {len(found)} rows for {self._rows[side]} {side}s; run the encode stage again")
+        if (row := not_finite(found)) is not None:
+            raise KithError(f"{path}: row {row} is not finite; mend the {side} or the encoder, and run encode again")
         return found
 
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from kith.data.images import Box, UndecodableImage, decode, decode_part
 from kith.data.shards import INDEX, SHARDS
-from kith.errors import KithError
+from kith.errors import KithError, reading
 from kith.store.ahead import cores, together
-from kith.store.prepared import Prepared
+from kith.store.prepared import AGAIN, Prepared
 
 # Where a picture, by its place in a batch, is looked at: (place, width, height) to a rectangle.
 Parts = Callable[[int, int, int], Box]
@@ -91,6 +91,8 @@ def pictures(data: Prepared) -> np.ndarray | Photos | None:
     features. `image_row` says whose a row is."""
     if "store" not in data.dataset:
         return data.images
-    index = np.load(data.proved(INDEX), mmap_mode="r")
+    path = data.proved(INDEX)
+    with reading(path, AGAIN):
+        index = np.load(path, mmap_mode="r")
     image = data.dataset["image"]
     return Photos(data.folder, index, image["height"], "L" if image["channels"] == 1 else "RGB", image["fit"])

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from kith.data.digests import sha256
-from kith.errors import KithError
+from kith.errors import KithError, UnanswerableError, reading
 
+AGAIN = "run the prepare stage again"
 COLUMNS = ("id", "split", "label", "label_name", "texts", "group", "image_row")
 
 
@@ -43,13 +44,11 @@ class Prepared:
         for path in (description, folder / "items.parquet"):
             if not path.is_file():
                 raise KithError(f"{path}: no such file; run the prepare stage, or name its folder: --data")
-        content = description.read_bytes()
-        self.checksum = hashlib.sha256(content).hexdigest()
-        try:
+        with reading(description, AGAIN):
+            content = description.read_bytes()
+            self.checksum = hashlib.sha256(content).hexdigest()
             self.dataset: dict[str, Any] = json.loads(content)
             self._noted = dict(self.dataset["checksums"])
-        except (ValueError, TypeError, KeyError) as error:
-            raise KithError(f"{description}: cannot be read ({error!r}); run the prepare stage again") from None
         self.table = self._table("items.parquet", COLUMNS)
 
     def __len__(self) -> int:
@@ -105,9 +104,9 @@ class Prepared:
         return {name: row for row, name in enumerate(self.table["id"])}
 
     def row(self, name: str) -> int:
-        """The row of the item with this id; KithError where there is none."""
+        """The row of the item with this id; UnanswerableError where there is none."""
         if name not in self._rows:
-            raise KithError(f"{self.folder / 'items.parquet'}: no item has the id '{name}'")
+            raise UnanswerableError(f"no item has the id '{name}', of the {len(self):,} of {self.dataset['name']}")
         return self._rows[name]
 
     def proved(self, name: str) -> Path:
@@ -123,10 +122,8 @@ class Prepared:
 
     def _table(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
         path = self.proved(name)
-        try:
+        with reading(path, AGAIN):
             table = pd.read_parquet(path)
-        except (ValueError, OSError) as error:  # of Parquet
-            raise KithError(f"{path}: cannot be read ({error}); run the prepare stage again") from None
         if missing := [column for column in columns if column not in table]:
             raise KithError(f"{path}: no column '{missing[0]}'; run the prepare stage again")
         return table
@@ -134,4 +131,6 @@ class Prepared:
     def _array(self, name: str) -> np.ndarray | None:
         if not (self.folder / f"{name}.npy").exists() and f"{name}.npy" not in self._noted:
             return None
-        return np.load(self.proved(f"{name}.npy"), mmap_mode="r")
+        path = self.proved(f"{name}.npy")
+        with reading(path, AGAIN):
+            return np.load(path, mmap_mode="r")

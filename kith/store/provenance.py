@@ -11,11 +11,15 @@ from hashlib import sha256 as hash_of
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kith.data.digests import sha256
-from kith.errors import KithError
+from kith.errors import KithError, reading
 from kith.store.prepared import Prepared
 
 NOTE = "made_of.json"  # in the folder of a stage that writes one
+ROWS = 8192  # at a time, so that what is memory-mapped never lies in memory as a whole
+TRAINED = "trained.json"  # beside model.pt, which it notes
 
 Note = dict[str, Any]
 
@@ -69,14 +73,26 @@ def proved(
 
 def read(path: Path, stage: str) -> Note:
     """The note at `path`. Raises KithError where there is none, or it cannot be read."""
-    try:
+    if not path.is_file():
+        raise KithError(
+            f"{path}: no such file, so nobody knows what the files beside it were made of; run the {stage} stage again"
+        )
+    with reading(path, f"run the {stage} stage again"):
         known = json.loads(path.read_bytes())
         if not isinstance(known, dict) or not isinstance(known.get("files"), dict):
             raise ValueError("it is no note of a stage")
-    except (FileNotFoundError, IsADirectoryError):
-        raise KithError(
-            f"{path}: no such file, so nobody knows what the files beside it were made of; run the {stage} stage again"
-        ) from None
-    except ValueError as error:
-        raise KithError(f"{path}: cannot be read ({error}); run the {stage} stage again") from None
-    return known
+        return known
+
+
+def not_finite(rows: np.ndarray) -> int | None:
+    """The first of (n, …) rows that has a number which is not finite, or None. Whole numbers are.
+
+    >>> not_finite(np.array([[0.0, 1.0], [np.nan, 1.0]])), not_finite(np.zeros((2, 2)))
+    (1, None)
+    """
+    for start in range(0, len(rows), ROWS):
+        part = rows[start : start + ROWS]
+        good = np.isfinite(part).all(axis=tuple(range(1, part.ndim)))
+        if not good.all():
+            return start + int(np.argmin(good))
+    return None

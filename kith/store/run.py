@@ -3,17 +3,17 @@
 Whoever reads vectors gets the item of each, and the proof that the items are those of the prepared data at hand.
 """
 
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from kith.errors import KithError, listed
+from kith.errors import KithError, listed, reading
 from kith.store.prepared import Prepared
-from kith.store.provenance import Note, proved
+from kith.store.provenance import TRAINED, Note, not_finite, proved
 
 SIDES = ("image", "text")
+AGAIN = "run the embed stage again"
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def existing(run: Path) -> Path:
 
 def prove_trained(run: Path, data: Prepared) -> Note:
     """The note of the training of a run's model. Raises KithError unless it was trained on these data."""
-    return proved(run / "trained.json", [run / "model.pt"], "train", data=data)
+    return proved(run / TRAINED, [run / "model.pt"], "train", data=data)
 
 
 def read_embeddings(files: EmbeddingFiles, data: Prepared, model: Path | None = None) -> Embeddings:
@@ -80,40 +80,36 @@ def read_embeddings(files: EmbeddingFiles, data: Prepared, model: Path | None = 
         if not path.exists():
             raise KithError(f"{path}: no such file; run the embed stage")
     proved(files.embedded, written, "embed", data=data, model=model)
-    try:
-        with np.load(files.rows) as rows:
-            image, text = (
-                _side(np.load(path, mmap_mode="r"), rows[f"{name}_rows"].astype(np.int64), path, data)
-                for path, name in zip(written, SIDES, strict=False)
-            )
-            return Embeddings(image, text, coded=bool(rows["codes"]))
-    except (ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise KithError(
-            f"{files.rows.parent}: embeddings cannot be read ({error}); run the embed stage again"
-        ) from None
+    with reading(files.rows, AGAIN), np.load(files.rows) as rows:
+        items, coded = [rows[f"{side}_rows"].astype(np.int64) for side in SIDES], bool(rows["codes"])
+    image, text = (_side(path, rows_of, data) for path, rows_of in zip(written, items, strict=False))
+    return Embeddings(image, text, coded)
 
 
 def read_scores(files: EmbeddingFiles, embeddings: Embeddings) -> dict[str, np.ndarray]:
     """Class scores (n, classes) float32 of the embedded pictures, by the names of `DualEncoder.class_scores`.
 
-    Raises KithError where they are not those that were written with the embeddings.
+    Raises KithError where they are not those that were written with the embeddings, or not finite.
     """
     proved(files.embedded, [files.scores], "embed")
-    with np.load(files.scores) as arrays:
+    with reading(files.scores, AGAIN), np.load(files.scores) as arrays:
         scores = dict(arrays)
     for name, values in scores.items():
+        if (row := not_finite(values)) is not None:
+            raise KithError(f"{files.scores}: {name}: row {row} is not finite; train again, with a lower lr")
         if len(values) != len(embeddings.image.items):
             raise KithError(f"{files.scores} ({name}: {len(values)} rows) and {files.rows} do not match; embed again")
     return scores
 
 
-def _side(vectors: np.ndarray, items: np.ndarray, path: Path, data: Prepared) -> EmbeddedSide:
+def _side(path: Path, items: np.ndarray, data: Prepared) -> EmbeddedSide:
     """Raises KithError unless each vector is finite and has an item, ascending."""
+    with reading(path, AGAIN):
+        vectors = np.load(path, mmap_mode="r")
     known = np.concatenate([[0], items, [len(data) - 1]])  # ascending if every row is one of the items'
     if len(vectors) != len(items) or (np.diff(known) < 0).any():
         raise KithError(f"{path}: {len(vectors)} vectors, and rows of {len(items)} items; run the embed stage again")
-    bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
-    if len(bad):
-        item = data.table["id"].iloc[items[bad[0]]]
-        raise KithError(f"{path}: row {bad[0]} (item '{item}') is not finite; train again, with a lower lr")
+    if (row := not_finite(vectors)) is not None:
+        item = data.table["id"].iloc[items[row]]
+        raise KithError(f"{path}: row {row} (item '{item}') is not finite; train again, with a lower lr")
     return EmbeddedSide(vectors, items)

@@ -7,10 +7,11 @@ import numpy as np
 import pandas as pd
 import scipy.sparse as sp
 
-from kith.errors import KithError
+from kith.errors import KithError, reading
 from kith.store.prepared import Prepared
-from kith.store.provenance import NOTE, proved, read
+from kith.store.provenance import NOTE, not_finite, proved, read
 
+AGAIN = "run the text stage again"
 Matrix: TypeAlias = np.ndarray | sp.csr_matrix
 
 
@@ -36,7 +37,10 @@ def word_vectors(text: Path, data: Prepared) -> dict[str, np.ndarray]:
     """Word → vector, of the text stage's Doc2Vec model. Raises KithError where there are none, or of other data."""
     path = text / "word_vectors.parquet"
     proved(text / NOTE, [path], "text", data=data)
-    table = pd.read_parquet(path)
+    with reading(path, AGAIN):
+        table = pd.read_parquet(path)
+    if any(not_finite(vector) is not None for vector in table["vector"]):
+        raise KithError(f"{path}: a vector is not finite; {AGAIN}, with other parameters of text")
     return dict(zip(table["word"], table["vector"], strict=True))
 
 
@@ -47,7 +51,8 @@ def neighbor_table(neighbors: Path, data: Prepared) -> pd.DataFrame:
     """
     path = neighbors / "neighbors.parquet"
     proved(neighbors / NOTE, [path], "neighbors", data=data)
-    return pd.read_parquet(path)
+    with reading(path, "run the neighbors stage again"):
+        return pd.read_parquet(path)
 
 
 def save_matrix(stem: Path, matrix: Matrix) -> None:
@@ -65,4 +70,9 @@ def _matrix(folder: Path, name: str, data: Prepared) -> Matrix | None:
     proved(folder / NOTE, there, "text", data=data)
     if not there:
         return None
-    return np.load(dense) if there == [dense] else sp.csr_matrix(sp.load_npz(sparse))
+    with reading(there[0], AGAIN):
+        matrix = np.load(dense) if there == [dense] else sp.csr_matrix(sp.load_npz(sparse))
+    if (row := not_finite(matrix if there == [dense] else matrix.data)) is not None:
+        place = f"row {row}" if there == [dense] else "a number"
+        raise KithError(f"{there[0]}: {place} is not finite; {AGAIN}, with other parameters of text")
+    return matrix

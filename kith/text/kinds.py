@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, get_args
 
-from kith.errors import KithError
+from kith.errors import KithError, reading
 from kith.text.pretrained import Pretrained, tokenizer_file
 from kith.text.scripts import Rule
 from kith.text.tokenizer import Tokenizer
@@ -35,9 +35,11 @@ def learned(
     if name == "spaced":
         return Vocabulary.build(texts, min_count, max_words, "spaced")
     path = tokenizer_file(name)
+    with reading(path, "train.text.tokenizer takes a tokenizer.json; get it again"):
+        content = path.read_text(encoding="utf-8")
     try:
-        return Pretrained.build(texts, path.read_text(encoding="utf-8"), min_count, max_words)
-    except (KithError, UnicodeError) as error:
+        return Pretrained.build(texts, content, min_count, max_words)
+    except KithError as error:
         raise KithError(f"{path}: {error}") from None
 
 

@@ -123,7 +123,7 @@ def load(path: Path = PARAMS, *, methods: bool = False) -> Params:
     """
     if not path.exists():
         raise KithError(f"{path}: no such file; choose a study with `kith study NAME`")
-    content = parse(path.read_text(encoding="utf-8"), path)
+    content = parse(yamls.text_of(path), path)
     try:
         params = validate(Params, content)
         if missing := list(gaps(params)):

@@ -26,11 +26,11 @@ def of_methods(study: params.Study, board: pd.DataFrame, runs: Path) -> dict[str
     history, queries, scores = [], [], []
     split = board["split"].iloc[0]
     for run, named in _runs(study, study.methods, runs):
-        history.append(pd.read_parquet(run / "history.parquet").assign(**named))
+        history.append(files.read_parquet(run / "history.parquet", "train again").assign(**named))
         metrics = _entry(run, split)["metrics"]
         if not all(f"{direction}/mrr" in metrics for direction in plots.DIRECTIONS):
             continue
-        asked = pd.read_parquet(run / "queries.parquet", columns=["split", "direction", "rank"])
+        asked = files.read_parquet(run / "queries.parquet", "evaluate again", ["split", "direction", "rank"])
         queries.append(asked[asked["split"] == split].assign(**named))
         scores += [{"method": named["method"], "direction": d, **metrics[f"{d}/mrr"]} for d in plots.DIRECTIONS]
     drawn = {"curves": training_plots.curves(pd.concat(history), study.methods)}

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from kith.store.provenance import read
+from kith.store.provenance import TRAINED, read
 from stages import params
 
 READS = {"image": "pictures", "text": "texts"}
@@ -13,7 +13,7 @@ def of_runs(study: params.Study, runs: Path) -> list[str]:
     """A line an encoder and what it reads, in the order in which methods name them."""
     lines: dict[str, None] = {}
     for method in study.methods:
-        note = read(runs / f"{method}-{study.seeds[0]}" / "trained.json", "train")
+        note = read(runs / f"{method}-{study.seeds[0]}" / TRAINED, "train")
         lines |= {line(note[key], side): None for side in READS if (key := f"{side}_encoder") in note}
     return list(lines)
 

@@ -14,6 +14,7 @@ from kith.plots import galleries
 from kith.store.photos import pictures
 from kith.store.prepared import Prepared
 from kith.store.semantic import neighbor_table
+from stages import files
 from stages.params import Report
 from stages.reporting.spaces import Space
 
@@ -29,7 +30,8 @@ def draw(options: Report, split: str, run: Path, by_class: Path, data: Prepared,
     drawn = {}
     for direction in (*plots.DIRECTIONS, IMAGES):
         folder = by_class if direction == IMAGES else run
-        asked = pd.read_parquet(folder / "queries.parquet").query("split == @split and direction == @direction")
+        asked = files.read_parquet(folder / "queries.parquet", "evaluate again")
+        asked = asked.query("split == @split and direction == @direction")
         if len(asked) and shown.has_pictures:
             found = matches(asked, options, data.table, shown, Space(folder, data))
             lines = direction == "image_to_text" and not shown.text_maps

@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from kith.data.digests import sha256
 from kith.evaluation.catalogue import TRACKED
 from stages import files, params
@@ -94,7 +92,7 @@ def _parent_run() -> TrackedRun:
 def _adopt_training(method: str, seed: int, model: Path, history: Path) -> TrackedRun:
     """Record a training that ran where there was no MLflow, from its files."""
     settings = params.load().method(method).model_dump(exclude_none=True)
-    records = pd.read_parquet(history).to_dict("records")
+    records = files.read_parquet(history, "train again").to_dict("records")
     run = _start_training(method, seed, settings, {"recorded": "later"})
     for record in records:
         run.epoch(record)

@@ -1,5 +1,6 @@
 """The command line: `kith`, its commands and the nodes."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+import torch
 
 from kith.errors import KithError
 from stages import cli
@@ -60,6 +62,46 @@ def test_an_error_of_the_user_is_one_line_and_status_1(monkeypatch, capsys):
     monkeypatch.setenv("KITH_TRACEBACK", "1")
     with pytest.raises(KithError):
         cli.main(["check", "nothing.csv"])
+
+
+FAULTS = [
+    (OSError(errno.ENOSPC, "No space left on device", "a.npy"), "a.npy: No space left on device; make room there, "),
+    (OSError(errno.EFBIG, "File too large"), "File too large; make room there, then run it again"),
+    (OSError(errno.EDQUOT, "Disk quota exceeded", "b"), "b: Disk quota exceeded; make room there"),
+    (PermissionError(errno.EACCES, "Permission denied", "c"), "c: Permission denied; give yourself the right to it"),
+    (OSError(errno.EROFS, "Read-only file system", "d"), "d: Read-only file system; give yourself the right to it"),
+    (FileNotFoundError(errno.ENOENT, "No such file or directory", "e"), "e: No such file or directory; make it first"),
+    (IsADirectoryError(errno.EISDIR, "Is a directory", "f"), "f: Is a directory; name another"),
+    (OSError("Couldn't deserialize\nthrift"), "Couldn't deserialize thrift"),
+    (MemoryError("Unable to allocate 74.5 GiB"), "too little memory (Unable to allocate 74.5 GiB); end other programs"),
+    (RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate"), "too little memory ([enforce fail] Default"),
+    (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate"), "too little memory (CUDA out of memory. Tried"),
+]
+
+
+@pytest.mark.parametrize(("fault", "told"), FAULTS, ids=lambda value: type(value).__name__)
+def test_a_fault_of_the_machine_is_one_line_and_says_what_to_do(monkeypatch, capsys, fault, told):
+    def failing(*, name: str = "") -> None:
+        """Fail."""
+        raise fault
+
+    monkeypatch.setattr("stages.evolution.main", failing)
+    code, _ = failure(capsys, ["evolution"])
+    assert code.startswith(f"error: {told}")
+    assert "\n" not in code
+    monkeypatch.setenv("KITH_TRACEBACK", "1")
+    with pytest.raises(type(fault)):
+        cli.main(["evolution"])
+
+
+def test_a_fault_of_the_program_keeps_its_traceback(monkeypatch):
+    def failing(*, name: str = "") -> None:
+        """Fail."""
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr("stages.evolution.main", failing)
+    with pytest.raises(RuntimeError, match="shapes"):
+        cli.main(["evolution"])
 
 
 def test_ctrl_c_is_one_line_and_status_130(monkeypatch, capsys):

@@ -1,3 +1,8 @@
+import errno
+import resource
+
+import numpy as np
+import pandas as pd
 import pytest
 
 from kith.errors import KithError
@@ -47,6 +52,49 @@ def test_nothing_of_somebody_elses_is_replaced(tmp_path):
     with pytest.raises(KithError, match="file: is a file; name a folder"), files.replacing_folder(tmp_path / "file"):
         pass
     assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.fixture
+def _small_files():
+    """No file may grow beyond 1,000 bytes, as on a disk that is nearly full."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+WRITERS = {
+    "text": lambda path: files.write_text(path, "a" * 9999),
+    "npy": lambda path: files.write_npy(path, np.random.default_rng(0).random(9999)),
+    "parquet": lambda path: files.write_parquet(path, pd.DataFrame({"a": np.random.default_rng(0).random(9999)})),
+}
+
+
+@pytest.mark.usefixtures("_small_files")
+@pytest.mark.parametrize("kind", WRITERS)
+def test_a_full_disk_names_the_file_that_was_to_be_written(tmp_path, kind):
+    path = tmp_path / f"out.{kind}"
+    with pytest.raises(OSError, match=r"File too large") as full:
+        WRITERS[kind](path)
+    assert full.value.errno == errno.EFBIG
+    assert full.value.filename == str(path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_parquet_says_without_a_name_gets_one(tmp_path):
+    with pytest.raises(KithError, match=r"out: it broke off"), files.replacing(tmp_path / "out"):
+        raise OSError("it broke off")
+
+
+def test_what_cannot_be_read_is_told_with_what_to_do(tmp_path):
+    (tmp_path / "a.json").write_text("[" * 99_999)
+    with pytest.raises(KithError, match=r"a\.json: cannot be read \(it is nested too deeply\); train again"):
+        files.read_json(tmp_path / "a.json", "train again")
+    (tmp_path / "a.parquet").write_bytes(b"PAR1PAR1")
+    with pytest.raises(KithError, match=r"a\.parquet: cannot be read \(.*\); train again"):
+        files.read_parquet(tmp_path / "a.parquet", "train again")
+    with pytest.raises(KithError, match=r"b\.json: no such file; make it again"):
+        files.read_json(tmp_path / "b.json")
 
 
 def stage(*, number: int, names: list[str], word: str = "none") -> None:

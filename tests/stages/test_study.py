@@ -261,3 +261,10 @@ def test_command_line(target):
     assert unknown.stderr.startswith("error: no study 'nothing'")
     assert run(target.parent, "another", "--set", "train.epochs=3").returncode == 0
     assert params.load(target).train.epochs == 3
+
+
+def test_a_study_in_another_encoding_is_named_in_the_listing_too(tmp_path, monkeypatch):
+    (tmp_path / "mine.yaml").write_bytes("# café\n".encode("latin-1"))
+    monkeypatch.setattr(study, "STUDIES", tmp_path)
+    with pytest.raises(KithError, match=r"mine\.yaml: line 1: is not UTF-8 text; save the file as UTF-8"):
+        study.listing()

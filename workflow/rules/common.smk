@@ -29,7 +29,7 @@ def licence(study):
 
 
 # For captions in workflow/report, which see the configuration and little else: study, titles, captions and licence.
-config.update(yamls.read(Path("params.yaml").read_text(encoding="utf-8"), "params.yaml"))
+config.update(yamls.read(yamls.text_of(Path("params.yaml")), "params.yaml"))
 config["figures"] = yamls.read(Path("workflow/report/figures.yaml").read_text(encoding="utf-8"), "figures.yaml")
 config["licence"] = licence(config["study"]["name"])
 

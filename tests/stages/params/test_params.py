@@ -203,3 +203,30 @@ def test_a_method_is_its_preset_then_the_study_then_its_own_words():
     assert method.losses.terms() == {"pairwise_hinge": hinge}
     assert (method.train.lr, method.train.dim, method.train.image.width) == (0.5, 7, 9)
     assert method.train.image.tower == CONTENT["train"]["image"]["tower"]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("study:\n  note: é\n".encode("latin-1"), "line 2: is not UTF-8 text; save the file as UTF-8"),
+        ("study: {}\n".encode("utf-16"), "line 1: is not UTF-8 text; save the file as UTF-8"),
+        (b"study: \0\n", "not valid YAML: unacceptable character #x0000"),
+        (b"study: " + b"[" * 1999, "not valid YAML: "),
+        (b"", "expected sections"),
+    ],
+)
+def test_a_file_that_is_no_yaml_is_one_line(tmp_path, content, told):
+    path = tmp_path / "params.yaml"
+    path.write_bytes(content)
+    with pytest.raises(KithError, match=f"params.yaml: {told}") as error:
+        params.load(path)
+    assert "\n" not in str(error.value)
+    assert "unicode string" not in str(error.value)
+
+
+def test_a_mark_of_the_byte_order_and_breaks_of_windows_are_read(tmp_path):
+    path = tmp_path / "params.yaml"
+    path.write_bytes(b"\xef\xbb\xbfa: 1\r\nb: 2\r\n")
+    assert yamls.text_of(path) == "a: 1\nb: 2\n"
+    with pytest.raises(KithError, match=r"nothing\.yaml: no such file"):
+        yamls.text_of(tmp_path / "nothing.yaml")
