@@ -51,3 +51,10 @@ def declare(out):
     declared = directory(out) if is_directory(out) else out
     shown = REPORTED.get(PurePosixPath(out).name)
     return report(declared, **shown) if shown else declared
+
+
+onstart:
+    # On this computer there is no rate of starting jobs to keep to. For its sake Snakemake would look for jobs to start
+    # once a second more often with each job that ends, which takes a core in the end.
+    if workflow.local_exec:
+        workflow.scheduler.job_rate_limiter = None
