@@ -1,6 +1,7 @@
 """The command line: `kith` with its commands, and `python -m stages.<node>`. What `main` takes becomes options."""
 
 import ast
+import contextlib
 import inspect
 import os
 import sys
@@ -65,6 +66,15 @@ OPTIONS = {
 }
 
 
+# What the line about an interruption says of going on.
+_going_on: list[str] = []
+
+
+def if_interrupted(advice: str) -> None:
+    """What Ctrl-C will say from now on, of what follows if the same command is given again."""
+    _going_on[:] = [advice]
+
+
 class Commands(TyperGroup):
     """The commands of `kith`; a module is imported only when its command is called."""
 
@@ -76,6 +86,7 @@ class Commands(TyperGroup):
 
 def main(arguments: list[str] | None = None) -> None:
     """The command `kith`; `arguments` are by default those of the command line."""
+    _going_on.clear()
     _end(kith(), "kith", arguments)
 
 
@@ -85,11 +96,14 @@ def run(main: Callable[..., Any], arguments: list[str] | None = None) -> None:
     Every keyword-only parameter becomes `--name`, of the annotated type; one without a default is required, and a
     list's option may be repeated. What is annotated with typer.Option or typer.Argument is as that says.
     A KithError ends the process with one line and status 1, without a traceback (set KITH_TRACEBACK=1 to see it);
-    options that do not fit end it with one line and status 2, Ctrl-C with one line and status 130.
+    options that do not fit end it with one line and status 2, Ctrl-C with one line, which says how to go on (see
+    `if_interrupted`), and status 130.
     """
     from threadpoolctl import threadpool_limits
 
     module = _module(main)
+    if_interrupted("the same command begins this stage again")
+    _connect_terminal()
     # A sum of products depends on how many threads share it: the same number everywhere gives the same bytes.
     threads = BLAS_THREADS.get(module, 1)
     os.environ["OPENBLAS_NUM_THREADS"] = str(threads)  # for libraries that are not loaded yet
@@ -97,6 +111,18 @@ def run(main: Callable[..., Any], arguments: list[str] | None = None) -> None:
         parser = command(main)
         given = sys.argv[1:] if arguments is None else arguments
         _end(parser, f"python -m {module}", _repeated(given, parser))
+
+
+def _connect_terminal() -> None:
+    """Where an engine keeps what a stage prints, it gives its own terminal as the file KITH_PROGRESS: progress is told
+    there too. Programs that this one starts do not have that file."""
+    number = os.environ.pop("KITH_PROGRESS", "")
+    if number.isdecimal():
+        from kith import progress
+
+        with contextlib.suppress(OSError):
+            terminal = os.dup(int(number))
+            progress.also_to(lambda line: os.write(terminal, line.encode()))
 
 
 def kith() -> Any:
@@ -194,7 +220,7 @@ def _end(parser: Any, prog: str, arguments: list[str] | None) -> None:
             raise error.__cause__ from None
         status = INTERRUPTED
     if status == INTERRUPTED:
-        print("\ninterrupted", file=sys.stderr)
+        print("\n" + "; ".join(["interrupted", *_going_on]), file=sys.stderr)
     if status:
         sys.exit(status)
 

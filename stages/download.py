@@ -15,6 +15,7 @@ from stages import cli, files, params
 
 def main() -> None:
     """Download what `fetch` in params.yaml names, if there is nothing at fetch.path and fetch.download is set."""
+    cli.if_interrupted("the same command goes on where the download ended")
     bring(params.load().fetch)
 
 

@@ -46,12 +46,13 @@ def main(
     prove_encoded(encoded, encoder.config)
     pictures = image_input(prepared, encoded.get("image"))
     image_rows, image_items = pictures.all_of(chosen)
+    name = f"embed with {model.parent.name}"
     text_vectors, text_items = np.zeros((0, encoder.dim), dtype=np.float32), np.zeros(0, dtype=np.int64)
     if encoder.text_tower is not None:
         written = text_input(prepared, vocabulary, saved["max_tokens"], encoded.get("text"))
         text_rows, text_items = written.all_of(chosen)
-        text_vectors = embed_texts(encoder, written, text_rows, options.batch_size)
-    image_vectors, predicted = embed_and_score(encoder, pictures, image_rows, options.batch_size)
+        text_vectors = embed_texts(encoder, written, text_rows, options.batch_size, name)
+    image_vectors, predicted = embed_and_score(encoder, pictures, image_rows, options.batch_size, name)
     files.write_npy(images, image_vectors)
     files.write_npy(texts, text_vectors)
     coded = bool(encoder.config.get("codes"))

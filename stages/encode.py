@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from kith.encoders import parts
 from kith.encoders.encoder import PictureEncoder
@@ -20,6 +19,7 @@ from kith.encoders.frozen import DTYPE, Frozen, reference
 from kith.encoders.names import SIDES, Side
 from kith.encoders.registry import load
 from kith.errors import KithError
+from kith.progress import Progress
 from kith.store.encoded import FEATURES
 from kith.store.inputs import image_input
 from kith.store.prepared import Prepared
@@ -67,9 +67,10 @@ def _write(path: Path, frozen: Frozen, side: Side, data: Prepared, batch: int) -
     if not rows:
         raise KithError(f"{data.folder}: has no {side}s for the encoder {frozen.encoder.origin.name}; leave it out")
     kept = CACHE / parts.key(frozen, inputs, batch)
+    cli.if_interrupted(f"the same command goes on with the {side}s that are not encoded yet")
     width = frozen.encoder.width
     features = np.lib.format.open_memmap(path, "w+", dtype=DTYPE, shape=(rows, width))
-    with tqdm(total=rows, desc=f"{frozen.encoder.origin.name}: {side}s", unit="", disable=None) as progress:
+    with Progress(f"encode with {frozen.encoder.origin.name}", rows, f"{side}s") as progress:
         for span in parts.spans(rows):
             part = kept / f"{side}-{span.start:09}.npy"
             content = _read(part, (len(span), width))
@@ -77,7 +78,7 @@ def _write(path: Path, frozen: Frozen, side: Side, data: Prepared, batch: int) -
                 content = encode(span)
                 files.write_npy(part, content)
             features[span.start : span.stop] = content
-            progress.update(len(span))
+            progress.step(len(span))
     features.flush()
     return width
 

@@ -21,6 +21,7 @@ from kith.inference import given
 from kith.inference.predict import Predicted, predict_images, predict_texts
 from kith.inference.raw import RawInputs
 from kith.models import DualEncoder
+from kith.progress import over
 from stages import cli, files
 
 MOST = 20  # faults that are told together
@@ -100,7 +101,7 @@ def _batches(
     """What is written of all rows, batch by batch. Raises KithError for rows that cannot be used, unless skipped."""
     readers = {side: raw.reader(side) for side in source.sides}
     columns = schema(model, source.sides, True)
-    rows = source.rows()
+    rows = over(source.rows(), "embed", unit="rows")
     while batch := list(itertools.islice(rows, batch_size)):
         sides = {side: given.read(side, batch, reader, raw) for side, reader in readers.items()}
         problems = _problems(source, batch, sides)

@@ -19,8 +19,9 @@ from kith.data.kinds import Tabular, Vectors
 from kith.data.photos import PhotoWriter
 from kith.data.shards import INDEX
 from kith.data.source import Source
-from kith.data.store import ImageWriter, moments
+from kith.data.store import ImageWriter, Watched, moments
 from kith.errors import KithError
+from kith.progress import Progress
 from kith.store.photos import Photos
 from stages import cli, files, params
 from stages.params.data import Image
@@ -44,8 +45,13 @@ def main(*, raw: Path, out: Path) -> None:
         if isinstance(source, Vectors):
             dataset, inputs = _write_features(source, fetch, prepare, folder)
         else:
-            with _writer(folder, prepare.image, source.count(fetch, pinned)) as pictures:
-                dataset = _drawn(source.build(fetch, prepare.model_dump(), raw, pictures), prepare)
+            count = source.count(fetch, pinned)
+            with (
+                _writer(folder, prepare.image, count) as pictures,
+                Progress("prepare", count or None, "pictures") as progress,
+            ):
+                watched = Watched(pictures, progress)
+                dataset = _drawn(source.build(fetch, prepare.model_dump(), raw, watched), prepare)
             inputs = _describe_pictures(dataset, folder, prepare)
         items.check_train(dataset, pinned["path"])
         pq.write_table(dataset.items, folder / "items.parquet", compression="zstd", row_group_size=ROW_GROUP)

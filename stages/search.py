@@ -12,6 +12,7 @@ import typer
 
 from kith.data.images import UndecodableImage
 from kith.errors import KithError, listed
+from kith.progress import over
 from kith.search.query import Query, answer
 from kith.search.run import Run
 from kith.store.prepared import Prepared, data_of
@@ -73,9 +74,10 @@ def load(folders: list[Path], data: Path | None, embed_all: bool) -> list[Run]:
             f"--run: {listed([str(folder) for folder in folders])} are of different data; search them apart"
         )
     prepared = Prepared(data or studies.pop())
-    runs = [Run(folder, prepared, embed_all) for folder in dict.fromkeys(folders)]
+    chosen = list(dict.fromkeys(folders))
+    runs = [Run(folder, prepared, embed_all) for folder in over(chosen, "open", len(chosen), "runs")]
     shared = Counter(run.name for run in runs)
-    for run, folder in zip(runs, dict.fromkeys(folders), strict=True):
+    for run, folder in zip(runs, chosen, strict=True):
         if shared[run.name] > 1:
             run.name = f"{folder.resolve().parent.name}/{run.name}"
     return runs

@@ -92,7 +92,8 @@ def main(
     checkpoint = Checkpoint(CHECKPOINTS / values.study.name / f"{method}-{seed}.pt", made_by, files.write_bytes)
     name, tracked = f"method {method}, seed {seed}", settings.model_dump(exclude_none=True)
     with tracking.training(method, seed, tracked, made_by, fabric.is_global_zero) as run:
-        records = _fit(name, encoder, objective, learned, config, fabric, checkpoint, run.epoch)
+        place = _place(values.study, method, seed)
+        records = _fit(name, place, encoder, objective, learned, config, fabric, checkpoint, run.epoch)
         if fabric.is_global_zero:
             told = {"method": method, "seed": seed, "parameters": settings.model_dump(mode="json", exclude_none=True)}
             files.write_bytes(model, save(encoder, vocabulary, longest, told))
@@ -101,6 +102,14 @@ def main(
             files.write_json(trained, note([model, history], method=method, seed=seed, **made_of, **used))
             run.finish(model, history, records)
             checkpoint.remove()
+
+
+def _place(study: params.Study, method: str, seed: int) -> str:
+    """Which of the study's trainings it is."""
+    if method not in study.methods or seed not in study.seeds:
+        return f"method {method}, seed {seed}"
+    of_seeds = f" ({study.seeds.index(seed) + 1} of {len(study.seeds)})" if len(study.seeds) > 1 else ""
+    return f"method {method} ({study.methods.index(method) + 1} of {len(study.methods)}), seed {seed}{of_seeds}"
 
 
 @contextmanager
@@ -114,6 +123,7 @@ def _named(place: str) -> Iterator[None]:
 
 def _fit(
     name: str,
+    place: str,
     encoder: DualEncoder,
     objective: Objective,
     learned: TrainingData,
@@ -130,6 +140,16 @@ def _fit(
         track(record | {"seconds": clock[-1] - clock[-2]})  # not in the history, whose bytes are to repeat
         fabric.print(json.dumps({name: round(value, 4) for name, value in record.items()}), flush=True)
 
+    def kept(state: dict[str, Any]) -> None:
+        cli.if_interrupted(f"the same command goes on after epoch {len(state['history'])}")
+
+    def on_checkpoint(state: dict[str, Any]) -> None:
+        if fabric.is_global_zero:
+            checkpoint.write(state)
+            kept(state)
+
+    if (resumed := checkpoint.read()) is not None:
+        kept(resumed)
     try:
         return fit(
             encoder,
@@ -137,9 +157,10 @@ def _fit(
             learned,
             config,
             fabric,
-            resume=checkpoint.read(),
+            name=place,
+            resume=resumed,
             on_epoch=on_epoch,
-            on_checkpoint=checkpoint.write if fabric.is_global_zero else lambda state: None,
+            on_checkpoint=on_checkpoint,
         )
     except FloatingPointError as error:
         raise KithError(f"{name}: {error}; lower the learning rate, or clip_norm") from None

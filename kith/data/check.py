@@ -20,7 +20,9 @@ from kith.data.listing import is_picture_name
 from kith.data.loader import ADDRESS, Loader
 from kith.data.problems import Problem, Problems
 from kith.data.rows import Columns
+from kith.data.store import Watched
 from kith.errors import KithError
+from kith.progress import Progress
 from kith.text import coverage
 from kith.text.tokens import tokenize
 
@@ -84,7 +86,8 @@ def check(
             with _noted(problems):
                 edges.read(taxonomy)
                 options["taxonomy"] = taxonomy
-        dataset = table.collect(path, usable, Discarded(), problems, **options)
+        with Progress("check", None, "pictures") as progress:
+            dataset = table.collect(path, usable, Watched(Discarded(), progress), problems, **options)
         if not usable.image and not usable.texts and not problems.count:
             table.check_columns(path, usable)
         if not problems.count:

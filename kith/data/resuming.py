@@ -10,9 +10,9 @@ from typing import Any
 
 import requests
 import urllib3
-from tqdm import tqdm
 
 from kith.errors import KithError
+from kith.progress import Progress
 
 BLOCK = 1 << 16
 BUSY = (408, 425, 429)  # client errors that pass
@@ -161,13 +161,13 @@ class Resuming:
         name = self.part.stem
         with (
             self.part.open("ab" if start else "wb") as sink,
-            tqdm(total=total, initial=start, desc=name, unit="B", unit_scale=True, disable=None, leave=False) as bar,
+            Progress(f"download {name}", total, "bytes", before=start) as progress,
         ):
             for block in response.raw.stream(BLOCK, decode_content=False):
                 if self.stop.is_set():
                     raise Stopped
                 sink.write(block)
-                bar.update(len(block))
+                progress.step(len(block))
         expected, length = total or self.size, self._length()
         if expected and length < expected:
             raise Passing(f"ended after {length:,} of {expected:,} bytes")

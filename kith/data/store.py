@@ -10,6 +10,7 @@ import numpy as np
 
 from kith.data.images import CHANNELS
 from kith.data.loader import Loader
+from kith.progress import Progress
 
 BLOCK = 1024
 
@@ -25,6 +26,30 @@ class Sink(Protocol):
     def loader(self, root: Path, fit: str) -> Loader: ...
 
     def append(self, picture: Any) -> int: ...
+
+
+class Watched:
+    """A sink whose pictures are counted as they come, as progress."""
+
+    def __init__(self, sink: Sink, progress: Progress):
+        self._sink, self._progress = sink, progress
+        self.mode, self.shape = sink.mode, sink.shape
+
+    @property
+    def count(self) -> int:
+        return self._sink.count
+
+    @count.setter
+    def count(self, value: int) -> None:
+        self._sink.count = value
+
+    def loader(self, root: Path, fit: str) -> Loader:
+        return self._sink.loader(root, fit)
+
+    def append(self, picture: Any) -> int:
+        row = self._sink.append(picture)
+        self._progress.step()
+        return row
 
 
 class ImageWriter:

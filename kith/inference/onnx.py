@@ -22,6 +22,7 @@ from kith.inference.raw import is_of_features, pictures_of
 from kith.inference.whole import frozen_of, tokenizer_of, whole
 from kith.models import DualEncoder
 from kith.models.text import GRUTower
+from kith.progress import over
 from kith.text.tokenizer import Tokenizer
 
 FORMAT = "kith-onnx-1"
@@ -50,7 +51,7 @@ def export(model: DualEncoder, folder: Path) -> None:
     model = whole(model, frozen)
     if isinstance(model.text_tower, GRUTower):
         model.text_tower = _Unpacked(model.text_tower)
-    for side in sides(model):
+    for side in over(sides(model), "export", len(sides(model)), "graphs"):
         graph: nn.Module = _ImageGraph(model) if side == "image" else _TextGraph(model)
         batch, length = torch.export.Dim("batch"), torch.export.Dim("length")
         free = {"tokens": {0: batch, 1: length}}

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from kith.models.dual_encoder import DualEncoder
+from kith.progress import Progress
 from kith.store.ahead import ahead
 from kith.store.inputs import ModalityInput
 
@@ -26,11 +27,12 @@ def encode_images(
 
 
 def embed_and_score(
-    model: DualEncoder, inputs: ModalityInput, rows: np.ndarray, batch_size: int = 256
+    model: DualEncoder, inputs: ModalityInput, rows: np.ndarray, batch_size: int = 256, name: str | None = None
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Unit rows as of `embed_images`, and the scores (len(rows), classes) that the model has, by their names in
-    `DualEncoder.class_scores`; of no rows none."""
-    parts = [vectors_and_scores(model, features) for features in encode_images(model, inputs, rows, batch_size)]
+    `DualEncoder.class_scores`; of no rows none. name: what its progress is called; None: it is not told."""
+    batches = _told(encode_images(model, inputs, rows, batch_size), name, len(rows), "pictures")
+    parts = [vectors_and_scores(model, features) for features in batches]
     if not parts:
         return np.zeros((0, model.dim), dtype=np.float32), {}
     vectors, scores = zip(*parts, strict=True)
@@ -44,9 +46,12 @@ def vectors_and_scores(model: DualEncoder, features: Tensor) -> tuple[np.ndarray
     return vectors, {name: scores.cpu().numpy() for name, scores in model.class_scores(features).items()}
 
 
-def embed_texts(model: DualEncoder, inputs: ModalityInput, rows: np.ndarray, batch_size: int = 256) -> np.ndarray:
-    """Unit rows (len(rows), dim) float32 of the rows of an input of texts or features."""
-    return _collect(model, _batches(model, model.embed_texts, inputs, rows, batch_size))
+def embed_texts(
+    model: DualEncoder, inputs: ModalityInput, rows: np.ndarray, batch_size: int = 256, name: str | None = None
+) -> np.ndarray:
+    """Unit rows (len(rows), dim) float32 of the rows of an input of texts or features; name: see `embed_and_score`."""
+    batches = _batches(model, model.embed_texts, inputs, rows, batch_size)
+    return _collect(model, _told(batches, name, len(rows), "texts"))
 
 
 def encode_pairs(
@@ -76,6 +81,16 @@ def _batches(
     parts = (rows[i : i + batch_size] for i in range(0, len(rows), batch_size))
     for batch in ahead(inputs.take, parts, AHEAD if inputs.workers else 0):
         yield encode(*(each.to(model.device) for each in batch)).float()
+
+
+def _told(batches: Iterator[Tensor], name: str | None, total: int, unit: str) -> Iterator[Tensor]:
+    if name is None:
+        yield from batches
+        return
+    with Progress(name, total, unit) as progress:
+        for batch in batches:
+            yield batch
+            progress.step(len(batch))
 
 
 def _collect(model: DualEncoder, batches: Iterator[Tensor]) -> np.ndarray:

@@ -8,11 +8,11 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from kith.errors import KithError
 from kith.models import DualEncoder
 from kith.models.embed import embed_images, embed_texts
+from kith.progress import Progress
 from kith.store.encoded import Encoded, encoded_beside, prove_encoded
 from kith.store.inputs import image_input, text_input
 from kith.store.prepared import Prepared
@@ -20,7 +20,7 @@ from kith.store.run import SIDES, EmbeddedSide, EmbeddingFiles, prove_trained, r
 from kith.text.tokenizer import Tokenizer
 
 CACHE = "search_vectors.npz"
-CHUNK = 4096  # rows between two steps of the progress bar
+CHUNK = 4096  # rows between two looks at the progress
 
 log = logging.getLogger(__name__)
 
@@ -59,21 +59,21 @@ def everything(
     prove_encoded(encoded, model.config)
     pictures = image_input(data, encoded.get("image"))
     rows, owners = pictures.all_of(items)
-    sides["image"] = EmbeddedSide(_in_chunks(embed_images, model, pictures, rows, f"{run.name}: images"), owners)
+    sides["image"] = EmbeddedSide(_in_chunks(embed_images, model, pictures, rows, run.name, "images"), owners)
     if model.text_tower is not None:
         texts = text_input(data, vocabulary, tokens, encoded.get("text"))
         rows, owners = texts.all_of(items)
-        sides["text"] = EmbeddedSide(_in_chunks(embed_texts, model, texts, rows, f"{run.name}: texts"), owners)
+        sides["text"] = EmbeddedSide(_in_chunks(embed_texts, model, texts, rows, run.name, "texts"), owners)
     _keep(run / CACHE, made_of, sides)
     return sides
 
 
-def _in_chunks(embed, model: DualEncoder, inputs, rows: np.ndarray, name: str) -> np.ndarray:
+def _in_chunks(embed, model: DualEncoder, inputs, rows: np.ndarray, name: str, unit: str) -> np.ndarray:
     parts = [np.zeros((0, model.dim), np.float32)]
-    with tqdm(total=len(rows), desc=name, unit=" items", disable=None) as progress:
+    with Progress(f"embed all of {name}", len(rows), unit) as progress:
         for start in range(0, len(rows), CHUNK):
             parts.append(embed(model, inputs, rows[start : start + CHUNK]))
-            progress.update(len(parts[-1]))
+            progress.step(len(parts[-1]))
     return np.concatenate(parts)
 
 

@@ -195,23 +195,40 @@ class Taxonomy:
         try:
             self.similarity(classes)
         except KithError:
-            edges = [*((root, above) for above in self.roots), *self._pairs(self.edges)]
-            return Taxonomy.from_edges(edges, self.names)
+            return self._under(root, self.roots)
         return self
+
+    def _under(self, root: Any, roots: Iterable[Id]) -> "Taxonomy":
+        """With `root`, or where that cannot be an id here one that can, above some of the roots."""
+        if isinstance(self.nodes[0], int):
+            root = self.nodes[0] - 1 if not isinstance(root, int) or root in self else root
+        while root in self:
+            root += "_"
+        edges = [*((root, above) for above in roots), *self._pairs(self.edges)]
+        return Taxonomy.from_edges(edges, self.names)
 
     def to_tree(self, classes: Iterable[Any] | None = None) -> "Taxonomy":
         """The classes (default: the leaves) and one path to the root for each: see `tree.mintree`.
 
-        Raises KithError that names the roots if there are several above the classes.
+        Where several roots are above the classes, one is put above these, which stays if the tree needs it.
+
+        >>> two = Taxonomy.from_edges([("pet", "cat"), ("beast", "cat"), ("cat", "manx"), ("cat", "siamese")])
+        >>> two.to_tree().roots, two.to_tree().is_tree
+        (['pet'], True)
         """
-        positions = self.positions(self.classes(classes)).tolist()
+        classes = self.classes(classes)
+        positions = self.positions(classes).tolist()
         above = {ancestor for position in positions for ancestor in self._up(position)}
         roots = sorted(position for position in above if not self.parents[position])
-        if len(roots) != 1:
-            found = listed([self.nodes[position] for position in roots])
-            raise KithError(f"taxonomy: a tree needs one root above the classes, not {found}; add a node above them")
+        if len(roots) > 1:
+            whole = self._under("everything", [self.nodes[position] for position in roots]).to_tree(classes)
+            below = [child for parent, child in whole._pairs(whole.edges) if parent == whole.roots[0]]
+            return whole if len(below) > 1 else whole._without(whole.roots[0])
         chosen = tree.mintree(positions, self.parents, roots[0])
         return Taxonomy(((self.nodes[parent], self.nodes[child]) for child, parent in chosen.items()), self.names)
+
+    def _without(self, root: Id) -> "Taxonomy":
+        return Taxonomy((pair for pair in self._pairs(self.edges) if pair[0] != root), self.names)
 
     def _up(self, position: int) -> dict[int, int]:
         steps, front = {position: 0}, [position]

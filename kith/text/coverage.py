@@ -19,9 +19,16 @@ def remarks(texts: Mapping[str, Sequence[Text]]) -> list[str]:
     >>> remarks({"train": [[], [], ["red"]]})[0]
     'of 3 training texts 2 have no word: they look the same'
     """
-    counts = Counter(word for text in texts.get("train", ()) for word in text)
+    trained = texts.get("train", ())
+    counts = Counter(word for text in trained for word in text)
+    if len(trained) > 1 and counts and len(set(map(tuple, trained))) == 1:
+        return [
+            f"all {len(trained):,} training texts have the same words: nothing is said that tells one item from another"
+        ]
     total, once = counts.total(), sum(count == 1 for count in counts.values())
-    lines = _alike(texts.get("train", ()))
+    lines, empty = [], sum(not text for text in trained)
+    if empty and empty >= MANY * len(trained):
+        lines.append(f"of {len(trained):,} training texts {empty:,} have no word: they look the same")
     if once > total / 2:
         lines.append(
             f"of {total:,} words in the training texts {once:,} occur once: little that is said of one item is said of "
@@ -32,16 +39,6 @@ def remarks(texts: Mapping[str, Sequence[Text]]) -> list[str]:
         if split != "train" and counts and strange and strange >= MANY * len(held_out):
             lines.append(f"of {len(held_out):,} {split} texts {strange:,} have no word that the training texts have")
     return [*lines, ADVICE] if lines else []
-
-
-def _alike(texts: Sequence[Text]) -> list[str]:
-    """Training texts that cannot be told apart: without words, or all with the same ones."""
-    empty = sum(not text for text in texts)
-    if empty and empty >= MANY * len(texts):
-        return [f"of {len(texts):,} training texts {empty:,} have no word: they look the same"]
-    if len(texts) > 1 and len({tuple(text) for text in texts}) == 1:
-        return [f"all {len(texts):,} training texts are the same"]
-    return []
 
 
 def by_split(texts: Sequence[Text], splits: Sequence[str] | np.ndarray) -> dict[str, list[Text]]:

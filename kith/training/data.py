@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kith.data.items import LEAST
 from kith.errors import KithError
 from kith.losses import Needs
 from kith.store.classes import Classes
@@ -18,6 +17,8 @@ from kith.store.semantic import neighbor_table
 from kith.text.kinds import learned
 from kith.text.tokenizer import Tokenizer
 from kith.training.samplers import NeighborSampler
+
+LEAST = 2  # items of a split: one alone has nothing to be told from
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,16 @@
 """One epoch of training: batches drawn from (seed, epoch, step) alone, gradients, and steps of the optimizer."""
 
-from collections.abc import Iterable
 from contextlib import closing
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
-from tqdm import tqdm
 
 from kith.losses import TrainingStep
 from kith.models import DualEncoder
 from kith.models.encoder_tower import EncoderTower
+from kith.progress import Progress
 from kith.training.augment import augment
 from kith.training.data import TrainingData
 from kith.training.options import Augment, TrainingConfig
@@ -29,6 +28,7 @@ def train_epoch(
     config: TrainingConfig,
     fabric: Fabric,
     epoch: int,
+    progress: Progress | None = None,
 ) -> dict[str, float]:
     """Train `task` for an epoch; returns the mean of the loss and of what the objective tells, as train_<name>.
 
@@ -42,7 +42,7 @@ def train_epoch(
     batches = sampler.epoch(epoch)
     whole = crops_of(data, config) is None
     with closing(read(data, batches, task.objective.needs.neighbors, config, fabric, epoch)) as tensors:
-        for step, batch in enumerate(_bar(tensors, len(batches), config, fabric, epoch)):
+        for step, batch in enumerate(tensors):
             images, *rest = fabric.to_device(batch)
             key = int(generator(config.seed, epoch, step, 3 + fabric.global_rank).integers(2**62))
             random = torch.Generator().manual_seed(key)
@@ -59,6 +59,8 @@ def train_epoch(
             schedule.after_step()
             for name, value in {"loss": loss, **terms}.items():
                 totals[name] = totals.get(name, 0) + value.detach()
+            if progress is not None:
+                progress.step(1, f"epoch {epoch} of {config.epochs}, batch {step + 1} of {len(batches)}")
     return {f"train_{name}": float(total) / len(batches) for name, total in totals.items()}
 
 
@@ -71,14 +73,6 @@ def _loss(task: Any, given: Tensors, place: str) -> tuple[Tensor, dict[str, Tens
     if not torch.isfinite(loss):
         raise FloatingPointError(f"the loss is {loss.item()} in {place}")
     return loss, terms
-
-
-def _bar(
-    tensors: Iterable[Tensors], count: int, config: TrainingConfig, fabric: Fabric, epoch: int
-) -> Iterable[Tensors]:
-    """With a bar on a terminal, of the first process."""
-    shown = None if fabric.is_global_zero else True
-    return tqdm(tensors, desc=f"epoch {epoch}/{config.epochs}", total=count, leave=False, disable=shown)
 
 
 def _amounts(options: Augment, whole: bool) -> dict[str, Any]:

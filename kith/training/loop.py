@@ -11,6 +11,7 @@ from torch import Tensor
 from kith.models import DualEncoder
 from kith.models.dual_encoder import UnitLayer
 from kith.models.embed import encode_pairs
+from kith.progress import Progress
 from kith.training.data import TrainingData
 from kith.training.epoch import train_epoch, training_step
 from kith.training.fitting import fit_projection
@@ -32,6 +33,7 @@ def fit(
     config: TrainingConfig,
     fabric: Fabric,
     *,
+    name: str = "training",
     resume: State | None = None,
     on_epoch: Callable[[Record], None] = lambda record: None,
     on_checkpoint: Callable[[State], None] = lambda state: None,
@@ -42,36 +44,39 @@ def fit(
     A projection that is learned from data is fitted to the epoch's items before each validation.
     Without epochs, what can be fitted in closed form is, and the only record is of epoch 0.
     After every epoch `on_checkpoint` gets a state; given back as `resume`, training goes on as if it had not
-    stopped: all randomness comes from (seed, epoch), so the result is the same bytes. Raises FloatingPointError when
-    embeddings or the loss are not finite, unless a refinement is left, which then comes at once.
+    stopped: all randomness comes from (seed, epoch), so the result is the same bytes. name: what its progress is
+    called. Raises FloatingPointError when embeddings or the loss are not finite, unless a refinement is left, which
+    then comes at once.
     """
     task, data = Task(model, objective, data.similarity), with_workers(data, config, fabric.world_size)
     if not config.epochs:
         return [_as_it_is(task.to(fabric.device), data, config, fabric, on_epoch)]
     optimizer = optimizer_of(task, config)
     (wrapped, stepper), sampler = fabric.setup(task, optimizer), batches_of(data, config)
-    schedule = schedule_of(optimizer, config, len(sampler.epoch(1)))
+    batches = len(sampler.epoch(1))
+    schedule = schedule_of(optimizer, config, batches)
     seen = _as_many_groups(data, config.seed)
     state = TrainingState(task, optimizer, schedule, fabric.strategy.precision)
     if resume is not None:
         state.load(resume)
-    while len(state.history) < config.epochs and not state.ended:
-        epoch = len(state.history) + 1
-        record: Record = {"epoch": epoch, "lr": float(optimizer.param_groups[0]["lr"])}
-        try:
-            record |= train_epoch(wrapped, stepper, schedule, sampler, data, config, fabric, epoch)
-            with _after(epoch):
-                objective.step = training_step(config, epoch)
-                _refit(wrapped, data, np.concatenate(sampler.epoch(epoch)), config, fabric, epoch)
-                record |= validate(wrapped, data, seen, config.batch_size, fabric)
-                score = _score(record, config.select)
-        except FloatingPointError:
-            if state.recover():
-                continue
-            raise
-        state.add(record, score, config.early_stopping)
-        on_epoch(record)
-        on_checkpoint(state.save())
+    left = (config.epochs - len(state.history)) * batches
+    with Progress(name, left, "batches", shown=fabric.is_global_zero) as progress:
+        while len(state.history) < config.epochs and not state.ended:
+            epoch = len(state.history) + 1
+            record: Record = {"epoch": epoch, "lr": float(optimizer.param_groups[0]["lr"])}
+            try:
+                given = sampler, data, config, fabric, epoch
+                record |= train_epoch(wrapped, stepper, schedule, *given, progress=progress)
+                measured, score = _measured(wrapped, sampler, data, seen, config, fabric, epoch)
+            except FloatingPointError:
+                if state.recover():
+                    continue
+                raise
+            record |= measured
+            state.add(record, score, config.early_stopping)
+            progress.clear()
+            on_epoch(record)
+            on_checkpoint(state.save())
     model.load_state_dict(state.best["model"])
     return state.history
 
@@ -85,6 +90,23 @@ def _as_it_is(
     record = {"epoch": 0, "lr": 0.0, **validate(task, data, seen, config.batch_size, fabric)}
     on_epoch(record)
     return record
+
+
+def _measured(
+    task: Any,
+    sampler: PairSampler | BalancedSampler,
+    data: TrainingData,
+    seen: np.ndarray,
+    config: TrainingConfig,
+    fabric: Fabric,
+    epoch: int,
+) -> tuple[Record, float]:
+    """What the validation after an epoch finds, with the projection fitted before, and the epoch's score."""
+    with _after(epoch):
+        task.objective.step = training_step(config, epoch)
+        _refit(task, data, np.concatenate(sampler.epoch(epoch)), config, fabric, epoch)
+        found = validate(task, data, seen, config.batch_size, fabric)
+        return found, _score(found, config.select)
 
 
 def _score(record: Record, select: str) -> float:

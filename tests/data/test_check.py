@@ -66,7 +66,8 @@ def test_without_problems_the_status_is_0_and_the_suggestion_is_a_study(folder):
     done = run("products.csv")
     assert (done.returncode, done.stderr) == (0, "")
     assert "No problems.\n40 rows: 30 train, 6 test, 4 val\n40 texts, with 2 words" in done.stdout
-    assert "at most 2\n4 classes, from 'shoes > other'" in done.stdout
+    assert "at most 2\nall 30 training texts have the same words: nothing is said" in done.stdout
+    assert "\n4 classes, from 'shoes > other'" in done.stdout
     assert "photo   (guessed: 100% names of picture files)" in done.stdout
     study = suggested(done.stdout)
     columns = {"id": "sku", "image": "photo", "texts": ["title"], "split": "set", "categories": ["level1", "level2"]}

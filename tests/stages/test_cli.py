@@ -114,6 +114,17 @@ def test_ctrl_c_is_one_line_and_status_130(monkeypatch, capsys):
     assert (code, said.strip()) == (130, "interrupted")
 
 
+def test_ctrl_c_says_how_to_go_on(monkeypatch, capsys):
+    def interrupted(*, name: str = "") -> None:
+        """Wait."""
+        cli.if_interrupted("the same command goes on after epoch 3")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("stages.evolution.main", interrupted)
+    code, said = failure(capsys, ["evolution"])
+    assert (code, said.strip()) == (130, "interrupted; the same command goes on after epoch 3")
+
+
 def test_the_help_imports_nothing_heavy():
     code = (
         "import sys; from stages import cli; cli.main(['--help']); "

@@ -21,7 +21,8 @@ from tokenizers.pre_tokenizers import Whitespace
 
 from kith import models
 from kith.errors import KithError
-from stages import embed, evaluate, neighbors, text, train
+from kith.training.epoch import train_epoch
+from stages import cli, embed, evaluate, neighbors, text, train
 from tests.made_notes import embed_files, evaluate_files, put_items
 from tests.made_params import write_params
 
@@ -87,6 +88,18 @@ def test_a_training_killed_in_the_middle_ends_like_an_unbroken_one(study):
     for run_id in runs["run_id"]:
         logged = mlflow.MlflowClient().get_metric_history(run_id, "val_mrr")
         assert {metric.step for metric in logged} == set(range(1, 13))
+
+
+def test_an_interrupted_training_says_after_which_epoch_it_goes_on(study, monkeypatch):
+    def interrupted(*given, **more):
+        if given[-1] == 3:
+            raise KeyboardInterrupt
+        return train_epoch(*given, **more)
+
+    monkeypatch.setattr("kith.training.loop.train_epoch", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
+    assert cli._going_on == ["the same command goes on after epoch 2"]
 
 
 def test_a_checkpoint_of_other_parameters_is_not_resumed(study, capsys):

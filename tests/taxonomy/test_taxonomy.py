@@ -279,7 +279,6 @@ def test_graphs_that_are_no_taxonomy(pairs, message):
         (lambda t: t.similarity(measure="path"), "measure: 'path'"),
         (lambda t: t.similarity([]), "no labels"),
         (lambda t: t.depths("least"), "depth: 'least'"),
-        (lambda t: t.to_tree(), "one root above the classes, not 'a', 'y'"),
         (lambda t: t.pruned(["q"]), "no node 'q'"),
     ],
 )
@@ -392,6 +391,24 @@ def test_a_long_chain_is_no_trouble():
     assert taxonomy.heights.max() == 2999
     assert taxonomy.similarity([2999, 1500], "wup")[0, 1] == 2 * 1501 / (1501 + 3000)
     assert len(taxonomy.to_tree()) == 3000
+
+
+@pytest.mark.parametrize("of", [str, int])
+def test_a_tree_of_several_roots_has_one_above_them_where_it_needs_it(of):
+    r1, r2, x, a, b, z = map(of, range(6))
+    related = Taxonomy.from_edges([(r1, x), (r2, x), (x, a), (x, b)])
+    assert related.rooted([a, b]) is related
+    tree = related.to_tree([a, b])
+    assert (tree.roots, tree.leaves, tree.is_tree) == ([r1], [a, b], True)
+    assert tree.similarity([a, b]).tolist() == [[1, 0.5], [0.5, 1]]
+    apart = Taxonomy.from_edges([(r1, x), (r2, x), (x, a), (x, b), (r2, z)]).to_tree([a, b, z])
+    assert (len(apart.roots), apart.leaves, apart.is_tree) == (1, [a, b, z], True)
+    assert apart.similarity([a, z])[0, 1] == 0 < apart.similarity([a, b])[0, 1]
+
+
+def test_a_new_root_is_called_otherwise_than_what_is_there():
+    assert Taxonomy.from_edges([("everything", "a"), ("y", "z")]).rooted(["a", "z"]).roots == ["everything_"]
+    assert Taxonomy.from_edges([(0, 1), (2, 3)]).rooted([1, 3]).roots == [-1]
 
 
 def test_a_root_is_added_only_where_classes_have_nothing_in_common():

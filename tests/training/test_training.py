@@ -93,8 +93,8 @@ def test_embeddings_that_are_not_finite_stop_the_training_or_ask_for_a_refinemen
     """The last step of epoch 3 spoils the weights once: only the validation can see it."""
     spoiled = []
 
-    def spoiling(task, *given):
-        done = train_epoch(task, *given)
+    def spoiling(task, *given, **more):
+        done = train_epoch(task, *given, **more)
         if given[-1] == 3 and not spoiled:
             spoiled.append(
                 task.model.image_tower.load_state_dict(

@@ -20,6 +20,7 @@ PLUMBING = {
     "kith/__init__.py",
     "kith/store/provenance.py",  # refuses or passes on
     "kith/data/digests.py",
+    "kith/progress.py",  # tells
     "stages/__init__.py",
     *(f"stages/{name}.py" for name in ("check", "cli", "files")),
 }

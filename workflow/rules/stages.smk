@@ -1,5 +1,6 @@
 # One rule a stage. What depends on the stage is bound by `rule_of`, not by the loop: Snakemake calls input and params
-# functions after the loop has ended, and `shell` has to be one constant for the same reason.
+# functions after the loop has ended, and `shell` has to be one constant for the same reason. What a stage prints is in
+# its log; how far it is, it tells on Snakemake's own terminal too, as file 3.
 
 
 def rule_of(stage):
@@ -40,6 +41,6 @@ for stage in dag.stages:
         resources:
             **{name: amount for name, amount in stage.meta.items() if name != "threads"},
         shell:
-            "{params.cmd} > {log} 2>&1"
+            "KITH_PROGRESS=3 {params.cmd} 3>&2 > {log} 2>&1"
 
     workflow.get_rule(stage.name).docstring = stage.desc

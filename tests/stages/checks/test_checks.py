@@ -83,7 +83,10 @@ def test_networks(changes, message):
         ("{width: 8, weights: resnet18.pt}", "only the resnet tower takes"),
         ("{tower: resnet, width: 32, weights: resnet18.pt}", "do not fit"),
         ("{tower: resnet, width: 64, depth: 34, weights: resnet18.pt}", "do not fit"),
-        ("{tower: resnet, width: 64, weights: empty.pt}", "empty.pt: cannot be read (it is empty); train.image.weights takes a state dict"),
+        (
+            "{tower: resnet, width: 64, weights: empty.pt}",
+            "empty.pt: cannot be read (it is empty); train.image.weights takes a state dict",
+        ),
         ("{tower: resnet, width: 64, weights: junk.pt}", "junk.pt: cannot be read"),
         ("{tower: resnet, width: 64, weights: list.pt}", "list.pt: is no state dict"),
         ("{tower: resnet, width: 64, weights: gone.pt}", "gone.pt: no such file; train.image.weights takes"),
