@@ -18,6 +18,7 @@ from kith.data.items import Dataset
 from kith.data.labels import word
 from kith.data.listing import is_picture_name
 from kith.data.loader import ADDRESS, Loader
+from kith.data.parts import home
 from kith.data.problems import Problem, Problems
 from kith.data.rows import Columns
 from kith.errors import KithError
@@ -177,7 +178,7 @@ def _of_texts(frame: pa.Table, max_tokens: int) -> list[str]:
 
 def _side(path: Path, columns: Columns, root: Path | None) -> int | None:
     """The largest of SIZES that is not above the smaller side of a usual picture, by the first rows."""
-    loader = Loader(root or path.parent, SIZE, "RGB", "pad")
+    loader = Loader(root or home(path), SIZE, "RGB", "pad")
     batch = next(readers.batches(path, [columns.image or ""], lambda *_: None), readers.Batch({}, []))
     sides = [min(size) for cell in batch.get(columns.image or "", []) if (size := images.size(loader.read(cell)))]
     if not sides:

@@ -89,7 +89,7 @@ class Fetch(Section):
     @property
     def _of_taxonomy(self) -> set[str]:
         """Parameters that mean nothing without a taxonomy."""
-        return {"taxonomy_order"} | ({"class_names"} if self.source == "table" else set())
+        return {"taxonomy_order"}
 
     @model_validator(mode="after")
     def fits_source(self) -> "Fetch":
