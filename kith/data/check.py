@@ -61,6 +61,7 @@ def check(
     columns: Columns,
     *,
     image_root: Path | None = None,
+    outside: bool = False,
     split_names: Mapping[str, str] | None = None,
     taxonomy: Path | None = None,
     limit: int = 50,
@@ -71,7 +72,7 @@ def check(
     that cannot be read. The rest is looked at without it. Parameters: see `table.collect`.
     """
     problems = Problems(str(path), limit=limit)
-    options: dict[str, Any] = {"splits": split_names}
+    options: dict[str, Any] = {"splits": split_names, "outside": outside}
     dataset = None
     with _noted(problems):
         _refuse_cells_as_names(path, problems)

@@ -165,7 +165,7 @@ class Tabular(Source):
 
     @property
     def own_options(self) -> frozenset[str]:
-        return frozenset({"columns", "image_root", "splits", "taxonomy", "taxonomy_order", "class_names"})
+        return frozenset({"columns", "image_root", "outside", "splits", "taxonomy", "taxonomy_order", "class_names"})
 
     def holds(self, fetch: Options) -> frozenset[Holding]:
         columns = _columns(fetch)
@@ -205,7 +205,7 @@ class Tabular(Source):
     def build(self, fetch: Options, prepare: Options, raw: Path, pictures: "Sink") -> "Dataset":
         from kith.data import table
 
-        more = {name: fetch[name] for name in ("image_root", "splits", "taxonomy", "taxonomy_order", "class_names")}
+        more = {name: fetch[name] for name in self.own_options - {"columns"}}
         return table.build(fetch["path"], _columns(fetch), pictures, **more, **_preparing(prepare))
 
 

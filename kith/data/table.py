@@ -7,6 +7,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,7 @@ def collect(
     *,
     fit: str = "pad",
     image_root: Path | None = None,
+    outside: bool = False,
     splits: Mapping[str, str] | None = None,
     taxonomy: Path | None = None,
     taxonomy_order: edges.Order = "parent-child",
@@ -69,7 +71,8 @@ def collect(
     """Read the table at `path`, decode its images into `pictures`, and return its items in the table's order.
     `columns` are those that `check_columns` has seen.
 
-    Paths of images are relative to `image_root`, which is by default the table's folder. `splits` maps the
+    Paths of images are relative to `image_root`, which is by default the table's folder, and their files have to lie in
+    one of these, links followed, unless `outside` allows others. `splits` maps the
     values of the split column to train, val, test, test_<name> or "ignore"; a value that is a split's name
     needs no mapping. Without a split column, `val` and `test` are the shares of a random split by group; with one
     that leaves val empty, the share `val` of train becomes val, of each class alike where there are labels and no
@@ -86,7 +89,8 @@ def collect(
     called = _class_names(path, columns, class_names)
     nodes = TAXONOMY.empty_table() if taxonomy is None else edges.read(taxonomy, taxonomy_order, called)
     parser = Rows(columns, splits or {}, problems)
-    loader = pictures.loader(image_root or home(path), fit)
+    within = () if outside else folders(path, image_root)
+    loader = replace(pictures.loader(image_root or home(path), fit), within=within)
     rows = _whole(_table(_read(path, columns, parser, loader, pictures, problems)))
     if columns.categories:
         nodes = parser.categories.table()
@@ -99,6 +103,11 @@ def collect(
     dataset = Dataset(found, nodes, tuple(problems.skipped), *places)
     items.check(dataset, pictures.count, problems, dict(columns.named()))
     return dataset
+
+
+def folders(path: Path, image_root: Path | None) -> tuple[Path, ...]:
+    """In which the pictures of a table may lie."""
+    return tuple(filter(None, (home(path), image_root)))
 
 
 def check_columns(path: Path, columns: Columns, image_root: Path | None = None) -> None:

@@ -58,14 +58,16 @@ class Fetch(Section):
     taxonomy: a file of edges, with ids in the order that taxonomy_order says. class_names: a file of ids and
     readable names. train_per_class: that many training pictures of each class. variant: half of the classes of
     CIFAR-100. supercategory: that part of iNaturalist. image_root: where pictures lie, if not where the data set has
-    them. karpathy_split: whether to use Karpathy's split; by default where its file is there. text: of goodnews.
-    languages: of the names of emoji; each gives a text."""
+    them. outside: whether a table may name pictures that lie neither there nor in its own folder. karpathy_split:
+    whether to use Karpathy's split; by default where its file is there. text: of goodnews. languages: of the names of
+    emoji; each gives a text."""
 
     source: SourceName
     path: Path
     columns: TableColumns = TableColumns()
     arrays: ArrayNames = ArrayNames()
     image_root: Path | None = None
+    outside: bool = False
     splits: dict[str, Name | Literal["ignore"]] = {}
     taxonomy: Path | None = None
     taxonomy_order: Literal["parent-child", "child-parent"] = "parent-child"
