@@ -17,6 +17,8 @@ warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 CHANNELS = {"L": 1, "RGB": 3}
 
+LONGEST = 65_500  # pixels of a side, at most: JPEG has no more, and a strip takes long to be brought to a square
+
 # Of the pixels that a part of a JPEG needs: for the last few the whole would be decoded at twice the size.
 ENOUGH = 0.95
 
@@ -34,7 +36,8 @@ def decode(data: bytes, size: int, mode: str = "RGB", fit: str = "pad") -> np.nd
     8 bits, and of an animation the first frame is taken. `fit`: "pad" keeps the whole picture and adds black
     bars, "crop" keeps the middle square, "stretch" ignores the aspect ratio.
 
-    Raises UndecodableImage for broken or unknown data, and for more than PIL.Image.MAX_IMAGE_PIXELS pixels.
+    Raises UndecodableImage for broken or unknown data, and for more than PIL.Image.MAX_IMAGE_PIXELS pixels, or LONGEST
+    on a side.
     """
     with opened(data) as image:
         # JPEG can be decoded at a fraction of its size, which is several times faster for photographs.
@@ -122,11 +125,11 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _refuse_bomb(image: Image.Image) -> None:
-    limit = Image.MAX_IMAGE_PIXELS
+    limit, size = Image.MAX_IMAGE_PIXELS, f"{image.width}×{image.height} pixels"
     if limit and image.width * image.height > limit:
-        raise UndecodableImage(
-            f"{image.width}×{image.height} pixels, more than the limit of {limit:,}; make it smaller"
-        )
+        raise UndecodableImage(f"{size}, more than the limit of {limit:,}; make it smaller")
+    if max(image.size) > LONGEST:
+        raise UndecodableImage(f"{size}, and a side has at most {LONGEST:,}; make it smaller")
 
 
 def _reason(error: Exception) -> str:

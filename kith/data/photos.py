@@ -16,7 +16,6 @@ from kith.data.shards import INDEX, PLACE, SHARDS, Shard, places
 
 QUALITY = 95
 SMALL = 256 * 256  # pixels up to which a picture that was no JPEG stays without loss
-JPEG_SIDE = 65_500  # the longest that a JPEG may have
 SHARD = 256 << 20  # bytes of pictures in a file
 BATCH = 4 << 20  # bytes that are kept until they are written together
 
@@ -56,8 +55,7 @@ def _encoded(picture: Image.Image, short_side: int, lossy: bool) -> bytes:
         size = round(scale * picture.width), round(scale * picture.height)
         picture = picture.resize(size, Image.Resampling.BICUBIC)
     buffer = io.BytesIO()
-    lossy = lossy or picture.width * picture.height > SMALL
-    if lossy and max(picture.size) <= JPEG_SIDE:
+    if lossy or picture.width * picture.height > SMALL:
         picture.save(buffer, "JPEG", quality=QUALITY)
     else:
         picture.save(buffer, "PNG")
