@@ -51,7 +51,7 @@ def main(
     found = check.check(table, columns, **more, split_names=meant, limit=limit)
     print("", *advice.problem_lines(found.problems), sep="\n")
     if found.dataset is not None and found.dataset.items.num_rows:
-        told = check.facts(found.dataset, params.TextTower().max_tokens)
+        told = check.facts(found.dataset, params.TextTower().max_tokens) + found.depths.remarks(None)
         print(*(["Of the rows that can be used:"] if found.problems.count else []), *told, sep="\n")
     study = suggestion(advice.study(table, columns, found, more | {"splits": meant}), advice.notes(columns, found))
     print(f"\nA study that fits, for studies/{advice.slug(table)}.yaml:\n\n{study}", end="")

@@ -22,10 +22,11 @@ def study(table: Path, columns: Columns, findings: Findings, fetch: dict[str, An
     methods = ["infonce"] if columns.image and columns.texts else []
     if columns.image and (columns.label or related):
         methods.append("hierarchy_ce" if related else "classifier")
+    image = {"size": findings.size or 64, "bits": findings.depths.likely}
     content: dict[str, Any] = {
         "study": {"name": slug(table), "methods": methods or ["infonce"]},
         "fetch": {"source": "table", "path": table.as_posix(), "columns": _plain(named), **more},
-        "prepare": {"image": {"size": findings.size or 64}},
+        "prepare": {"image": {name: value for name, value in image.items() if value}},
     }
     if not columns.texts:
         content["text"] = {"backend": "none"}

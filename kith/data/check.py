@@ -5,7 +5,7 @@ import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kith.data import duplicates, edges, images, items, readers, splits, table
+from kith.data.depths import Choices, Depths
 from kith.data.items import Dataset
 from kith.data.labels import word
 from kith.data.listing import is_picture_name
@@ -31,12 +32,13 @@ SIZE = 32  # at which pictures are decoded, for whether it works
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found: problems (see Problems), the items that could be read (None: not even the table), and the side of
-    pictures that fits most of them (None: no pictures)."""
+    """What was found: problems (see Problems), the items that could be read (None: not even the table), the side of
+    pictures that fits most of them (None: no pictures), and what was seen of deep greys."""
 
     problems: Problems
     dataset: Dataset | None
     size: int | None
+    depths: Depths = field(default_factory=Depths)
 
 
 class Discarded:
@@ -44,10 +46,11 @@ class Discarded:
 
     def __init__(self) -> None:
         self.mode, self.shape, self.count = "RGB", (SIZE, SIZE, 3), 0
+        self.depths = Depths()
         self._rows: dict[bytes, int] = {}
 
     def loader(self, root: Path, fit: str) -> Loader:
-        return Loader(root, SIZE, self.mode, fit)
+        return Loader(root, SIZE, self.mode, fit, choices=Choices(seen=self.depths))
 
     def append(self, picture: np.ndarray) -> int:
         digest = hashlib.blake2b(picture.tobytes(), digest_size=16).digest()
@@ -72,6 +75,7 @@ def check(
     that cannot be read. The rest is looked at without it. Parameters: see `table.collect`.
     """
     problems = Problems(str(path), limit=limit)
+    pictures = Discarded()
     options: dict[str, Any] = {"splits": split_names, "outside": outside}
     dataset = None
     with _noted(problems):
@@ -86,13 +90,13 @@ def check(
             with _noted(problems):
                 edges.read(taxonomy)
                 options["taxonomy"] = taxonomy
-        dataset = table.collect(path, usable, Discarded(), problems, **options)
+        dataset = table.collect(path, usable, pictures, problems, **options)
         if not usable.image and not usable.texts and not problems.count:
             table.check_columns(path, usable)
         if not problems.count:
             items.check_train(dataset, path)
     size = _side(path, usable, options["image_root"]) if dataset and usable.image else None
-    return Findings(problems, dataset, size)
+    return Findings(problems, dataset, size, pictures.depths)
 
 
 @contextmanager

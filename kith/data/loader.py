@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kith.data.depths import Choices
 from kith.data.images import UndecodableImage, decode, fitted
 
 ADDRESS = re.compile(r"\w{2,}://")
@@ -24,7 +25,7 @@ class Unusable(NamedTuple):
 
 @dataclass(frozen=True)
 class Loader:
-    """Loads pictures of one size, mode and fit (see images.decode); paths are relative to `root`.
+    """Loads pictures of one size, mode, fit and choices (see images.decode); paths are relative to `root`.
 
     within: the folders that files have to lie in, whatever their paths and links say; none: they may be anywhere.
     """
@@ -34,6 +35,7 @@ class Loader:
     mode: str
     fit: str
     within: tuple[Path, ...] = field(default=(), kw_only=True)
+    choices: Choices = field(default=Choices(), kw_only=True)
 
     def __call__(self, cell: Any) -> Any:
         """The picture, uint8 (size, size, C), of bytes, a path, a dict of either, {"bytes", "path"}, or of uint8
@@ -49,10 +51,10 @@ class Loader:
             return Unusable("undecodable_image", f"cannot be decoded ({error})")
 
     def of_bytes(self, data: bytes) -> Any:
-        return decode(data, self.size, self.mode, self.fit)
+        return decode(data, self.size, self.mode, self.fit, self.choices)
 
     def of_colours(self, pixels: np.ndarray) -> Any:
-        return fitted(pixels, self.size, self.mode, self.fit)
+        return fitted(pixels, self.size, self.mode, self.fit, self.choices)
 
     def read(self, cell: Any) -> bytes | Unusable:
         """The encoded picture of bytes, a path, or a dict of either."""

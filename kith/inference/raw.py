@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from kith.data.depths import Choices
 from kith.data.loader import Loader, Unusable
 from kith.data.rows import SURROGATE, utf8
 from kith.encoders.encoder import TextEncoder
@@ -70,7 +71,8 @@ class RawInputs:
         if side == "text":
             return self._known
         kept = self.pictures
-        return Loader(self.root, kept["size"], "L" if kept["channels"] == 1 else "RGB", kept["fit"], within=self.within)
+        mode, choices = "L" if kept["channels"] == 1 else "RGB", Choices.of(kept)
+        return Loader(self.root, kept["size"], mode, kept["fit"], within=self.within, choices=choices)
 
     def arrays(self, side: str, values: Sequence[Any]) -> Arrays:
         """What the model's side takes of n ≥ 1 values that its reader gave: pictures (n, size, size, C) uint8, features
