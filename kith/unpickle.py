@@ -31,15 +31,19 @@ def load(file: IO[bytes], *, strings: Literal["latin1", "bytes"] = "latin1", kin
     kith.unpickle.BadPickle: refused: it names 'builtins.print', and only plain values and arrays are read
     """
     try:
-        return _resolved(_Unpickler(file, encoding=strings).load(), kinds)
+        return _Resolver(kinds)(_Unpickler(file, encoding=strings).load())
     except BadPickle:
         raise
     except Exception as error:  # a broken pickle may fail in any way
-        raise BadPickle(f"{type(error).__name__}: {error}") from None
+        raise BadPickle(f"{type(error).__name__}: {str(error) or 'it ends too early'}") from None
 
 
-class _Unpickler(pickle.Unpickler):
-    """Maps the few names that pickled arrays hold to stand-ins; NumPy itself never sees the file."""
+class _Unpickler(pickle._Unpickler):
+    """Maps the few names that pickled arrays hold to stand-ins; NumPy itself never sees the file.
+
+    It is the one that is written in Python: that in C makes room for as many objects as a pickle numbers, which a few
+    bytes can say to be billions.
+    """
 
     def find_class(self, module: str, name: str) -> Any:
         try:
@@ -97,16 +101,29 @@ class _Function:
         raise BadPickle("refused: it sets attributes of a function")
 
 
-def _resolved(value: Any, kinds: str) -> Any:
-    """`value` with its stand-ins turned into arrays, which are of the `kinds`."""
-    if isinstance(value, _Array):
+class _Resolver:
+    """Turns stand-ins into arrays, which are of the `kinds`; what occurs many times, once."""
+
+    def __init__(self, kinds: str) -> None:
+        self._kinds = kinds
+        self._known: dict[int, Any] = {}
+
+    def __call__(self, value: Any) -> Any:
+        if not isinstance(value, _Array | dict | list):
+            return value
+        if id(value) not in self._known:
+            self._known[id(value)] = self._resolved(value)
+        return self._known[id(value)]
+
+    def _resolved(self, value: _Array | dict[Any, Any] | list[Any]) -> Any:
+        if isinstance(value, dict):
+            return {key: self(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [self(each) for each in value]
         array = value.array()
-        if array.dtype.kind not in kinds:
+        if array.dtype.kind not in self._kinds:
             raise BadPickle(f"refused: it holds an array of the type '{array.dtype}'")
         return array
-    if isinstance(value, dict):
-        return {key: _resolved(each, kinds) for key, each in value.items()}
-    return [_resolved(each, kinds) for each in value] if isinstance(value, list) else value
 
 
 def _text(value: Any) -> str:

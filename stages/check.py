@@ -27,6 +27,9 @@ def main(
     group: Annotated[str | None, typer.Option(help="Column of groups; none: there is none.")] = None,
     id: Annotated[str | None, typer.Option(help="Column of ids; none: there is none.")] = None,
     image_root: Annotated[Path | None, typer.Option(help="Folder of the pictures, by default the table's.")] = None,
+    outside: Annotated[
+        bool, typer.Option("--outside", help="Allow pictures that lie neither there nor in the table's folder.")
+    ] = False,
     taxonomy: Annotated[Path | None, typer.Option(help="File of edges between classes.")] = None,
     limit: Annotated[int, typer.Option(help="How many problems are shown; all are counted.")] = 50,
 ) -> None:
@@ -44,13 +47,13 @@ def main(
     columns, reasons = guess.guess(table, given)
     print("\n".join(advice.column_lines(columns, reasons)))
     meant = check.split_names(table, columns.split) if columns.split in readers.columns(table) else {}
-    found = check.check(table, columns, image_root=image_root, split_names=meant, taxonomy=taxonomy, limit=limit)
+    more: dict[str, Any] = {"image_root": image_root, "outside": outside, "taxonomy": taxonomy}
+    found = check.check(table, columns, **more, split_names=meant, limit=limit)
     print("", *advice.problem_lines(found.problems), sep="\n")
     if found.dataset is not None and found.dataset.items.num_rows:
-        told = check.facts(found.dataset, params.TextTower().max_tokens)
+        told = check.facts(found.dataset, params.TextTower().max_tokens) + found.depths.remarks(None)
         print(*(["Of the rows that can be used:"] if found.problems.count else []), *told, sep="\n")
-    more = {"image_root": image_root, "splits": meant, "taxonomy": taxonomy}
-    study = suggestion(advice.study(table, columns, found, more), advice.notes(columns, found))
+    study = suggestion(advice.study(table, columns, found, more | {"splits": meant}), advice.notes(columns, found))
     print(f"\nA study that fits, for studies/{advice.slug(table)}.yaml:\n\n{study}", end="")
     if found.problems.count:
         sys.exit(1)

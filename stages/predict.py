@@ -40,6 +40,9 @@ def main(
     text: Annotated[str | None, typer.Option(help="Column of texts, by default text.")] = None,
     id: Annotated[str | None, typer.Option(help="Column of ids, by default id.")] = None,
     image_root: Annotated[Path | None, typer.Option(help="Folder of the pictures, by default the table's.")] = None,
+    outside: Annotated[
+        bool, typer.Option("--outside", help="Allow pictures that lie neither there nor in the table's folder.")
+    ] = False,
     batch_size: Annotated[int, typer.Option(help="Rows that are embedded at a time.")] = 64,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave rows that cannot be used empty, and say why.")
@@ -62,7 +65,8 @@ def main(
     known = ["image"] if model.text_tower is None else ["image", "text"]
     source = given.source(input, {"id": id, "image": image, "text": text}, known)
     root = image_root or (input if input.is_dir() else input.parent)
-    raw = RawInputs(model.config, vocabulary, saved["max_tokens"], root)
+    within = () if outside or input.is_dir() else (root, input.parent)
+    raw = RawInputs(model.config, vocabulary, saved["max_tokens"], root, within)
     if input.is_dir() and raw.takes_features("image"):
         raise KithError(f"{input}: this model takes features, not pictures; give a table with a column of lists")
     columns = schema(model, source.sides, skip_bad)

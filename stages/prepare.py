@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from kith.data import arrays, duplicates, items, sources, splits
+from kith.data.depths import Depths
 from kith.data.digests import sha256
 from kith.data.images import CHANNELS
 from kith.data.items import Dataset
@@ -41,13 +42,14 @@ def main(*, raw: Path, out: Path) -> None:
     source, fetch, prepare = sources.find(settings.fetch.source), settings.fetch.model_dump(), settings.prepare
     pinned = _pinned(raw, source, fetch)
     source.check(fetch, pinned)
+    seen = Depths()
     with files.replacing_folder(out, *WRITTEN) as folder:
         if isinstance(source, Vectors):
             dataset, inputs = _write_features(source, fetch, prepare, folder)
         else:
             count = source.count(fetch, pinned)
             with (
-                _writer(folder, prepare.image, count) as pictures,
+                _writer(folder, prepare.image, count, seen) as pictures,
                 Progress("prepare", count or None, "pictures") as progress,
             ):
                 watched = Watched(pictures, progress)
@@ -60,7 +62,7 @@ def main(*, raw: Path, out: Path) -> None:
         files.write_json(folder / "dataset.json", described)
     _tell(dataset, out)
     repeated = duplicates.remarks(dataset.items) if isinstance(source, Tabular) else []
-    for line in [*items.small_splits(dataset.items), *repeated]:
+    for line in [*seen.remarks(prepare.image.bits), *items.small_splits(dataset.items), *repeated]:
         print(f"prepare: {line}", file=sys.stderr)
 
 
@@ -109,9 +111,10 @@ def _write_features(
     return found.dataset, {"image": None, "mean": None, "std": None, "features": features}
 
 
-def _writer(folder: Path, image: Image, count: int) -> ImageWriter | PhotoWriter:
-    """Where `count` pictures go; a choice of photographs is said on standard error."""
+def _writer(folder: Path, image: Image, count: int, seen: Depths) -> ImageWriter | PhotoWriter:
+    """Where `count` pictures go; `seen` notes their deep greys; a choice of photographs is said on standard error."""
     array, short_side = count * image.size**2 * CHANNELS[image.mode], _short_side(image)
+    choices = replace(image.choices, seen=seen)
     chosen = image.store == "auto" and array > LARGEST
     if chosen:
         print(
@@ -121,8 +124,8 @@ def _writer(folder: Path, image: Image, count: int) -> ImageWriter | PhotoWriter
             file=sys.stderr,
         )
     if chosen or image.store == "photos":
-        return PhotoWriter(folder, image.size, image.mode, short_side)
-    return ImageWriter(folder / "images.npy", image.size, image.mode)
+        return PhotoWriter(folder, image.size, image.mode, short_side, choices=choices)
+    return ImageWriter(folder / "images.npy", image.size, image.mode, choices)
 
 
 def _short_side(image: Image) -> int:
@@ -137,14 +140,15 @@ def _describe_pictures(dataset: Dataset, folder: Path, prepare: params.Prepare) 
     rows = frame["image_row"][(frame["split"] == "train") & (frame["image_row"] >= 0)].to_numpy()
     image, stored = prepare.image, {}
     if (index := folder / INDEX).exists():
-        images: Any = Photos(folder, np.load(index), image.size, image.mode, image.fit)
+        images: Any = Photos(folder, np.load(index), image.size, image.mode, image.fit, image.choices)
         if len(rows) > SAMPLE:
             rows = np.sort(np.random.default_rng(prepare.seed).choice(rows, SAMPLE, replace=False))
         stored = {"store": {"kind": "photos", "short_side": _short_side(image), "moments_of": len(rows)}}
     else:
         images = np.load(folder / "images.npy", mmap_mode="r")
     mean, std = moments(images, rows)
-    shape = dict(zip(("height", "width", "channels"), images.shape[1:], strict=True)) | {"fit": image.fit}
+    shape = dict(zip(("height", "width", "channels"), images.shape[1:], strict=True))
+    shape |= {"fit": image.fit, **image.choices.told()}
     return {"image": shape, **stored, "mean": mean, "std": std, "features": None}
 
 

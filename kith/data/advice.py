@@ -17,15 +17,16 @@ def study(table: Path, columns: Columns, findings: Findings, fetch: dict[str, An
     """A study of the table, short: sections by name, in plain values. `fetch`: more of that section, what is empty
     left out."""
     named = {name: value for name, value in vars(columns).items() if value or name in ("image", "texts")}
-    more = {key: value if isinstance(value, dict) else value.as_posix() for key, value in fetch.items() if value}
+    more = {key: value.as_posix() if isinstance(value, Path) else value for key, value in fetch.items() if value}
     related = columns.categories or fetch.get("taxonomy")
     methods = ["infonce"] if columns.image and columns.texts else []
     if columns.image and (columns.label or related):
         methods.append("hierarchy_ce" if related else "classifier")
+    image = {"size": findings.size or 64, "bits": findings.depths.likely}
     content: dict[str, Any] = {
         "study": {"name": slug(table), "methods": methods or ["infonce"]},
         "fetch": {"source": "table", "path": table.as_posix(), "columns": _plain(named), **more},
-        "prepare": {"image": {"size": findings.size or 64}},
+        "prepare": {"image": {name: value for name, value in image.items() if value}},
     }
     if not columns.texts:
         content["text"] = {"backend": "none"}

@@ -5,7 +5,7 @@ import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kith.data import duplicates, edges, images, items, readers, splits, table
+from kith.data.depths import Choices, Depths
 from kith.data.items import Dataset
 from kith.data.labels import word
 from kith.data.listing import is_picture_name
 from kith.data.loader import ADDRESS, Loader
+from kith.data.parts import home
 from kith.data.problems import Problem, Problems
 from kith.data.rows import Columns
 from kith.data.store import Watched
@@ -32,12 +34,13 @@ SIZE = 32  # at which pictures are decoded, for whether it works
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found: problems (see Problems), the items that could be read (None: not even the table), and the side of
-    pictures that fits most of them (None: no pictures)."""
+    """What was found: problems (see Problems), the items that could be read (None: not even the table), the side of
+    pictures that fits most of them (None: no pictures), and what was seen of deep greys."""
 
     problems: Problems
     dataset: Dataset | None
     size: int | None
+    depths: Depths = field(default_factory=Depths)
 
 
 class Discarded:
@@ -45,10 +48,11 @@ class Discarded:
 
     def __init__(self) -> None:
         self.mode, self.shape, self.count = "RGB", (SIZE, SIZE, 3), 0
+        self.depths = Depths()
         self._rows: dict[bytes, int] = {}
 
     def loader(self, root: Path, fit: str) -> Loader:
-        return Loader(root, SIZE, self.mode, fit)
+        return Loader(root, SIZE, self.mode, fit, choices=Choices(seen=self.depths))
 
     def append(self, picture: np.ndarray) -> int:
         digest = hashlib.blake2b(picture.tobytes(), digest_size=16).digest()
@@ -62,6 +66,7 @@ def check(
     columns: Columns,
     *,
     image_root: Path | None = None,
+    outside: bool = False,
     split_names: Mapping[str, str] | None = None,
     taxonomy: Path | None = None,
     limit: int = 50,
@@ -72,7 +77,8 @@ def check(
     that cannot be read. The rest is looked at without it. Parameters: see `table.collect`.
     """
     problems = Problems(str(path), limit=limit)
-    options: dict[str, Any] = {"splits": split_names}
+    pictures = Discarded()
+    options: dict[str, Any] = {"splits": split_names, "outside": outside}
     dataset = None
     with _noted(problems):
         _refuse_cells_as_names(path, problems)
@@ -87,13 +93,13 @@ def check(
                 edges.read(taxonomy)
                 options["taxonomy"] = taxonomy
         with Progress("check", None, "pictures") as progress:
-            dataset = table.collect(path, usable, Watched(Discarded(), progress), problems, **options)
+            dataset = table.collect(path, usable, Watched(pictures, progress), problems, **options)
         if not usable.image and not usable.texts and not problems.count:
             table.check_columns(path, usable)
         if not problems.count:
             items.check_train(dataset, path)
     size = _side(path, usable, options["image_root"]) if dataset and usable.image else None
-    return Findings(problems, dataset, size)
+    return Findings(problems, dataset, size, pictures.depths)
 
 
 @contextmanager
@@ -180,7 +186,7 @@ def _of_texts(frame: pa.Table, max_tokens: int) -> list[str]:
 
 def _side(path: Path, columns: Columns, root: Path | None) -> int | None:
     """The largest of SIZES that is not above the smaller side of a usual picture, by the first rows."""
-    loader = Loader(root or path.parent, SIZE, "RGB", "pad")
+    loader = Loader(root or home(path), SIZE, "RGB", "pad")
     batch = next(readers.batches(path, [columns.image or ""], lambda *_: None), readers.Batch({}, []))
     sides = [min(size) for cell in batch.get(columns.image or "", []) if (size := images.size(loader.read(cell)))]
     if not sides:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from kith.data.depths import PLAIN, Choices, Fill, eight_bits, filler
 from kith.errors import KithError
 
 # What Pillow warns of is either harmless (EXIF it cannot read) or refused below; it names no file.
@@ -16,6 +17,8 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 CHANNELS = {"L": 1, "RGB": 3}
+
+LONGEST = 65_500  # pixels of a side, at most: JPEG has no more, and a strip takes long to be brought to a square
 
 # Of the pixels that a part of a JPEG needs: for the last few the whole would be decoded at twice the size.
 ENOUGH = 0.95
@@ -27,20 +30,22 @@ class UndecodableImage(KithError):
     """The bytes are not a picture that can be read; the message says why."""
 
 
-def decode(data: bytes, size: int, mode: str = "RGB", fit: str = "pad") -> np.ndarray:
+def decode(data: bytes, size: int, mode: str = "RGB", fit: str = "pad", choices: Choices = PLAIN) -> np.ndarray:
     """Decode `data` (JPEG, PNG, WebP, GIF, TIFF, BMP …) to uint8 (size, size, C), C = 1 for L, 3 for RGB.
 
     EXIF orientation is applied, transparency is laid onto white, 16-bit and float greys are brought to
-    8 bits, and of an animation the first frame is taken. `fit`: "pad" keeps the whole picture and adds black
-    bars, "crop" keeps the middle square, "stretch" ignores the aspect ratio.
+    8 bits, and of an animation the first frame is taken. `fit`: "pad" keeps the whole picture and adds
+    bars, "crop" keeps the middle square, "stretch" ignores the aspect ratio. `choices`: the colour of bars, by default
+    black, and the depth of greys.
 
-    Raises UndecodableImage for broken or unknown data, and for more than PIL.Image.MAX_IMAGE_PIXELS pixels.
+    Raises UndecodableImage for broken or unknown data, and for more than PIL.Image.MAX_IMAGE_PIXELS pixels, or LONGEST
+    on a side.
     """
     with opened(data) as image:
         # JPEG can be decoded at a fraction of its size, which is several times faster for photographs.
         image.draft(None, (2 * size, 2 * size))
-        picture = converted(image, mode)
-        return np.asarray(_FITS[fit](picture, size)).reshape(size, size, CHANNELS[mode])
+        picture = converted(image, mode, choices)
+        return _brought(picture, size, fit, choices)
 
 
 def decode_part(data: bytes, side: int, part: Callable[[int, int], Box], mode: str = "RGB") -> np.ndarray:
@@ -90,9 +95,13 @@ def opened(data: bytes) -> Iterator[Image.Image]:
         raise UndecodableImage(_reason(error)) from None
 
 
-def converted(image: Image.Image, mode: str) -> Image.Image:
+def converted(image: Image.Image, mode: str, choices: Choices = PLAIN) -> Image.Image:
     """Decoded, turned as EXIF says, transparency laid onto white, in a mode, L or RGB."""
-    return _convert(_upright(image), mode)
+    image = _eight_bits(_upright(image), choices)
+    if image.has_transparency_data:
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image.convert("RGBA"))
+    return image.convert(mode)
 
 
 def size(data: object) -> tuple[int, int] | None:
@@ -104,12 +113,17 @@ def size(data: object) -> tuple[int, int] | None:
         return None
 
 
-def fitted(pixels: np.ndarray, size: int, mode: str = "RGB", fit: str = "pad") -> np.ndarray:
+def fitted(pixels: np.ndarray, size: int, mode: str = "RGB", fit: str = "pad", choices: Choices = PLAIN) -> np.ndarray:
     """uint8 `pixels` (H, W, 3), colours that need no decoding, as uint8 (size, size, C); see `decode`."""
     if pixels.shape == (size, size, CHANNELS[mode]):
         return pixels
-    picture = Image.fromarray(pixels).convert(mode)
-    return np.asarray(_FITS[fit](picture, size)).reshape(size, size, CHANNELS[mode])
+    return _brought(Image.fromarray(pixels).convert(mode), size, fit, choices)
+
+
+def _brought(picture: Image.Image, size: int, fit: str, choices: Choices) -> np.ndarray:
+    """A picture of the mode L or RGB as a square, uint8 (size, size, C)."""
+    square = _pad(picture, size, choices.fill) if fit == "pad" else _FITS[fit](picture, size)
+    return np.asarray(square).reshape(size, size, CHANNELS[picture.mode])
 
 
 def _upright(image: Image.Image) -> Image.Image:
@@ -122,11 +136,11 @@ def _upright(image: Image.Image) -> Image.Image:
 
 
 def _refuse_bomb(image: Image.Image) -> None:
-    limit = Image.MAX_IMAGE_PIXELS
+    limit, size = Image.MAX_IMAGE_PIXELS, f"{image.width}×{image.height} pixels"
     if limit and image.width * image.height > limit:
-        raise UndecodableImage(
-            f"{image.width}×{image.height} pixels, more than the limit of {limit:,}; make it smaller"
-        )
+        raise UndecodableImage(f"{size}, more than the limit of {limit:,}; make it smaller")
+    if max(image.size) > LONGEST:
+        raise UndecodableImage(f"{size}, and a side has at most {LONGEST:,}; make it smaller")
 
 
 def _reason(error: Exception) -> str:
@@ -135,30 +149,21 @@ def _reason(error: Exception) -> str:
     return "truncated file" if "truncated" in text.lower() else text or type(error).__name__
 
 
-def _convert(image: Image.Image, mode: str) -> Image.Image:
-    image = _eight_bits(image)
-    if image.has_transparency_data:
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image.convert("RGBA"))
-    return image.convert(mode)
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Deep greys by their high byte, floats from 0…1 (or 0…255): Pillow's own conversion would clip them."""
+def _eight_bits(image: Image.Image, choices: Choices) -> Image.Image:
+    """Deep greys and floats as `depths.eight_bits` has them: Pillow's own conversion would clip them."""
     if not image.mode.startswith(("I", "F")):
         return image
-    values = np.nan_to_num(np.asarray(image).astype(np.float64))
-    if image.mode == "F":
-        values *= 255.0 if values.max() <= 1 else 1.0
-    elif image.mode.startswith("I;16") or values.max() > 255:
-        values = values // 256
-    return Image.fromarray(values.clip(0, 255).astype(np.uint8))
+    values, floats, deep = np.asarray(image), image.mode == "F", image.mode.startswith("I;16")
+    largest = float(np.nan_to_num(values).max())
+    if choices.seen is not None and (floats or deep or largest > 255):
+        choices.seen.note(floats, largest)
+    return Image.fromarray(eight_bits(values, floats, deep, choices.bits))
 
 
-def _pad(image: Image.Image, size: int) -> Image.Image:
+def _pad(image: Image.Image, size: int, fill: Fill) -> Image.Image:
     scale = size / max(image.size)
     width, height = (max(1, round(side * scale)) for side in image.size)
-    square = Image.new(image.mode, (size, size))
+    square = Image.new(image.mode, (size, size), filler(np.asarray(image), fill) if fill else 0)
     corner = ((size - width) // 2, (size - height) // 2)
     square.paste(image.resize((width, height), Image.Resampling.BICUBIC), corner)
     return square
@@ -172,4 +177,4 @@ def _stretch(image: Image.Image, size: int) -> Image.Image:
     return image.resize((size, size), Image.Resampling.BICUBIC)
 
 
-_FITS = {"pad": _pad, "crop": _crop, "stretch": _stretch}
+_FITS = {"crop": _crop, "stretch": _stretch}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kith.data.digests import digest_of, digest_of_arrays
+from kith.data.digests import digest_of, digest_of_arrays, sha256_of
 from kith.data.listing import Listing
 from kith.data.source import Holding, Options, Source, beside_file
 from kith.errors import KithError
@@ -161,11 +161,11 @@ class Vectors(Source):
 
 @dataclass(frozen=True, kw_only=True)
 class Tabular(Source):
-    """A table of the user's own: a Parquet, CSV, TSV or JSONL file."""
+    """A table of the user's own: a Parquet, CSV, TSV or JSONL file, or a folder of Parquet files."""
 
     @property
     def own_options(self) -> frozenset[str]:
-        return frozenset({"columns", "image_root", "splits", "taxonomy", "taxonomy_order", "class_names"})
+        return frozenset({"columns", "image_root", "outside", "splits", "taxonomy", "taxonomy_order", "class_names"})
 
     def holds(self, fetch: Options) -> frozenset[Holding]:
         columns = _columns(fetch)
@@ -174,8 +174,10 @@ class Tabular(Source):
         return frozenset(what for what, named in held.items() if named)
 
     def look(self, fetch: Options) -> dict[str, Any]:
-        from kith.data import readers, table
+        from kith.data import parts, readers, table
 
+        if parts.is_parted(fetch["path"]) and not fetch["path"].is_dir():
+            raise KithError(f"{fetch['path']}: name the folder of the parts: a pattern cannot be watched for changes")
         table.check_columns(fetch["path"], _columns(fetch), fetch["image_root"])
         rows = readers.count(fetch["path"])
         if not rows:
@@ -189,13 +191,21 @@ class Tabular(Source):
 
         return _classes(fetch) | table.picture_files(fetch["path"], _columns(fetch).image, fetch["image_root"])
 
+    def digest(self, path: Path) -> tuple[str, int]:
+        from kith.data import parts
+
+        if not path.is_dir():
+            return super().digest(path)
+        files = parts.parts(path)
+        return sha256_of(files, path), sum(each.stat().st_size for each in files)
+
     def count(self, fetch: Options, pinned: Mapping[str, Any]) -> int:
         return super().count(fetch, pinned) if _columns(fetch).image else 0
 
     def build(self, fetch: Options, prepare: Options, raw: Path, pictures: "Sink") -> "Dataset":
         from kith.data import table
 
-        more = {name: fetch[name] for name in ("image_root", "splits", "taxonomy", "taxonomy_order", "class_names")}
+        more = {name: fetch[name] for name in self.own_options - {"columns"}}
         return table.build(fetch["path"], _columns(fetch), pictures, **more, **_preparing(prepare))
 
 

@@ -1,12 +1,16 @@
 """Getting the picture out of what a source has: encoded bytes, the path of a file, or colours."""
 
+import os
 import re
-from dataclasses import dataclass
+import stat
+from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from kith.data.depths import Choices
 from kith.data.images import UndecodableImage, decode, fitted
 
 ADDRESS = re.compile(r"\w{2,}://")
@@ -21,12 +25,17 @@ class Unusable(NamedTuple):
 
 @dataclass(frozen=True)
 class Loader:
-    """Loads pictures of one size, mode and fit (see images.decode); paths are relative to `root`."""
+    """Loads pictures of one size, mode, fit and choices (see images.decode); paths are relative to `root`.
+
+    within: the folders that files have to lie in, whatever their paths and links say; none: they may be anywhere.
+    """
 
     root: Path
     size: int
     mode: str
     fit: str
+    within: tuple[Path, ...] = field(default=(), kw_only=True)
+    choices: Choices = field(default=Choices(), kw_only=True)
 
     def __call__(self, cell: Any) -> Any:
         """The picture, uint8 (size, size, C), of bytes, a path, a dict of either, {"bytes", "path"}, or of uint8
@@ -42,10 +51,10 @@ class Loader:
             return Unusable("undecodable_image", f"cannot be decoded ({error})")
 
     def of_bytes(self, data: bytes) -> Any:
-        return decode(data, self.size, self.mode, self.fit)
+        return decode(data, self.size, self.mode, self.fit, self.choices)
 
     def of_colours(self, pixels: np.ndarray) -> Any:
-        return fitted(pixels, self.size, self.mode, self.fit)
+        return fitted(pixels, self.size, self.mode, self.fit, self.choices)
 
     def read(self, cell: Any) -> bytes | Unusable:
         """The encoded picture of bytes, a path, or a dict of either."""
@@ -56,7 +65,10 @@ class Loader:
         if not isinstance(cell, str | bytes):
             return Unusable("image", f"is of type {type(cell).__name__}; pictures are bytes or paths of files")
         try:
-            return cell if isinstance(cell, bytes) else self._path(cell).read_bytes()
+            return cell if isinstance(cell, bytes) else self._content(self._path(cell))
+        except _OutsideError:
+            told = "lies outside of the folder of the pictures; name that as image_root, or allow it (outside)"
+            return Unusable("image", f"'{shorten(str(cell), 300)}' {told}")
         except (OSError, ValueError) as error:
             reason, named = getattr(error, "strerror", None) or error, str(self.root / str(cell))
             if ADDRESS.match(str(cell)):
@@ -69,10 +81,37 @@ class Loader:
             cell = cell.get("bytes") or cell.get("path")
         return self._path(cell) if isinstance(cell, str) and cell else None
 
+    def _content(self, path: Path) -> bytes:
+        """The bytes of a file. Raises OSError, also for what is none: a pipe would be waited for without end."""
+        if self.within and not ADDRESS.match(str(path)):
+            self._refuse_outside(path)
+        kind = path.stat().st_mode
+        if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):
+            raise OSError("a pipe or a device, not a file")
+        return path.read_bytes()
+
+    def _refuse_outside(self, path: Path) -> None:
+        # Most paths have no link in their last part: then it is enough to look at each folder once.
+        folder = _resolved(str(path.parent))
+        last = path.is_symlink() or path.name in ("", "..")
+        place = os.path.realpath(path) if last else os.path.join(folder, path.name)
+        if not any(Path(place).is_relative_to(_resolved(str(each))) for each in self.within):
+            raise _OutsideError
+
     def _path(self, cell: str) -> Path:
         """The file as the table writes it, or else with the separators of Windows read as such."""
         path = self.root / cell
         return path if "\\" not in cell or path.exists() else self.root / cell.replace("\\", "/")
+
+
+class _OutsideError(Exception):
+    """A file lies where it may not."""
+
+
+@lru_cache(maxsize=4096)
+def _resolved(folder: str) -> str:
+    """Where a folder is, links followed."""
+    return os.path.realpath(folder)
 
 
 def shorten(text: str, most: int) -> str:

@@ -10,18 +10,18 @@ from types import TracebackType
 import numpy as np
 from PIL import ExifTags, Image
 
+from kith.data.depths import PLAIN, Choices
 from kith.data.images import CHANNELS, converted, opened
 from kith.data.loader import Loader
 from kith.data.shards import INDEX, PLACE, SHARDS, Shard, places
 
 QUALITY = 95
 SMALL = 256 * 256  # pixels up to which a picture that was no JPEG stays without loss
-JPEG_SIDE = 65_500  # the longest that a JPEG may have
 SHARD = 256 << 20  # bytes of pictures in a file
 BATCH = 4 << 20  # bytes that are kept until they are written together
 
 
-def stored(data: bytes, short_side: int, mode: str) -> bytes:
+def stored(data: bytes, short_side: int, mode: str, choices: Choices = PLAIN) -> bytes:
     """An encoded picture as it is kept: upright, L or RGB, the short side at most `short_side`.
 
     A JPEG, or a PNG of at most SMALL pixels, that is so already is kept as it is. Others are made smaller and encoded
@@ -36,7 +36,7 @@ def stored(data: bytes, short_side: int, mode: str) -> bytes:
             return data
         scale = short_side / min(image.size)
         image.draft(None, (round(2 * scale * image.width), round(2 * scale * image.height)))
-        picture = converted(image, mode)
+        picture = converted(image, mode, choices)
         small = image.width * image.height <= SMALL
         if image.format == "PNG" and fits and small and _is_upright(image) and not image.has_transparency_data:
             return data
@@ -56,8 +56,7 @@ def _encoded(picture: Image.Image, short_side: int, lossy: bool) -> bytes:
         size = round(scale * picture.width), round(scale * picture.height)
         picture = picture.resize(size, Image.Resampling.BICUBIC)
     buffer = io.BytesIO()
-    lossy = lossy or picture.width * picture.height > SMALL
-    if lossy and max(picture.size) <= JPEG_SIDE:
+    if lossy or picture.width * picture.height > SMALL:
         picture.save(buffer, "JPEG", quality=QUALITY)
     else:
         picture.save(buffer, "PNG")
@@ -69,7 +68,7 @@ class PhotoLoader(Loader):
     """Brings pictures as `stored` keeps them; size: the short side that they have at most."""
 
     def of_bytes(self, data: bytes) -> bytes:
-        return stored(data, self.size, self.mode)
+        return stored(data, self.size, self.mode, self.choices)
 
     def of_colours(self, pixels: np.ndarray) -> bytes:
         drawn = pixels[..., 0] if pixels.shape[2] == 1 else pixels
@@ -84,8 +83,10 @@ class PhotoWriter:
     manager: without the index, which comes last, shards are of no use.
     """
 
-    def __init__(self, folder: Path, size: int, mode: str, short_side: int, shard: int = SHARD) -> None:
-        self.folder, self.mode, self.shard = folder, mode, shard
+    def __init__(
+        self, folder: Path, size: int, mode: str, short_side: int, shard: int = SHARD, choices: Choices = PLAIN
+    ) -> None:
+        self.folder, self.mode, self.shard, self.choices = folder, mode, shard, choices
         self.shape = (size, size, CHANNELS[mode])
         self.short_side, self.count = short_side, 0
         self._rows: dict[bytes, int] = {}
@@ -108,7 +109,7 @@ class PhotoWriter:
 
     def loader(self, root: Path, fit: str) -> Loader:
         """Brings pictures that can be appended; how they fit into a square is decided when they are read."""
-        return PhotoLoader(root, self.short_side, self.mode, fit)
+        return PhotoLoader(root, self.short_side, self.mode, fit, choices=self.choices)
 
     def append(self, picture: bytes | np.ndarray) -> int:
         """The row of an encoded picture, or of a drawn one (H, W, C) uint8, which is written unless an equal one

@@ -1,4 +1,7 @@
-"""Reading tables in pieces: Parquet, CSV, TSV and JSONL files as columns of plain Python values."""
+"""Reading tables in pieces: Parquet, CSV, TSV and JSONL files as columns of plain Python values.
+
+A Parquet table may be in parts: all files of a folder, or of a pattern (see kith.data.parts).
+"""
 
 import itertools
 import json
@@ -11,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 
-from kith.data import encodings
+from kith.data import encodings, parts
 from kith.data.delimited import Delimited
 from kith.data.problems import Where
 from kith.errors import KithError
@@ -22,6 +25,7 @@ BUFFER = 1 << 20  # bytes of a Parquet column at a time, or else those of a whol
 SUFFIXES = ("parquet", "csv", "tsv", "jsonl")
 # Of what is the same: a text (.txt) is looked at as a CSV file is, and names its separator by its first line.
 ALSO = {"txt": "csv", "ndjson": "jsonl"}
+SPLIT = "split"  # the column of what the names of parts say, where they have none of that name
 WORKBOOKS = ("xlsx", "xls", "xlsm", "ods")
 
 Broken = Callable[[Where, str], None]  # is told where a row is that cannot be read, and what is wrong with it
@@ -50,7 +54,7 @@ def columns(path: Path) -> list[str]:
     kind = _kind(path)
     with _readable(path):
         if kind == "parquet":
-            return pa.parquet.read_schema(path).names
+            return _names(path)
         return _keys(path) if kind == "jsonl" else Delimited(path, kind == "tsv").head
 
 
@@ -74,8 +78,16 @@ def count(path: Path) -> int:
     """The number of rows of the table at `path`, broken ones included."""
     with _readable(path):
         if _kind(path) == "parquet":
-            return pa.parquet.read_metadata(path).num_rows
+            return sum(pa.parquet.read_metadata(file).num_rows for file in _files(path))
         return sum(1 for _ in _records(path))
+
+
+def class_names(path: Path, column: str) -> dict[str, str]:
+    """{number: name} of the classes in a column, where the table notes them itself."""
+    if _kind(path) != "parquet":
+        return {}
+    with _readable(path):
+        return parts.class_names(_files(path)[0], column)
 
 
 def _keys(path: Path) -> list[str]:
@@ -94,6 +106,8 @@ def _keys(path: Path) -> list[str]:
 
 def _kind(path: Path) -> str:
     """parquet, csv, tsv or jsonl; all but the first may be compressed (.csv.gz)."""
+    if parts.is_parted(path):
+        return "parquet"
     kind = path.suffix.lower().removeprefix(".")
     if kind == "gz" and (inner := Path(path.stem).suffix.lower().removeprefix(".")) in (*SUFFIXES[1:], *ALSO):
         kind = inner
@@ -121,12 +135,32 @@ def _readable(path: Path) -> Iterator[None]:
     raise KithError(f"{path}: cannot be read as {_kind(path).upper()}: {fault}")
 
 
+def _files(path: Path) -> list[Path]:
+    """The Parquet files of a table."""
+    return parts.parts(path) if parts.is_parted(path) else [path]
+
+
+def _names(path: Path) -> list[str]:
+    """The columns of a Parquet table; of one in parts, those of the first, which all others have, and the split if it
+    is in their names."""
+    files = _files(path)
+    names: list[str] = pa.parquet.read_schema(files[0]).names
+    for file in files[1:]:
+        if set(names) != set(other := pa.parquet.read_schema(file).names):
+            raise KithError(f"{file}: has the columns {', '.join(other)}; {files[0].name} has {', '.join(names)}")
+    return names if SPLIT in names or not parts.splits(files) else [*names, SPLIT]
+
+
 def _parquet(path: Path, names: list[str]) -> Iterator[Batch]:
-    start = 0
-    with pa.parquet.ParquetFile(path, buffer_size=BUFFER, pre_buffer=False) as file:
-        for batch in file.iter_batches(ROWS, columns=names):
-            yield Batch(batch.to_pydict(), [Where(start + row) for row in range(batch.num_rows)])
-            start += batch.num_rows
+    start, files = 0, _files(path)
+    told = parts.splits(files) if SPLIT in names and SPLIT not in pa.parquet.read_schema(files[0]).names else []
+    wanted = [name for name in names if name != SPLIT] if told else names
+    for number, each in enumerate(files):
+        with pa.parquet.ParquetFile(each, buffer_size=BUFFER, pre_buffer=False) as file:
+            for batch in file.iter_batches(ROWS, columns=wanted):
+                columns = batch.to_pydict() | ({SPLIT: [told[number]] * batch.num_rows} if told else {})
+                yield Batch(columns, [Where(start + row) for row in range(batch.num_rows)])
+                start += batch.num_rows
 
 
 def _whole(path: Path, broken: Broken | None) -> Iterator[tuple[Where, Record]]:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from kith.data.depths import PLAIN, Choices
 from kith.data.images import CHANNELS
 from kith.data.loader import Loader
 from kith.progress import Progress
@@ -60,8 +61,9 @@ class ImageWriter:
     are those of np.save. Use it as a context manager.
     """
 
-    def __init__(self, path: Path, size: int, mode: str) -> None:
+    def __init__(self, path: Path, size: int, mode: str, choices: Choices = PLAIN) -> None:
         self.path = path
+        self.choices = choices
         self.mode = mode
         self.shape = (size, size, CHANNELS[mode])
         self.count = 0
@@ -79,7 +81,7 @@ class ImageWriter:
 
     def loader(self, root: Path, fit: str) -> Loader:
         """Decodes pictures to the writer's size and mode."""
-        return Loader(root, self.shape[0], self.mode, fit)
+        return Loader(root, self.shape[0], self.mode, fit, choices=self.choices)
 
     def append(self, picture: np.ndarray) -> int:
         """The row of `picture`, which is written unless an equal one was."""

@@ -7,6 +7,7 @@ import os
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,9 @@ import pyarrow.compute as pc
 
 from kith.data import edges, items, readers
 from kith.data.items import ITEMS, TAXONOMY, Dataset
-from kith.data.labels import numbered, read_names, whole
+from kith.data.labels import numbered, read_names, readable, whole
 from kith.data.loader import Loader, Unusable
+from kith.data.parts import home
 from kith.data.problems import Problem, Problems, Where
 from kith.data.rows import Columns, ParsedRow, Rows
 from kith.data.splits import check_map, random_split, split_by_class
@@ -57,6 +59,7 @@ def collect(
     *,
     fit: str = "pad",
     image_root: Path | None = None,
+    outside: bool = False,
     splits: Mapping[str, str] | None = None,
     taxonomy: Path | None = None,
     taxonomy_order: edges.Order = "parent-child",
@@ -68,23 +71,26 @@ def collect(
     """Read the table at `path`, decode its images into `pictures`, and return its items in the table's order.
     `columns` are those that `check_columns` has seen.
 
-    Paths of images are relative to `image_root`, which is by default the table's folder. `splits` maps the
+    Paths of images are relative to `image_root`, which is by default the table's folder, and their files have to lie in
+    one of these, links followed, unless `outside` allows others. `splits` maps the
     values of the split column to train, val, test, test_<name> or "ignore"; a value that is a split's name
     needs no mapping. Without a split column, `val` and `test` are the shares of a random split by group; with one
     that leaves val empty, the share `val` of train becomes val, of each class alike where there are labels and no
     groups, else by group.
-    `taxonomy` is a file that edges.read takes, `class_names` one with names of its nodes (see labels.read_names);
-    columns of categories are a taxonomy by themselves. Without an id column the row number is the id; without a
+    `taxonomy` is a file that edges.read takes, `class_names` one with names of its nodes, or without a
+    taxonomy of the labels (see labels.read_names); by default those that a Parquet file of Hugging Face notes itself.
+    Columns of categories are a taxonomy by themselves. Without an id column the row number is the id; without a
     group an item is its own. Pictures are decoded a few rows at a time, and rows are kept in Arrow's compact form.
 
     Faults of rows are added to `problems`; where there are any, the result is only good for looking at.
     Raises KithError for what makes the whole table unreadable: a missing file, a broken taxonomy.
     """
     check_map(splits or {})
-    called = read_names(class_names) if class_names else {}
+    called = _class_names(path, columns, class_names)
     nodes = TAXONOMY.empty_table() if taxonomy is None else edges.read(taxonomy, taxonomy_order, called)
     parser = Rows(columns, splits or {}, problems)
-    loader = pictures.loader(image_root or path.parent, fit)
+    within = () if outside else folders(path, image_root)
+    loader = replace(pictures.loader(image_root or home(path), fit), within=within)
     rows = _whole(_table(_read(path, columns, parser, loader, pictures, problems)))
     if columns.categories:
         nodes = parser.categories.table()
@@ -92,11 +98,16 @@ def collect(
         raise KithError(f"{path}: no row is left to use; mend fetch.path, fetch.splits or prepare.skip")
     with suppress(KithError) if problems.count else nullcontext():
         rows = _split(rows, columns, val, test, seed)
-    dataset = Dataset(
-        _items(rows), nodes, tuple(problems.skipped), *(rows[each].to_numpy() for each in ("number", "line"))
-    )
+    found = _items(rows, {} if nodes.num_rows else called)
+    places = (rows[each].to_numpy() for each in ("number", "line"))
+    dataset = Dataset(found, nodes, tuple(problems.skipped), *places)
     items.check(dataset, pictures.count, problems, dict(columns.named()))
     return dataset
+
+
+def folders(path: Path, image_root: Path | None) -> tuple[Path, ...]:
+    """In which the pictures of a table may lie."""
+    return tuple(filter(None, (home(path), image_root)))
 
 
 def check_columns(path: Path, columns: Columns, image_root: Path | None = None) -> None:
@@ -137,7 +148,7 @@ def picture_files(path: Path, column: str | None, image_root: Path | None) -> di
     """
     if column is None:
         return {}
-    root = image_root or path.parent
+    root = image_root or home(path)
     total, size, count = hashlib.sha256(), 0, 0
     loader = Loader(root, 1, "RGB", "pad")
     for batch in readers.batches(path, [column], lambda *_: None):
@@ -226,7 +237,19 @@ def _numbered(labels: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
     return numbers[index], pa.array(called, pa.string()).take(encoded.indices)
 
 
-def _items(rows: pa.Table) -> pa.Table:
-    labels, called = _numbered(rows["label"])
+def _items(rows: pa.Table, called: Mapping[str, str]) -> pa.Table:
+    """Items; called: names of labels that are shown in their place."""
+    labels, names = _numbered(rows["label"])
+    if called:
+        encoded = names.dictionary_encode()
+        words = encoded.dictionary.to_pylist()
+        shown = readable([*called, *filter(None, words)], called)
+        names = pa.array([shown.get(name, name) for name in words], pa.string()).take(encoded.indices)
     values = {name: rows[name] for name in ITEMS.names if name in rows.column_names}
-    return pa.table({**values, "label": labels, "label_name": called}).select(ITEMS.names).cast(ITEMS)
+    return pa.table({**values, "label": labels, "label_name": names}).select(ITEMS.names).cast(ITEMS)
+
+
+def _class_names(path: Path, columns: Columns, file: Path | None) -> dict[str, str]:
+    if file is not None:
+        return read_names(file)
+    return readers.class_names(path, columns.label) if columns.label else {}

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from kith.data.depths import decoded
 from kith.errors import KithError
 from kith.inference.raw import is_of_features, pictures_of
 from kith.inference.whole import frozen_of, tokenizer_of, whole
@@ -134,6 +135,7 @@ def describe(model: DualEncoder, vocabulary: Tokenizer, max_tokens: int, trained
             pictures = pictures_of(config)
             kept = {name: pictures.get(name) for name in ("size", "channels", "fit", "crop")}
             told[side] |= {"inputs": ["images"], "mode": "L" if kept["channels"] == 1 else "RGB", **kept}
+            told[side] |= decoded(pictures)
             told[side]["interpolation"] = "bicubic"  # as kith.data.images.decode brings pictures to their size
         elif encoder is not None:
             own = (vocabulary.state().get("pad"), max_tokens)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from kith.data.depths import Choices
 from kith.data.loader import Loader, Unusable
 from kith.data.rows import SURROGATE, utf8
 from kith.encoders.encoder import TextEncoder
@@ -22,9 +23,10 @@ class RawInputs:
     """Reads cells and stacks what they hold for a model with this `config`.
 
     A cell of the image side is a path, encoded bytes, or colours (H, W, 3) uint8; of the text side a string; of a side
-    of features nested lists, or an array, of their shape. root: the folder that paths are relative to. max_tokens: the
-    longest text, in words; the rest is cut off. A model that was trained on features of a frozen encoder gets those of
-    the pictures and texts given: the encoder is loaded when it is first needed.
+    of features nested lists, or an array, of their shape. max_tokens: the longest text, in
+    words; the rest is cut off. root: the folder that paths are relative to; within: the folders that files have to lie
+    in, if there are any. A model that was trained on features of a frozen encoder gets those of the pictures and texts
+    given: the encoder is loaded when it is first needed.
 
     >>> from kith.text.tokens import Vocabulary
     >>> raw = RawInputs({"image": {"shape": [2]}, "text": None}, Vocabulary([]), max_tokens=8)
@@ -32,8 +34,16 @@ class RawInputs:
     [[[1.0, 2.0]]]
     """
 
-    def __init__(self, config: dict[str, Any], vocabulary: Tokenizer, max_tokens: int, root: Path = Path()):
-        self.config, self.vocabulary, self.max_tokens, self.root = config, vocabulary, max_tokens, root
+    def __init__(
+        self,
+        config: dict[str, Any],
+        vocabulary: Tokenizer,
+        max_tokens: int,
+        root: Path = Path(),
+        within: tuple[Path, ...] = (),
+    ) -> None:
+        self.config, self.vocabulary, self.max_tokens = config, vocabulary, max_tokens
+        self.root, self.within = root, within
 
     def takes_features(self, side: str) -> bool:
         """Whether a side ("image", "text") is of features of the user's, in place of pictures or texts."""
@@ -61,7 +71,8 @@ class RawInputs:
         if side == "text":
             return self._known
         kept = self.pictures
-        return Loader(self.root, kept["size"], "L" if kept["channels"] == 1 else "RGB", kept["fit"])
+        mode, choices = "L" if kept["channels"] == 1 else "RGB", Choices.of(kept)
+        return Loader(self.root, kept["size"], mode, kept["fit"], within=self.within, choices=choices)
 
     def arrays(self, side: str, values: Sequence[Any]) -> Arrays:
         """What the model's side takes of n ≥ 1 values that its reader gave: pictures (n, size, size, C) uint8, features

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kith.cca import CCALayer, LearnedLayer
+from kith.data.depths import DECODED
 from kith.encoders.names import Side
 from kith.models.classifier import Classifier
 from kith.models.code_heads import ItqHead, RandomHead
@@ -237,7 +238,8 @@ def _pictures(options: dict[str, Any]) -> tuple[nn.Module, nn.Module]:
     options = dict(options)
     crop = options.pop("crop", None)
     pictures = Pictures(options.pop("mean"), options.pop("std"), crop)
-    del options["fit"]
+    for name in DECODED:
+        options.pop(name, None)
     if "network" in options:
         return pictures, _encoder("image", options)
     return pictures, image_tower(**options | ({"size": crop} if crop else {}))

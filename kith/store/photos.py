@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kith.data.depths import PLAIN, Choices
 from kith.data.images import Box, UndecodableImage, decode, decode_part
 from kith.data.shards import INDEX, SHARDS
 from kith.errors import KithError, reading
@@ -20,14 +21,22 @@ Parts = Callable[[int, int, int], Box]
 class Photos:
     """N encoded pictures, read and indexed as if they were an array (N, size, size, C) of uint8.
 
-    folder: that of the shards; index: (N,) of the dtype `kith.data.shards.PLACE`; size, mode and fit: as of
+    folder: that of the shards; index: (N,) of the dtype `kith.data.shards.PLACE`; size, mode, fit and choices: as of
     `kith.data.images.decode`. Pictures are read one by one, and each is proved by the checksum of the index. Safe to
     use from several threads.
     """
 
-    def __init__(self, folder: Path, index: np.ndarray, size: int, mode: str = "RGB", fit: str = "pad"):
+    def __init__(
+        self,
+        folder: Path,
+        index: np.ndarray,
+        size: int,
+        mode: str = "RGB",
+        fit: str = "pad",
+        choices: Choices = PLAIN,
+    ):
         self.folder, self.index = folder, index
-        self.size, self.mode, self.fit = size, mode, fit
+        self.size, self.mode, self.fit, self.choices = size, mode, fit, choices
         self.shape = (len(index), size, size, 1 if mode == "L" else 3)
 
     def __len__(self) -> int:
@@ -76,7 +85,7 @@ class Photos:
         return found
 
     def _decoded(self, row: int) -> np.ndarray:
-        return self._named(row, lambda data: decode(data, self.size, self.mode, self.fit))
+        return self._named(row, lambda data: decode(data, self.size, self.mode, self.fit, self.choices))
 
     def _named(self, row: int, decode: Callable[[bytes], np.ndarray]) -> np.ndarray:
         data = self.encoded(row)
@@ -95,4 +104,5 @@ def pictures(data: Prepared) -> np.ndarray | Photos | None:
     with reading(path, AGAIN):
         index = np.load(path, mmap_mode="r")
     image = data.dataset["image"]
-    return Photos(data.folder, index, image["height"], "L" if image["channels"] == 1 else "RGB", image["fit"])
+    mode, choices = "L" if image["channels"] == 1 else "RGB", Choices.of(image)
+    return Photos(data.folder, index, image["height"], mode, image["fit"], choices)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kith.data.depths import decoded
 from kith.encoders.names import Side
 from kith.losses import Needs
 
@@ -68,8 +69,8 @@ def image_side(
     if encoder is not None:
         if any(augment.values()):
             raise ValueError("augment is for pictures, not for the features of a frozen encoder; leave it out")
-        kept = {"size": dataset["image"]["height"], "channels": dataset["image"]["channels"]}
-        return encoded_side({**encoder, "pictures": kept | {"fit": dataset["image"]["fit"]}}, tower)
+        seen = {"size": dataset["image"]["height"], "channels": dataset["image"]["channels"]}
+        return encoded_side({**encoder, "pictures": seen | decoded(dataset["image"])}, tower)
     if (features := _features(dataset, "image")) is not None:
         _takes_no_features(network, "image")
         if len(features["shape"]) != 3 and any(augment.values()):
@@ -81,7 +82,7 @@ def image_side(
     if crop is not None and crop > pictures["height"]:
         raise ValueError(f"augment.crop: {crop} is more than the {pictures['height']} pixels of a side")
     image = encoder_side(network, tower) if network is not None else _only(tower, "tower", "depth", "width")
-    image |= {"channels": pictures["channels"], "size": pictures["height"], "fit": pictures["fit"], "crop": crop}
+    image |= {"channels": pictures["channels"], "size": pictures["height"], **decoded(pictures), "crop": crop}
     known = dataset if network is None else network["preprocessing"]
     return image | {"mean": known["mean"], "std": known["std"]}
 

@@ -109,6 +109,7 @@ def _dataset(study: params.Params) -> dict[str, Any]:
     image = study.prepare.image
     channels = CHANNELS[image.mode]
     pictures = {"height": image.size, "width": image.size, "channels": channels, "fit": image.fit}
+    pictures |= image.choices.told()
     described: dict[str, Any] = {"image": pictures, "mean": [0.5] * channels, "std": [0.5] * channels}
     if isinstance(sources.find(study.fetch.source), Vectors):
         features = {"shape": MAPS, "shift": 0.0, "scale": 1.0}

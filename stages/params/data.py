@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from kith.data.depths import Choices
 from kith.data.source import NOT_STATED
 from kith.data.sources import SOURCES, find
 from stages.params.base import Count, Name, Positive, Section, Share
@@ -58,14 +59,16 @@ class Fetch(Section):
     taxonomy: a file of edges, with ids in the order that taxonomy_order says. class_names: a file of ids and
     readable names. train_per_class: that many training pictures of each class. variant: half of the classes of
     CIFAR-100. supercategory: that part of iNaturalist. image_root: where pictures lie, if not where the data set has
-    them. karpathy_split: whether to use Karpathy's split; by default where its file is there. text: of goodnews.
-    languages: of the names of emoji; each gives a text."""
+    them. outside: whether a table may name pictures that lie neither there nor in its own folder. karpathy_split:
+    whether to use Karpathy's split; by default where its file is there. text: of goodnews. languages: of the names of
+    emoji; each gives a text."""
 
     source: SourceName
     path: Path
     columns: TableColumns = TableColumns()
     arrays: ArrayNames = ArrayNames()
     image_root: Path | None = None
+    outside: bool = False
     splits: dict[str, Name | Literal["ignore"]] = {}
     taxonomy: Path | None = None
     taxonomy_order: Literal["parent-child", "child-parent"] = "parent-child"
@@ -89,7 +92,7 @@ class Fetch(Section):
     @property
     def _of_taxonomy(self) -> set[str]:
         """Parameters that mean nothing without a taxonomy."""
-        return {"taxonomy_order"} | ({"class_names"} if self.source == "table" else set())
+        return {"taxonomy_order"}
 
     @model_validator(mode="after")
     def fits_source(self) -> "Fetch":
@@ -103,19 +106,36 @@ class Fetch(Section):
         return self
 
 
+Level = Annotated[int, Field(ge=0, le=255)]
 Side = Annotated[int, Field(ge=8, le=2048)]
 
 
 class Image(Section):
     """What methods see: squares of `size`. `store`: where pictures are kept, as an `array` of such squares, or as
     `photos`, encoded, the shorter side at most `store_size` (or `size`, if that is more); `auto` takes photos where the
-    array would be large."""
+    array would be large. `fill`: the colour of the bars of `pad`: black, white, the middle of each picture's own
+    border, or [red, green, blue]. `bits`: those that deep greys use, 8 to 16, or `unit` for floats from
+    0 to 1; by default 16, and of floats what each picture looks like."""
 
     size: Side = 128
     mode: Literal["L", "RGB"] = "RGB"
     fit: Literal["pad", "crop", "stretch"] = "pad"
+    fill: Literal["black", "white", "border"] | Annotated[list[Level], Field(min_length=3, max_length=3)] = "black"
+    bits: Annotated[int, Field(ge=8, le=16)] | Literal["unit"] | None = None
     store: Literal["auto", "array", "photos"] = "auto"
     store_size: Side = 512
+
+    @model_validator(mode="after")
+    def fills_bars(self) -> "Image":
+        if self.fill != "black" and self.fit != "pad":
+            raise ValueError(f"fill is for the bars of fit: pad; with {self.fit} leave it out")
+        return self
+
+    @property
+    def choices(self) -> Choices:
+        """As `images.decode` takes them: nothing where they are as ever."""
+        fill = None if self.fill == "black" else self.fill if isinstance(self.fill, str) else tuple(self.fill)
+        return Choices(fill, self.bits)  # type: ignore[arg-type]
 
 
 class Glyphs(Section):

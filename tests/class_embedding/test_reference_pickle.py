@@ -3,6 +3,7 @@
 import collections
 import io
 import pickle
+import resource
 import struct
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from kith.class_embedding import pickles as reference_pickle
 from kith.errors import KithError
+from kith.unpickle import load
 
 ROWS = np.random.default_rng(0).normal(size=(3, 2))
 
@@ -166,6 +168,19 @@ def test_pickles_that_are_wrong(tmp_path, monkeypatch, data, message):
     with pytest.raises(KithError, match=message):
         reference_pickle.read(save(tmp_path, data))
     assert not Path("there").exists()
+
+
+def test_a_few_bytes_do_not_ask_for_gigabytes(tmp_path):
+    """A number of an object beyond all that there are; and lists of lists of lists of one list."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    assert load(io.BytesIO(b"\x80\x02Nr\xff\xff\xff\x7f.")) is None
+    nested: list = [1]
+    for _ in range(60):
+        nested = [nested] * 10
+    found = load(io.BytesIO(pickle.dumps(nested)))
+    assert len(found) == 10
+    assert found[0] is found[9]
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB
 
 
 def test_no_file_and_labels_that_do_not_fit(tmp_path):

@@ -119,6 +119,12 @@ def test_float_pictures():
         assert np.abs(decoded - unit * 255).max() <= 1
 
 
+def test_strips_are_refused_by_their_head():
+    with pytest.raises(UndecodableImage, match="65501×1 pixels, and a side has at most 65,500; make it smaller"):
+        decode(encode(Image.new("L", (65_501, 1))), 8)
+    assert decode(encode(Image.new("L", (65_500, 1))), 8).shape == (8, 8, 3)
+
+
 def test_first_frame_of_an_animation():
     frames = [Image.new("L", (4, 4), level) for level in (10, 200)]
     assert (decode(encode(frames[0], "GIF", save_all=True, append_images=frames[1:]), 4, "L") == 10).all()

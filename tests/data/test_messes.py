@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from PIL import Image
 
 from kith.data import edges, readers, table
+from kith.data.problems import Problems
 from kith.data.rows import Columns
 from kith.data.store import ImageWriter
 from kith.errors import KithError
@@ -144,14 +146,61 @@ def test_paths_absolute_upwards_with_windows_separators_and_addresses(tmp_path):
     good = [str(tmp_path / "sub" / "a.png"), "../sub/a.png", "..\\sub\\a.png", "b\\c.png"]
     path = tmp_path / "tables" / "t.jsonl"
     path.write_text("\n".join(json.dumps({"image": name}) for name in good))
-    items, _, _ = build(path, Columns(texts=[]))
+    items, _, _ = build(path, Columns(texts=[]), outside=True)
     assert [item["image_row"] for item in items] == [0, 0, 0, 1]
+    message = fault(path, Columns(texts=[]))
+    assert message.count("lies outside of the folder of the pictures; name that as image_root, or allow it") == 3
     bad = ["https://example.org/a.png", "sub", "\0", "x" * 5000, ".."]
     path.write_text("\n".join(json.dumps({"image": name}) for name in bad))
-    message = fault(path, Columns(texts=[]))
+    message = fault(path, Columns(texts=[]), outside=True)
     assert message.count("cannot be opened") == len(bad)
     assert "an address, not a file; download it first" in message
     assert max(map(len, message.splitlines())) < 600
+
+
+def test_pictures_lie_in_the_folder_of_the_table_or_in_image_root(tmp_path):
+    for name in ("tables/in", "photos", "secret"):
+        (tmp_path / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8), RED).save(tmp_path / name / "a.png")
+    (tmp_path / "tables" / "link.png").symlink_to(tmp_path / "secret" / "a.png")
+    (tmp_path / "tables" / "linked").symlink_to(tmp_path / "secret")
+    (tmp_path / "photos" / "near.png").symlink_to("a.png")
+    (tmp_path / "elsewhere").symlink_to(tmp_path / "photos")
+    path = tmp_path / "tables" / "t.jsonl"
+
+    def told(names: list[str], **options) -> int:
+        path.write_text("\n".join(json.dumps({"image": name}) for name in names))
+        with ImageWriter(tmp_path / "images.npy", SIZE, "RGB") as pictures:
+            problems = Problems("t")
+            table.collect(path, Columns(texts=[]), pictures, problems, **options)
+        assert set(problems.counts) <= {"image"}
+        return problems.count
+
+    assert told(["in/a.png", "in/../in/a.png", str(tmp_path / "tables" / "in" / "a.png"), "../tables/in/a.png"]) == 0
+    outside = [
+        "../secret/a.png",
+        "in/../../secret/a.png",
+        str(tmp_path / "secret" / "a.png"),
+        "link.png",
+        "linked/a.png",
+    ]
+    assert told(outside) == len(outside)
+    assert told(outside, outside=True) == 0
+    root = {"image_root": tmp_path / "elsewhere"}
+    assert told(["a.png", "near.png", str(tmp_path / "photos" / "a.png"), "../tables/in/a.png"], **root) == 0
+    assert told(["../secret/a.png", str(tmp_path / "secret" / "a.png")], **root) == 2
+    encoded = {"image": [{"bytes": None, "path": "../secret/a.png"}, {"bytes": pictures()["a.png"], "path": "../x"}]}
+    pq.write_table(pa.table(encoded), tmp_path / "tables" / "t.parquet")
+    assert fault(tmp_path / "tables" / "t.parquet", Columns(texts=[])).count("lies outside") == 1
+
+
+def test_pipes_devices_and_folders_are_no_pictures(tmp_path):
+    os.mkfifo(tmp_path / "pipe.png")
+    (tmp_path / "folder.png").mkdir()
+    (tmp_path / "t.csv").write_text("image\npipe.png\nfolder.png\n/dev/zero\n")
+    message = fault(tmp_path / "t.csv", Columns(texts=[]), outside=True)
+    assert message.count("cannot be opened (a pipe or a device, not a file)") == 2
+    assert "cannot be opened (Is a directory)" in message
 
 
 # Texts

@@ -224,10 +224,14 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
     with pytest.raises(KithError, match="cannot be read .*it is not a Kith model file, or damaged; train it again"):
         models.load(path)
     path.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
-    with pytest.raises(KithError, match=r"cannot be read \(it is a pointer of Git LFS\); get the file itself with git lfs pull$"):
+    with pytest.raises(
+        KithError, match=r"cannot be read \(it is a pointer of Git LFS\); get the file itself with git lfs pull$"
+    ):
         models.load(path)
     torch.save({"weights": Path("x")}, path)
-    with pytest.raises(KithError, match=r"\(it holds other things than tensors and plain values, or is damaged\); it is not"):
+    with pytest.raises(
+        KithError, match=r"\(it holds other things than tensors and plain values, or is damaged\); it is not"
+    ):
         models.load(path)
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(KithError, match="cannot be read"):

@@ -78,7 +78,11 @@ def test_every_preset_is_a_method():
         ("fetch", {"source": "cub", "path": "x", "variant": "a"}, "fetch: the source cub does not take variant"),
         ("fetch", {"source": "cars", "path": "x", "columns": {}}, "fetch: the source cars does not take columns"),
         ("fetch", {"source": "cifar1000", "path": "x"}, "fetch.source: Input should be 'glyphs', 'table'"),
-        ("fetch", {"source": "table", "path": "x", "class_names": "y"}, "fetch: class_names is for a taxonomy"),
+        (
+            "fetch",
+            {"source": "table", "path": "x", "taxonomy_order": "child-parent"},
+            "fetch: taxonomy_order is for a taxonomy",
+        ),
         ("fetch", {"source": "nab", "path": "x", "taxonomy_order": "up"}, "fetch.taxonomy_order: Input should be"),
     ],
 )
