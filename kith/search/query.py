@@ -27,8 +27,10 @@ class Query:
 
 
 def answer(run: Run, query: Query) -> dict[str, Any]:
-    """{"run", "side", "unknown_words", "results": [{"rank", "similarity", "row", "id", "split", "label", "texts"}]}.
+    """{"run", "side", "among", "unknown_words", "cut", "results": [{"rank", "similarity", "row", "id", "split",
+    "label", "texts"}]}.
 
+    among: what was searched, in words. cut: [read, all] words of a text that is longer than the model reads, else None.
     Raises UnanswerableError for what the run cannot be asked, and unless exactly one of text, image and item is given.
     """
     if not isinstance(query.count, int) or query.count < 1:
@@ -42,8 +44,9 @@ def answer(run: Run, query: Query) -> dict[str, Any]:
         {"rank": rank, "similarity": similarity, "row": row, **run.shown.describe(row)}
         for rank, (row, similarity) in enumerate(found, start=1)
     ]
-    unknown = run.unknown_words(query.text) if query.text is not None else []
-    return {"run": run.name, "side": side, "unknown_words": unknown, "results": results}
+    unknown, cut = ([], None) if query.text is None else (run.unknown_words(query.text), run.cut(query.text))
+    told = {"run": run.name, "side": side, "among": run.among(side)}
+    return told | {"unknown_words": unknown, "cut": cut and list(cut), "results": results}
 
 
 def _vector(run: Run, query: Query, item: int | None) -> np.ndarray:

@@ -69,6 +69,18 @@ class Run:
         """The words of a text that the model never saw."""
         return self._raw.tokenizer.unknown_words(text)
 
+    def cut(self, text: str) -> tuple[int, int] | None:
+        """How many words (or pieces) of a text are read, and how many it has; None where all are."""
+        return self._raw.cut(text)
+
+    def among(self, side: str) -> str:
+        """What a search for this side goes over: "1,200 held-out of 5,998 items"."""
+        items, every = np.unique(self.indexes[side].items), len(self.data)
+        if len(items) == every:
+            return f"all {every:,} items"
+        kind = "embedded" if "train" in set(self.data.splits[items]) else "held-out"
+        return f"{len(items):,} {kind} of {every:,} items"
+
     def text_vector(self, text: str) -> np.ndarray:
         """(dim,) of a text. Raises UnanswerableError if the run knows no texts, or none of the text's words."""
         self._must_ask("text")

@@ -127,7 +127,11 @@ class _Served:
             "light_on_dark": self.items.grey and self.items.brightness < 0.5,
             "groups": len(set(self.data.groups)) < len(self.data),
             "max_bytes": MAX_BYTES,
-            "runs": [{"name": run.name, "asks": run.asks, "sides": run.sides, "items": len(run.items)} for run in runs],
+            "runs": [
+                {"name": run.name, "asks": run.asks, "sides": run.sides, "items": len(run.items)}
+                | {"among": run.among(run.sides[0])}
+                for run in runs
+            ],
         }
 
     def sample(self, run: Name, count: Count = 24) -> dict[str, Any]:

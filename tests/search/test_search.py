@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 from PIL import Image
 
 from kith import models
@@ -322,7 +323,10 @@ def test_a_table(made, capsys):
     )
     first, second = capsys.readouterr().out.split("\n\n")
     lines = first.splitlines()
-    assert lines[:2] == ["pairs-0: nearest images", "words that the model does not know: zebra"]
+    assert lines[:2] == [
+        "pairs-0: nearest images among 24 held-out of 48 items (--embed-all: all)",
+        "words that the model does not know: zebra",
+    ]
     assert lines[2].split() == ["similarity", "id", "label", "text"]
     assert [line.split()[0] for line in lines[3:]] == ["1", "2", "3"]
     assert second.startswith("codes-0: nearest images")
@@ -414,8 +418,36 @@ def test_a_run_of_the_pipeline(study, capsys):
 def test_a_name_with_which_a_description_begins_is_not_shown_twice():
     result = {"rank": 1, "similarity": 0.5, "id": "a", "label": ""}
     texts = [["red bar", "Red bar. Of wood.", "A bar"], ["bar", "bar"]]
-    found = {"run": "r", "side": "image", "unknown_words": [], "results": [result | {"texts": t} for t in texts]}
+    told = {"among": "all 3 items", "unknown_words": [], "cut": None}
+    found = {"run": "r", "side": "image", **told, "results": [result | {"texts": t} for t in texts]}
     assert [line.split("  ")[-1] for line in table(found).splitlines()[2:]] == [
         "Red bar. Of wood. / A bar",
         "bar / bar",
     ]
+
+
+def test_what_is_searched_and_read_is_told(made, copy, data, capsys):
+    run = made / "runs/made/pairs-0"
+    long = " ".join(["red"] * 200)
+    main(run=[run], text=long, count=1)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == [
+        "pairs-0: nearest images among 24 held-out of 48 items (--embed-all: all)",
+        "read the first 10 of 200 words",
+    ]
+    assert answer(Run(run, data), Query(text="a red cross"))["cut"] is None
+    main(run=[copy / "runs/made/pairs-0"], text="red", count=1, embed_all=True)
+    assert capsys.readouterr().out.startswith("pairs-0: nearest images among all 48 items\n")
+    nothing = {"run": "r", "side": "text", "among": "all 1 items", "unknown_words": [], "cut": None, "results": []}
+    assert table(nothing).splitlines()[1:] == ["no other item has a text"]
+
+
+def test_the_page_goes_over_all_items_unless_told_otherwise(copy, monkeypatch):
+    served = []
+    monkeypatch.setattr("kith.search.server.serve", lambda runs, host, port: served.append(len(runs[0].items)))
+    run = [copy / "runs/made/pairs-0"]
+    main(run=run, serve=True)
+    main(run=run, serve=True, held_out=True)
+    assert served == [48, 24]
+    with pytest.raises(typer.BadParameter, match="choose one"):
+        main(run=run, serve=True, held_out=True, embed_all=True)

@@ -58,9 +58,10 @@ def test_runs_are_described(address):
         **{"dataset": "shapes", "licence": "<i>free</i>", "items": 48},
         **{"grey": True, "light_on_dark": True, "groups": True},
     }
+    among = {"among": "24 held-out of 48 items"}
     assert content["runs"] == [
-        {"name": "pairs-0", "asks": ["text", "image", "item"], "sides": ["image", "text"], "items": 24},
-        {"name": "classes-0", "asks": ["image", "item"], "sides": ["image"], "items": 24},
+        {"name": "pairs-0", "asks": ["text", "image", "item"], "sides": ["image", "text"], "items": 24} | among,
+        {"name": "classes-0", "asks": ["image", "item"], "sides": ["image"], "items": 24} | among,
     ]
 
 
