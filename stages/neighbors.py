@@ -64,8 +64,8 @@ def _agreement(items: pd.DataFrame, nearest: np.ndarray) -> dict[str, float]:
         return {}
     found = nearest[rows]
     same = (labels[found] == labels[rows, None]) & (found >= 0)
-    counts = np.bincount(labels[labels >= 0])
-    chance = ((counts[labels[rows]] - 1) / max(1, len(labels) - 1)).mean()
+    known, counts = np.unique(labels[labels >= 0], return_counts=True)  # ids may be as large as they like
+    chance = ((counts[np.searchsorted(known, labels[rows])] - 1) / max(1, len(labels) - 1)).mean()
     return {
         "label_agreement@10": float(same.sum() / (found >= 0).sum()),
         "label_agreement_by_chance": float(chance),

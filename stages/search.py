@@ -26,7 +26,12 @@ def main(
     *,
     run: Annotated[list[Path], typer.Option(help="Folder of a run; repeat it for several.")],
     data: Annotated[Path | None, typer.Option(help="Their prepared data, by default those beside them.")] = None,
-    embed_all: Annotated[bool, typer.Option("--embed-all", help="Search all items, not only those held out.")] = False,
+    embed_all: Annotated[
+        bool, typer.Option("--embed-all", help="Search all items, as --serve does by itself.")
+    ] = False,
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="Serve only what is held out, as others search.")
+    ] = False,
     text: Annotated[str | None, typer.Option(help="Words to search by.")] = None,
     image: Annotated[Path | None, typer.Option(help="A picture file to search by.")] = None,
     item: Annotated[str | None, typer.Option(help="The id of an item to search by.")] = None,
@@ -50,7 +55,9 @@ def main(
     ways = [text is not None, image is not None, item is not None, serve]
     if sum(ways) != 1:
         raise typer.BadParameter("a search takes one of --text, --image and --item; or --serve a page")
-    runs = load(run, data, embed_all)
+    if embed_all and held_out:
+        raise typer.BadParameter("--embed-all searches all items, --held-out those held out: choose one")
+    runs = load(run, data, embed_all or (serve and not held_out))
     if serve:
         from kith.search.server import serve as serve_page
 
@@ -101,7 +108,14 @@ def _without_beginnings(texts: list[str]) -> list[str]:
 
 def table(found: dict[str, Any]) -> str:
     """An answer as lines of text."""
-    lines = [f"{found['run']}: nearest {found['side']}s"]
+    more = " (--embed-all: all)" if "held-out" in found["among"] else ""
+    lines = [f"{found['run']}: nearest {found['side']}s among {found['among']}{more}"]
+    if found["cut"]:
+        lines.append("read the first {:,} of {:,} words".format(*found["cut"]))
+    if not found["results"]:
+        return "\n".join(
+            map(_printable, [*lines, f"no other item has {'a text' if found['side'] == 'text' else 'a picture'}"])
+        )
     if found["unknown_words"]:
         lines.append(f"words that the model does not know: {', '.join(found['unknown_words'])}")
     rows = [("", "similarity", "id", "label", "text")]

@@ -16,7 +16,7 @@ from kith.data.digests import sha256
 from kith.models import DualEncoder
 from kith.models.embed import embed_images, embed_texts
 from kith.search import Run
-from kith.search.server import create_app
+from kith.search.server import OPTIONS, create_app
 from kith.store.inputs import ArrayInput, TokenInput
 from kith.text.tokens import Vocabulary
 from stages import files
@@ -104,7 +104,7 @@ def _config(words: int, texts: bool, features: bool) -> dict:
 @contextmanager
 def serving(runs: Sequence[Run]) -> Iterator[str]:
     """The address of a server of `runs`, on a port of its own."""
-    server = uvicorn.Server(uvicorn.Config(create_app(runs), port=0, log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(create_app(runs), port=0, log_level="error", **OPTIONS))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

@@ -5,6 +5,7 @@ import math
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -17,6 +18,11 @@ warnings.filterwarnings("ignore", module=r"PIL\.")
 warnings.filterwarnings("ignore", category=Image.DecompressionBombWarning)
 
 CHANNELS = {"L": 1, "RGB": 3}
+# Pillow also knows formats that start other programs (EPS), or hold no picture of pixels.
+FORMATS = (
+    *("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000"),
+    *("PPM", "TGA", "ICO", "PCX", "DDS", "SGI"),
+)
 
 LONGEST = 65_500  # pixels of a side, at most: JPEG has no more, and a strip takes long to be brought to a square
 
@@ -75,12 +81,19 @@ def cut(picture: Image.Image | np.ndarray, side: int, box: Box) -> np.ndarray:
     return pixels.reshape(side, side, CHANNELS[picture.mode])
 
 
+@cache
+def formats() -> tuple[str, ...]:
+    """Those of FORMATS that the installed Pillow reads: the one list for preparing, embedding and searching."""
+    Image.init()
+    return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
 @contextmanager
 def opened(data: bytes) -> Iterator[Image.Image]:
     """The picture in `data`, of which the head alone is read. Whatever goes wrong in the block is an
     UndecodableImage."""
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=formats()) as image:
             _refuse_bomb(image)
             yield image
     except UndecodableImage:
@@ -107,7 +120,7 @@ def converted(image: Image.Image, mode: str, choices: Choices = PLAIN) -> Image.
 def size(data: object) -> tuple[int, int] | None:
     """Width and height of a picture, of which the head alone is read; None for what is none."""
     try:
-        with Image.open(io.BytesIO(data)) as image:  # type: ignore[arg-type]
+        with Image.open(io.BytesIO(data), formats=formats()) as image:  # type: ignore[arg-type]
             return image.size
     except Exception:  # as in decode
         return None

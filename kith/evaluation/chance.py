@@ -68,7 +68,7 @@ def self_retrieval_chance(labels: Any, ks: Sequence[int]) -> dict[str, float]:
     >>> round(self_retrieval_chance([0, 0, 1, 1], ks=[1])["r_precision"], 3)
     0.333
     """
-    counts = np.bincount(class_labels("labels", labels))
+    counts = np.unique(class_labels("labels", labels), return_counts=True)[1]
     others, n = counts[counts > 1] - 1, int(counts.sum()) - 1
     weights = (others + 1) / (others + 1).sum()
     levels = chance_level(np.repeat(others, others + 1), n, ks)

@@ -16,6 +16,7 @@ from kith.encoders.frozen import BATCH, Frozen, referred
 from kith.text.tokenizer import Tokenizer
 
 Arrays = tuple[np.ndarray, ...]
+WHOLE = 1 << 20  # tokens: no text is longer
 Reader = Callable[[Any], Any]  # a cell to one picture, text or feature, or to Unusable
 
 
@@ -82,6 +83,14 @@ class RawInputs:
         if side == "text" and not self.takes_features("text"):
             return self.vocabulary.encode(list(values), self.max_tokens)
         return (np.stack(values),)
+
+    def cut(self, text: str) -> tuple[int, int] | None:
+        """Of a text that is longer than the model reads, how many of its pieces are read, and how many there are."""
+        side = self.config["text"]
+        longest = side["encoder"]["max_tokens"] if "encoder" in side else self.max_tokens
+        pieces = len(self.tokenizer.pieces(text))
+        read, whole = (int(self.tokenizer.encode([text], most)[1][0]) for most in (longest, WHOLE))
+        return (pieces - (whole - read), pieces) if read < whole else None
 
     def _known(self, cell: Any) -> str | Unusable:
         """The text in a cell; one of whose words none is known would get the vector of any other such text."""

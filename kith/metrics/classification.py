@@ -41,11 +41,11 @@ def classification_metrics(scores: Any, labels: Any, similarity: Any = None, k: 
     rank = _rank_of(scores, labels) if n_classes else None
     predicted = class_labels("scores", scores if rank is None else scores.argmax(axis=1))
     right = (predicted == labels).astype(np.float64)
-    items = np.bincount(labels)
+    place, items = np.unique(labels, return_inverse=True, return_counts=True)[1:]
     metrics = {"accuracy": right}
     if rank is not None and n_classes is not None and k < n_classes:
         metrics[f"top{k}_accuracy"] = (rank < k).astype(np.float64)
-    metrics["balanced_accuracy"] = right * len(labels) / (np.count_nonzero(items) * items[labels])
+    metrics["balanced_accuracy"] = right * len(labels) / (len(items) * items[place])
     if similarity is not None:
         table = similarity_tables(similarity)[""]
         class_labels("labels", labels, len(table))

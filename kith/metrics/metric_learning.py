@@ -37,7 +37,8 @@ def self_retrieval(
     ([1.0, 1.0, nan, 0.0], [1.0, 1.0, nan, 0.5])
     """
     labels = _labels("labels", labels, as_matrix(vectors, "vectors"))
-    n, others = len(labels), np.bincount(labels)[labels] - 1
+    labels, counts = np.unique(labels, return_inverse=True, return_counts=True)[1:]  # ids may be as large as they like
+    n, others = len(labels), counts[labels] - 1
     if n < 2 or not all(1 <= k < n for k in ks):
         raise KithError(f"ks {tuple(ks)}: {n} items give each {n - 1} answers")
     limit = int(max(others.max(), *ks, 1))

@@ -6,14 +6,13 @@ import warnings
 import numpy as np
 from PIL import ExifTags, Image
 
-from kith.data.images import UndecodableImage
+from kith.data.images import UndecodableImage, formats
 from kith.data.loader import Unusable
 from kith.inference.raw import RawInputs
 
 MAX_BYTES = 16 << 20
 MAX_PIXELS = 50_000_000
-# Pillow also knows formats that start other programs (EPS); what browsers and scanners make is enough.
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+MAX_SIDE = 32_768  # of a picture with few pixels too: each row and column costs time of its own
 DARK, LIGHT = 0.25, 0.75  # mean brightness below or above which grey pictures have a ground that is dark or light
 
 
@@ -24,8 +23,8 @@ def read(data: bytes, raw: RawInputs, brightness: float = 0.5, invert: bool | No
     invert: whether light and dark are exchanged. None decides for grey pictures: if those of the data set are light
     on dark and this one is the other way round, or dark on light.
 
-    Raises UndecodableImage (a KithError) for more than 16 MiB or 50 million pixels, known from the header before
-    anything is decoded, and for data that are no PNG, JPEG, WebP, GIF, BMP or TIFF picture.
+    Raises UndecodableImage (a KithError) for more than 16 MiB, 50 million pixels or 32,768 on a side, known from the
+    header before anything is decoded, and for data that are no picture of `kith.data.images.FORMATS`.
     """
     width, height = _size(data)
     decoded = raw.reader("image")(data)
@@ -49,15 +48,17 @@ def _size(data: bytes) -> tuple[int, int]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+            with Image.open(io.BytesIO(data), formats=formats()) as picture:
                 width, height = picture.size
                 turned = picture.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
     except Image.DecompressionBombError:
         raise UndecodableImage(f"the picture has more than the limit of {MAX_PIXELS:,} pixels") from None
     except Exception:  # Pillow raises nearly anything on broken headers
-        raise UndecodableImage("not a PNG, JPEG, WebP, GIF, BMP or TIFF picture") from None
+        raise UndecodableImage(f"not a picture that can be read; formats are {', '.join(formats())}") from None
     if width * height > MAX_PIXELS:
         raise UndecodableImage(f"the picture has {width}×{height} pixels, more than the limit of {MAX_PIXELS:,}")
+    if max(width, height) > MAX_SIDE:
+        raise UndecodableImage(f"the picture has {width}×{height} pixels; a side has at most {MAX_SIDE:,}")
     return (height, width) if turned else (width, height)
 
 

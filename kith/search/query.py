@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from kith.errors import KithError
+from kith.errors import UnanswerableError
 from kith.search.run import Run
 
 
@@ -27,14 +27,16 @@ class Query:
 
 
 def answer(run: Run, query: Query) -> dict[str, Any]:
-    """{"run", "side", "unknown_words", "results": [{"rank", "similarity", "row", "id", "split", "label", "texts"}]}.
+    """{"run", "side", "among", "unknown_words", "cut", "results": [{"rank", "similarity", "row", "id", "split",
+    "label", "texts"}]}.
 
-    Raises KithError for what the run cannot be asked, and unless exactly one of text, image and item is given.
+    among: what was searched, in words. cut: [read, all] words of a text that is longer than the model reads, else None.
+    Raises UnanswerableError for what the run cannot be asked, and unless exactly one of text, image and item is given.
     """
     if not isinstance(query.count, int) or query.count < 1:
-        raise KithError(f"count: a search gives at least 1 result, not {query.count}")
+        raise UnanswerableError(f"count: a search gives at least 1 result, not {query.count}")
     if sum(each is not None for each in (query.text, query.image, query.item)) != 1:
-        raise KithError("a search takes one of a text, an image and an item")
+        raise UnanswerableError("a search takes one of a text, an image and an item")
     item = None if query.item is None else run.data.row(query.item)
     side = query.side or run.sides[0]
     found = run.nearest(_vector(run, query, item), side, query.count, one_per_group=query.one_per_group, without=item)
@@ -42,8 +44,9 @@ def answer(run: Run, query: Query) -> dict[str, Any]:
         {"rank": rank, "similarity": similarity, "row": row, **run.shown.describe(row)}
         for rank, (row, similarity) in enumerate(found, start=1)
     ]
-    unknown = run.unknown_words(query.text) if query.text is not None else []
-    return {"run": run.name, "side": side, "unknown_words": unknown, "results": results}
+    unknown, cut = ([], None) if query.text is None else (run.unknown_words(query.text), run.cut(query.text))
+    told = {"run": run.name, "side": side, "among": run.among(side)}
+    return told | {"unknown_words": unknown, "cut": cut and list(cut), "results": results}
 
 
 def _vector(run: Run, query: Query, item: int | None) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from kith import models
-from kith.errors import KithError, listed
+from kith.errors import KithError, UnanswerableError, listed
 from kith.inference.predict import predict_images, predict_texts
 from kith.inference.raw import RawInputs
 from kith.search import pictures
@@ -69,22 +69,34 @@ class Run:
         """The words of a text that the model never saw."""
         return self._raw.tokenizer.unknown_words(text)
 
+    def cut(self, text: str) -> tuple[int, int] | None:
+        """How many words (or pieces) of a text are read, and how many it has; None where all are."""
+        return self._raw.cut(text)
+
+    def among(self, side: str) -> str:
+        """What a search for this side goes over: "1,200 held-out of 5,998 items"."""
+        items, every = np.unique(self.indexes[side].items), len(self.data)
+        if len(items) == every:
+            return f"all {every:,} items"
+        kind = "embedded" if "train" in set(self.data.splits[items]) else "held-out"
+        return f"{len(items):,} {kind} of {every:,} items"
+
     def text_vector(self, text: str) -> np.ndarray:
-        """(dim,) of a text. Raises KithError if the run knows no texts, or none of the text's words."""
+        """(dim,) of a text. Raises UnanswerableError if the run knows no texts, or none of the text's words."""
         self._must_ask("text")
         if not self._raw.tokenizer.pieces(text):
-            raise KithError("the text has no word to search by")
+            raise UnanswerableError("the text has no word to search by")
         if not self._raw.tokenizer.knows(text):
             unknown = listed(self.unknown_words(text))
-            raise KithError(f"{self.name} knows none of the words {unknown}: it has no answer; take others")
+            raise UnanswerableError(f"{self.name} knows none of the words {unknown}: it has no answer; take others")
         with self._lock:
             return predict_texts(self.model, *self._raw.arrays("text", [text]))["vector"][0]
 
     def picture_vector(self, encoded: bytes, invert: bool | None = None) -> np.ndarray:
-        """(dim,) of an encoded picture; see `pictures.read`. Raises KithError if the run knows no pictures."""
+        """(dim,) of an encoded picture; see `pictures.read`. Raises UnanswerableError if the run knows no pictures."""
         self._must_ask("image")
+        pixels = pictures.read(encoded, self._raw, self.shown.brightness, invert)
         with self._lock:
-            pixels = pictures.read(encoded, self._raw, self.shown.brightness, invert)
             return predict_images(self.model, pixels[None])["vector"][0]
 
     def item_vector(self, item: int) -> np.ndarray:
@@ -93,7 +105,7 @@ class Run:
             if item in self._places[side]:
                 return self._sides[side].vectors[self._places[side][item]]
         name = self.data.table["id"].iat[item]
-        raise KithError(f"{self.name}: item '{name}' was not embedded; search among all items with --embed-all")
+        raise UnanswerableError(f"{self.name}: item '{name}' was not embedded; search among all items with --embed-all")
 
     def nearest(
         self, vector: np.ndarray, side: str, count: int, *, one_per_group: bool = False, without: int | None = None
@@ -103,11 +115,11 @@ class Run:
         one_per_group: of each group only the nearest item. without: an item that is left out.
         """
         if side not in self.indexes:
-            raise KithError(f"{self.name} embedded no {side}s; search for {listed(self.sides)}")
+            raise UnanswerableError(f"{self.name} embedded no {side}s; search for {listed(self.sides)}")
         groups = self.data.groups if one_per_group else None
         items, similarities = self.indexes[side].search(vector, count, groups=groups, without=without)
         return [Found(*found) for found in zip(items.tolist(), similarities.tolist(), strict=True)]
 
     def _must_ask(self, kind: str) -> None:
         if kind not in self.asks:
-            raise KithError(f"{self.name} cannot be searched by {kind}, only by {' or '.join(self.asks)}")
+            raise UnanswerableError(f"{self.name} cannot be searched by {kind}, only by {' or '.join(self.asks)}")

@@ -1,24 +1,34 @@
 """The web page of a search, and its HTTP interface. Nothing is stored, and nothing that was sent is run or shown as
 markup."""
 
+import asyncio
+import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import uvicorn
 from fastapi import FastAPI, HTTPException, Request
 from fastapi import Query as Parameter
-from fastapi.concurrency import run_in_threadpool
 from fastapi.exceptions import RequestValidationError, StarletteHTTPException
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
 from fastapi.responses import FileResponse, JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
+from starlette.datastructures import MutableHeaders
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kith.errors import KithError
+from kith.data.images import UndecodableImage
+from kith.errors import KithError, UnanswerableError, line_of, of_machine
+from kith.search.connections import MOST, PATIENCE, PatientProtocol
 from kith.search.pictures import MAX_BYTES
 from kith.search.query import Query, answer
 from kith.search.run import Run
+
+log = logging.getLogger(__name__)
 
 STATIC = Path(__file__).parent / "static"
 LOCAL = ("127.0.0.1", "localhost", "[::1]")
@@ -30,6 +40,10 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
+# Of uvicorn, besides where it listens.
+OPTIONS: dict[str, Any] = {"http": PatientProtocol, "limit_concurrency": MOST, "server_header": False}
+UPLOADS, DECODERS = 8, 2  # pictures in memory, and threads that decode them, at once
+UNREADABLE = "the server cannot read its data; what is wrong stands in its log"
 PNG = b"\x89PNG"  # what such a file begins with
 FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
 
@@ -52,7 +66,7 @@ def serve(runs: Sequence[Run], host: str, port: int) -> None:
                 f"{address}:{port}: cannot be listened on ({error.strerror}); choose another --port"
             ) from None
     print(f"Search {', '.join(run.name for run in runs)}: http://{address}:{port}   (Ctrl+C ends it)", flush=True)
-    uvicorn.run(create_app(runs, hosts), host=host, port=port, log_level="warning", server_header=False)
+    uvicorn.run(create_app(runs, hosts), host=host, port=port, log_level="warning", **OPTIONS)
 
 
 def create_app(runs: Sequence[Run], hosts: Sequence[str] = LOCAL) -> FastAPI:
@@ -87,6 +101,8 @@ class _Served:
     def __init__(self, runs: Sequence[Run]):
         self.runs = {run.name: run for run in runs}
         self.data, self.items = runs[0].data, runs[0].shown
+        self.uploads = asyncio.Semaphore(UPLOADS)
+        self.decoders = ThreadPoolExecutor(DECODERS, thread_name_prefix="uploads")
 
     def named(self, name: str) -> Run:
         if name not in self.runs:
@@ -111,7 +127,11 @@ class _Served:
             "light_on_dark": self.items.grey and self.items.brightness < 0.5,
             "groups": len(set(self.data.groups)) < len(self.data),
             "max_bytes": MAX_BYTES,
-            "runs": [{"name": run.name, "asks": run.asks, "sides": run.sides, "items": len(run.items)} for run in runs],
+            "runs": [
+                {"name": run.name, "asks": run.asks, "sides": run.sides, "items": len(run.items)}
+                | {"among": run.among(run.sides[0])}
+                for run in runs
+            ],
         }
 
     def sample(self, run: Name, count: Count = 24) -> dict[str, Any]:
@@ -125,7 +145,7 @@ class _Served:
             data = self.items.picture(row)
             kind = "image/png" if data.startswith(PNG) else "image/jpeg"
             return Response(data, media_type=kind, headers=FOREVER)
-        except KithError as error:
+        except UnanswerableError as error:
             raise HTTPException(404, str(error)) from None
 
 
@@ -154,24 +174,28 @@ def _add_search(app: FastAPI, served: _Served) -> None:
         one_per_group: bool = False,
     ) -> dict[str, Any]:
         asked = served.named(run)
-        image = await _body(request)
-        query = Query(image=image, invert=invert, side=side, count=count, one_per_group=one_per_group)
-        return await run_in_threadpool(served.answered, asked, query)
+        async with _turn(served.uploads):
+            image = await _body(request)
+            query = Query(image=image, invert=invert, side=side, count=count, one_per_group=one_per_group)
+            # Threads of their own: pictures that take long to decode leave those that answer all else alone.
+            return await asyncio.get_running_loop().run_in_executor(served.decoders, served.answered, asked, query)
 
 
 def _guard(app: FastAPI) -> None:
-    """Safe headers on every answer; every fault as {"error": message}."""
+    """Safe headers on every answer; every fault as {"error": message}, without what the server's files are called."""
+    app.add_middleware(_SafeHeaders)
 
-    @app.middleware("http")
-    async def add_headers(request: Request, call_next: Any) -> Response:
-        response = await call_next(request)
-        for name, value in HEADERS.items():
-            response.headers.setdefault(name, value)
-        return response
-
-    @app.exception_handler(KithError)
+    @app.exception_handler(UnanswerableError)
+    @app.exception_handler(UndecodableImage)
     def refused(request: Request, error: KithError) -> Response:
         return JSONResponse({"error": str(error)}, 400)
+
+    @app.exception_handler(KithError)
+    @app.exception_handler(OSError)
+    @app.exception_handler(MemoryError)
+    def unreadable(request: Request, error: Exception) -> Response:
+        log.error("%s: %s", request.url.path, of_machine(error) or line_of(error))
+        return JSONResponse({"error": UNREADABLE}, 500)
 
     @app.exception_handler(StarletteHTTPException)
     def failed(request: Request, error: StarletteHTTPException) -> Response:
@@ -183,8 +207,47 @@ def _guard(app: FastAPI) -> None:
         return JSONResponse({"error": "; ".join(faults)}, 422)
 
 
+class _SafeHeaders:
+    def __init__(self, app: ASGIApp):
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        await self.app(scope, receive, send_with_headers)
+
+
+@asynccontextmanager
+async def _turn(uploads: asyncio.Semaphore) -> AsyncIterator[None]:
+    """One of the few pictures that are in memory at once; what is sent meanwhile waits on the way."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await uploads.acquire()
+    except TimeoutError:
+        raise HTTPException(503, "the server is busy with other pictures; try again in a while") from None
+    try:
+        yield
+    finally:
+        uploads.release()
+
+
 async def _body(request: Request) -> bytes:
-    """The body, read only as far as a picture may be long."""
+    """The body, read only as far as a picture may be long, and only as long as one may take to come."""
+    try:
+        async with asyncio.timeout(PATIENCE):
+            return await _read(request)
+    except TimeoutError:
+        raise HTTPException(408, f"the picture did not come within {PATIENCE:g} seconds") from None
+    except ClientDisconnect:
+        raise HTTPException(400, "the picture broke off") from None  # nobody listens
+
+
+async def _read(request: Request) -> bytes:
     limit = HTTPException(413, f"the picture is larger than the limit of {MAX_BYTES >> 20} MiB")
     if int(request.headers.get("content-length", 0)) > MAX_BYTES:
         raise limit

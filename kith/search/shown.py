@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from kith.errors import KithError
+from kith.errors import UnanswerableError
 from kith.store.photos import Photos, pictures
 from kith.store.prepared import Prepared
 
@@ -41,10 +41,10 @@ class ShownItems:
         return self._pictures is not None and self.data.table["image_row"].iat[row] >= 0
 
     def picture(self, row: int) -> bytes:
-        """The picture of an item: a photograph as it is stored, JPEG or PNG, others as PNG. KithError where it has
-        none."""
+        """The picture of an item: a photograph as it is stored, JPEG or PNG, others as PNG. UnanswerableError where
+        it has none."""
         if not 0 <= row < len(self.data) or self._pictures is None or not self.has_picture(row):
-            raise KithError(f"item {row} has no picture")
+            raise UnanswerableError(f"item {row} has no picture")
         place = int(self.data.table["image_row"].iat[row])
         if isinstance(self._pictures, Photos):
             return self._pictures.encoded(place)

@@ -16,6 +16,7 @@ import kith.similarity
 from kith.errors import KithError
 from kith.evaluation.chance import self_retrieval_chance
 from kith.metrics import ordering
+from kith.metrics.classification import classification_metrics
 from kith.metrics.hashing import hamming_retrieval
 from kith.metrics.hierarchical import hierarchical_retrieval
 from kith.metrics.metric_learning import (
@@ -231,3 +232,17 @@ def test_chance_is_what_random_orders_reach():
 def test_what_does_not_fit_is_named(call, said):
     with pytest.raises(KithError, match=said):
         call(*problem())
+
+
+def test_class_ids_may_be_as_large_as_they_like():
+    random = np.random.default_rng(0)
+    vectors, labels = random.normal(size=(12, 4)), random.integers(3, size=12)
+    large = labels * 10**10 + 7
+    for found, known in (
+        (self_retrieval(vectors, large, ks=[1]), self_retrieval(vectors, labels, ks=[1])),
+        (self_retrieval_chance(large, ks=[1]), self_retrieval_chance(labels, ks=[1])),
+        (classification_metrics(large, np.roll(large, 1)), classification_metrics(labels, np.roll(labels, 1))),
+    ):
+        assert found.keys() == known.keys()
+        for name, values in known.items():
+            np.testing.assert_array_equal(found[name], values)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 from PIL import Image
 
 from kith import models
@@ -235,13 +236,13 @@ def test_faults_of_a_run_are_told(copy, data):
         Run(folder, data)
     (folder / "embedding_rows.npz").write_bytes(b"no archive")
     seal(copy, "made")
-    with pytest.raises(KithError, match="embeddings cannot be read"):
+    with pytest.raises(KithError, match=r"embedding_rows\.npz: cannot be read"):
         Run(folder, data)
     (folder / "embedding_rows.npz").unlink()
     with pytest.raises(KithError, match=r"embedding_rows\.npz: no such file; .*--embed-all"):
         Run(folder, data)
     (folder / "model.pt").write_bytes(b"no model")
-    with pytest.raises(KithError, match=r"model\.pt: not a Kith model"):
+    with pytest.raises(KithError, match=r"model\.pt: is not the file|not a Kith model"):
         Run(folder, data)
     (copy / "data/made/prepared/items.parquet").write_bytes(b"no table")
     seal(copy, "made")
@@ -262,14 +263,14 @@ def test_faults_of_a_run_are_told(copy, data):
 @pytest.mark.parametrize(("width", "height"), [(8000, 8000), (20_000, 20_000), (2**31 - 1, 2**31 - 1)])
 def test_a_bomb_is_refused_before_it_is_decoded(width, height, monkeypatch):
     monkeypatch.setattr(loader, "decode", None)
-    with pytest.raises(KithError, match=r"more than the limit of 50,000,000|not a PNG"):
+    with pytest.raises(KithError, match=r"more than the limit of 50,000,000|not a picture"):
         pictures.read(bomb(width, height), raw(GREY))
 
 
 def test_what_is_no_harmless_picture_is_refused(monkeypatch):
     monkeypatch.setattr(loader, "decode", None)
     for data in (b"", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", b"<svg/>", b"\x89PNG\r\n\x1a\n"):
-        with pytest.raises(KithError, match="not a PNG, JPEG"):
+        with pytest.raises(KithError, match="not a picture that can be read"):
             pictures.read(data, raw(GREY))
     with pytest.raises(KithError, match="16,777,217 bytes, more than"):
         pictures.read(bytes(pictures.MAX_BYTES + 1), raw(GREY))
@@ -322,7 +323,10 @@ def test_a_table(made, capsys):
     )
     first, second = capsys.readouterr().out.split("\n\n")
     lines = first.splitlines()
-    assert lines[:2] == ["pairs-0: nearest images", "words that the model does not know: zebra"]
+    assert lines[:2] == [
+        "pairs-0: nearest images among 24 held-out of 48 items (--embed-all: all)",
+        "words that the model does not know: zebra",
+    ]
     assert lines[2].split() == ["similarity", "id", "label", "text"]
     assert [line.split()[0] for line in lines[3:]] == ["1", "2", "3"]
     assert second.startswith("codes-0: nearest images")
@@ -359,7 +363,7 @@ def test_faults_of_the_command_line_end_with_a_message(made, copy):
     for options, told in (
         (["--run", str(made / "runs/made/nobody-0"), "--text", "red"], "no such run; there are"),
         (["--run", run, "--image", str(made / "nothing.png")], "nothing.png: No such file"),
-        (["--run", run, "--image", str(made / "data/made/prepared/dataset.json")], r"dataset\.json: not a PNG"),
+        (["--run", run, "--image", str(made / "data/made/prepared/dataset.json")], r"dataset\.json: not a picture"),
         (
             ["--run", run, "--run", str(copy / "runs/made/pairs-0"), "--text", "red"],
             "of different data; search them apart",
@@ -414,8 +418,36 @@ def test_a_run_of_the_pipeline(study, capsys):
 def test_a_name_with_which_a_description_begins_is_not_shown_twice():
     result = {"rank": 1, "similarity": 0.5, "id": "a", "label": ""}
     texts = [["red bar", "Red bar. Of wood.", "A bar"], ["bar", "bar"]]
-    found = {"run": "r", "side": "image", "unknown_words": [], "results": [result | {"texts": t} for t in texts]}
+    told = {"among": "all 3 items", "unknown_words": [], "cut": None}
+    found = {"run": "r", "side": "image", **told, "results": [result | {"texts": t} for t in texts]}
     assert [line.split("  ")[-1] for line in table(found).splitlines()[2:]] == [
         "Red bar. Of wood. / A bar",
         "bar / bar",
     ]
+
+
+def test_what_is_searched_and_read_is_told(made, copy, data, capsys):
+    run = made / "runs/made/pairs-0"
+    long = " ".join(["red"] * 200)
+    main(run=[run], text=long, count=1)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == [
+        "pairs-0: nearest images among 24 held-out of 48 items (--embed-all: all)",
+        "read the first 10 of 200 words",
+    ]
+    assert answer(Run(run, data), Query(text="a red cross"))["cut"] is None
+    main(run=[copy / "runs/made/pairs-0"], text="red", count=1, embed_all=True)
+    assert capsys.readouterr().out.startswith("pairs-0: nearest images among all 48 items\n")
+    nothing = {"run": "r", "side": "text", "among": "all 1 items", "unknown_words": [], "cut": None, "results": []}
+    assert table(nothing).splitlines()[1:] == ["no other item has a text"]
+
+
+def test_the_page_goes_over_all_items_unless_told_otherwise(copy, monkeypatch):
+    served = []
+    monkeypatch.setattr("kith.search.server.serve", lambda runs, host, port: served.append(len(runs[0].items)))
+    run = [copy / "runs/made/pairs-0"]
+    main(run=run, serve=True)
+    main(run=run, serve=True, held_out=True)
+    assert served == [48, 24]
+    with pytest.raises(typer.BadParameter, match="choose one"):
+        main(run=run, serve=True, held_out=True, embed_all=True)

@@ -69,7 +69,7 @@ def similarities(page) -> list[float]:
 
 
 def test_a_text_fills_the_grid(page):
-    assert "shapes, 24 of 48 items" in page.inner_text("header")
+    assert "shapes, 24 held-out of 48 items" in page.inner_text("header")
     assert page.inner_text("footer") == "Licence of the data: <i>free</i>"  # shown as it is, not as markup
     search(page, "a red cross")
     found = similarities(page)

@@ -2,7 +2,10 @@
 
 import http.client
 import json
+import logging
 import socket
+import threading
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -12,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from kith.errors import KithError
-from kith.search import Prepared, Query, Run, answer
+from kith.search import Prepared, Query, Run, answer, server
+from kith.search import pictures as server_pictures
 from kith.search.pictures import MAX_BYTES
 from kith.search.server import LOCAL, serve
 from kith.search.shown import ShownItems
@@ -54,9 +58,10 @@ def test_runs_are_described(address):
         **{"dataset": "shapes", "licence": "<i>free</i>", "items": 48},
         **{"grey": True, "light_on_dark": True, "groups": True},
     }
+    among = {"among": "24 held-out of 48 items"}
     assert content["runs"] == [
-        {"name": "pairs-0", "asks": ["text", "image", "item"], "sides": ["image", "text"], "items": 24},
-        {"name": "classes-0", "asks": ["image", "item"], "sides": ["image"], "items": 24},
+        {"name": "pairs-0", "asks": ["text", "image", "item"], "sides": ["image", "text"], "items": 24} | among,
+        {"name": "classes-0", "asks": ["image", "item"], "sides": ["image"], "items": 24} | among,
     ]
 
 
@@ -131,7 +136,11 @@ def test_faults_are_told(address):
 
 
 def test_pictures_that_harm_are_refused(address):
-    for data, told in ((b"junk", "not a PNG"), (bomb(30_000, 30_000), "50,000,000 pixels"), (b"%!PS-Adobe", "not a")):
+    for data, told in (
+        (b"junk", "not a picture"),
+        (bomb(30_000, 30_000), "50,000,000 pixels"),
+        (b"%!PS-Adobe", "not a"),
+    ):
         status, content, _ = get(address, "/api/search", body=data, run="pairs-0")
         assert status == 400
         assert told in content["error"]
@@ -162,6 +171,126 @@ def test_a_body_is_read_only_as_far_as_a_picture_may_be_long(address):
     piece = b"100000\r\n" + bytes(1 << 20) + b"\r\n"
     assert post(address, {"Transfer-Encoding": "chunked"}, [piece] * 17) == too_large
     assert post(address, {"Transfer-Encoding": "chunked"}, [piece, b"0\r\n\r\n"])[0] == 400
+
+
+def test_no_answer_names_a_file_of_the_server(address, runs, monkeypatch, caplog):
+    """Neither for what a client asks wrongly, nor for what is wrong with the server's own files."""
+
+    def damaged(error: Exception):
+        def fail(*_: object, **__: object) -> None:
+            raise error
+
+        return fail
+
+    secret = str(runs[0].data.folder)
+    assert secret not in get(address, "/api/search", run="pairs-0", item="x")[1]["error"]
+    unreadable = (500, {"error": server.UNREADABLE})
+    for error in (
+        KithError(f"{secret}/photos.bin: picture 3 is not the one that was stored"),
+        FileNotFoundError(2, "No such file or directory", f"{secret}/photos.bin"),
+        MemoryError("Unable to allocate 9 GiB"),
+    ):
+        monkeypatch.setattr(ShownItems, "picture", damaged(error))
+        assert get(address, "/api/pictures/28.png")[:2] == unreadable
+        monkeypatch.setattr(Run, "nearest", damaged(error))
+        assert get(address, "/api/search", run="pairs-0", item="item/30")[:2] == unreadable
+    assert f"/api/pictures/28.png: {secret}/photos.bin: picture 3 is not" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+def test_pictures_that_take_long_stop_nothing_else(address, runs, monkeypatch):
+    going, free, most, lock = threading.Event(), threading.Event(), [0, 0], threading.Lock()
+    read = server_pictures.read
+
+    def slow(*given: object) -> object:
+        with lock:
+            most[0] += 1
+            most[1] = max(most)
+        going.set()
+        free.wait(60)
+        with lock:
+            most[0] -= 1
+        return read(*given)
+
+    monkeypatch.setattr(server_pictures, "read", slow)
+    picture = runs[0].shown.picture(33)
+    with ThreadPoolExecutor(30) as pool:
+        sent = [pool.submit(get, address, "/api/search", body=picture, run="pairs-0") for _ in range(30)]
+        assert going.wait(30)
+        assert get(address, "/api/search", run="pairs-0", text="a red cross")[0] == 200
+        assert get(address, "/api/runs")[0] == 200
+        free.set()
+        assert {each.result()[0] for each in sent} == {200}
+    assert most[1] <= server.DECODERS
+
+
+@pytest.fixture
+def hasty(runs, monkeypatch):
+    """A server that waits for nobody longer than half a second."""
+    monkeypatch.setattr(server, "PATIENCE", 0.5)
+    monkeypatch.setattr(server.PatientProtocol, "patience", 0.5)
+    with made_search.serving(runs) as address:
+        yield address
+
+
+def left(address: str, sent: bytes) -> bytes:
+    """What comes back of a connection on which no more is sent, until the server ends it."""
+    host, _, port = urllib.parse.urlsplit(address).netloc.partition(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(sent)
+        found = b""
+        try:
+            while part := connection.recv(65536):
+                found += part
+        except ConnectionResetError:
+            pass
+    return found
+
+
+POST = b"POST /api/search?run=pairs-0 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "answered"),
+    [
+        (b"", b""),
+        (b"GET / HTTP/1.1\r\nHo", b""),
+        (POST + b"\r\nabc", b"HTTP/1.1 408"),
+        (b"GET /api/runs HTTP/1.1\r\nHost: localhost\r\n\r\nGET /", b"HTTP/1.1 200"),
+    ],
+)
+def test_connections_that_are_left_half_open_end_in_time(hasty, sent, answered):
+    began = time.monotonic()
+    assert left(hasty, sent)[:12] == answered
+    assert time.monotonic() - began < 8
+
+
+def test_who_hangs_up_leaves_no_traceback(address, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("uvicorn.error"), "propagate", True)
+    monkeypatch.setattr(logging.getLogger("uvicorn"), "propagate", True)
+    host, _, port = urllib.parse.urlsplit(address).netloc.partition(":")
+    for sent in (POST + b"\r\nabc", b"GET /api/search?run=pairs-0&text=red HTTP/1.1\r\nHost: localhost\r\n\r\n"):
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            connection.sendall(sent)
+            time.sleep(0.2)
+    time.sleep(0.5)
+    assert get(address, "/api/runs")[0] == 200
+    assert not [each for each in caplog.records if each.levelname in ("ERROR", "CRITICAL")]
+
+
+def test_only_a_few_pictures_are_in_memory_at_once(hasty, monkeypatch):
+    host, _, port = urllib.parse.urlsplit(hasty).netloc.partition(":")
+    monkeypatch.setattr(server, "PATIENCE", 5)
+    slots = [socket.create_connection((host, int(port)), timeout=20) for _ in range(server.UPLOADS)]
+    for each in slots:
+        each.sendall(POST + b"\r\nabc")
+    time.sleep(0.5)
+    monkeypatch.setattr(server, "PATIENCE", 0.2)
+    assert left(hasty, POST + b"\r\nabc")[:12] == b"HTTP/1.1 503"
+    for each in slots:
+        each.close()
+    status, content, _ = get(hasty, "/api/search", body=b"junk", run="pairs-0")
+    assert (status, content["error"][:13]) == (400, "not a picture")
 
 
 def test_two_hundred_at_a_time(address, runs):

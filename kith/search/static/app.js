@@ -63,7 +63,9 @@ function told(answers) {
   if (answers.every((answer) => answer.error)) return "Nothing was found.";
   if (!query) return "A few of the items. Choose one to see what is near it.";
   const most = Math.max(...answers.map((answer) => answer.results?.length ?? 0));
-  return `The ${most} items with the nearest ${chosenSide() === "text" ? "texts" : "pictures"}`;
+  const kind = chosenSide() === "text" ? "text" : "picture";
+  if (!most) return `No other item has a ${kind}.`;
+  return most === 1 ? `The item with the nearest ${kind}` : `The ${most} items with the nearest ${kind}s`;
 }
 
 function showAsked() {
@@ -115,9 +117,8 @@ function option(run, checked) {
 function setUp() {
   const asks = new Set(data.runs.flatMap((run) => run.asks));
   const sides = new Set(data.runs.flatMap((run) => run.sides));
-  const searched = Math.max(...data.runs.map((run) => run.items));
-  const [part, all] = [searched, data.items].map((count) => count.toLocaleString("en"));
-  $("dataset").textContent = `${data.dataset}, ${searched < data.items ? `${part} of ${all}` : all} items`;
+  const widest = data.runs.reduce((most, run) => (run.items > most.items ? run : most));
+  $("dataset").textContent = `${data.dataset}, ${widest.among}`;
   $("licence").textContent = `Licence of the data: ${data.licence}`;
   document.title = `Kith: ${data.dataset}`;
   $("runs").append(...data.runs.map((run, place) => option(run, place === 0)));
@@ -136,6 +137,7 @@ function listen() {
     event.preventDefault();
     const text = $("text").value.trim();
     if (text) search({ text });
+    else $("status").textContent = "Type a few words first.";
   });
   document.querySelector(".options").addEventListener("change", show);
   $("file").addEventListener("change", () => {

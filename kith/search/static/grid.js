@@ -6,6 +6,7 @@ export function element(name, attributes = {}, ...children) {
   return made;
 }
 
+const LONG = 160; // characters that a tile shows about, in its four lines
 const SMALL = 48; // pictures up to this many pixels wide keep their pixels, larger ones are scaled smoothly
 
 function similarity(value) {
@@ -25,10 +26,24 @@ function tile(result, data, search) {
     button.append(picture);
   }
   if (result.similarity !== undefined) button.append(similarity(result.similarity));
-  button.append(element("span", { className: "text", title: result.texts.join("\n") }, title));
+  const text = element("span", { className: "text", title: result.texts.join("\n") }, title);
+  button.append(text);
   if (result.label && result.label !== title) button.append(element("span", { className: "label" }, result.label));
   button.addEventListener("click", () => search(result, title));
-  return element("li", {}, button);
+  const all = result.texts.join("\n");
+  return element("li", {}, button, ...(all.length > LONG ? [unfolding(text, title, all)] : []));
+}
+
+/** A button that shows all texts of an item in full, and folds them again. */
+function unfolding(text, folded, all) {
+  const button = element("button", { type: "button", className: "more", ariaExpanded: "false" }, "Read all");
+  button.addEventListener("click", () => {
+    const open = text.classList.toggle("whole");
+    text.textContent = open ? all : folded;
+    button.textContent = open ? "Less" : "Read all";
+    button.ariaExpanded = String(open);
+  });
+  return button;
 }
 
 /** One run's answer: a heading, what is to be said of it, and its grid. `search(result, title)` follows a click. */
@@ -42,6 +57,10 @@ export function section(answer, data, search) {
   if (answer.unknown_words?.length) {
     const words = answer.unknown_words.map((word) => `“${word}”`).join(", ");
     made.append(element("p", { className: "note" }, `Words that this model never saw: ${words}`));
+  }
+  if (answer.cut) {
+    const [read, every] = answer.cut.map((count) => count.toLocaleString("en"));
+    made.append(element("p", { className: "note" }, `This model read the first ${read} of ${every} words.`));
   }
   made.append(element("ol", {}, ...answer.results.map((result) => tile(result, data, search))));
   return made;
