@@ -91,7 +91,7 @@ def main(
     made_by = fingerprint(settings.model_dump_json(), str(seed), json.dumps(used), files=inputs)
     checkpoint = Checkpoint(CHECKPOINTS / values.study.name / f"{method}-{seed}.pt", made_by, files.write_bytes)
     name, tracked = f"method {method}, seed {seed}", settings.model_dump(exclude_none=True)
-    with tracking.training(method, seed, tracked, made_by, fabric.is_global_zero) as run:
+    with tracking.training(method, seed, tracked, made_by, prepared, fabric.is_global_zero) as run:
         records = _fit(name, encoder, objective, learned, config, fabric, checkpoint, run.epoch)
         if fabric.is_global_zero:
             told = {"method": method, "seed": seed, "parameters": settings.model_dump(mode="json", exclude_none=True)}
