@@ -127,7 +127,7 @@ def note_away(store: str) -> None:
 def away_for(store: str) -> float:
     """Seconds since the store did not answer; infinity where it did."""
     try:
-        noted = files.read_json(folder() / "away.json")
+        noted = json.loads((folder() / "away.json").read_bytes())
         return time.time() - noted["time"] if noted["store"] == store else float("inf")
     except (OSError, ValueError, KeyError, TypeError):
         return float("inf")
