@@ -31,4 +31,4 @@ adopt: setup            ## after DVC: let Snakemake know
 	$(RUN) kith adopt
 
 ui: setup               ## compare runs in the browser
-	$(RUN) mlflow ui --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}"
+	$(RUN) kith ui

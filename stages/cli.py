@@ -30,6 +30,8 @@ COMMANDS = {
     "embed": "stages.predict",
     "export": "stages.export",
     "evolution": "stages.evolution",
+    "ui": "stages.ui",
+    "track": "stages.track",
     "adopt": "workflow.adopt",
     "record": "workflow.record",
 }

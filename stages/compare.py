@@ -40,7 +40,7 @@ def main(*, data: Path, neighbors: Path, runs: Path, out: Path) -> None:
         for method, metrics in summary(board).items():
             files.write_json(folder / f"{method}.json", metrics)
     files.write_text(out / "curves.csv", curves(histories).to_csv(index=False, lineterminator="\n"))
-    tracking.log_comparison(out)
+    tracking.log_comparison(out, runs)
 
 
 def comparing(settings: params.Params) -> CompareOptions:

@@ -79,7 +79,7 @@ def main(
     files.write_json(metrics, result)
     made_of = {"data": prepared.checksum, "model": made["files"][model.name], "parameters": parameters_of(options)}
     files.write_json(evaluated, note([metrics, queries], method=method, seed=seed, **made_of))
-    tracking.log_evaluation(method=method, seed=seed, metrics=result, artifacts=[metrics], model=model, history=history)
+    tracking.log_evaluation(method, seed, result, [metrics], model=model, history=history, data=prepared)
 
 
 def parameters_of(options: params.Evaluate) -> str:

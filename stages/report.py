@@ -41,7 +41,7 @@ def main(*, data: Path, neighbors: Path, taxonomy: Path, runs: Path, compared: P
     quality = compare.read_quality(neighbors, prepared.checksum)
     used = encoders.of_runs(settings.study, runs)
     files.write_text(page, report_page.render(settings, board, measured, pictures, prepared.dataset, quality, used))
-    tracking.log_report(figures, page)
+    tracking.log_report(figures, page, runs)
 
 
 def read_leaderboard(path: Path) -> pd.DataFrame:

@@ -75,25 +75,23 @@ def main(
     classes = Classes(taxonomy, prepared)
     encoded = encoded_sides(prepared, named(encoded_image), named(encoded_text if settings.needs.texts else Path(NONE)))
     needs = _needs(settings, classes)
-    measured = [split for split in values.embed.splits or prepared.held_out if split.startswith("test")]
-    learned = training_data(prepared, needs, vocabulary, longest, classes, neighbors, encoded, measured)
+    sides = needs, vocabulary, longest
+    learned = training_data(prepared, *sides, classes, neighbors, encoded, _measured(values, prepared))
     targets = _targets(settings, len(classes), class_embedding, prepared)
     torch.manual_seed(seed)
     with _named("params.yaml: train"):
         encoder = DualEncoder(_architecture(settings, needs, prepared, vocabulary, classes, targets, encoded, starts))
         _initialize(encoder, vocabulary, settings.train, text, prepared, learned, targets, starts)
-    objective = Objective(settings.losses.terms(), encoder.dim, len(classes))
-    config = _config(settings, seed, starts)
+    objective, config = Objective(settings.losses.terms(), encoder.dim, len(classes)), _config(settings, seed, starts)
     _check(method, objective, learned, config, classes.labels, neighbors)
     _tell(learned, prepared, longest)
     inputs = _inputs(settings.train, data, text, neighbors, taxonomy, class_embedding, encoded)
     used = {f"{side}_encoder": known for side, known in _references(encoded, starts).items()}
     made_by = fingerprint(settings.model_dump_json(), str(seed), json.dumps(used), files=inputs)
     checkpoint = Checkpoint(CHECKPOINTS / values.study.name / f"{method}-{seed}.pt", made_by, files.write_bytes)
-    name, tracked = f"method {method}, seed {seed}", settings.model_dump(exclude_none=True)
-    with tracking.training(method, seed, tracked, made_by, fabric.is_global_zero) as run:
-        place = _place(values.study, method, seed)
-        records = _fit(name, place, encoder, objective, learned, config, fabric, checkpoint, run.epoch)
+    place, tracked = _place(values.study, method, seed), settings.model_dump(exclude_none=True)
+    with tracking.training(method, seed, tracked, made_by, prepared, fabric.is_global_zero) as run:
+        records = _fit(place, encoder, objective, learned, config, fabric, checkpoint, run.epoch)
         if fabric.is_global_zero:
             told = {"method": method, "seed": seed, "parameters": settings.model_dump(mode="json", exclude_none=True)}
             files.write_bytes(model, save(encoder, vocabulary, longest, told))
@@ -102,6 +100,11 @@ def main(
             files.write_json(trained, note([model, history], method=method, seed=seed, **made_of, **used))
             run.finish(model, history, records)
             checkpoint.remove()
+
+
+def _measured(values: params.Params, data: Prepared) -> list[str]:
+    """The splits that the model will be measured on."""
+    return [split for split in values.embed.splits or data.held_out if split.startswith("test")]
 
 
 def _place(study: params.Study, method: str, seed: int) -> str:
@@ -122,7 +125,6 @@ def _named(place: str) -> Iterator[None]:
 
 
 def _fit(
-    name: str,
     place: str,
     encoder: DualEncoder,
     objective: Objective,
@@ -163,7 +165,7 @@ def _fit(
             on_checkpoint=on_checkpoint,
         )
     except FloatingPointError as error:
-        raise KithError(f"{name}: {error}; lower the learning rate, or clip_norm") from None
+        raise KithError(f"{place}: {error}; lower the learning rate, or clip_norm") from None
 
 
 def _inputs(

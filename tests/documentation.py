@@ -81,7 +81,7 @@ def follow(page: str, folder: Path, stand_ins: dict[str, str], elsewhere: dict[s
 
 def run(command: str, folder: Path) -> str:
     """What a command prints; of one that serves, its page."""
-    if "--serve" in command or command == "make ui":
+    if "--serve" in command or command in ("make ui", "kith ui"):
         return _served(command, folder)
     done = subprocess.run(
         ["bash", "-eo", "pipefail", "-c", command],

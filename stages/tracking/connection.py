@@ -1,23 +1,45 @@
-"""The connection to MLflow, and what all runs of a study have in common."""
+"""The way to MLflow: where its store is, whether it answers, and the study's experiment there."""
 
-import hashlib
+import contextlib
 import importlib.util
 import logging
 import os
-import subprocess
+import re
+import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
-from stages import params
+from stages.tracking import moved
 
+STORE = "MLFLOW_TRACKING_URI"
+# Seconds. A server that answers nothing costs one of these, once; what the user sets in the environment counts more.
+PROBE, CALL, UPLOAD = 3, 5, 30
+# Making the tables of a new database takes one process some seconds; the others wait for it.
+LOCK = 20
+_SET: set[str] = set()  # what `patience` has put into the environment
 EXPERIMENT = {
     "mlflow.experimentKind": "custom_model_development",
-    "mlflow.note.content": "A run on the outer level is one state of params.yaml, described by its leaderboard. Unfold "
-    "it to see and compare its trainings: metrics on the held-out splits are named like `test/text_to_image/R1`, "
-    "validation metrics of each epoch like `val_mrr`.",
+    "mlflow.note.content": "A run on the outer level is one state of the study: its data, what all trainings share, "
+    "and how they are measured. It has the leaderboard. Unfold it to see and compare its trainings: metrics on the "
+    "held-out splits are named like `test/text_to_image/R1`, validation metrics of each epoch like `val_mrr`.",
 }
+
+
+class Away(Exception):
+    """MLflow cannot be reached now; the message says why, in one line."""
+
+
+class Busy(Away):
+    """It cannot be reached just now, for another process is at it."""
+
+
+class Connection(NamedTuple):
+    client: Any
+    experiment: str
+    store: str
 
 
 def available() -> bool:
@@ -30,64 +52,130 @@ def root() -> Path:
     return Path(os.environ.get("DVC_ROOT") or Path.cwd())
 
 
-def connect() -> tuple[Any, str]:
-    """A client and the study's experiment. Call it under no lock: it takes one for the first use.
+def store() -> str:
+    """Where records go: MLFLOW_TRACKING_URI, or else mlflow.db in the repository."""
+    return os.environ.get(STORE) or f"sqlite:///{root() / 'mlflow.db'}"
 
-    Two processes that open a fresh SQLite database at once break each other's migration.
-    """
+
+def shown(uri: str) -> str:
+    """A store as it may be shown and written down: without a password."""
+    return re.sub(r"//[^/@]*@", "//", uri)
+
+
+def database(uri: str) -> Path | None:
+    """The file of an SQLite store; None of another."""
+    if not uri.startswith("sqlite:///"):
+        return None
+    return Path(uri.removeprefix("sqlite:///").partition("?")[0]).absolute()
+
+
+def probe(uri: str) -> None:
+    """Raise Away where a server does not answer, or a database is none, before any slow call is made."""
+    path = database(uri)
+    if path is not None:
+        _probe_file(path)
+    elif uri.startswith(("http://", "https://")):
+        _probe_server(uri)
+
+
+def connect(uri: str, study: str) -> Connection:
+    """A client and the study's experiment, made if there is none. Raises Away, and whatever MLflow raises."""
+    probe(uri)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     import mlflow
 
     logging.getLogger("mlflow").setLevel(logging.WARNING)
-
-    uri = os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{root() / 'mlflow.db'}"
-    mlflow.set_tracking_uri(uri)
-    study = params.load().study.name
-    with _lock():
-        client = mlflow.MlflowClient()
-        experiment = client.get_experiment_by_name(study)
-        if experiment is not None:
-            return client, experiment.experiment_id
-        local = uri.startswith("sqlite:")
-        location = (root() / "mlruns" / study).as_uri() if local else None
-        created = client.create_experiment(study, artifact_location=location, tags=EXPERIMENT)
-        return client, created
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+    with patience(CALL), alone(uri):
+        given = os.environ.get(STORE)
+        mlflow.set_tracking_uri(uri)
+        if given is None:
+            os.environ.pop(STORE, None)  # where MLflow writes it, as if the user had given it
+        client = mlflow.MlflowClient(uri)
+        return Connection(client, _experiment(client, uri, study), uri)
 
 
-def study_run(client: Any, experiment: str) -> str:
-    """The run that holds all runs of this study with these parameters."""
-    digest = hashlib.sha256(Path(params.PARAMS).read_bytes()).hexdigest()[:12]
-    with _lock():
-        found = client.search_runs([experiment], f"tags.params_digest = '{digest}'", max_results=1)
-        if found:
-            return found[0].info.run_id
-        name = f"{params.load().study.name} {digest[:6]}"
-        tags = {"params_digest": digest, "stage": "study", **context()}
-        run = client.create_run(experiment, run_name=name, tags=tags)
-        client.log_artifact(run.info.run_id, str(params.PARAMS))
-        client.set_terminated(run.info.run_id)
-        return run.info.run_id
+@contextlib.contextmanager
+def alone(uri: str) -> Iterator[None]:
+    """One process at a time: two that make the tables of a new database, or look for the same run, break each other.
+
+    The lock of a database lies beside it, for all folders that write to it; nobody waits in it for a server for long.
+    """
+    path = database(uri)
+    lock = path.with_name(f"{path.name}.lock") if path else root() / ".mlflow.lock"
+    try:
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(lock, timeout=LOCK if path else CALL):
+            yield
+    except Timeout:
+        raise Busy(f"has to wait for another process, which holds {lock}") from None
 
 
-def context() -> dict[str, str]:
-    """Where a run comes from: study, engine, experiment, commit."""
-    tags = {
-        "study": params.load().study.name,
-        "mlflow.source.type": "LOCAL",
-        # The Snakefile sets KITH_ENGINE, DVC sets DVC_STAGE.
-        "engine": os.environ.get("KITH_ENGINE") or ("dvc" if os.environ.get("DVC_STAGE") else "shell"),
-        "dvc_stage": os.environ.get("DVC_STAGE", ""),
-        "dvc_experiment": os.environ.get("DVC_EXP_NAME", ""),
-        "mlflow.source.git.commit": _git_commit(),
-    }
-    return {name: value for name, value in tags.items() if value}
+@contextlib.contextmanager
+def patience(seconds: int) -> Iterator[None]:
+    """How long one call may take, without a second try; what the user has set in the environment counts more."""
+    wanted = {"MLFLOW_HTTP_REQUEST_TIMEOUT": str(seconds), "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+    before = {name: os.environ.get(name) for name in wanted}
+    ours = {name for name, value in before.items() if value is None or name in _SET}
+    os.environ.update({name: wanted[name] for name in ours})
+    _SET.update(ours)
+    try:
+        yield
+    finally:
+        for name in ours:
+            value = before[name]
+            if value is None:
+                del os.environ[name]
+                _SET.discard(name)
+            else:
+                os.environ[name] = value
 
 
-def _lock() -> FileLock:
-    return FileLock(root() / ".mlflow.lock")
+def _probe_file(path: Path) -> None:
+    if path.is_dir():
+        raise Away("is a folder")
+    if not path.exists():
+        return
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=CALL)) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
+    except sqlite3.OperationalError as error:  # locked, or not to be read
+        raise Busy(f"cannot be used now ({error})") from None
+    except sqlite3.DatabaseError:
+        raise Away("is damaged, or no database; move it away, or bring an older copy back") from None
 
 
-def _git_commit() -> str:
-    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=root(), capture_output=True, text=True, check=False)
-    return done.stdout.strip()
+def _probe_server(uri: str) -> None:
+    """Any answer will do, also a refusal: a proxy may know no /health."""
+    import requests
+
+    try:
+        requests.get(f"{uri.rstrip('/')}/health", timeout=PROBE, stream=True).close()
+    except requests.Timeout:
+        raise Away("does not answer") from None
+    except requests.RequestException:
+        raise Away("cannot be reached: nothing listens there") from None
+
+
+def _experiment(client: Any, uri: str, study: str) -> str:
+    path = database(uri)
+    if path and path.parent == root().absolute():
+        moved.follow(path, study, path.parent / "mlruns")
+    found = client.get_experiment_by_name(study)
+    if found is None:
+        return _create(client, study, (path.parent / "mlruns" / study).as_uri() if path else None)
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return found.experiment_id
+
+
+def _create(client: Any, study: str, location: str | None) -> str:
+    """Another machine may have been first."""
+    try:
+        return client.create_experiment(study, artifact_location=location, tags=EXPERIMENT)
+    except Exception:
+        found = client.get_experiment_by_name(study)
+        if found is None:
+            raise
+        return found.experiment_id

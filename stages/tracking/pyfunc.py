@@ -1,8 +1,11 @@
 """A trained model as MLflow loads it: a table of texts or pictures in, vectors out.
 
-MLflow stores this file with the model and runs it when the model is loaded; nothing is pickled.
+MLflow stores this file with the model and runs it when the model is loaded; nothing is pickled. Where kith is not
+installed, it comes from the run of the study, which has one copy for all its models.
 """
 
+import importlib.util
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +22,8 @@ class Embedder(PythonModel):
     """
 
     def load_context(self, context: PythonModelContext) -> None:
+        logged = Path(context.artifacts["model"]).parents[1]
+        _find_kith((models.Model.load(logged).metadata or {}).get("kith_code", ""))
         from kith.inference.raw import RawInputs
         from kith.models import load
 
@@ -29,10 +34,18 @@ class Embedder(PythonModel):
         """Unit rows (n, dim) float32, one for each row of the table."""
         from kith.inference.predict import predict_images, predict_texts
 
-        knows_texts = self.model.config["text"] is not None
-        if knows_texts and "text" in model_input and model_input["text"].notna().all():
-            return predict_texts(self.model, *self._arrays("text", model_input["text"]))["vector"]
-        return predict_images(self.model, *self._arrays("image", model_input["image"]))["vector"]
+        sides = [side for side in ("text", "image") if self.model.config[side] is not None]
+        given = [side for side in sides if side in model_input and model_input[side].notna().all()]
+        if not given:
+            raise ValueError(self._missing(sides, model_input))
+        predict = predict_texts if given[0] == "text" else predict_images
+        return predict(self.model, *self._arrays(given[0], model_input[given[0]]))["vector"]
+
+    def _missing(self, sides: list[str], table: pd.DataFrame) -> str:
+        """Of columns that the signature does not name, MLflow gives none."""
+        empty = {side: int(table[side].isna().to_numpy().argmax()) for side in sides if side in table}
+        told = [f"; column '{side}' is empty in row {row}" for side, row in empty.items()]
+        return f"the table needs a column {' or '.join(repr(side) for side in sides)} without gaps{''.join(told)}"
 
     def _arrays(self, side: str, column: pd.Series):
         from kith.data.loader import Unusable
@@ -42,6 +55,23 @@ class Embedder(PythonModel):
             if isinstance(value, Unusable):
                 raise ValueError(f"row {row}: column '{side}' {value.message}")
         return self.raw.arrays(side, values)
+
+
+def _find_kith(code: str) -> None:
+    """Let kith be importable: as it is installed, or else from the zip at `code`, an address of MLflow."""
+    if importlib.util.find_spec("kith") is not None:
+        return
+    import shutil
+    import tempfile
+
+    from mlflow.artifacts import download_artifacts
+
+    try:
+        folder = tempfile.mkdtemp(prefix="kith-")
+        shutil.unpack_archive(download_artifacts(code, dst_path=tempfile.mkdtemp()), folder)
+    except Exception as error:
+        raise ImportError(f"kith is not installed, and its code is not at {code} ({error}); install it") from None
+    sys.path.append(folder)
 
 
 models.set_model(Embedder())

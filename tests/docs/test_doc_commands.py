@@ -227,6 +227,16 @@ def test_metrics(folder):
     assert (folder / "docs/metrics.md").read_text() == before
 
 
+def test_mlflow(folder):
+    stand_ins = {'"glyphs"': '"shop"', "greek capital letter with acute": "a red cross"}
+    try:
+        outputs, names = follow("docs/mlflow.md", folder, stand_ins, ELSEWHERE)
+    finally:
+        mlflow.set_tracking_uri(None)
+    assert "Nothing waits." in outputs["kith track --send"]
+    assert names["vectors"].shape[0] == 1
+
+
 def test_methods(folder):
     outputs, _ = follow("docs/methods.md", folder, {}, ELSEWHERE)
     assert "| `circle` |" in outputs["python -m kith.losses.table"]

@@ -221,7 +221,7 @@ def test_a_file_that_is_no_model_is_refused(tmp_path):
     with pytest.raises(KithError, match="no such model"):
         models.load(path)
     path.write_bytes(b"nonsense")
-    with pytest.raises(KithError, match="cannot be read .*it is not a Kith model file, or damaged; train it again"):
+    with pytest.raises(KithError, match=r"cannot be read .*it is not a Kith model file, or damaged; train it again"):
         models.load(path)
     path.write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
     with pytest.raises(

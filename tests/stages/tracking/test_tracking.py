@@ -1,7 +1,4 @@
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import mlflow
@@ -101,15 +98,6 @@ def test_other_parameters_are_another_study_run(study):
     edit(train={"lr": 0.25})
     tracking.log_stage("text", {"a": 1}, {"b": 2})
     assert runs()["tags.stage"].value_counts().to_dict() == {"text": 3, "study": 2}
-
-
-def test_processes_that_open_a_fresh_database_together_do_not_break_it(study):
-    Path("mlflow.db").unlink()
-    script = "from stages import tracking; tracking.log_stage('text', {'x': 1}, {'y': 2.0})"
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    together = [subprocess.Popen([sys.executable, "-c", script], env=environment) for _ in range(4)]
-    assert [process.wait(timeout=300) for process in together] == [0] * 4
-    assert runs()["tags.stage"].value_counts().to_dict() == {"text": 4, "study": 1}
 
 
 def test_another_tracking_server_is_honoured(study, monkeypatch):

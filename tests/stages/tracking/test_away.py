@@ -1,0 +1,183 @@
+"""MLflow is away, or goes away: no stage fails or waits for long, and nothing that it recorded is lost."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from kith.errors import KithError
+from stages import track, tracking, train
+from stages.tracking import connection, recorder, sender, spool
+from tests.stages.test_train_stage import INPUTS, outputs
+from tests.stages.tracking.test_tracking import ROOT, complete, run_method, runs
+
+PATIENT = 15  # seconds: a few, on a machine that is busy; MLflow's own way takes minutes
+
+
+@pytest.fixture
+def refused(monkeypatch) -> str:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        uri = f"http://127.0.0.1:{free.getsockname()[1]}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    return uri
+
+
+@pytest.fixture
+def silent(monkeypatch):
+    """A server that takes connections and says nothing."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listening:
+        uri = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+        yield uri
+
+
+def later(monkeypatch) -> None:
+    """The server is back, at another address: that of the repository's own database."""
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    track.main(send=True, to=f"sqlite:///{Path('mlflow.db').resolve()}")
+
+
+@pytest.mark.parametrize("server", ["refused", "silent"])
+def test_a_server_that_is_away_costs_seconds_once_and_no_record(study, server, request, monkeypatch, capsys):
+    uri = request.getfixturevalue(server)
+    start = time.monotonic()
+    tracking.log_stage("text", {"a": 1}, {"b": 2.0})
+    first = time.monotonic() - start
+    tracking.log_stage("taxonomy", {"a": 1}, {"b": 3.0})
+    second = time.monotonic() - start - first
+    assert first < PATIENT
+    assert second < 1  # known by then
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2
+    assert f"MLflow: {uri} {'does not answer' if server == 'silent' else 'cannot be reached'}" in said[0]
+    assert "kith track --send" in said[0]
+    later(monkeypatch)
+    table = runs()
+    assert table["tags.stage"].value_counts().to_dict() == {"study": 1, "text": 1, "taxonomy": 1}
+    assert (table["status"] == "FINISHED").all()
+    assert (table.loc["text", "metrics.b"], table.loc["taxonomy", "metrics.b"]) == (2.0, 3.0)
+    assert not spool.waiting()
+    assert not list(spool.folder().glob("*.files"))
+
+
+def test_a_training_without_its_server_is_recorded_whole(study, refused, monkeypatch, capsys):
+    run = run_method()
+    model = (run / "model.pt").read_bytes()
+    (run / "model.pt").unlink()  # what was trained is kept, not what is there when it is sent
+    (run / "metrics.json").write_text("{}")
+    later(monkeypatch)
+    row = runs().loc["infonce-0"]
+    client = mlflow.MlflowClient()
+    assert [metric.step for metric in client.get_metric_history(row["run_id"], "val_mrr")] == [1, 2, 3, 4]
+    assert row["metrics.test/text_to_image/R1"] > 0
+    kept = mlflow.artifacts.download_artifacts(f"runs:/{row['run_id']}/metrics.json")
+    assert json.loads(Path(kept).read_text())["splits"]
+    logged = mlflow.artifacts.download_artifacts(f"runs:/{row['run_id']}/model/artifacts/model.pt")
+    assert Path(logged).read_bytes() == model
+
+
+@pytest.mark.parametrize("at", [3, 8])
+def test_a_server_that_goes_in_the_middle_is_made_up_for_by_the_next_stage(study, at, monkeypatch, capsys):
+    """`at`: the operation that finds it gone."""
+    does, count = sender.Sender.do, iter(range(1000))
+
+    def until(self, operation):
+        if next(count) >= at:
+            raise ConnectionError("gone")
+        does(self, operation)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sender.Sender, "do", until)
+        train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
+    assert capsys.readouterr().err.count("MLflow: ") == 1
+    spool.answered()  # a minute has passed
+    complete(Path("runs/shapes/infonce-0"))
+    table = runs()
+    assert list(table.index[table["tags.stage"] == "train"]) == ["infonce-0"]
+    row = table.loc["infonce-0"]
+    steps = [metric.step for metric in mlflow.MlflowClient().get_metric_history(row["run_id"], "val_mrr")]
+    assert steps == [1, 2, 3, 4]
+    assert row["status"] == "FINISHED"
+    assert row["metrics.test/text_to_image/R1"] > 0
+
+
+def test_a_record_that_mlflow_refuses_is_left_out(study, capsys):
+    tracking.log_stage("text", {}, {"50 %": 1.0, "fine": 2.0})
+    tracking.log_stage("taxonomy", {}, {"fine": 3.0})
+    assert "refuses a record" in capsys.readouterr().err
+    assert runs().loc["taxonomy", "metrics.fine"] == 3.0
+    assert not spool.waiting()
+
+
+def test_what_waits_is_listed_and_stays_where_it_cannot_be_sent(study, refused, capsys):
+    tracking.log_stage("text", {}, {"y": 1.0})
+    capsys.readouterr()
+    track.main()
+    assert f"study shapes, 5 records for {refused}" in capsys.readouterr().out
+    with pytest.raises(KithError, match=r"cannot be reached.*still waits"):
+        track.main(send=True)
+    assert len(spool.waiting()) == 1
+
+
+def test_books_of_processes_that_were_killed_are_sent_and_half_a_line_is_not(study, refused, monkeypatch):
+    tracking.log_stage("text", {}, {"y": 1.0})
+    ((path, _),) = spool.waiting()
+    with path.open("a") as book:
+        book.write('{"do": "metr')
+    later(monkeypatch)
+    assert runs().loc["text", "metrics.y"] == 1.0
+
+
+def test_a_book_that_is_being_written_is_left_alone(study):
+    book = spool.Book("mlflow.db", "shapes")
+    book.keep({"do": "known", "runs": {}})
+    tracking.log_stage("text", {}, {"y": 1.0})
+    assert len(spool.waiting()) == 1
+    book.close()
+    tracking.log_stage("text", {}, {"y": 1.0})
+    assert not spool.waiting()
+
+
+@pytest.mark.parametrize("content", [b"no database at all, but junk", b"SQLite format 3\0" + b"junk" * 500])
+def test_a_damaged_database_is_one_line(study, content, capsys):
+    Path("mlflow.db").write_bytes(content)
+    tracking.log_stage("text", {}, {"y": 1.0})
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "mlflow.db is damaged, or no database; move it away" in line
+    assert len(spool.waiting()) == 1
+
+
+def test_a_password_is_neither_shown_nor_written(study, monkeypatch, capsys):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:secret@127.0.0.1:9")
+    tracking.log_stage("text", {}, {"y": 1.0})
+    assert "secret" not in capsys.readouterr().err + "".join(path.read_text() for path, _ in spool.waiting())
+    assert recorder.address("http://127.0.0.1:9") == "http://me:secret@127.0.0.1:9"
+
+
+def test_clones_that_begin_one_new_database_together(study, tmp_path, monkeypatch):
+    folders = [tmp_path / name for name in ("one", "two", "three")]
+    for folder in folders:
+        folder.mkdir()
+        (folder / "params.yaml").write_bytes(Path("params.yaml").read_bytes())
+    uri = f"sqlite:///{tmp_path / 'shared.db'}"
+    script = "from stages import tracking; tracking.log_stage('text', {'x': 1}, {'y': 2.0})"
+    own = os.environ | {"PYTHONPATH": str(ROOT), "MLFLOW_TRACKING_URI": uri}
+    together = [subprocess.Popen([sys.executable, "-c", script], env=own, cwd=folder) for folder in folders]
+    assert [process.wait(timeout=300) for process in together] == [0] * 3
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    for folder in folders:  # one that waited for too long is made up for
+        monkeypatch.chdir(folder)
+        track.main(send=True)
+    found = mlflow.MlflowClient(uri).search_experiments(filter_string="name = 'shapes'")
+    assert len(found) == 1
+    table = mlflow.MlflowClient(uri).search_runs([found[0].experiment_id])
+    assert sorted(run.data.tags["stage"] for run in table) == ["study", "text", "text", "text"]
+    assert connection.database(uri) == tmp_path / "shared.db"
