@@ -6,10 +6,10 @@ def rule_of(stage):
     """The parts of a stage's rule that depend on the wildcards."""
 
     def inputs(wildcards):
-        return dag.inputs(stage, stage.item(dict(wildcards.items())))
+        return run.inputs(stage, stage.item(dict(wildcards.items())))
 
     def cmd(wildcards):
-        return stage.fill(stage.cmd, stage.item(dict(wildcards.items())))
+        return stage.command(stage.item(dict(wildcards.items())))
 
     def values(wildcards):
         return stage.read_params(stage.item(dict(wildcards.items())))
@@ -40,6 +40,6 @@ for stage in dag.stages:
         resources:
             **{name: amount for name, amount in stage.meta.items() if name != "threads"},
         shell:
-            "{params.cmd} > {log} 2>&1"
+            "( {params.cmd} ) > {log} 2>&1"
 
     workflow.get_rule(stage.name).docstring = stage.desc
