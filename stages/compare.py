@@ -65,7 +65,7 @@ def read_runs(settings: params.Params, folder: Path, data: str) -> list[MethodRu
             splits = read_file(run / "metrics.json", files.read_json, stage)["splits"]
             queries = read_file(run / "queries.parquet", _read_queries, stage)
             _prove(run, method, seed, data, wanted)
-            params.prove_trained(read(run / "trained.json", "train"), settings, run / "trained.json")
+            params.prove_trained(read(run / TRAINED, "train"), settings, run / TRAINED)
             done.append(MethodRun(method, seed, splits, queries))
             _same_queries(folder, name, splits, queries, first)
     return done

@@ -39,7 +39,16 @@ class Run:
             self._begun = True
             self._begin()
         remake(self.workflow, stage.fill_all(stage.outs, item))
-        return self.dag.inputs(stage, item)
+        return [path for path in self.dag.inputs(stage, item) if "{" not in path]
+
+    def values(self, stage: Stage, item: Item) -> dict[str, Any]:
+        """The parameters of a job: a change of one runs it again.
+
+        Files with braces in their names, which Snakemake takes for wildcards, stand here with size and time.
+        """
+        braced = [Path(path) for path in self.dag.inputs(stage, item) if "{" in path]
+        files = {str(path): _size_and_time(path) for path in braced}
+        return stage.read_params(item) | ({"files": files} if files else {})
 
     def end(self) -> None:
         """Record for DVC what is done. Raises KithError where that is not possible."""
@@ -108,6 +117,13 @@ class Run:
     def _touched(self) -> None:
         """What was touched was not made: for DVC it is what it was."""
         _write(_recorded() | {stage.target(item): self._times(stage, item) for stage, item in self._jobs()})
+
+
+def _size_and_time(path: Path) -> tuple[int, int] | None:
+    if not path.exists():
+        return None
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
 
 
 def _recorded() -> dict[str, Times]:

@@ -84,6 +84,17 @@ def test_a_changed_source_reruns_what_depends_on_it(by_snakemake, tmp_path):
     assert repository.dvc("repro") == []
 
 
+def test_names_with_braces_and_other_signs_are_read_by_both(origin):
+    """As Windows gives pictures: their GUIDs in braces."""
+    repository = origin.clone("braces")
+    for name in ("{0}.txt", "{a}{{b}}.txt", "[1] *?.txt", "a b$c'.txt", "é.txt"):
+        (repository.path / "source" / name).write_text(name)
+    assert repository.snakemake() == ALL
+    assert repository.snakemake() == repository.dvc("repro") == []
+    (repository.path / "source/{0}.txt").write_text("another")
+    assert repository.snakemake()[0] == "prepare"
+
+
 def test_finished_stages_are_recorded_when_another_fails(origin):
     repository = origin.clone("failing")
     repository.edit("methods", b={"fails": True})

@@ -12,7 +12,7 @@ def rule_of(stage):
         return stage.command(stage.item(dict(wildcards.items())))
 
     def values(wildcards):
-        return stage.read_params(stage.item(dict(wildcards.items())))
+        return run.values(stage, stage.item(dict(wildcards.items())))
 
     return inputs, cmd, values
 
