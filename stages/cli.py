@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from kith.errors import KithError, of_machine
+from workflow import engine
 
 INTERRUPTED = 130
 # Of a stage, whatever the machine and the engine: those that dvc.yaml asks a scheduler for.
@@ -99,7 +100,7 @@ def run(main: Callable[..., Any], arguments: list[str] | None = None) -> None:
     list's option may be repeated. What is annotated with typer.Option or typer.Argument is as that says.
     A KithError ends the process with one line and status 1, without a traceback (set KITH_TRACEBACK=1 to see it);
     options that do not fit end it with one line and status 2, Ctrl-C with one line, which says how to go on (see
-    `if_interrupted`), and status 130.
+    `if_interrupted`), and status 130, as does the end of the engine that has called it.
     """
     from threadpoolctl import threadpool_limits
 
@@ -108,6 +109,7 @@ def run(main: Callable[..., Any], arguments: list[str] | None = None) -> None:
     _connect_terminal()
     # A sum of products depends on how many threads share it: the same number everywhere gives the same bytes.
     threads = BLAS_THREADS.get(module, 1)
+    engine.watch()
     os.environ["OPENBLAS_NUM_THREADS"] = str(threads)  # for libraries that are not loaded yet
     with threadpool_limits(threads, user_api="blas"):
         parser = command(main)

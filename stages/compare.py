@@ -18,7 +18,7 @@ from kith.evaluation.compare import (
     rank,
     summary,
 )
-from kith.store.provenance import NOTE, TRAINED, parameters, proved
+from kith.store.provenance import NOTE, TRAINED, parameters, proved, read
 from stages import cli, files, params, tracking
 from stages.reporting import encoders, markdown
 
@@ -30,7 +30,7 @@ def main(*, data: Path, neighbors: Path, runs: Path, out: Path) -> None:
     checksum = sha256(data / "dataset.json")
     histories = read_histories(settings.study, runs)
     done = read_runs(settings, runs, checksum)
-    quality = read_quality(neighbors, checksum)
+    quality = read_quality(neighbors, checksum, settings)
     board = rank(done, comparing(settings))
     used = encoders.of_runs(settings.study, runs)
     page = markdown.document(settings, board, merged_splits(done), dataset, quality, used)
@@ -65,6 +65,7 @@ def read_runs(settings: params.Params, folder: Path, data: str) -> list[MethodRu
             splits = read_file(run / "metrics.json", files.read_json, stage)["splits"]
             queries = read_file(run / "queries.parquet", _read_queries, stage)
             _prove(run, method, seed, data, wanted)
+            params.prove_trained(read(run / TRAINED, "train"), settings, run / TRAINED)
             done.append(MethodRun(method, seed, splits, queries))
             _same_queries(folder, name, splits, queries, first)
     return done
@@ -110,11 +111,14 @@ def read_histories(study: params.Study, folder: Path) -> dict[tuple[str, int], p
     }
 
 
-def read_quality(neighbors: Path, data: str) -> dict[str, float]:
-    """quality.json of the neighbors stage. Raises KithError where it is of other data than those of this checksum."""
+def read_quality(neighbors: Path, data: str, settings: params.Params) -> dict[str, float]:
+    """quality.json of the neighbors stage. Raises KithError where it is of other data than those of this checksum, or
+    of other parameters."""
     path = neighbors / "quality.json"
     quality = read_file(path, files.read_json, "neighbors")
-    proved(neighbors / NOTE, [path], "neighbors", data=data)
+    made = proved(neighbors / NOTE, [path], "neighbors", data=data)
+    wanted = parameters(settings.neighbors.model_dump(mode="json"))
+    params.prove_parameters(made, wanted, neighbors / NOTE, "neighbors")
     return quality
 
 

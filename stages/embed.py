@@ -39,7 +39,9 @@ def main(
     torch.set_num_threads(settings.train.threads)
     device = "cuda" if torch.cuda.is_available() and settings.train.device != "cpu" else "cpu"
     prepared = Prepared(data)
-    made_with = proved(trained, [model], "train", data=prepared)["files"][model.name]
+    made = proved(trained, [model], "train", data=prepared)
+    params.prove_trained(made, settings, trained)
+    made_with = made["files"][model.name]
     encoder, vocabulary, saved = models.load(model, device)
     chosen = _chosen(prepared, options.splits)
     encoded = encoded_sides(prepared, named(encoded_image), named(encoded_text))

@@ -15,7 +15,7 @@ from kith.evaluation.measure import MeasureOptions, measure
 from kith.metrics.classification import svm_scores
 from kith.store.classes import Classes
 from kith.store.prepared import Prepared
-from kith.store.provenance import note, parameters, proved
+from kith.store.provenance import NOTE, note, parameters, proved, read
 from kith.store.run import EmbeddedSide, EmbeddingFiles, Embeddings, read_embeddings, read_scores
 from kith.store.semantic import Matrix, semantic_vectors
 from stages import cli, files, params, tracking
@@ -55,13 +55,17 @@ def main(
 
     --evaluated notes what they are made of.
     """
-    options = params.load().evaluate
+    settings = params.load()
+    options = settings.evaluate
     prepared = Prepared(data)
     made = proved(trained, [model, history], "train", data=prepared)
     if (made.get("method"), made.get("seed")) != (method, seed):
         raise KithError(f"{trained}: is of {made.get('method')}, seed {made.get('seed')}, not of {method}, seed {seed}")
+    params.prove_trained(made, settings, trained)
     written = EmbeddingFiles(images, texts, rows, scores, embedded)
     embeddings = read_embeddings(written, prepared, model)
+    for note_of, stage, section in ((embedded, "embed", settings.embed), (text / NOTE, "text", settings.text)):
+        params.prove_parameters(read(note_of, stage), parameters_of(section), note_of, stage)
     galleries = galleries_of(prepared, embeddings, semantic_vectors(text, prepared))
     predicted = read_scores(written, embeddings)
     known = classes_of(prepared, embeddings, predicted, Classes(taxonomy, prepared), options)
@@ -82,8 +86,8 @@ def main(
     tracking.log_evaluation(method, seed, result, [metrics], model=model, history=history, data=prepared)
 
 
-def parameters_of(options: params.Evaluate) -> str:
-    """The checksum of the parameters of an evaluation, as its note has it."""
+def parameters_of(options: params.Section) -> str:
+    """The checksum of the parameters of a stage, as its note has it."""
     return parameters(options.model_dump(mode="json"))
 
 

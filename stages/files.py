@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from kith.data.temporary import beside, remove
 from kith.errors import KithError, of_machine, reading
 
 MARKS = (".snakemake_timestamp", ".gitignore")  # what the engines put into a folder
@@ -56,7 +57,7 @@ def replacing_folder(path: Path, *own: str) -> Iterator[Path]:
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = beside(path)
     try:
         yield temporary
     except OSError as error:
@@ -66,10 +67,7 @@ def _beside(path: Path) -> Iterator[Path]:
             error.filename = str(path)
         raise
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary)
-        else:
-            temporary.unlink(missing_ok=True)
+        remove(temporary)
 
 
 def write_bytes(path: Path, data: bytes) -> None:

@@ -38,7 +38,7 @@ def main(*, data: Path, neighbors: Path, taxonomy: Path, runs: Path, compared: P
     with files.replacing_folder(figures, "*.png") as folder:
         for name, content in pictures.items():
             (folder / f"{name}.png").write_bytes(content)
-    quality = compare.read_quality(neighbors, prepared.checksum)
+    quality = compare.read_quality(neighbors, prepared.checksum, settings)
     used = encoders.of_runs(settings.study, runs)
     files.write_text(page, report_page.render(settings, board, measured, pictures, prepared.dataset, quality, used))
     tracking.log_report(figures, page, runs)

@@ -97,6 +97,7 @@ def main(
             files.write_bytes(model, save(encoder, vocabulary, longest, told))
             files.write_parquet(history, pd.DataFrame(records))
             made_of = {"data": prepared.checksum, "parameters": parameters(told["parameters"])}
+            made_of["trained_with"] = params.trained_with(values, method)
             files.write_json(trained, note([model, history], method=method, seed=seed, **made_of, **used))
             run.finish(model, history, records)
             checkpoint.remove()

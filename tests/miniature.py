@@ -1,9 +1,11 @@
 """A miniature repository with trivial stages and the project's own workflow, for tests of both engines."""
 
+import json
 import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import yaml
@@ -23,7 +25,9 @@ DEFINITION = """
 stages:
   prepare:
     desc: Make the data
-    cmd: python step.py prepare --read prepare --out data/${study.name}/prepared
+    cmd:
+      - python -m workflow.start
+      - python step.py prepare --read prepare --out data/${study.name}/prepared
     deps:
       - step.py
       - source
@@ -36,9 +40,11 @@ stages:
     matrix:
       method: ${study.methods}
       seed: ${study.seeds}
-    cmd: >-
-      python step.py train@${item.method}-${item.seed} --read train methods.${item.method}
-      --needs data/${study.name}/prepared --out runs/${study.name}/${item.method}-${item.seed}/model.txt
+    cmd:
+      - python -m workflow.start
+      - >-
+        python step.py train@${item.method}-${item.seed} --read train methods.${item.method}
+        --needs data/${study.name}/prepared --out runs/${study.name}/${item.method}-${item.seed}/model.txt
     deps:
       - step.py
       - data/${study.name}/prepared
@@ -49,7 +55,9 @@ stages:
       - runs/${study.name}/${item.method}-${item.seed}/model.txt
     meta: {threads: 1, mem_mb: 100, runtime: 1}
   compare:
-    cmd: python step.py compare --read compare --needs runs/${study.name} --out reports/${study.name}/metrics.json
+    cmd:
+      - python -m workflow.start
+      - python step.py compare --read compare --needs runs/${study.name} --out reports/${study.name}/metrics.json
     deps:
       - step.py
       - data/${study.name}/prepared/part.txt
@@ -60,7 +68,9 @@ stages:
       - reports/${study.name}/metrics.json:
           cache: false
   draw:
-    cmd: python step.py draw --needs reports/${study.name}/metrics.json --out reports/${study.name}/figures
+    cmd:
+      - python -m workflow.start
+      - python step.py draw --needs reports/${study.name}/metrics.json --out reports/${study.name}/figures
     deps:
       - step.py
       - reports/${study.name}/metrics.json
@@ -76,7 +86,7 @@ PARAMS = {
     "compare": {"digits": 2},
 }
 STEP = """
-import argparse, json, pathlib, sys, yaml
+import argparse, json, pathlib, sys, time, yaml
 parser = argparse.ArgumentParser()
 parser.add_argument("name")
 parser.add_argument("--read", nargs="*", default=[])
@@ -85,6 +95,11 @@ parser.add_argument("--out", type=pathlib.Path)
 given = parser.parse_args()
 with open("ran.txt", "a") as ran:
     print(given.name, file=ran)
+waits = pathlib.Path(f"wait.{given.name}")
+if waits.exists():
+    while waits.exists():
+        time.sleep(0.1)
+    sys.exit("its engine is gone")
 content = {}
 for key in given.read:
     value = yaml.safe_load(open("params.yaml"))
@@ -112,6 +127,7 @@ class Repository:
         home = {"XDG_CACHE_HOME": str(path.parent / "cache"), "DVC_SITE_CACHE_DIR": str(path.parent / "dvc")}
         binaries = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
         self.environment = os.environ | home | {"PATH": binaries, "DVC_NO_ANALYTICS": "1", "OMP_NUM_THREADS": "1"}
+        self.environment.pop("PYTHONPATH", None)  # its stages stand in for the project's
 
     def run(self, *command: str, fails: bool = False) -> str:
         done = subprocess.run(
@@ -138,6 +154,19 @@ class Repository:
         names = ran.read_text().split() if ran.exists() else []
         return sorted(names, key=lambda name: (ORDER.index(name.split("@")[0]), name))
 
+    def start(self, *command: str) -> subprocess.Popen:
+        """Start a module as a process of its own."""
+        (self.path / "ran.txt").unlink(missing_ok=True)
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        return subprocess.Popen([sys.executable, "-m", *command], cwd=self.path, env=self.environment, **quiet)
+
+    def wait_for(self, stage: str) -> None:
+        """Until the stage runs."""
+        ran, end = self.path / "ran.txt", time.monotonic() + 120
+        while not (ran.exists() and stage in ran.read_text().split()):
+            assert time.monotonic() < end, f"{stage} did not start"
+            time.sleep(0.1)
+
     def planned(self) -> str:
         return self.python("snakemake", "--dry-run", "--cores", "1")
 
@@ -146,6 +175,13 @@ class Repository:
         params = yaml.safe_load((self.path / "params.yaml").read_text())
         params[section] |= values
         (self.path / "params.yaml").write_text(yaml.safe_dump(params))
+
+    def epochs(self) -> list[int]:
+        """What the model of the method a and the metrics are of."""
+        model = json.loads((self.path / "runs/mini/a-0/model.txt").read_text())
+        read = json.loads((self.path / "reports/mini/metrics.json").read_text())
+        measured = json.loads(read["runs/mini/a-0/model.txt"])
+        return [each["train"]["epochs"] for each in (model, measured)]
 
     def lock(self) -> dict:
         return yaml.safe_load((self.path / "dvc.lock").read_text())["stages"]
@@ -176,8 +212,14 @@ def build(path: Path) -> Repository:
     (path / "dvc.yaml").write_text(DEFINITION)
     (path / "params.yaml").write_text(yaml.safe_dump(PARAMS))
     with (path / ".gitignore").open("a") as ignored:
-        ignored.write("/ran.txt\n")
+        ignored.write("/ran.txt\n/wait.*\n")
     repository = Repository(path)
     repository.run("git", "init", "--quiet")
     repository.commit()
     return repository
+
+
+def copy(repository: Repository, path: Path) -> Repository:
+    """An independent copy with modification times, outputs and both engines' notes."""
+    shutil.copytree(repository.path, path / "copy", symlinks=True)
+    return Repository(path / "copy")

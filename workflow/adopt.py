@@ -8,14 +8,18 @@ import subprocess
 import sys
 
 from kith.errors import KithError
+from workflow import lockfile
+from workflow.record import tidy
 
 TOUCH = ["--touch", "--forceall", "--cores", "1", "--no-hooks", "--quiet", "all"]
 
 
 def main() -> None:
     """Note for Snakemake that all is done. Raises KithError if DVC does not find every stage up to date."""
+    lockfile.repair()
     if subprocess.run([sys.executable, "-m", "dvc", "status", "--quiet"]).returncode:
         raise KithError("not adopted: DVC finds stages to run, see `dvc status`. First `dvc repro` or `dvc pull`.")
     if subprocess.run([sys.executable, "-m", "snakemake", *TOUCH]).returncode:
         raise KithError("not adopted: Snakemake could not touch the outputs.")
+    tidy()
     print("Adopted: Snakemake has nothing to do.")

@@ -14,6 +14,7 @@ from kith.errors import KithError
 from workflow import yamls
 
 REFERENCE = re.compile(r"\$\{([^}]*)\}")
+PLAIN = re.compile(r"[\w./,+=@:-]+")  # what a shell takes as it stands
 KNOWN = {"desc", "cmd", "matrix", "deps", "params", "outs", "meta"}
 EACH = {"foreach", "do"}
 
@@ -23,7 +24,7 @@ Item = dict[str, str]
 class Stage:
     """One stage of dvc.yaml, one rule of Snakemake. Its texts keep their `${…}` until an item fills them.
 
-    Raises KithError for what DVC understands and this does not (vars, wdir, a list of commands, …).
+    Raises KithError for what DVC understands and this does not (vars, wdir, …).
     """
 
     def __init__(self, name: str, body: dict[str, Any], values: dict[str, Any]):
@@ -33,15 +34,16 @@ class Stage:
             every, body = self._value(body["foreach"]), body["do"]
         if unknown := body.keys() - KNOWN:
             raise self._error(f"{', '.join(sorted(unknown))}: not known to workflow/dag.py")
-        self.cmd: str = body["cmd"]
+        cmds = body["cmd"] if isinstance(body["cmd"], list) else [body["cmd"]]
         self.desc: str = body.get("desc", name)
         self.deps: list[str] = body.get("deps", [])
         self.params: list[str] = body.get("params", [])
         self.outs = [out if isinstance(out, str) else next(iter(out)) for out in body.get("outs", [])]
         self.meta: dict[str, Any] = {name: self._value(given) for name, given in body.get("meta", {}).items()}
-        for text in [self.cmd, *self.deps, *self.params, *self.outs]:
+        for text in [*cmds, *self.deps, *self.params, *self.outs]:
             if not isinstance(text, str):
                 raise self._error(f"{text!r}: workflow/dag.py expects a plain text")
+        self.cmd = " && ".join(cmds)  # as DVC: the next one only if the last has not failed
         self._items = self._combinations(body.get("matrix", {})) if every is None else self._each(every)
 
     def items(self) -> list[Item]:
@@ -73,6 +75,14 @@ class Stage:
     def fill(self, text: str, item: Item) -> str:
         """Replace each `${…}` by its value. Raises KithError for one that has none."""
         return REFERENCE.sub(lambda match: self._scalar(self._look_up(match[1], item)), text)
+
+    def command(self, item: Item) -> str:
+        """What a shell is given. Raises KithError as `Dag.commands` does."""
+        for key in REFERENCE.findall(self.cmd):
+            value = self._scalar(self._look_up(key, item))
+            if not PLAIN.fullmatch(value):
+                raise self._error(f"{key} is {value!r}: in a command, letters, digits and ._,/+=@:- alone are allowed")
+        return self.fill(self.cmd, item)
 
     def fill_all(self, texts: list[str], item: Item) -> list[str]:
         return [self.fill(text, item) for text in texts]
@@ -128,8 +138,16 @@ class Dag:
         )
         every = [Stage(name, body, values) for name, body in stages["stages"].items()]
         self.stages = [stage for stage in every if stage.items()]
-        items = [(stage, item) for stage in self.stages for item in stage.items()]
-        self.outs = [out for stage, item in items for out in stage.fill_all(stage.outs, item)]
+        self.study: str = values.get("study", {}).get("name", "")
+        self.outs = [out for stage, item in self.items() for out in stage.fill_all(stage.outs, item)]
+
+    def items(self) -> list[tuple[Stage, Item]]:
+        """Every stage with each of its items."""
+        return [(stage, item) for stage in self.stages for item in stage.items()]
+
+    def commands(self) -> list[str]:
+        """What a shell is given. Raises KithError for a value of params.yaml that would be more to it than a name."""
+        return [stage.command(item) for stage, item in self.items()]
 
     def inputs(self, stage: Stage, item: Item) -> list[str]:
         """What Snakemake waits for before it runs an item: whole outputs, and source files."""

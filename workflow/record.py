@@ -6,11 +6,12 @@ stale ones to be up to date.
 
 import subprocess
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from kith.errors import KithError
+from workflow import lockfile
 from workflow.dag import Dag
 
 
@@ -24,30 +25,19 @@ def record(targets: list[str]) -> bool:
     """Store outputs in DVC's cache, checksums and parameters in dvc.lock; False where DVC could not.
 
     `targets` are DVC's names: train@infonce-0, or train for all its items. The files themselves stay: links
-    into the cache in their place would look newer to Snakemake than what was made from them.
+    into the cache in their place would look newer to Snakemake than what was made from them. Stages that the study no
+    longer has leave dvc.lock.
     """
+    lockfile.repair()
     command = [sys.executable, "-m", "dvc", "commit", "--quiet", "--force", "--no-relink", *targets]
-    return not targets or subprocess.run(command).returncode == 0
+    if targets and subprocess.run(command).returncode:
+        return False
+    tidy()
+    return True
 
 
-def record_run(workflow: Any, dag: Dag) -> None:
-    """Record the jobs that a Snakemake run has finished; `workflow` is Snakemake's own object.
-
-    A run with --touch has executed nothing. If dvc.yaml or params.yaml were edited meanwhile, DVC would note
-    parameters that were not used: then nothing is recorded.
-    """
-    jobs = [] if workflow.touch else workflow.dag.finished_jobs
-    finished = {(job.rule.name, frozenset(job.wildcards_dict.items())) for job in jobs}
-    targets = [
-        stage.target(item)
-        for stage in dag.stages
-        for item in stage.items()
-        if (stage.name, frozenset((key, item[key]) for key in stage.wildcards())) in finished
-    ]
-    if Dag().texts != dag.texts:
-        problem = "dvc.yaml or params.yaml changed during the run; with the old ones in place"
-    elif record(targets):
-        return
-    else:
-        problem = "DVC failed, see above; once that is mended"
-    print(f"Not recorded for DVC: {problem}: kith record {' '.join(targets)}", file=sys.stderr)
+def tidy() -> None:
+    """Drop the study's former stages from dvc.lock, and keep a copy of it."""
+    dag = Dag()
+    lockfile.drop(dag.study, {stage.target(item) for stage, item in dag.items()})
+    lockfile.keep()

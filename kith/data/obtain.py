@@ -10,6 +10,7 @@ from typing import Any
 from kith.data.download import Fetched, fetch
 from kith.data.resuming import Patience
 from kith.data.source import Recipe, Source
+from kith.data.temporary import beside, remove
 from kith.data.unpack import is_archive, unpack
 from kith.errors import KithError
 
@@ -78,14 +79,12 @@ def _appearing(path: Path) -> Iterator[Path]:
     if path.exists():
         raise KithError(f"{path}: is there already; remove it, or name another fetch.path")
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = beside(path)
     try:
         yield temporary
         os.replace(temporary, path)
     finally:
-        if temporary.is_dir():
-            shutil.rmtree(temporary)
-        temporary.unlink(missing_ok=True)
+        remove(temporary)
 
 
 def _fill(fetched: list[Fetched], folder: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kith.data.temporary import beside
 from kith.errors import KithError
 from kith.models import DualEncoder
 from kith.models.embed import embed_images, embed_texts
@@ -89,7 +90,7 @@ def _kept(path: Path, made_of: list[str]) -> dict[str, EmbeddedSide] | None:
 
 def _keep(path: Path, made_of: list[str], sides: dict[str, EmbeddedSide]) -> None:
     arrays = {f"{side}_{name}": array for side in SIDES for name, array in vars(sides[side]).items()}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = beside(path)
     try:
         with temporary.open("wb") as file:
             np.savez(file, allow_pickle=False, made_of=np.array([*made_of, _checksum(sides)]), **arrays)

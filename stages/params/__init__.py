@@ -8,6 +8,7 @@ from stages.params.complete import check, complete
 from stages.params.data import Fetch, Prepare
 from stages.params.encoders import EncoderOptions
 from stages.params.presets import presets
+from stages.params.proof import prove_parameters, prove_trained, trained_with
 from stages.params.results import Compare, Embed, Evaluate, Expected, Report
 from stages.params.schema import PARAMS, Params, Study, load, parse
 from stages.params.semantic import ClassEmbeddingOptions, Neighbors, TaxonomyOptions, Text, Tokens
@@ -18,4 +19,5 @@ __all__ = [
     "PARAMS", "ClassEmbeddingOptions", "Compare", "Embed", "EncoderOptions", "Evaluate", "Expected", "Fetch",
     "ImageTower", "Neighbors", "Params", "Prepare", "Report", "Section", "Study", "TaxonomyOptions", "Text",
     "TextTower", "Tokens", "Train", "check", "complete", "load", "parse", "presets",
+    "prove_parameters", "prove_trained", "trained_with",
 ]  # fmt: skip

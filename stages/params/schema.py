@@ -66,15 +66,19 @@ class Params(Section):
         """
         return self._checked_methods[name]
 
+    def written(self, name: str) -> dict[str, Any]:
+        """The method `name` as the file has it, in plain values: what it changes of `train` in the place of that."""
+        train, own = self.train.model_dump(mode="json", exclude_unset=True), self.methods[name]
+        changes = own.get("train") or {}
+        return own | {"train": merged(train, changes) if isinstance(changes, dict) else changes}
+
     @functools.cached_property
     def _checked_methods(self) -> dict[str, "Method"]:
         from stages.params.method import Method  # brings the losses, and with them PyTorch
 
-        train, found = self.train.model_dump(exclude_unset=True), {}
-        for name, own in self.methods.items():
-            changes = own.get("train") or {}
-            whole = own | {"train": merged(train, changes) if isinstance(changes, dict) else changes}
-            found[name] = method = validate(Method, whole, f"methods.{name}")
+        found = {}
+        for name in self.methods:
+            found[name] = method = validate(Method, self.written(name), f"methods.{name}")
             _names_itself(self.study.encoders, method, name)
             if self.inputs is not None and (missing := list(gaps(method, f"methods.{name}."))):
                 raise KithError(_incomplete(missing, self.study.name))

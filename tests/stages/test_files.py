@@ -1,5 +1,8 @@
 import errno
+import os
 import resource
+import subprocess
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -7,6 +10,8 @@ import pytest
 
 from kith.errors import KithError
 from stages import cli, files
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_a_file_keeps_its_old_content_when_writing_fails(tmp_path):
@@ -30,6 +35,24 @@ def test_a_folder_replaces_the_old_one_whole(tmp_path):
     with pytest.raises(RuntimeError), files.replacing_folder(path, "new"):
         raise RuntimeError
     assert [p.name for p in tmp_path.rglob("*")] == ["data", "new"]
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_and_what_a_living_one_writes_is_not(tmp_path):
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    for name in (f".out.json.{dead.pid}.part", f".out.json.{os.getppid()}.part", f".other.json.{dead.pid}.part"):
+        (tmp_path / name).touch()
+    (tmp_path / f".folder.{dead.pid}.part").mkdir()
+    files.write_json(tmp_path / "out.json", {})
+    with files.replacing_folder(tmp_path / "folder"):
+        pass
+    left = {f".out.json.{os.getppid()}.part", f".other.json.{dead.pid}.part"}
+    assert {path.name for path in tmp_path.iterdir()} == left | {"out.json", "folder"}
+
+
+@pytest.mark.parametrize("place", ["reports/x/.leaderboard.md.1.part", ".model.onnx.1.part", "runs/x/.model.pt.1.part"])
+def test_git_ignores_what_is_being_written(place):
+    assert not subprocess.run(["git", "check-ignore", "--quiet", place], cwd=ROOT).returncode
 
 
 def test_nothing_of_somebody_elses_is_replaced(tmp_path):

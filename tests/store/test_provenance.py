@@ -103,6 +103,25 @@ def test_comparing_refuses_what_was_measured_otherwise(there):
         compare.read_runs(settings, runs, data)
 
 
+def test_what_was_made_with_other_parameters_is_refused(there):
+    edit(study={"methods": ["infonce"]}, train={"epochs": 7, "threads": 1})
+    data = Prepared(DATA["data"]).checksum
+    refused = r"runs/shapes/infonce-0: trained with other parameters .*\(epochs \d+, not 7\): run `dvc repro` or"
+    with pytest.raises(KithError, match=refused):
+        embed.main(**DATA, **embed_files(RUN))
+    with pytest.raises(KithError, match=refused):
+        evaluate.main(method="infonce", seed=0, **DATA, **MEANING, **evaluate_files(RUN))
+    with pytest.raises(KithError, match=refused):
+        compare.read_runs(params.load(), Path("runs/shapes"), data)
+
+
+@pytest.mark.parametrize(("section", "values"), [("embed", {"batch_size": 3}), ("text", {"seed": 5})])
+def test_an_evaluation_of_what_has_other_parameters_is_refused(there, section, values):
+    edit(**{section: values})
+    with pytest.raises(KithError, match=rf"the stage {section} ran with other parameters than params\.yaml has"):
+        evaluate.main(method="infonce", seed=0, **DATA, **MEANING, **evaluate_files(RUN))
+
+
 def test_a_model_alone_embeds_and_is_exported(there, tmp_path):
     alone = tmp_path / "alone"
     alone.mkdir()
@@ -138,7 +157,7 @@ def test_files_of_another_study_are_refused_by_comparing_and_training(there):
     edit(study={"methods": ["infonce"]})
     settings, data = params.load(), Prepared(DATA["data"])
     with pytest.raises(KithError, match=r"data/other/neighbors/made_of\.json: was made of other data"):
-        compare.read_quality(OTHER / "neighbors", data.checksum)
+        compare.read_quality(OTHER / "neighbors", data.checksum, params.load())
     shutil.copy("runs/shapes/hierarchy_ce-0/history.parquet", RUN)
     with pytest.raises(KithError, match=r"history\.parquet: is not the file that the train stage noted"):
         compare.read_runs(settings, Path("runs/shapes"), data.checksum)

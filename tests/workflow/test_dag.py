@@ -39,7 +39,8 @@ def _parts(stage) -> tuple:
     read = [dep for dep in stage.deps if isinstance(dep, ParamsDependency)]
     files = [dep.def_path for dep in stage.deps if dep not in read]
     values = {key: value for dep in read for key, value in dep.read_params().items()}
-    return stage.cmd, files, [out.def_path for out in stage.outs], values
+    commands = stage.cmd if isinstance(stage.cmd, list) else [stage.cmd]
+    return " && ".join(commands), files, [out.def_path for out in stage.outs], values
 
 
 def as_we_read(dag: Dag) -> dict[str, tuple]:
@@ -124,7 +125,7 @@ def expand(values: dict, body: dict) -> None:
         ({}, {"cmd": "run ${item.seed}"}, r"stage train: it reads 'item.seed', which the stage's matrix"),
         ({"study": {"name": ["a"]}}, {"cmd": "run ${study.name}"}, r"stage train: .*\['a'\].*one text or number"),
         ({}, {"foreach": ["a"]}, r"stage train: foreach: not known"),
-        ({}, {"cmd": ["one", "two"]}, r"stage train: \['one', 'two'\]"),
+        ({}, {"cmd": [{"one": "two"}]}, r"stage train: \{'one': 'two'\}"),
         ({}, {"params": ["expect"]}, r"stage train: it reads 'expect', which params.yaml"),
         ({}, {"matrix": {"seed": "${study.seeds}"}}, r"stage train: it reads 'study.seeds'"),
     ],
@@ -146,6 +147,14 @@ def test_values_are_written_as_dvc_writes_them(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.chdir(folder)
     assert ours == as_dvc_reads(definition, values, folder)
+
+
+@pytest.mark.parametrize("name", ["a;b", "$(b)", "`b`", "a\nb", "a b", "'a", 'a"', "a|b", "a>b", "*", "~", "", "a\\b"])
+def test_a_command_holds_plain_names_alone(name):
+    stage = Stage("train", {"cmd": ["true", "run ${study.name}"]}, {"study": {"name": name}})
+    with pytest.raises(KithError, match=r"stage train: study\.name is .*letters, digits and"):
+        stage.command({})
+    assert Stage("train", {"cmd": "run ${a}"}, {"a": "a_B-9.x/y,z"}).command({}) == "run a_B-9.x/y,z"
 
 
 def imported(source: str) -> set[str]:

@@ -1,44 +1,14 @@
 """DVC and Snakemake on one DAG, for real: both run a miniature repository with the project's own workflow."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 import yaml
 from PIL import Image
 
-from tests.miniature import ALL, DEFINITION, ROOT, Repository, build
+from tests.miniature import ALL, DEFINITION, ROOT, copy
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def origin(tmp_path_factory) -> Repository:
-    return build(tmp_path_factory.mktemp("engines") / "origin")
-
-
-@pytest.fixture(scope="module")
-def by_dvc(origin) -> Repository:
-    """Run by DVC, nothing else."""
-    repository = origin.clone("by_dvc")
-    assert repository.dvc("repro") == ALL
-    repository.commit()
-    return repository
-
-
-@pytest.fixture(scope="module")
-def by_snakemake(origin) -> Repository:
-    """Run by Snakemake, nothing else."""
-    repository = origin.clone("by_snakemake")
-    assert repository.snakemake() == ALL
-    repository.commit()
-    return repository
-
-
-def copy(repository: Repository, path: Path) -> Repository:
-    """An independent copy with modification times, outputs and both engines' notes."""
-    shutil.copytree(repository.path, path / "copy", symlinks=True)
-    return Repository(path / "copy")
 
 
 def test_what_snakemake_ran_is_up_to_date_for_dvc_and_recorded(by_snakemake):
@@ -114,6 +84,17 @@ def test_a_changed_source_reruns_what_depends_on_it(by_snakemake, tmp_path):
     assert repository.dvc("repro") == []
 
 
+def test_names_with_braces_and_other_signs_are_read_by_both(origin):
+    """As Windows gives pictures: their GUIDs in braces."""
+    repository = origin.clone("braces")
+    for name in ("{0}.txt", "{a}{{b}}.txt", "[1] *?.txt", "a b$c'.txt", "é.txt"):
+        (repository.path / "source" / name).write_text(name)
+    assert repository.snakemake() == ALL
+    assert repository.snakemake() == repository.dvc("repro") == []
+    (repository.path / "source/{0}.txt").write_text("another")
+    assert repository.snakemake()[0] == "prepare"
+
+
 def test_finished_stages_are_recorded_when_another_fails(origin):
     repository = origin.clone("failing")
     repository.edit("methods", b={"fails": True})
@@ -170,7 +151,7 @@ def test_parameters_edited_during_a_run_are_not_recorded(origin):
     repository = origin.clone("edited")
     edited = DEFINITION.replace("python step.py draw", "sed -i s/digits/figures/ params.yaml; python step.py draw")
     (repository.path / "dvc.yaml").write_text(edited)
-    assert "kith record prepare train@a-0" in repository.python("snakemake", "--cores", "1")
+    assert "kith record prepare train@a-0" in repository.python("snakemake", "--cores", "1", fails=True)
     assert not (repository.path / "dvc.lock").exists()
 
 

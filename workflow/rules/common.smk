@@ -8,6 +8,7 @@ from snakemake.exceptions import WorkflowError
 from stages.params import load as load_params
 from workflow import yamls
 from workflow.dag import Dag, is_directory
+from workflow.run import Run
 
 
 # Stages note in MLflow which engine ran them.
@@ -19,6 +20,9 @@ if config:
 
 load_params(methods=True)
 dag = Dag()
+dag.commands()
+run = Run(workflow, dag)
+
 
 def licence(study):
     """The licence of the data; none is known before they are prepared, or of a broken file, and none is needed."""

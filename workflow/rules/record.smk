@@ -1,10 +1,13 @@
 # What a run has finished is recorded for DVC, also when another stage failed.
-from workflow.record import record_run
+from kith.errors import KithError
 
 
 onsuccess:
-    record_run(workflow, dag)
+    run.end()
 
 
 onerror:
-    record_run(workflow, dag)
+    try:
+        run.end()
+    except KithError as error:
+        print(error, file=sys.stderr)

@@ -7,13 +7,13 @@ def rule_of(stage):
     """The parts of a stage's rule that depend on the wildcards."""
 
     def inputs(wildcards):
-        return dag.inputs(stage, stage.item(dict(wildcards.items())))
+        return run.inputs(stage, stage.item(dict(wildcards.items())))
 
     def cmd(wildcards):
-        return stage.fill(stage.cmd, stage.item(dict(wildcards.items())))
+        return stage.command(stage.item(dict(wildcards.items())))
 
     def values(wildcards):
-        return stage.read_params(stage.item(dict(wildcards.items())))
+        return run.values(stage, stage.item(dict(wildcards.items())))
 
     return inputs, cmd, values
 
@@ -41,6 +41,6 @@ for stage in dag.stages:
         resources:
             **{name: amount for name, amount in stage.meta.items() if name != "threads"},
         shell:
-            "KITH_PROGRESS=3 {params.cmd} 3>&2 > {log} 2>&1"
+            "( export KITH_PROGRESS=3; {params.cmd} ) 3>&2 > {log} 2>&1"
 
     workflow.get_rule(stage.name).docstring = stage.desc

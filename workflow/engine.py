@@ -1,0 +1,136 @@
+"""Which engine runs in this folder: both would write the same files, so the one that comes later is refused.
+
+Snakemake leaves a note of its process, and enters what it writes in DVC's list of busy paths; DVC does that itself, and
+heeds it. Whatever a killed process has left there says nothing.
+"""
+
+import atexit
+import itertools
+import json
+import os
+import platform
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from kith.errors import KithError
+
+RUNNING = Path(".snakemake/running.json")
+BUSY = Path(".dvc/tmp/rwlock")  # by "write" and "read": the process and command, by path
+SHELLS = ("sh", "bash", "dash", "zsh", "fish", "ksh", "tcsh", "csh")
+GRACE = 10.0  # seconds for a stage to end by itself once its engine is gone
+
+
+def claim(outs: list[str]) -> bool:
+    """Note that Snakemake runs here, as this process, and writes `outs`; whether the one before it was killed.
+
+    Raises KithError where another Snakemake, or DVC, runs here.
+    """
+    before = _read(RUNNING)
+    if before and (before["host"] != platform.node() or _lives(before)):
+        place = "" if before["host"] == platform.node() else f" on {before['host']}"
+        raise KithError(_refused(f"Snakemake runs in this folder (process {before['pid']}{place})", RUNNING))
+    _write(RUNNING, _note(os.getpid()))
+    atexit.register(release)
+    mend_busy()
+    found = _busy()
+    for process, command in _processes(found):
+        if process != os.getpid() and _lives({"pid": process}):
+            release()
+            raise KithError(_refused(f"DVC runs in this folder (process {process}: {command})", BUSY))
+    folders = {str(Path(*Path(out).parts[:2]).absolute()) for out in outs}
+    own = {"pid": os.getpid(), "cmd": "snakemake"}
+    _write(BUSY, {**found, "write": found.get("write", {}) | dict.fromkeys(sorted(folders), own)})
+    return before is not None
+
+
+def release() -> None:
+    """Take away what `claim` has noted; nothing where it has not."""
+    if (note := _read(RUNNING)) and (note["pid"], note["host"]) == (os.getpid(), platform.node()):
+        RUNNING.unlink(missing_ok=True)
+    busy = _busy()
+    others = {path: each for path, each in busy.get("write", {}).items() if each["pid"] != os.getpid()}
+    if others != busy.get("write", {}):
+        _write(BUSY, {**busy, "write": others})
+
+
+def mend_busy() -> None:
+    """Remove a list of busy paths that is empty or broken, as a kill leaves it: it stops every command of DVC."""
+    for _ in range(5):  # DVC writes it in place
+        try:
+            json.loads(BUSY.read_text(encoding="utf-8"))
+            return
+        except FileNotFoundError:
+            return
+        except ValueError:
+            time.sleep(0.1)
+    BUSY.unlink(missing_ok=True)
+
+
+def watch(seconds: float = 1.0) -> None:
+    """End this process, with all that it would clean up, when the engine that has called it is gone: nobody would
+    know of what it writes. Without an engine it does nothing."""
+    if "DVC_STAGE" not in os.environ and os.environ.get("KITH_ENGINE") != "snakemake":
+        return
+    import psutil
+
+    engine = next((each for each in psutil.Process().parents() if each.name() not in SHELLS), None)
+    if engine is None:
+        return
+    above = _note(engine.pid)
+
+    def end_with_it() -> None:
+        while _lives(above):
+            time.sleep(seconds)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        time.sleep(GRACE)
+        os._exit(130)
+
+    threading.Thread(target=end_with_it, daemon=True).start()
+
+
+def _refused(what: str, path: Path) -> str:
+    return f"{what}, and both would write the same files: wait for its end; if it has ended, delete {path}"
+
+
+def _note(process: int) -> dict[str, Any]:
+    import psutil
+
+    return {"pid": process, "started": psutil.Process(process).create_time(), "host": platform.node()}
+
+
+def _lives(note: dict[str, Any]) -> bool:
+    import psutil
+
+    try:
+        process = psutil.Process(note["pid"])
+        same = abs(process.create_time() - note["started"]) < 1 if "started" in note else True
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _busy() -> dict[str, Any]:
+    return _read(BUSY) or {}
+
+
+def _processes(busy: dict[str, Any]) -> list[tuple[int, str]]:
+    entries = [*busy.get("write", {}).values(), *itertools.chain(*busy.get("read", {}).values())]
+    return [(each["pid"], each["cmd"]) for each in entries]
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary.write_text(json.dumps(content), encoding="utf-8")
+    os.replace(temporary, path)

@@ -1,0 +1,97 @@
+"""dvc.lock outlives a kill: DVC writes it in place, so that one in the middle leaves a part of it.
+
+A copy is kept whenever it is known to be whole, and put back where it is not.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from kith.errors import KithError
+from workflow import yamls
+from workflow.engine import mend_busy
+
+LOCK = Path("dvc.lock")
+KEPT = Path(".dvc/tmp/dvc.lock")
+
+
+def keep() -> None:
+    """Copy dvc.lock; to be called when DVC does not write it. One that is damaged is put back first."""
+    repair()
+    if LOCK.exists() and KEPT.parent.is_dir():
+        _replace(KEPT, LOCK.read_text(encoding="utf-8"))
+
+
+def repair() -> None:
+    """Put the copy back, with all that is whole in a dvc.lock that a kill has cut short; say so in a line.
+
+    DVC's list of busy paths is mended too.
+    """
+    mend_busy()
+    if not (LOCK.exists() and KEPT.exists()):
+        return
+    text, kept = LOCK.read_text(encoding="utf-8", errors="replace"), KEPT.read_text(encoding="utf-8")
+    if text == kept or not _is_cut(text, kept) or _is_committed():
+        return
+    head, known = _entries(kept)
+    newer = dict(list(_entries(text)[1].items())[:-1])  # the last one may be a part
+    _replace(LOCK, head + "".join((known | newer).values()))
+    print(f"{LOCK} was cut short, as by a kill while DVC wrote it: put back from {KEPT}", file=sys.stderr)
+
+
+def drop(study: str, live: set[str]) -> None:
+    """Take stages out of dvc.lock that have no part in the study any more: those that wrote the study's files, and are
+    not among the `live` ones."""
+    if not LOCK.exists():
+        return
+    head, entries = _entries(LOCK.read_text(encoding="utf-8"))
+    left = {name: entry for name, entry in entries.items() if name in live or not _is_of(study, entry)}
+    if len(left) < len(entries):
+        _replace(LOCK, head + "".join(left.values()))
+
+
+def _entries(text: str) -> tuple[str, dict[str, str]]:
+    """The text up to the first entry, and the text of each entry by the name of its stage."""
+    head, *entries = re.split(r"^(?=  \S)", text, flags=re.MULTILINE)
+    return head, {entry.split(":\n")[0].strip(): entry for entry in entries}
+
+
+def _is_cut(text: str, kept: str) -> bool:
+    """Whether `text` is the beginning of a dvc.lock: DVC writes entries in the same order every time."""
+    names, known = list(_entries(text)[1]), list(_entries(kept)[1])
+    lost = len(names) < len(known) and names == known[: len(names)]
+    return lost or not text.endswith("\n") or not _is_whole(text)
+
+
+def _is_whole(text: str) -> bool:
+    """Whether the last entry has a command, and what DVC notes of each file."""
+    try:
+        entry = _read(list(_entries(text)[1].values())[-1])
+        files = [*entry.get("deps", []), *entry["outs"]]
+        return "cmd" in entry and bool(files) and all({"path", "md5", "size"} <= file.keys() for file in files)
+    except (KithError, AttributeError, IndexError, KeyError, TypeError):
+        return False
+
+
+def _is_of(study: str, entry: str) -> bool:
+    outs = [out["path"].split("/") for out in _read(entry).get("outs", [])]
+    return bool(outs) and all(len(parts) > 1 and parts[1] == study for parts in outs)
+
+
+def _read(entry: str) -> Any:
+    return next(iter(yamls.read(entry, str(LOCK)).values()))
+
+
+def _is_committed() -> bool:
+    """Whether dvc.lock is as Git has it: somebody chose it."""
+    known = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", str(LOCK)], capture_output=True)
+    return known.returncode == 0
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)

@@ -1,0 +1,146 @@
+"""A run of Snakemake beside DVC: alone in the folder, and with what is finished recorded for DVC.
+
+What an earlier run has finished and, killed, could not record is recorded with the rest.
+"""
+
+import atexit
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kith.errors import KithError
+from workflow import engine, lockfile
+from workflow.dag import Dag, Item, Stage
+from workflow.made import is_own, made_at, remake
+from workflow.record import record
+
+LOCKS = Path(".snakemake/locks")
+RECORDED = Path(".snakemake/recorded.json")  # by target, when the outputs were made that DVC knows of
+
+Times = list[float | None]
+
+
+class Run:
+    """One run of Snakemake; `workflow` is its own object, which knows its DAG and its notes of outputs."""
+
+    def __init__(self, workflow: Any, dag: Dag):
+        self.workflow, self.dag = workflow, dag
+        self._begun = False
+
+    def inputs(self, stage: Stage, item: Item) -> list[str]:
+        """What a job waits for. Snakemake asks for it first of all, once it knows what it is to do.
+
+        Ends the process with one line where another engine runs in this folder.
+        """
+        if not self._begun:
+            self._begun = True
+            self._begin()
+        remake(self.workflow, stage.fill_all(stage.outs, item))
+        return [path for path in self.dag.inputs(stage, item) if "{" not in path]
+
+    def values(self, stage: Stage, item: Item) -> dict[str, Any]:
+        """The parameters of a job: a change of one runs it again.
+
+        Files with braces in their names, which Snakemake takes for wildcards, stand here with size and time.
+        """
+        braced = [Path(path) for path in self.dag.inputs(stage, item) if "{" in path]
+        files = {str(path): _size_and_time(path) for path in braced}
+        return stage.read_params(item) | ({"files": files} if files else {})
+
+    def end(self) -> None:
+        """Record for DVC what is done. Raises KithError where that is not possible."""
+        self._end = lambda: None
+        targets = {
+            stage.target(item): self._times(stage, item)
+            for stage, item in self._jobs()
+            if all(is_own(self.workflow, out) for out in stage.fill_all(stage.outs, item))
+        }
+        known = _recorded()
+        new = [target for target, times in targets.items() if known.get(target) != times]
+        if not new:
+            return
+        engine.release()
+        if Dag().texts != self.dag.texts:
+            problem = "dvc.yaml or params.yaml changed during the run; with the old ones in place"
+        elif record(new):
+            _write(known | targets)
+            return
+        else:
+            problem = "DVC failed, see above; once that is mended"
+        raise KithError(f"Not recorded for DVC: {problem}: kith record {' '.join(new)}")
+
+    def _begin(self) -> None:
+        """Nothing of it for a plan, a report and the like, and for jobs on other machines."""
+        workflow = self.workflow
+        if not workflow.is_main_process or workflow.executor_plugin is None or workflow.dryrun:
+            return
+        try:
+            killed = engine.claim(self.dag.outs)
+            lockfile.repair()
+        except KithError as error:
+            _quit(f"error: {error}")
+        locks = list(LOCKS.glob("*.lock"))
+        if killed and locks:
+            for lock in locks:
+                lock.unlink()
+            print("Snakemake was killed here, and left the folder locked: unlocked.", file=sys.stderr)
+        if not RECORDED.exists():  # results of before count as recorded
+            _write({s.target(i): times for s, i in self.dag.items() if any(times := self._times(s, i))})
+        self._end = self._touched if workflow.touch else self._nothing_done
+        atexit.register(lambda: self._end())
+
+    def _jobs(self) -> Iterator[tuple[Stage, Item]]:
+        """What is done: the jobs that have finished, and those that need not run."""
+        plan = self.workflow.dag
+        finished = set(plan.finished_jobs)
+        jobs = [job for job in plan.jobs if job in finished or not plan.needrun(job)]
+        done = {(job.rule.name, frozenset(job.wildcards_dict.items())) for job in jobs}
+        for stage, item in self.dag.items():
+            if (stage.name, frozenset((key, item[key]) for key in stage.wildcards())) in done:
+                yield stage, item
+
+    def _times(self, stage: Stage, item: Item) -> Times:
+        return [made_at(self.workflow, out) for out in stage.fill_all(stage.outs, item)]
+
+    def _nothing_done(self) -> None:
+        """Snakemake's hooks do not run where there is nothing to do."""
+        if len(self.workflow.dag) or self.workflow.execution_settings.no_hooks:
+            return
+        try:
+            self.end()
+        except KithError as error:
+            _quit(str(error))
+
+    def _touched(self) -> None:
+        """What was touched was not made: for DVC it is what it was."""
+        _write(_recorded() | {stage.target(item): self._times(stage, item) for stage, item in self._jobs()})
+
+
+def _size_and_time(path: Path) -> tuple[int, int] | None:
+    if not path.exists():
+        return None
+    found = path.stat()
+    return found.st_size, found.st_mtime_ns
+
+
+def _recorded() -> dict[str, Times]:
+    try:
+        return json.loads(RECORDED.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _write(recorded: dict[str, Times]) -> None:
+    temporary = RECORDED.with_suffix(".part")
+    temporary.write_text(json.dumps(recorded), encoding="utf-8")
+    os.replace(temporary, RECORDED)
+
+
+def _quit(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+    sys.stdout.flush()
+    engine.release()
+    os._exit(1)
