@@ -51,13 +51,9 @@ def main(
     queries: Path,
     evaluated: Path,
 ) -> None:
-    """Write the metrics of one trained run to --metrics and one row a query to --queries.
-
-    --evaluated notes what they are made of.
-    """
-    settings = params.load()
+    """Write the metrics of one trained run to --metrics, one row a query to --queries, and what they are made of."""
+    settings, prepared = params.load(), Prepared(data)
     options = settings.evaluate
-    prepared = Prepared(data)
     made = proved(trained, [model, history], "train", data=prepared)
     if (made.get("method"), made.get("seed")) != (method, seed):
         raise KithError(f"{trained}: is of {made.get('method')}, seed {made.get('seed')}, not of {method}, seed {seed}")
@@ -74,8 +70,7 @@ def main(
     splits, tables = {}, []
     for split, gallery in galleries.items():
         splits[split], table = measure(gallery, known, database.without(split), wanted)
-        asked = [direction for direction in DIRECTIONS if direction in splits[split]["queries"]]
-        print("\n\n".join(block(split, splits[split], direction) for direction in asked), end="\n\n" if asked else "")
+        _print(split, splits[split])
         table["group"] = prepared.table["group"].to_numpy()[table["row"]]
         tables.append(table.assign(split=split))
     result = {"method": method, "seed": seed, "splits": splits}
@@ -84,6 +79,11 @@ def main(
     made_of = {"data": prepared.checksum, "model": made["files"][model.name], "parameters": parameters_of(options)}
     files.write_json(evaluated, note([metrics, queries], method=method, seed=seed, **made_of))
     tracking.log_evaluation(method, seed, result, [metrics], model=model, history=history, data=prepared)
+
+
+def _print(split: str, measured: dict[str, Any]) -> None:
+    asked = [direction for direction in DIRECTIONS if direction in measured["queries"]]
+    print("\n\n".join(block(split, measured, direction) for direction in asked), end="\n\n" if asked else "")
 
 
 def parameters_of(options: params.Section) -> str:

@@ -56,10 +56,7 @@ def main(
     """
     if batch_size < 1:
         raise KithError(f"--batch-size {batch_size}: at least 1 row at a time")
-    if out.is_dir() or out.resolve() == input.resolve():
-        raise KithError(f"--out {out}: is {'a folder' if out.is_dir() else 'the input'}; name a file to write")
-    if out.suffix.lower() != ".parquet":
-        raise KithError(f"--out {out}: what is written is Parquet; let the name end in .parquet")
+    _check_out(out, input)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model, vocabulary, saved = models.load(run / "model.pt", device)
     known = ["image"] if model.text_tower is None else ["image", "text"]
@@ -82,6 +79,13 @@ def main(
             raise KithError(f"{input}: has no {'pictures' if input.is_dir() else 'rows'}")
     told = f", {problems:,} with a problem" if problems else ""
     print(f"{out}: {rows:,} rows{told}", file=sys.stderr)
+
+
+def _check_out(out: Path, input: Path) -> None:
+    if out.is_dir() or out.resolve() == input.resolve():
+        raise KithError(f"--out {out}: is {'a folder' if out.is_dir() else 'the input'}; name a file to write")
+    if out.suffix.lower() != ".parquet":
+        raise KithError(f"--out {out}: what is written is Parquet; let the name end in .parquet")
 
 
 def schema(model: DualEncoder, sides: list[str], skip_bad: bool) -> pa.Schema:

@@ -75,8 +75,7 @@ def main(
     classes = Classes(taxonomy, prepared)
     encoded = encoded_sides(prepared, named(encoded_image), named(encoded_text if settings.needs.texts else Path(NONE)))
     needs = _needs(settings, classes)
-    sides = needs, vocabulary, longest
-    learned = training_data(prepared, *sides, classes, neighbors, encoded, _measured(values, prepared))
+    learned = training_data(prepared, needs, vocabulary, longest, classes, neighbors, encoded, _tests(values, prepared))
     targets = _targets(settings, len(classes), class_embedding, prepared)
     torch.manual_seed(seed)
     with _named("params.yaml: train"):
@@ -89,21 +88,26 @@ def main(
     used = {f"{side}_encoder": known for side, known in _references(encoded, starts).items()}
     made_by = fingerprint(settings.model_dump_json(), str(seed), json.dumps(used), files=inputs)
     checkpoint = Checkpoint(CHECKPOINTS / values.study.name / f"{method}-{seed}.pt", made_by, files.write_bytes)
-    place, tracked = _place(values.study, method, seed), settings.model_dump(exclude_none=True)
-    with tracking.training(method, seed, tracked, made_by, prepared, fabric.is_global_zero) as run:
+    tracked = method, seed, settings.model_dump(exclude_none=True), made_by, prepared
+    with tracking.training(*tracked, fabric.is_global_zero) as run:
+        place = _place(values.study, method, seed)
         records = _fit(place, encoder, objective, learned, config, fabric, checkpoint, run.epoch)
         if fabric.is_global_zero:
             told = {"method": method, "seed": seed, "parameters": settings.model_dump(mode="json", exclude_none=True)}
             files.write_bytes(model, save(encoder, vocabulary, longest, told))
             files.write_parquet(history, pd.DataFrame(records))
-            made_of = {"data": prepared.checksum, "parameters": parameters(told["parameters"])}
-            made_of["trained_with"] = params.trained_with(values, method)
-            files.write_json(trained, note([model, history], method=method, seed=seed, **made_of, **used))
+            files.write_json(trained, note([model, history], **_made_of(values, told, prepared), **used))
             run.finish(model, history, records)
             checkpoint.remove()
 
 
-def _measured(values: params.Params, data: Prepared) -> list[str]:
+def _made_of(values: params.Params, told: dict[str, Any], data: Prepared) -> dict[str, Any]:
+    """What the model is of, in trained.json; told: what the model itself tells."""
+    noted = {"data": data.checksum, "parameters": parameters(told["parameters"])}
+    return told | noted | {"trained_with": params.trained_with(values, told["method"])}
+
+
+def _tests(values: params.Params, data: Prepared) -> list[str]:
     """The splits that the model will be measured on."""
     return [split for split in values.embed.splits or data.held_out if split.startswith("test")]
 

@@ -1,4 +1,4 @@
-"""Compare the runs of the study in MLflow: its address, and where there is no server, one."""
+"""Show the runs of the study in MLflow, and start its server where there is none."""
 
 import os
 import sys

@@ -23,7 +23,7 @@ RECORDED = Path(".snakemake/recorded.json")  # by target, when the outputs were 
 Times = list[float | None]
 
 
-class Run:
+class SnakemakeRun:
     """One run of Snakemake; `workflow` is its own object, which knows its DAG and its notes of outputs."""
 
     def __init__(self, workflow: Any, dag: Dag):

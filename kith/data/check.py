@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kith.data import duplicates, edges, images, items, readers, splits, table
-from kith.data.depths import Choices, Depths
+from kith.data.depths import Conversion, Depths
 from kith.data.items import Dataset
 from kith.data.labels import word
 from kith.data.listing import is_picture_name
@@ -52,7 +52,7 @@ class Discarded:
         self._rows: dict[bytes, int] = {}
 
     def loader(self, root: Path, fit: str) -> Loader:
-        return Loader(root, SIZE, self.mode, fit, choices=Choices(seen=self.depths))
+        return Loader(root, SIZE, self.mode, fit, choices=Conversion(seen=self.depths))
 
     def append(self, picture: np.ndarray) -> int:
         digest = hashlib.blake2b(picture.tobytes(), digest_size=16).digest()
@@ -187,7 +187,7 @@ def _of_texts(frame: pa.Table, max_tokens: int) -> list[str]:
 def _side(path: Path, columns: Columns, root: Path | None) -> int | None:
     """The largest of SIZES that is not above the smaller side of a usual picture, by the first rows."""
     loader = Loader(root or home(path), SIZE, "RGB", "pad")
-    batch = next(readers.batches(path, [columns.image or ""], lambda *_: None), readers.Batch({}, []))
+    batch = next(readers.batches(path, [columns.image or ""], lambda *_: None), readers.Cells({}, []))
     sides = [min(size) for cell in batch.get(columns.image or "", []) if (size := images.size(loader.read(cell)))]
     if not sides:
         return None

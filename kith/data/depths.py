@@ -66,7 +66,7 @@ class Depths:
 
 
 @dataclass(frozen=True)
-class Choices:
+class Conversion:
     """How pictures are decoded beside size, mode and fit. seen: notes deep greys."""
 
     fill: Fill = None
@@ -74,10 +74,10 @@ class Choices:
     seen: Depths | None = None
 
     @classmethod
-    def of(cls, pictures: Mapping[str, Any]) -> "Choices":
+    def of(cls, pictures: Mapping[str, Any]) -> "Conversion":
         """Those that a description of pictures has (of dataset.json, or a model's config).
 
-        >>> Choices.of({"size": 8, "fill": [255, 255, 0]}).fill
+        >>> Conversion.of({"size": 8, "fill": [255, 255, 0]}).fill
         (255, 255, 0)
         """
         fill = pictures.get("fill")
@@ -89,7 +89,7 @@ class Choices:
         return {name: value for name, value in (("fill", fill), ("bits", self.bits)) if value is not None}
 
 
-PLAIN = Choices()
+PLAIN = Conversion()
 
 
 def decoded(pictures: Mapping[str, Any]) -> dict[str, Any]:

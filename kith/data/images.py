@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from kith.data.depths import PLAIN, Choices, Fill, eight_bits, filler
+from kith.data.depths import PLAIN, Conversion, Fill, eight_bits, filler
 from kith.errors import KithError
 
 # What Pillow warns of is either harmless (EXIF it cannot read) or refused below; it names no file.
@@ -36,7 +36,7 @@ class UndecodableImage(KithError):
     """The bytes are not a picture that can be read; the message says why."""
 
 
-def decode(data: bytes, size: int, mode: str = "RGB", fit: str = "pad", choices: Choices = PLAIN) -> np.ndarray:
+def decode(data: bytes, size: int, mode: str = "RGB", fit: str = "pad", choices: Conversion = PLAIN) -> np.ndarray:
     """Decode `data` (JPEG, PNG, WebP, GIF, TIFF, BMP …) to uint8 (size, size, C), C = 1 for L, 3 for RGB.
 
     EXIF orientation is applied, transparency is laid onto white, 16-bit and float greys are brought to
@@ -108,7 +108,7 @@ def opened(data: bytes) -> Iterator[Image.Image]:
         raise UndecodableImage(_reason(error)) from None
 
 
-def converted(image: Image.Image, mode: str, choices: Choices = PLAIN) -> Image.Image:
+def converted(image: Image.Image, mode: str, choices: Conversion = PLAIN) -> Image.Image:
     """Decoded, turned as EXIF says, transparency laid onto white, in a mode, L or RGB."""
     image = _eight_bits(_upright(image), choices)
     if image.has_transparency_data:
@@ -126,14 +126,16 @@ def size(data: object) -> tuple[int, int] | None:
         return None
 
 
-def fitted(pixels: np.ndarray, size: int, mode: str = "RGB", fit: str = "pad", choices: Choices = PLAIN) -> np.ndarray:
+def fitted(
+    pixels: np.ndarray, size: int, mode: str = "RGB", fit: str = "pad", choices: Conversion = PLAIN
+) -> np.ndarray:
     """uint8 `pixels` (H, W, 3), colours that need no decoding, as uint8 (size, size, C); see `decode`."""
     if pixels.shape == (size, size, CHANNELS[mode]):
         return pixels
     return _brought(Image.fromarray(pixels).convert(mode), size, fit, choices)
 
 
-def _brought(picture: Image.Image, size: int, fit: str, choices: Choices) -> np.ndarray:
+def _brought(picture: Image.Image, size: int, fit: str, choices: Conversion) -> np.ndarray:
     """A picture of the mode L or RGB as a square, uint8 (size, size, C)."""
     square = _pad(picture, size, choices.fill) if fit == "pad" else _FITS[fit](picture, size)
     return np.asarray(square).reshape(size, size, CHANNELS[picture.mode])
@@ -162,7 +164,7 @@ def _reason(error: Exception) -> str:
     return "truncated file" if "truncated" in text.lower() else text or type(error).__name__
 
 
-def _eight_bits(image: Image.Image, choices: Choices) -> Image.Image:
+def _eight_bits(image: Image.Image, choices: Conversion) -> Image.Image:
     """Deep greys and floats as `depths.eight_bits` has them: Pillow's own conversion would clip them."""
     if not image.mode.startswith(("I", "F")):
         return image

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kith.data.depths import Choices
+from kith.data.depths import Conversion
 from kith.data.images import UndecodableImage, decode, fitted
 
 ADDRESS = re.compile(r"\w{2,}://")
@@ -35,7 +35,7 @@ class Loader:
     mode: str
     fit: str
     within: tuple[Path, ...] = field(default=(), kw_only=True)
-    choices: Choices = field(default=Choices(), kw_only=True)
+    choices: Conversion = field(default=Conversion(), kw_only=True)
 
     def __call__(self, cell: Any) -> Any:
         """The picture, uint8 (size, size, C), of bytes, a path, a dict of either, {"bytes", "path"}, or of uint8

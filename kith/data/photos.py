@@ -10,7 +10,7 @@ from types import TracebackType
 import numpy as np
 from PIL import ExifTags, Image
 
-from kith.data.depths import PLAIN, Choices
+from kith.data.depths import PLAIN, Conversion
 from kith.data.images import CHANNELS, converted, opened
 from kith.data.loader import Loader
 from kith.data.shards import INDEX, PLACE, SHARDS, Shard, places
@@ -21,7 +21,7 @@ SHARD = 256 << 20  # bytes of pictures in a file
 BATCH = 4 << 20  # bytes that are kept until they are written together
 
 
-def stored(data: bytes, short_side: int, mode: str, choices: Choices = PLAIN) -> bytes:
+def stored(data: bytes, short_side: int, mode: str, choices: Conversion = PLAIN) -> bytes:
     """An encoded picture as it is kept: upright, L or RGB, the short side at most `short_side`.
 
     A JPEG, or a PNG of at most SMALL pixels, that is so already is kept as it is. Others are made smaller and encoded
@@ -84,7 +84,7 @@ class PhotoWriter:
     """
 
     def __init__(
-        self, folder: Path, size: int, mode: str, short_side: int, shard: int = SHARD, choices: Choices = PLAIN
+        self, folder: Path, size: int, mode: str, short_side: int, shard: int = SHARD, choices: Conversion = PLAIN
     ) -> None:
         self.folder, self.mode, self.shard, self.choices = folder, mode, shard, choices
         self.shape = (size, size, CHANNELS[mode])

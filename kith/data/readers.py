@@ -32,7 +32,7 @@ Broken = Callable[[Where, str], None]  # is told where a row is that cannot be r
 Record = dict[str, Any]
 
 
-class Batch(dict[str, list[Any]]):
+class Cells(dict[str, list[Any]]):
     """Columns of a few rows; where: of each row, where it is."""
 
     def __init__(self, columns: dict[str, list[Any]], where: list[Where]) -> None:
@@ -58,7 +58,7 @@ def columns(path: Path) -> list[str]:
         return _keys(path) if kind == "jsonl" else Delimited(path, kind == "tsv").head
 
 
-def batches(path: Path, names: Sequence[str], broken: Broken | None = None) -> Iterator[Batch]:
+def batches(path: Path, names: Sequence[str], broken: Broken | None = None) -> Iterator[Cells]:
     """The columns `names` of the table at `path`, a few rows at a time. CSV and TSV cells are strings.
 
     Rows are counted from 0. One that cannot be read (a line that is no JSON, too few cells) counts, is left out and
@@ -71,7 +71,7 @@ def batches(path: Path, names: Sequence[str], broken: Broken | None = None) -> I
             return
         records = _whole(path, broken)
         while found := list(itertools.islice(records, ROWS)):
-            yield Batch({name: [row.get(name) for _, row in found] for name in names}, [where for where, _ in found])
+            yield Cells({name: [row.get(name) for _, row in found] for name in names}, [where for where, _ in found])
 
 
 def count(path: Path) -> int:
@@ -151,7 +151,7 @@ def _names(path: Path) -> list[str]:
     return names if SPLIT in names or not parts.splits(files) else [*names, SPLIT]
 
 
-def _parquet(path: Path, names: list[str]) -> Iterator[Batch]:
+def _parquet(path: Path, names: list[str]) -> Iterator[Cells]:
     start, files = 0, _files(path)
     told = parts.splits(files) if SPLIT in names and SPLIT not in pa.parquet.read_schema(files[0]).names else []
     wanted = [name for name in names if name != SPLIT] if told else names
@@ -159,7 +159,7 @@ def _parquet(path: Path, names: list[str]) -> Iterator[Batch]:
         with pa.parquet.ParquetFile(each, buffer_size=BUFFER, pre_buffer=False) as file:
             for batch in file.iter_batches(ROWS, columns=wanted):
                 columns = batch.to_pydict() | ({SPLIT: [told[number]] * batch.num_rows} if told else {})
-                yield Batch(columns, [Where(start + row) for row in range(batch.num_rows)])
+                yield Cells(columns, [Where(start + row) for row in range(batch.num_rows)])
                 start += batch.num_rows
 
 

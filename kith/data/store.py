@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from kith.data.depths import PLAIN, Choices
+from kith.data.depths import PLAIN, Conversion
 from kith.data.images import CHANNELS
 from kith.data.loader import Loader
 from kith.progress import Progress
@@ -61,7 +61,7 @@ class ImageWriter:
     are those of np.save. Use it as a context manager.
     """
 
-    def __init__(self, path: Path, size: int, mode: str, choices: Choices = PLAIN) -> None:
+    def __init__(self, path: Path, size: int, mode: str, choices: Conversion = PLAIN) -> None:
         self.path = path
         self.choices = choices
         self.mode = mode

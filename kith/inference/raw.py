@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from kith.data.depths import Choices
+from kith.data.depths import Conversion
 from kith.data.loader import Loader, Unusable
 from kith.data.rows import SURROGATE, utf8
 from kith.encoders.encoder import TextEncoder
@@ -72,7 +72,7 @@ class RawInputs:
         if side == "text":
             return self._known
         kept = self.pictures
-        mode, choices = "L" if kept["channels"] == 1 else "RGB", Choices.of(kept)
+        mode, choices = "L" if kept["channels"] == 1 else "RGB", Conversion.of(kept)
         return Loader(self.root, kept["size"], mode, kept["fit"], within=self.within, choices=choices)
 
     def arrays(self, side: str, values: Sequence[Any]) -> Arrays:

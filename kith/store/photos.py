@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kith.data.depths import PLAIN, Choices
+from kith.data.depths import PLAIN, Conversion
 from kith.data.images import Box, UndecodableImage, decode, decode_part
 from kith.data.shards import INDEX, SHARDS
 from kith.errors import KithError, reading
@@ -33,7 +33,7 @@ class Photos:
         size: int,
         mode: str = "RGB",
         fit: str = "pad",
-        choices: Choices = PLAIN,
+        choices: Conversion = PLAIN,
     ):
         self.folder, self.index = folder, index
         self.size, self.mode, self.fit, self.choices = size, mode, fit, choices
@@ -104,5 +104,5 @@ def pictures(data: Prepared) -> np.ndarray | Photos | None:
     with reading(path, AGAIN):
         index = np.load(path, mmap_mode="r")
     image = data.dataset["image"]
-    mode, choices = "L" if image["channels"] == 1 else "RGB", Choices.of(image)
+    mode, choices = "L" if image["channels"] == 1 else "RGB", Conversion.of(image)
     return Photos(data.folder, index, image["height"], mode, image["fit"], choices)

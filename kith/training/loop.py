@@ -44,19 +44,16 @@ def fit(
     A projection that is learned from data is fitted to the epoch's items before each validation.
     Without epochs, what can be fitted in closed form is, and the only record is of epoch 0.
     After every epoch `on_checkpoint` gets a state; given back as `resume`, training goes on as if it had not
-    stopped: all randomness comes from (seed, epoch), so the result is the same bytes. name: what its progress is
-    called. Raises FloatingPointError when embeddings or the loss are not finite, unless a refinement is left, which
-    then comes at once.
+    stopped: all randomness comes from (seed, epoch), so the result is the same bytes. name: of its progress. Raises
+    FloatingPointError when embeddings or the loss are not finite, unless a refinement is left, which comes at once.
     """
     task, data = Task(model, objective, data.similarity), with_workers(data, config, fabric.world_size)
     if not config.epochs:
         return [_as_it_is(task.to(fabric.device), data, config, fabric, on_epoch)]
     optimizer = optimizer_of(task, config)
     (wrapped, stepper), sampler = fabric.setup(task, optimizer), batches_of(data, config)
-    batches = len(sampler.epoch(1))
-    schedule = schedule_of(optimizer, config, batches)
-    seen = _as_many_groups(data, config.seed)
-    state = TrainingState(task, optimizer, schedule, fabric.strategy.precision)
+    batches, seen = len(sampler.epoch(1)), _as_many_groups(data, config.seed)
+    state = TrainingState(task, optimizer, schedule_of(optimizer, config, batches), fabric.strategy.precision)
     if resume is not None:
         state.load(resume)
     left = (config.epochs - len(state.history)) * batches
@@ -65,14 +62,13 @@ def fit(
             epoch = len(state.history) + 1
             record: Record = {"epoch": epoch, "lr": float(optimizer.param_groups[0]["lr"])}
             try:
-                given = sampler, data, config, fabric, epoch
-                record |= train_epoch(wrapped, stepper, schedule, *given, progress=progress)
-                measured, score = _measured(wrapped, sampler, data, seen, config, fabric, epoch)
+                given = data, config, fabric, epoch
+                record |= train_epoch(wrapped, stepper, state.schedule, sampler, *given, progress=progress)
+                score = _measured(record, wrapped, sampler, seen, *given)
             except FloatingPointError:
                 if state.recover():
                     continue
                 raise
-            record |= measured
             state.add(record, score, config.early_stopping)
             progress.clear()
             on_epoch(record)
@@ -93,20 +89,21 @@ def _as_it_is(
 
 
 def _measured(
+    record: Record,
     task: Any,
     sampler: PairSampler | BalancedSampler,
-    data: TrainingData,
     seen: np.ndarray,
+    data: TrainingData,
     config: TrainingConfig,
     fabric: Fabric,
     epoch: int,
-) -> tuple[Record, float]:
-    """What the validation after an epoch finds, with the projection fitted before, and the epoch's score."""
+) -> float:
+    """Fit the projection after an epoch, add to `record` what the validation finds, and return the epoch's score."""
     with _after(epoch):
         task.objective.step = training_step(config, epoch)
         _refit(task, data, np.concatenate(sampler.epoch(epoch)), config, fabric, epoch)
-        found = validate(task, data, seen, config.batch_size, fabric)
-        return found, _score(found, config.select)
+        record |= validate(task, data, seen, config.batch_size, fabric)
+        return _score(record, config.select)
 
 
 def _score(record: Record, select: str) -> float:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from kith.data.depths import Choices
+from kith.data.depths import Conversion
 from kith.data.source import NOT_STATED
 from kith.data.sources import SOURCES, find
 from stages.params.base import Count, Name, Positive, Section, Share
@@ -132,10 +132,10 @@ class Image(Section):
         return self
 
     @property
-    def choices(self) -> Choices:
+    def choices(self) -> Conversion:
         """As `images.decode` takes them: nothing where they are as ever."""
         fill = None if self.fill == "black" else self.fill if isinstance(self.fill, str) else tuple(self.fill)
-        return Choices(fill, self.bits)  # type: ignore[arg-type]
+        return Conversion(fill, self.bits)  # type: ignore[arg-type]
 
 
 class Glyphs(Section):

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from kith.data.check import check
-from kith.data.depths import Choices, Depths, decoded
+from kith.data.depths import Conversion, Depths, decoded
 from kith.data.images import decode
 from kith.data.photos import stored
 from kith.data.rows import Columns
@@ -27,7 +27,7 @@ def encode(pixels: np.ndarray, kind: str = "PNG") -> bytes:
 
 
 def grey(data: bytes, **choices) -> np.ndarray:
-    return decode(data, 8, "L", choices=Choices(**choices))[..., 0].astype(int)
+    return decode(data, 8, "L", choices=Conversion(**choices))[..., 0].astype(int)
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
@@ -67,7 +67,7 @@ def test_greys_beyond_the_depth_are_white_and_told():
 
 def test_photographs_are_stored_by_the_depth():
     data = encode((RAMP * 4095).round().astype(np.uint16))
-    assert np.abs(grey(stored(data, 64, "L", Choices(bits=12))) - RAMP * 255).max() <= 1
+    assert np.abs(grey(stored(data, 64, "L", Conversion(bits=12))) - RAMP * 255).max() <= 1
 
 
 def test_the_check_suggests_the_depth(tmp_path):
@@ -86,10 +86,10 @@ def test_the_check_suggests_the_depth(tmp_path):
 def test_bars_have_the_colour_that_is_chosen(fill, expected):
     wide = np.full((8, 32, 3), (10, 200, 30), np.uint8)
     wide[2:6, 8:24] = (255, 0, 0)
-    decoded_as = decode(encode(wide), 32, "RGB", choices=Choices(fill=fill))
+    decoded_as = decode(encode(wide), 32, "RGB", choices=Conversion(fill=fill))
     assert decoded_as[0, 0].tolist() == decoded_as[31, 31].tolist() == list(expected)
     level = round(np.dot(expected, (0.299, 0.587, 0.114)))
-    assert abs(int(decode(encode(wide), 32, "L", choices=Choices(fill=fill))[0, 0, 0]) - level) <= 1
+    assert abs(int(decode(encode(wide), 32, "L", choices=Conversion(fill=fill))[0, 0, 0]) - level) <= 1
 
 
 def test_choices_are_part_of_what_a_model_says_of_its_pictures():

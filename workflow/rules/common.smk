@@ -8,7 +8,7 @@ from snakemake.exceptions import WorkflowError
 from stages.params import load as load_params
 from workflow import yamls
 from workflow.dag import Dag, is_directory
-from workflow.run import Run
+from workflow.run import SnakemakeRun
 
 
 # Stages note in MLflow which engine ran them.
@@ -21,7 +21,7 @@ if config:
 load_params(methods=True)
 dag = Dag()
 dag.commands()
-run = Run(workflow, dag)
+run = SnakemakeRun(workflow, dag)
 
 
 def licence(study):
