@@ -31,6 +31,7 @@ NUMBER: dict[str, Any] = {"textcoords": "offset points", "fontsize": 9}
 DIRECTIONS = {direction: catalogue.GROUPS[direction].title for direction in catalogue.DIRECTIONS}
 WIDTH, DPI = 5, 168  # inches, pixels an inch
 CHART = 10_000  # colours that a chart has at most, from the smoothing of lines; photographs have more
+SEAM = "\ue000"  # where a name may be broken; a character of no script
 LETTERS, LINE = 42, 0.23  # of a legend: letters in a line of two names, inches
 # The first two come with matplotlib; the others serve scripts which these lack, where they are installed.
 FONTS = ["DejaVu Sans", "STIXGeneral", "Noto Sans CJK JP", "Noto Sans Devanagari", "Noto Sans Thai"]
@@ -94,15 +95,20 @@ def svg(figure: Figure) -> bytes:
 def wrap(text: str, columns: int, lines: int) -> str:
     """`text` in at most `lines` lines about as wide as `columns` small Latin letters, the rest cut off.
 
-    Control characters and runs of white space become one space.
+    Control characters and runs of white space become one space. Names are broken after an underscore.
 
     >>> wrap("a red fox in the snow", columns=12, lines=1)
     'a red fox …'
+    >>> wrap("hierarchy_unnorm", columns=12, lines=2)
+    'hierarchy_\\nunnorm'
     """
     clean = " ".join("".join(c if c.isprintable() else " " for c in text).split())
     wide = sum(1.8 if unicodedata.east_asian_width(c) in "WF" else 1.3 if c.isupper() else 1 for c in clean)
     width = max(4, int(columns * len(clean) / max(1, wide)))
-    return textwrap.fill(clean, width, max_lines=lines, placeholder=" …")
+    if len(clean) > width:
+        clean = clean.replace("_", f"_{SEAM} ")
+    filled = textwrap.fill(clean, width, max_lines=lines, placeholder=" …")
+    return filled.replace(f"{SEAM} ", "").replace(SEAM, "")
 
 
 @styled
