@@ -13,7 +13,7 @@ from kith.text.tokens import Vocabulary, first_sentences, normalize, tokenize
 
 # Letters, digits and signs; combining marks and the scripts without spaces are not among them.
 SPACED = st.characters(
-    codec="utf-8", categories=("L", "N", "P", "S", "Zs"), max_codepoint=0xD7FF, exclude_characters="\u3005\u3007\u0130"
+    codec="utf-8", categories=("L", "N", "P", "S", "Zs"), max_codepoint=0xD7FF, exclude_characters="\u3005\u3007\u0130\u00ad"
 ).filter(lambda c: re.match("LATIN|CYRILLIC|GREEK|HANGUL|DIGIT|SPACE|FULL STOP|HYPHEN", unicodedata.name(c, "")))
 
 
@@ -22,7 +22,7 @@ def as_before(text: str) -> list[str]:
     return [word for word in re.findall(r"\w+", normalize(text).casefold()) if not word.isdigit()]
 
 
-@given(st.text(st.one_of(SPACED, st.sampled_from("aé яй ωΩ 한국 İ_'-3²😀♥\ufe0f"))))
+@given(st.text(st.one_of(SPACED, st.sampled_from("aé яй ωΩ 한국 _'-3²😀♥\ufe0f"))))
 def test_texts_with_spaces_and_without_marks_give_the_words_of_before(text):
     if not beyond_words(normalize(text).casefold()):
         assert tokenize(text) == as_before(text)
