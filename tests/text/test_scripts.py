@@ -13,7 +13,7 @@ from kith.text.tokens import Vocabulary, first_sentences, normalize, tokenize
 
 # Letters, digits and signs; combining marks and the scripts without spaces are not among them.
 SPACED = st.characters(
-    codec="utf-8", categories=("L", "N", "P", "S", "Zs"), max_codepoint=0xD7FF, exclude_characters="\u3005\u3007\u0130\u00ad"
+    codec="utf-8", categories=("L", "N", "P", "S", "Zs"), max_codepoint=0xD7FF, exclude_characters="\u3005\u3007\u0130"
 ).filter(lambda c: re.match("LATIN|CYRILLIC|GREEK|HANGUL|DIGIT|SPACE|FULL STOP|HYPHEN", unicodedata.name(c, "")))
 
 
