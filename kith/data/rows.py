@@ -1,5 +1,7 @@
 """Understanding one row of a user's table."""
 
+import ast
+import json
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -13,6 +15,11 @@ from kith.data.problems import Problem, Problems, Where
 
 # How programs write nothing into a cell.
 NOTHING = frozenset({"", "nan", "none", "null", "n/a", "<na>", "#n/a"})
+
+# A list of texts that is written into a cell: JSON, or Python's, with commas or, by NumPy, without.
+_QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+LITERAL = re.compile(_QUOTED, re.DOTALL)
+LIST = re.compile(rf"\[\s*(?:(?:{_QUOTED})(?:\s*,\s*|\s+|(?=\])))*\]", re.DOTALL)
 
 # Halves of characters, which JSON can spell but no text can hold.
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -119,6 +126,7 @@ class Rows:
 
     def _texts(self, where: Where, name: str, column: str, cell: Any) -> Iterator[str]:
         """The texts in a cell, a string or a list of strings, without white space around them."""
+        cell = listed_texts(cell)
         many = isinstance(cell, list) and len(cell) > 0
         for index, text in enumerate(cell if many else [cell]):
             which = f"text {index} " if many else ""
@@ -151,6 +159,24 @@ class Rows:
 
     def _note(self, kind: str, where: Where, name: str, column: str, message: str) -> None:
         self.problems.add(Problem(kind, where.row, name, column, message, where.place))
+
+
+def listed_texts(cell: Any) -> Any:
+    """The texts of a cell that is a list written as a text, as pandas and NumPy write it into CSV; else the cell.
+
+    >>> listed_texts("['a red bar', \\"it's a bar\\"]"), listed_texts("[sic] a bar")
+    (['a red bar', "it's a bar"], '[sic] a bar')
+    """
+    if not isinstance(cell, str) or LIST.fullmatch(cell.strip()) is None:
+        return cell
+    try:
+        return json.loads(cell)
+    except ValueError:  # not JSON
+        pass
+    try:
+        return [ast.literal_eval(text.replace("\r", "").replace("\n", "\\n")) for text in LITERAL.findall(cell)]
+    except (ValueError, SyntaxError):  # an escape that Python does not know: then it is a text
+        return cell
 
 
 def _blank(text: Any) -> bool:

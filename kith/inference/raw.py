@@ -10,7 +10,7 @@ import torch
 
 from kith.data.depths import Conversion
 from kith.data.loader import Loader, Unusable
-from kith.data.rows import SURROGATE, utf8
+from kith.data.rows import SURROGATE, listed_texts, utf8
 from kith.encoders.encoder import TextEncoder
 from kith.encoders.frozen import BATCH, Frozen, referred
 from kith.text.tokenizer import Tokenizer
@@ -137,6 +137,7 @@ def text(cell: Any) -> str | Unusable:
     >>> text(["red fox"]), text(b"fox"), text(" ").message
     ('red fox', 'fox', 'is empty')
     """
+    cell = listed_texts(cell)
     if isinstance(cell, list) and len(cell) > 1:
         return Unusable("text", f"holds {len(cell)} texts; give each a row of its own")
     value = cell[0] if isinstance(cell, list) and cell else cell

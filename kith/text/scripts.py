@@ -18,6 +18,12 @@ from typing import Literal
 
 Rule = Literal["pairs", "units", "spaced"]
 
+# Nobody sees them, and a word may be written with or without: soft hyphens, marks of direction, of byte order, of where
+# a line may not break; and the stroke that makes Arabic words longer.
+_INVISIBLE = re.compile("[\u00ad\u034f\u061c\u0640\u180e\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_JOINERS = "\u200c\u200d"  # how letters of a word are joined, as in Persian
+_JOINER = re.compile(f"[{_JOINERS}]")
+_DOTTED = "i\u0307"  # what case folding leaves of the Turkish capital of i
 _PLAIN = re.compile(r"\w+")
 
 # Vowel signs, harakat, points, accents that no composed letter has; those beyond U+FFFF apart, see _one_of. Variation
@@ -47,13 +53,7 @@ def _one_of(near: str, far: str) -> str:
 
 @cache
 def _beyond() -> re.Pattern[str]:
-    return re.compile(_one_of(_SPACELESS + _MARKS, _FAR_SPACELESS + _FAR_MARKS))
-
-
-@cache
-def _joiner() -> re.Pattern[str]:
-    """Within a word, where it follows a mark."""
-    return re.compile(rf"[\u200c\u200d](?<={_one_of(_MARKS, _FAR_MARKS)}.)")
+    return re.compile(_one_of(_SPACELESS + _MARKS + _JOINERS, _FAR_SPACELESS + _FAR_MARKS))
 
 
 @cache
@@ -79,6 +79,15 @@ def _unit() -> re.Pattern[str]:
     return re.compile(rf"[{_BEFORE}]?{letter}(?:{_one_of(_MARKS + _AFTER, _FAR_MARKS)}|{below}|{final})*")
 
 
+def visible(text: str) -> str:
+    """A case-folded text without what nobody sees in it; the i of İstanbul is that of istanbul.
+
+    >>> visible("exam\\u00adple"), visible("İ".casefold()) == "i"
+    ('example', True)
+    """
+    return text if text.isascii() else _INVISIBLE.sub("", text).replace(_DOTTED, "i")
+
+
 def plain_words(text: str) -> list[str]:
     r"""Runs of letters, digits and underscores, as `\w+` finds them.
 
@@ -89,7 +98,7 @@ def plain_words(text: str) -> list[str]:
 
 
 def beyond_words(text: str) -> bool:
-    """Whether a text has marks, or letters of a script without spaces: else `plain_words` finds its words.
+    """Whether a text has marks, joiners, or letters of a script without spaces: else `plain_words` finds its words.
 
     >>> beyond_words("red fox"), beyond_words("สีแดง")
     (False, True)
@@ -107,7 +116,7 @@ def pieces(text: str, rule: Rule = "pairs") -> list[tuple[str, bool]]:
     """
     if not beyond_words(text):
         return [(word, False) for word in plain_words(text)]
-    text = _joiner().sub("", text)
+    text = _JOINER.sub("", text)
     if rule == "spaced":
         return [(word, False) for word in _word().findall(text)]
     found: list[tuple[str, bool]] = []

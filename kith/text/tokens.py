@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
-from kith.text.scripts import Rule, beyond_words, is_pair, pieces, plain_words
+from kith.text.scripts import Rule, beyond_words, is_pair, pieces, plain_words, visible
 from kith.text.tokenizer import Tokenizer, commonest
 
 _TAG = re.compile(r"<[a-zA-Z/!][^<>]*>")
@@ -64,7 +64,7 @@ def tokenize(
     dropped = stop_words if isinstance(stop_words, set | frozenset) else frozenset(stop_words)
     return [
         word
-        for word, spaceless in pieces(text.casefold(), rule)
+        for word, spaceless in pieces(visible(text.casefold()), rule)
         if (spaceless or len(word) >= min_length) and not word.isdigit() and word not in dropped
     ]
 
@@ -119,4 +119,4 @@ class Vocabulary(Tokenizer):
 
 
 def _folded(text: str) -> str:
-    return normalize(text).casefold()
+    return visible(normalize(text).casefold())

@@ -1,5 +1,6 @@
 """Tables as people have them: pictures of every kind, odd cells, encodings, separators, paths, classes of one item."""
 
+import csv
 import gzip
 import io
 import json
@@ -226,6 +227,27 @@ def test_no_texts_and_several_texts(tmp_path):
     assert [item["texts"] for item in texts(path, "a", "b")] == [["x", "y", "z"], ["w", "v"]]
     pq.write_table(pa.table({"image": [pictures()["a.png"]] * 2}), tmp_path / "t.parquet")
     assert [item["texts"] for item in build(tmp_path / "t.parquet", Columns(texts=[]))[0]] == [[], []]
+
+
+def test_lists_that_are_written_into_cells(tmp_path):
+    cells = [
+        "['a red bar', \"it's\"]",
+        '["one", "caf\\u00e9"]',
+        "['x y'\n 'z']",
+        "[sic] a bar",
+        "['a'] and b",
+        "['\\x']",
+    ]
+    path = tmp_path / "t.csv"
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([["text"], *([cell] for cell in cells)])
+    found = [item["texts"] for item in texts(path)]
+    assert found[:3] == [["a red bar", "it's"], ["one", "café"], ["x y", "z"]]
+    assert found[3:] == [[cell] for cell in cells[3:]]
+    path.write_text("text\n[]\n\"['a', ' ']\"\n")
+    message = fault(path, Columns(image=None))
+    assert "line 2 (id '0'), column 'text': is empty" in message
+    assert "line 3 (id '1'), column 'text': text 1 is empty" in message
 
 
 # Labels, ids, groups
