@@ -11,6 +11,7 @@ from kith.class_embedding import pickles as reference_pickle
 from kith.errors import KithError, listed
 from kith.store.classes import Classes
 from kith.store.provenance import NOTE, note, parameters, proved
+from kith.taxonomy import narrowest
 from stages import cli, files, params, tracking
 
 WORDS = "word_vectors.parquet"  # of the text stage, where it has a Doc2Vec model
@@ -71,12 +72,12 @@ def _from_file(path: Path, labels: list[str]) -> np.ndarray:
 
 
 def _words(source: str, classes: pd.DataFrame, text: Path) -> np.ndarray:
-    """Word vectors of the classes' names: of the text stage's model, or of a Parquet file (word, vector)."""
+    """Word vectors of the classes' names, of a path of its last level: of the text stage's model, or of a file."""
     path = text / WORDS if source == "text" else Path(source)
     table = files.read_parquet(path, "see class_embedding.words", ["word", "vector"])
     vectors = dict(zip(table["word"], table["vector"], strict=True))
     try:
-        return class_embedding.word_vector_targets(list(classes["name"]), vectors)
+        return class_embedding.word_vector_targets([narrowest(name) for name in classes["name"]], vectors)
     except KithError as error:
         raise KithError(f"{path}: {error}") from None
 

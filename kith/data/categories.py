@@ -1,6 +1,5 @@
 """A taxonomy from columns of categories, such as Clothing, Shoes, Boots."""
 
-from collections import Counter
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -18,7 +17,7 @@ class Categories:
     """
 
     def __init__(self) -> None:
-        self._nodes: dict[str, tuple[str, str]] = {}  # path → path of its parent, and its own name
+        self._parents: dict[str, str] = {}  # path → path of its parent
 
     def label(self, path: Sequence[str]) -> tuple[str, str]:
         """The label of an item in the category `path`, and what is wrong with the path, empty if nothing.
@@ -33,21 +32,20 @@ class Categories:
         if broken := next((level for level in levels if SEPARATOR in level), None):
             return "", f"'{broken}' has '{SEPARATOR}' in it, which stands between levels; put each level into a column"
         parent = ROOT
-        for depth, name in enumerate(levels, start=1):
+        for depth in range(1, len(levels) + 1):
             node = SEPARATOR.join(levels[:depth])
-            self._nodes.setdefault(node, (parent, name))
+            self._parents.setdefault(node, parent)
             parent = node
         return SEPARATOR.join(levels), ""
 
     def table(self) -> pa.Table:
         """All categories, with the parents that they lie in (schema TAXONOMY), under one root, sorted.
 
-        A node is shown by its own name where no other has the same, else by its path.
+        A node is shown by its path, whatever else the table holds; figures shorten it (kith.taxonomy.narrowest).
         """
-        shared = Counter(name for _, name in self._nodes.values())
         edges = [
-            {"parent": parent, "child": node, "name": name if shared[name] == 1 else node}
-            for node, (parent, name) in sorted(self._nodes.items())
+            {"parent": parent, "child": node, "name": node}
+            for node, parent in sorted(self._parents.items())
             if node != ROOT
         ]
         return pa.Table.from_pylist(edges, schema=TAXONOMY)

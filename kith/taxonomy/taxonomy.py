@@ -16,6 +16,18 @@ MEASURES = ("lcsh", "wup")
 DEPTHS = ("longest", "shortest")
 
 
+LEVELS = " > "  # between the levels of a path that a category is called by: men > shoes
+
+
+def narrowest(name: str) -> str:
+    """The last level of a category's path, for figures and for word vectors; any other name as it is.
+
+    >>> narrowest("men > shoes"), narrowest("red fox")
+    ('shoes', 'red fox')
+    """
+    return name.rpartition(LEVELS)[2]
+
+
 class Taxonomy:
     """A directed acyclic graph of classes; a tree if no node has two parents.
 

@@ -11,8 +11,13 @@ from stages import params
 
 
 def free(text: str) -> str:
-    """A text of the user's in Markdown: on one line, and without tags, which a browser would obey."""
-    return " ".join(text.split()).replace("<", "&lt;")
+    r"""A text of the user's in Markdown: on one line, without tags, links and pictures, which a browser would obey.
+
+    >>> print(free("free for <b>all</b>,\n![x](http://a.example)"))
+    free for &lt;b>all&lt;/b>, !\[x](http://a.example)
+    """
+    line = " ".join(str(text).split()).replace("\\", "\\\\")
+    return line.replace("[", "\\[").replace("<", "&lt;")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -16,7 +16,7 @@ from kith.plots import taxonomy as taxonomy_plots
 from kith.plots import training as training_plots
 from kith.store.classes import Classes
 from kith.store.prepared import Prepared
-from kith.taxonomy import Taxonomy
+from kith.taxonomy import Taxonomy, narrowest
 from stages import files, params
 from stages.reporting.spaces import Space
 
@@ -92,7 +92,7 @@ def of_taxonomy(options: params.TaxonomyOptions, data: Prepared, known: Classes)
     edges, classes = data.taxonomy, known.labels
     if edges.empty or not classes:
         return {}
-    names = dict(zip(edges["child"], edges["name"], strict=True))
+    names = dict(zip(edges["child"], map(narrowest, edges["name"]), strict=True))
     tree = Taxonomy.from_edges(edges[["parent", "child"]].to_numpy(), names).rooted(classes)
     shown = taxonomy_plots.upper_levels(tree.pruned(classes), classes, options.draw)
     return {"taxonomy": taxonomy_plots.draw(shown[0], below=shown[1])} if shown else {}

@@ -13,6 +13,7 @@ from kith.plots import spaces as space_plots
 from kith.store.classes import Classes
 from kith.store.prepared import Prepared
 from kith.store.run import EmbeddingFiles, read_embeddings
+from kith.taxonomy import narrowest
 from stages import params
 
 CLASSES = 10  # that the maps of all methods show
@@ -99,7 +100,7 @@ def of_few_classes(rows: np.ndarray, labels: np.ndarray, options: params.Report)
 def broad_labels(labels: pd.Series, taxonomy: pd.DataFrame) -> pd.Series:
     """Names that few colours can tell apart: climbs the taxonomy until the commonest cover half of all."""
     parents = dict(zip(taxonomy["child"], taxonomy["parent"], strict=True))
-    names = dict(zip(taxonomy["child"], taxonomy["name"], strict=True))
+    names = dict(zip(taxonomy["child"], map(narrowest, taxonomy["name"]), strict=True))
     for _ in range(len(parents)):
         counts = labels[labels != ""].value_counts()
         above = labels.map(parents).fillna(labels)

@@ -16,10 +16,12 @@ import pytest
 from PIL import Image
 
 from kith.data import edges, readers, table
+from kith.data.categories import SEPARATOR
 from kith.data.problems import Problems
 from kith.data.rows import Columns
 from kith.data.store import ImageWriter
 from kith.errors import KithError
+from kith.taxonomy import narrowest
 
 SIZE = 16
 RED = (200, 40, 40)
@@ -475,8 +477,9 @@ def test_categories_are_a_taxonomy_of_paths(tmp_path):
     assert [item["label"] for item in items] == [2, 1, 0, -1, 3]
     nodes = {node["child"]: (node["parent"], node["name"]) for node in dataset.taxonomy.to_pylist()}
     assert nodes["women > shoes > boots"] == ("women > shoes", "women > shoes > boots")
-    assert nodes["women > shoes > sandals"] == ("women > shoes", "sandals")
-    assert nodes["men > hats"] == ("men", "hats")
+    assert nodes["women > shoes > sandals"] == ("women > shoes", "women > shoes > sandals")
+    assert nodes["men > hats"] == ("men", "men > hats")
+    assert [narrowest(node) for node in nodes] == [node.split(SEPARATOR)[-1] for node in nodes]
     assert nodes["men"] == ("all", "men")
     assert len(nodes) == 8
     pq.write_table(dataset.taxonomy, tmp_path / "tree.parquet")

@@ -12,7 +12,7 @@ import pytest
 from kith.data import digests, sources
 from kith.errors import KithError
 from kith.store.prepared import Prepared
-from stages import fetch, prepare, text
+from stages import class_embedding, fetch, prepare, text
 from tests import made_classes as made
 from tests.made_params import write_params
 from tests.stages.test_prepare import OUT, RAW, REST, check_contract
@@ -168,3 +168,12 @@ def test_tiny_imagenet_as_a_table_with_a_taxonomy_and_without_texts():
     assert taxonomy.set_index("child")["name"]["n00001930"] == "physical entity"
     assert described["counts"]["val"] == items.groupby("label").size().mul(0.2).round().sum()
     text.main(data=OUT, out=Path("data/text"))
+
+
+def test_targets_of_words_are_those_of_the_last_level(tmp_path):
+    """So they do not change with what else is in the table."""
+    words = pd.DataFrame({"word": ["shoes", "hats"], "vector": [[3.0, 4.0], [1.0, 0.0]]})
+    words.to_parquet(tmp_path / "words.parquet")
+    classes = pd.DataFrame({"name": ["men > shoes", "women > shoes", "hats"]})
+    found = class_embedding._words(str(tmp_path / "words.parquet"), classes, tmp_path)
+    np.testing.assert_allclose(found, [[0.6, 0.8], [0.6, 0.8], [1, 0]])

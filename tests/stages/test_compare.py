@@ -1,6 +1,7 @@
 """The stage compare on made-up runs: order, intervals, tests, the documents, and what it refuses."""
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -9,9 +10,11 @@ import pytest
 from kith.errors import KithError
 from kith.evaluation.statistics import Resamples, holm, paired_test
 from stages import compare, evaluate, files, params
+from stages.reporting import cells
 from stages.reporting import markdown as leaderboard
 from tests.made_notes import seal
 from tests.made_runs import Tracking, make_data, make_items, make_run, without_inputs, write_params
+from workflow import captions
 
 METHODS = {"bad": 2.5, "good": 0.3, "fair": 0.45}  # name → noise of its embeddings, not in order of merit
 FILES = ["leaderboard.md", "leaderboard.csv", "metrics/good.json", "curves.csv"]
@@ -239,6 +242,19 @@ def test_texts_of_the_user_bring_no_tags_into_the_page():
         }
     )
     assert told == "Data set **a&lt;b**: 1 train items; licence: &lt;script>x()&lt;/script>."
+
+
+@pytest.mark.parametrize(
+    "text", ["![x](http://a.example/p.png)", "\\[x](javascript:y)", "<b>", "a\n# b", "[x]: http://a"]
+)
+def test_no_text_of_the_user_is_markup(text):
+    """Links, pictures and tags lose what they begin with, in Markdown as in reStructuredText."""
+    page = cells.free(text)
+    assert "\n" not in page
+    assert "<" not in page
+    assert not re.search(r"(?<!\\)(\\\\)*\[", page)
+    assert "\n" not in captions.plain(text)
+    assert not re.search(r"(?<!\\)(\\\\)*[*`_|]", captions.plain(f"{text}`x <y>`_ |z| *w*"))
 
 
 def test_equals_are_marked_as_not_different(tracked, tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from snakemake.exceptions import WorkflowError
 
 from stages.params import load as load_params
-from workflow import yamls
+from workflow import captions, yamls
 from workflow.dag import Dag, is_directory
 from workflow.run import SnakemakeRun
 
@@ -35,7 +35,7 @@ def licence(study):
 # For captions in workflow/report, which see the configuration and little else: study, titles, captions and licence.
 config.update(yamls.read(yamls.text_of(Path("params.yaml")), "params.yaml"))
 config["figures"] = yamls.read(Path("workflow/report/figures.yaml").read_text(encoding="utf-8"), "figures.yaml")
-config["licence"] = licence(config["study"]["name"])
+config["licence"] = captions.plain(licence(config["study"]["name"]))
 
 
 def title(wildcards):
