@@ -100,7 +100,7 @@ def _method(params: Params, name: str) -> dict[str, Any]:
 
 
 def _same_keys(values: Any, keys: Any, shared: Any) -> Any:
-    """Of nested mappings what `keys` has, too, and what `shared` lacks; all of a section that `shared` does not have."""
+    """Of nested mappings what `keys` has, too, and what `shared` lacks."""
     if not all(isinstance(each, dict) for each in (keys, values, shared)):
         return values
     wanted = dict.fromkeys([*keys, *(name for name in values if name not in shared)])
