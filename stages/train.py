@@ -83,7 +83,7 @@ def main(
         _initialize(encoder, vocabulary, settings.train, text, prepared, learned, targets, starts)
     objective, config = Objective(settings.losses.terms(), encoder.dim, len(classes)), _config(settings, seed, starts)
     _check(method, objective, learned, config, classes.labels, neighbors)
-    _tell(learned, prepared, longest)
+    _tell(learned, prepared, vocabulary, longest)
     inputs = _inputs(settings.train, data, text, neighbors, taxonomy, class_embedding, encoded)
     used = {f"{side}_encoder": known for side, known in _references(encoded, starts).items()}
     made_by = fingerprint(settings.model_dump_json(), str(seed), json.dumps(used), files=inputs)
@@ -298,16 +298,18 @@ def _check(
         print(f"of {few} there are fewer than {config.items_per_class} pictures: some come twice in a batch")
 
 
-def _tell(learned: TrainingData, data: Prepared, max_tokens: int) -> None:
+def _tell(learned: TrainingData, data: Prepared, vocabulary: Tokenizer, max_tokens: int) -> None:
     """Say where texts share no words, or are cut."""
     if not isinstance(learned.text, TokenInput):
         return
     known = [row[row > Tokenizer.END].tolist() for row in learned.text.tokens]
     splits = np.repeat(data.splits, np.diff(data.text_start))
     lines = coverage.remarks(coverage.by_split(known, splits))
-    full = int((learned.text.lengths == max_tokens).sum())
-    if full > coverage.MANY * len(known):
-        lines.append(f"of {len(known):,} texts {full:,} fill train.text.max_tokens, {max_tokens}; longer ones are cut")
+    full = np.flatnonzero(learned.text.lengths == max_tokens)
+    if cut := sum(vocabulary.is_cut(data.texts[row], max_tokens) for row in full):
+        lines.append(
+            f"of {len(known):,} texts {cut:,} are longer than train.text.max_tokens, {max_tokens}, and are cut"
+        )
     for line in lines:
         print(f"train: {line}", file=sys.stderr)
 

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from kith.errors import KithError
 
+NONE = 1e-12  # a mean variance below this counts as this: a view that says nothing has a covariance all the same
+
 
 @dataclass
 class Moments:
@@ -86,6 +88,29 @@ class Moments:
             raise KithError("a covariance needs at least 2 rows, there is 1")
         divisor = self.count - 1
         return self.products11 / divisor, self.products22 / divisor, self.products12 / divisor
+
+
+def unit(covariance: Tensor, relative: bool) -> Tensor:
+    """What a ridge of 1 adds to a covariance (p, p): the identity, with `relative` of its mean variance.
+
+    >>> unit(torch.diag(torch.tensor([1.0, 3.0])), relative=True).tolist()
+    [[2.0, 0.0], [0.0, 2.0]]
+    """
+    identity = torch.eye(len(covariance), dtype=covariance.dtype, device=covariance.device)
+    return covariance.diagonal().mean().clamp(min=NONE) * identity if relative else identity
+
+
+def oracle_share(covariance: Tensor, rows: int) -> float:
+    """How far to shrink the covariance (p, p) of so many rows towards `unit`, 0 … 1: the share that would come nearest
+    to the true covariance of normal rows (oracle approximating shrinkage: Chen et al., IEEE TSP 2010).
+
+    >>> share = oracle_share(torch.diag(torch.tensor([1.0, 3.0, 2.0])), rows=100)
+    >>> round(share, 2), round(oracle_share(torch.eye(3), rows=100), 2)
+    (0.2, 1.0)
+    """
+    p, trace, squares = len(covariance), float(covariance.diagonal().sum()), float(covariance.square().sum())
+    apart = (rows + 1 - 2 / p) * (squares - trace**2 / p)
+    return 1.0 if apart <= 0 else min(1.0, ((1 - 2 / p) * squares + trace**2) / apart)
 
 
 def whitened(s11: Tensor, s22: Tensor, s12: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from kith.cca.covariance import Moments, unwhiten, whitened
+from kith.cca.covariance import Moments, unit, unwhiten, whitened
 from kith.cca.linear import CCA
 from kith.errors import KithError
 
@@ -94,7 +94,8 @@ class CanonicalDirections(torch.autograd.Function):
 class CCALayer(nn.Module):
     """Projects two views (m, dim) to their canonical directions, in training those of the batch.
 
-    r1, r2: ridges of the covariances; rT: added to the squared correlations; alpha: the share of the batch in the
+    r1, r2: ridges of the covariances, added as they are, as published, or with `relative` as shares of a view's mean
+    variance; rT: added to the squared correlations; alpha: the share of the batch in the
     running statistics, of which the rest are constants; 1 forgets earlier batches. The statistics start at zero,
     as published; debias makes the first batch count in full, and later ones less by and by. keep: directions
     kept, all by default. power: as in `CCA`, for the projection that `refit` stores. Raises KithError for a `keep`
@@ -125,6 +126,7 @@ class CCALayer(nn.Module):
         rT: float = 1e-3,
         alpha: float = 1.0,
         *,
+        relative: bool = False,
         keep: int | None = None,
         power: float = 0.0,
         debias: bool = False,
@@ -134,7 +136,7 @@ class CCALayer(nn.Module):
         if not 1 <= self.keep <= dim:
             raise KithError(f"keep {keep}: a CCA layer of dimension {dim} keeps 1 to {dim} directions")
         self.r1, self.r2, self.rT, self.alpha = r1, r2, rT, alpha
-        self.power, self.debias = power, debias
+        self.relative, self.power, self.debias = relative, power, debias
         zeros = torch.zeros(dim, dim, dtype=torch.float64)
         for name in ("mean1", "mean2"):
             self.register_buffer(name, zeros[0].clone())
@@ -190,7 +192,7 @@ class CCALayer(nn.Module):
 
         Raises KithError for no more rows than dimensions, and what `CCA.fit_batches` raises.
         """
-        cca = CCA(self.r1, self.r2, dim=self.keep, power=self.power).fit_batches(batches)
+        cca = CCA(self.r1, self.r2, dim=self.keep, relative=self.relative, power=self.power).fit_batches(batches)
         if cca.rows <= self.dim:
             raise KithError(
                 f"{cca.rows} rows are too few for a CCA layer of dimension {self.dim}: views of so few rows are always "
@@ -208,11 +210,12 @@ class CCALayer(nn.Module):
             for running, rows in ((self.mean1, first), (self.mean2, second))
         )
         first, second = first - mean1, second - mean2
-        divisor, identity = len(first) - 1, torch.eye(self.dim, dtype=first.dtype, device=first.device)
+        divisor = len(first) - 1
+        s11, s22, s12 = first.T @ first / divisor, second.T @ second / divisor, first.T @ second / divisor
         covariances = {
-            "s11": first.T @ first / divisor + self.r1 * identity,
-            "s22": second.T @ second / divisor + self.r2 * identity,
-            "s12": first.T @ second / divisor,
+            "s11": s11 + self.r1 * unit(s11, self.relative),
+            "s22": s22 + self.r2 * unit(s22, self.relative),
+            "s12": s12,
         }
         blended = []
         for name, covariance in covariances.items():

@@ -13,10 +13,9 @@ from kith.data.loader import Loader, Unusable
 from kith.data.rows import SURROGATE, listed_texts, utf8
 from kith.encoders.encoder import TextEncoder
 from kith.encoders.frozen import BATCH, Frozen, referred
-from kith.text.tokenizer import Tokenizer
+from kith.text.tokenizer import WHOLE, Tokenizer
 
 Arrays = tuple[np.ndarray, ...]
-WHOLE = 1 << 20  # tokens: no text is longer
 Reader = Callable[[Any], Any]  # a cell to one picture, text or feature, or to Unusable
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+WHOLE = 10**6  # more than any text has
+
 
 class Tokenizer(ABC):
     """Cuts texts into pieces, which it knows by number; the first four numbers are marks.
@@ -48,6 +50,15 @@ class Tokenizer(ABC):
     def knows(self, text: str) -> bool:
         """Whether any of its pieces is known: all other texts look the same."""
         return any(number != self.UNKNOWN for number in self.numbers(text))
+
+    def is_cut(self, text: str, max_tokens: int) -> bool:
+        """Whether `encode` leaves out the end of a text.
+
+        >>> from kith.text.tokens import Vocabulary
+        >>> [Vocabulary([]).is_cut("a red fox", most) for most in (4, 5)]
+        [True, False]
+        """
+        return int(self.encode([text], WHOLE)[1][0]) > max_tokens
 
     def __len__(self) -> int:
         return len(self.MARKS) + len(self.words)

@@ -100,7 +100,8 @@ def _method(params: Params, name: str) -> dict[str, Any]:
 
 
 def _same_keys(values: Any, keys: Any, shared: Any) -> Any:
-    """Of nested mappings what `keys` has, too; all of a section that `shared` does not have."""
+    """Of nested mappings what `keys` has, too, and what `shared` lacks."""
     if not all(isinstance(each, dict) for each in (keys, values, shared)):
         return values
-    return {key: _same_keys(values[key], inner, shared.get(key)) for key, inner in keys.items()}
+    wanted = dict.fromkeys([*keys, *(name for name in values if name not in shared)])
+    return {name: _same_keys(values[name], keys.get(name, {}), shared.get(name)) for name in wanted}

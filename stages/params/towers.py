@@ -94,8 +94,10 @@ class TextTower(Section):
 class ProjectionOptions(Section):
     """What follows the towers: rows of length 1 (unit), a learned linear layer, or a CCA layer.
 
-    alpha: share of the batch in its running statistics. Of the CCA layer: r1, r2, rT: ridges; power: canonical
-    directions are weighted by correlation ** power in the projection that is refitted after each epoch.
+    alpha: share of the batch in its running statistics. Of the CCA layer: r1, r2, rT: ridges; relative: whether r1 and
+    r2 are shares of the views' mean variances, whatever their units; null: they are added as they are, as published.
+    power: canonical directions are weighted by correlation ** power in the projection that is refitted after each
+    epoch.
     """
 
     kind: Literal["unit", "learned", "cca"] = "unit"
@@ -103,12 +105,23 @@ class ProjectionOptions(Section):
     r1: NonNegative = 1e-3
     r2: NonNegative = 1e-3
     rT: NonNegative = 1e-3
+    relative: Literal[True] | None = True
     power: NonNegative = 0.0
+
+    def parameters(self) -> list[str]:
+        return [name for name in super().parameters() if name != "relative" or self.kind == "cca"]
+
+    @model_validator(mode="after")
+    def only_of_cca(self) -> "ProjectionOptions":
+        """Nothing of it is saved with a model that has no such layer."""
+        if self.kind != "cca":
+            object.__setattr__(self, "relative", None)
+        return self
 
     def options(self) -> dict[str, Any]:
         """What the layer is built with."""
         known = {"unit": ["kind"], "learned": ["kind", "alpha"]}.get(self.kind)
-        return self.model_dump(include=set(known) if known else None)
+        return self.model_dump(include=set(known) if known else None, exclude_none=True)
 
 
 Tower = TypeVar("Tower", ImageTower, TextTower)

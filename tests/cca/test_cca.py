@@ -30,7 +30,7 @@ def views(rows: int = 300, p: int = 6, q: int = 9, seed: int = 0) -> tuple[np.nd
 @pytest.mark.parametrize("ridge", [0.0, 1e-3])
 def test_published_linear_cca(noise, ridge):
     golden = np.load(GOLDEN / f"linear_cca_noise{noise}.npz")
-    cca = CCA(ridge, ridge).fit(golden["X_train"], golden["Y_train"])
+    cca = CCA(ridge, ridge, relative=False).fit(golden["X_train"], golden["Y_train"])
     first, second = cca.transform(golden["X_test"], golden["Y_test"])
     columns = [np.corrcoef(a, b)[0, 1] for a, b in zip(first.T, second.T, strict=True)]
     found = {"coeffs": cca.correlations, "U": cca.u, "V": cca.v, "mean1": cca.mean1, "mean2": cca.mean2}
@@ -100,6 +100,36 @@ def test_ridges_lower_correlations_and_the_cross_ridge_lifts_them():
     assert (CCA(0.5, 0.5).fit(x, y).correlations < plain).all()
     np.testing.assert_allclose(CCA(0, 0, 1e-2).fit(x, y).correlations, np.sqrt(plain**2 + 1e-2))
     assert CCA(0, 0, 0.5).fit(x, y).correlations.max() == 1
+
+
+@pytest.mark.parametrize("options", [{}, {"r1": 0.2, "r2": 0.1}, {"r1": None, "r2": None, "shrink": True}])
+def test_ridges_do_not_depend_on_units(options):
+    x, y = views()
+    cca = CCA(**options).fit(x, y)
+    for a, b in ((1e-3, 1), (10, 1e3)):
+        scaled = CCA(**options).fit(a * x, b * y)
+        np.testing.assert_allclose(scaled.correlations, cca.correlations)
+        np.testing.assert_allclose(scaled.u, cca.u / a, rtol=1e-6)
+    absolute = CCA(0.2, 0.1, relative=False).fit(1e-3 * x, y).correlations
+    assert absolute[0] < 0.05
+
+
+def test_shrinking_as_far_as_the_rows_ask_for_helps_where_they_are_few():
+    random = np.random.default_rng(0)
+    z = random.normal(size=(2060, 1))
+    x, y = (z @ random.normal(size=(1, 40)) + 4 * random.normal(size=(2060, 40)) for _ in range(2))
+
+    def held_out(cca: CCA) -> float:
+        first, second = cca.fit(x[:60], y[:60]).transform(x[60:], y[60:])
+        return np.corrcoef(first[:, 0], second[:, 0])[0, 1]
+
+    assert held_out(CCA(None, None, shrink=True)) > held_out(CCA()) + 0.2
+
+
+@pytest.mark.parametrize("wrong", [{"r1": None}, {"r1": -0.1}, {"r2": 1.5, "shrink": True}, {"r2": float("nan")}])
+def test_ridges_that_are_none_are_refused(wrong):
+    with pytest.raises(KithError, match="a ridge is 0 or more"):
+        CCA(**wrong)
 
 
 def test_shrinking_is_a_ridge_relative_to_the_covariance():

@@ -229,7 +229,7 @@ def test_refit_stores_the_linear_cca_of_all_rows():
     layer = CCALayer(6, power=1.0)
     layer(h1[:40], h2[:40])
     layer.refit((h1[i : i + 100], h2[i : i + 100]) for i in range(0, 400, 100))
-    expected = CCA(power=1.0).fit(h1, h2)
+    expected = CCA(power=1.0, relative=False).fit(h1, h2)
     z1, _ = layer.eval()(h1, h2)
     torch.testing.assert_close(z1, torch.nn.functional.normalize(expected.transform_first(h1)))
     torch.testing.assert_close(layer.correlations, expected.correlations)
@@ -325,3 +325,25 @@ def test_the_order_of_pairs_and_of_views_does_not_matter(seed):
 def test_only_as_many_directions_as_there_are_can_be_kept(keep):
     with pytest.raises(KithError, match=f"keep {keep}: a CCA layer of dimension 4 keeps 1 to 4"):
         CCALayer(4, keep=keep)
+
+
+def test_relative_ridges_do_not_depend_on_units():
+    h1, h2 = (torch.randn(40, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(i)) for i in (1, 2))
+    h2 = h2 + h1
+    for factor in (1e-3, 1e3):
+        layers = [CCALayer(6, 0.1, 0.1, relative=True), CCALayer(6, 0.1, 0.1, relative=True)]
+        (z1, z2), (a1, a2) = layers[0](h1, h2), layers[1](factor * h1, h2)
+        torch.testing.assert_close((a1 * a2).sum(dim=1), (z1 * z2).sum(dim=1))
+        layers[0].refit([(h1, h2)])
+        layers[1].refit([(factor * h1, h2)])
+        torch.testing.assert_close(layers[1].correlations, layers[0].correlations)
+    absolute = CCALayer(6, 0.1, 0.1)
+    absolute(1e-3 * h1, h2)
+    assert absolute.correlations[0] < 0.1 < layers[0].correlations[0]
+
+
+def test_a_view_that_says_nothing_has_relative_ridges_too():
+    layer = CCALayer(3, relative=True)
+    z1, z2 = layer(torch.ones(8, 3, requires_grad=True), torch.randn(8, 3))
+    (z1 * z2).sum().backward()
+    assert torch.isfinite(layer.correlations).all()

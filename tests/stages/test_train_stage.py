@@ -166,7 +166,7 @@ def test_texts_are_cut_into_pieces_by_a_pretrained_tokenizer(study, capsys):
     assert vocabulary.words == ["##d", "re", "bar"]
     assert model.config["text"]["words"] == len(vocabulary) == 7
     assert saved["trained"]["parameters"]["train"]["text"]["tokenizer"] == "tokenizer.json"
-    assert "train: of 480 texts 480 fill train.text.max_tokens, 4; longer ones are cut" in capsys.readouterr().err
+    assert "train: of 480 texts 480 are longer than train.text.max_tokens, 4, and are cut" in capsys.readouterr().err
     embed.main(**DATA, **embed_files(Path("runs/shapes/infonce-0")))
     edit(train={"text": {"tokenizer": "nowhere"}})
     with pytest.raises(KithError, match="nowhere: no such file or folder"):
@@ -233,6 +233,18 @@ def test_a_split_of_one_item_that_will_be_measured_is_refused_before_the_trainin
         train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
     edit(embed={"splits": ["val"]}, train={"epochs": 1})
     train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
+
+
+def test_only_texts_that_are_cut_are_counted_however_few(study, capsys):
+    items = pd.read_parquet("data/shapes/prepared/items.parquet")
+    items.at[0, "texts"] = np.array(["one two three four five six seven", "one two three four five six"], dtype=object)
+    put_items(items, Path(), "shapes")
+    text.main(data=Path("data/shapes/prepared"), out=Path("data/shapes/text"))
+    neighbors.main(data=Path("data/shapes/prepared"), text=Path("data/shapes/text"), out=Path("data/shapes/neighbors"))
+    edit(train={"epochs": 1, "text": {"max_tokens": 8}})
+    train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
+    said = f"train: of {2 * len(items)} texts 1 are longer than train.text.max_tokens, 8, and are cut"
+    assert said in capsys.readouterr().err
 
 
 def test_the_seed_matters(study):

@@ -234,3 +234,20 @@ def test_a_mark_of_the_byte_order_and_breaks_of_windows_are_read(tmp_path):
     assert yamls.text_of(path) == "a: 1\nb: 2\n"
     with pytest.raises(KithError, match=r"nothing\.yaml: no such file"):
         yamls.text_of(tmp_path / "nothing.yaml")
+
+
+def test_ridges_are_relative_but_in_the_published_presets():
+    """What is saved of methods of before has no word of it: their models keep their bytes."""
+    content = {
+        "study": {"name": "two", "methods": ["ccal_cont", "infonce", "mine"]},
+        "fetch": {"source": "glyphs", "path": "glyphs.yaml"},
+        "train": {"epochs": 1, "dim": 16},
+        "methods": {"mine": {"losses": {"info_nce": {}}, "train": {"projection": {"kind": "cca"}}}},
+    }
+    whole = params.check(params.complete(content))
+    found = {name: whole.method(name) for name in content["study"]["methods"]}
+    assert {name: method.train.projection.options().get("relative") for name, method in found.items()} == {
+        "ccal_cont": None, "infonce": None, "mine": True
+    }  # fmt: skip
+    saved = {name: method.model_dump(exclude_none=True)["train"]["projection"] for name, method in found.items()}
+    assert ["relative" in projection for projection in saved.values()] == [False, False, True]
