@@ -110,9 +110,8 @@ def test_a_comparison_of_runs_of_before_is_with_them(done):
     edit(fetch={"licence": "another"})
     compared()
     table = runs()
-    others = table[table["tags.stage"] == "study"].drop("shapes")
-    assert "tags.methods" in table
-    assert others["tags.methods"].isna().all()
+    assert list(table.index[table["tags.stage"] == "study"]) == ["shapes"]
+    assert set(trainings(table)["tags.mlflow.parentRunId"]) == {table.loc["shapes", "run_id"]}
 
 
 def test_names_say_what_differs_and_the_experiment(study, monkeypatch):
