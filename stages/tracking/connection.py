@@ -83,6 +83,7 @@ def connect(uri: str, study: str) -> Connection:
     probe(uri)
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     import mlflow
 
     logging.getLogger("mlflow").setLevel(logging.WARNING)

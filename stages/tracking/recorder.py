@@ -1,5 +1,6 @@
 """Sends records to MLflow, or keeps them where it is away: no stage waits for it, and none fails by it."""
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from stages.tracking.spool import Book, Operation
 
 AGAIN = 60  # seconds until a store that was away is asked again, by this stage or by the next ones
 TURN = 3  # seconds to wait for another process that sends
+UNANSWERED = re.compile(r"API request to \S+ failed with (timeout )?exception")  # as MLflow says it
 # What MLflow says of a record that it will never take; anything else may be better later.
 REFUSALS = {"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "BAD_REQUEST", "RESOURCE_ALREADY_EXISTS"}
 
@@ -138,6 +140,8 @@ def reason(error: Exception) -> str:
     """The first line of an error, without what MLflow adds for its developers."""
     if isinstance(error, Away):
         return str(error)
+    if UNANSWERED.match(str(error)):
+        return "answers no more"
     line = (str(error).strip().splitlines() or [""])[0][:200]
     return f"fails: {type(error).__name__}{': ' if line else ''}{line}"
 

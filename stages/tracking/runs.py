@@ -128,8 +128,7 @@ def log_comparison(out: Path, runs: Path) -> None:
     """The leaderboard and the metrics behind it, on the parent of the `runs` that it compares."""
     if not available():
         return
-    with _recording() as recorder:
-        recorder.record(_compared(runs))
+    with _recording(runs) as recorder:
         for path in sorted((out / "metrics").glob("*.json")):
             values = {f"{name}/{path.stem}": value for name, value in files.read_json(path).items() if name in TRACKED}
             recorder.record(_metrics(values, on="parent"))
@@ -144,20 +143,23 @@ def log_report(figures: Path, page: Path, runs: Path) -> None:
     """Figures and report, on the parent run."""
     if not available():
         return
-    with _recording() as recorder:
-        recorder.record(_compared(runs))
+    with _recording(runs) as recorder:
         recorder.record(_files("parent", [figures, page]))
 
 
 @contextmanager
-def _recording() -> Iterator[Recorder]:
-    """An open recorder that knows the parent run, which lasts until the block has ended."""
+def _recording(compared: Path | None = None) -> Iterator[Recorder]:
+    """An open recorder that knows the parent run, which lasts until the block has ended.
+
+    The parent is that of the present state, or of the runs in the folder `compared`.
+    """
     study, state = params.load().study.name, meaning()
     recorder = Recorder(store(), study)
     recorder.open()
     known = {"state": digest([study, state]), "name": study, "params": flat(state), "tags": _tags("study")}
-    parent = {"do": "parent", **known, "start": _milliseconds(_clock[0])}
-    recorder.record(parent | {"paths": [str(params.PARAMS.absolute())]})
+    paths = [str(params.PARAMS.absolute())]
+    parent = {"do": "parent", **known, "start": _milliseconds(_clock[0]), "paths": paths}
+    recorder.record(parent if compared is None else _compared(compared) | {"nested": [parent]})
     try:
         yield recorder
     finally:

@@ -88,7 +88,7 @@ class Sender:
             self._uses(known)
 
     def _compared(self, operation: Operation) -> None:
-        """The parent of most of the runs that are compared; that of the present state where they have none."""
+        """The parent of most of the runs that are compared; that of the present state (nested) where they have none."""
         runs = self._all(f"tags.evaluation = '{operation['evaluation']}'")
         wanted = set(operation["models"])
         parents = Counter(
@@ -98,6 +98,8 @@ class Sender:
         )
         if parents:
             self.runs["parent"] = parents.most_common(1)[0][0]
+        else:
+            self.do(operation["nested"][0])
 
     def _metrics(self, operation: Operation) -> None:
         """values: name, value, time and step each. With `model`, they are also the logged model's."""
