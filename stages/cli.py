@@ -20,8 +20,9 @@ from kith.errors import KithError, of_machine
 from workflow import engine
 
 INTERRUPTED = 130
-# Of a stage, whatever the machine and the engine: those that dvc.yaml asks a scheduler for.
-BLAS_THREADS = {"stages.neighbors": 2, "stages.report": 2}
+# Of a stage, whatever the machine and the engine: those that dvc.yaml asks a scheduler for. Where torch computes,
+# stages take its number from params.yaml.
+THREADS = {"stages.neighbors": 2, "stages.report": 2}
 # The commands of `kith`, in the order of its help, and the modules whose `main` they run.
 COMMANDS = {
     "check": "stages.check",
@@ -107,11 +108,12 @@ def run(main: Callable[..., Any], arguments: list[str] | None = None) -> None:
     module = _module(main)
     if_interrupted("the same command begins this stage again")
     _connect_terminal()
-    # A sum of products depends on how many threads share it: the same number everywhere gives the same bytes.
-    threads = BLAS_THREADS.get(module, 1)
+    # A sum depends on how many threads share it, and so does the order of equals: the same number everywhere gives
+    # the same bytes.
+    threads = THREADS.get(module, 1)
     engine.watch()
-    os.environ["OPENBLAS_NUM_THREADS"] = str(threads)  # for libraries that are not loaded yet
-    with threadpool_limits(threads, user_api="blas"):
+    os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), str(threads))  # for what is not loaded yet
+    with threadpool_limits(threads):
         parser = command(main)
         given = sys.argv[1:] if arguments is None else arguments
         _end(parser, f"python -m {module}", _repeated(given, parser))

@@ -1,6 +1,7 @@
 """The typed schema of params.yaml: one place, unknown keys are errors, every error names its key."""
 
 import functools
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -36,6 +37,14 @@ class Study(Section):
     seeds: Annotated[list[Count], Field(min_length=1)] = [0]
     note: str = ""
     encoders: dict[Name, EncoderOptions] = {}
+
+    @model_validator(mode="after")
+    def each_once(self) -> "Study":
+        for key, values in (("methods", self.methods), ("seeds", self.seeds)):
+            twice = [value for value, times in Counter(values).items() if times > 1]
+            if twice:
+                raise ValueError(f"{key} names {twice[0]} twice; a run counts once")
+        return self
 
 
 class Params(Section):
@@ -89,6 +98,12 @@ class Params(Section):
         for name in self.study.methods:
             if name not in self.methods:
                 known = ", ".join(self.methods) or "none"
+                if name in presets():
+                    command = f"kith study {self.study.name} --set study.methods=[{','.join(self.study.methods)}]"
+                    raise ValueError(
+                        f"study.methods names the preset '{name}', which is not under methods (there: {known}); "
+                        f"`{command}` puts it there"
+                    )
                 raise ValueError(
                     f"study.methods names '{name}', which is not under methods (there: {known}), nor a preset"
                     f"{suggest(name, [*self.methods, *presets()])}"

@@ -1,11 +1,13 @@
 """Validation whose messages name the key and, for an unknown one, the nearest known one."""
 
 import difflib
+import re
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from kith.errors import KithError
+from stages.params.base import NAME
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -32,6 +34,10 @@ def _explain(model: type[BaseModel], error: Any, prefix: str) -> str:
         return f"{key}: no such section; `kith study NAME` fills in what a study leaves out"
     if error["type"] == "missing":
         return f"{key}: is missing, and has no default; give it a value"
+    if error["type"] == "literal_error" and isinstance(error["input"], str):
+        given += _nearest(error["input"], re.findall(r"'([^']*)'", error["ctx"]["expected"]))
+    if error["type"] == "string_pattern_mismatch" and error["ctx"]["pattern"] == NAME:
+        message = "a name has letters, digits and _ alone, and does not begin with _"
     return f"{key}: {message}{given}" if key else message
 
 
@@ -46,5 +52,9 @@ def _keys(model: Any, path: tuple[Any, ...]) -> list[str]:
 
 def suggest(name: str, known: list[str]) -> str:
     """The end of a message about an unknown name: the nearest known one, or all of them."""
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean '{close[0]}'?" if close else f" (known: {', '.join(known)})"
+    return _nearest(name, known) or f" (known: {', '.join(known)})"
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1) or [each for each in known if each.lower() == name.lower()]
+    return f"; did you mean '{close[0]}'?" if close else ""

@@ -105,6 +105,18 @@ def test_finished_stages_are_recorded_when_another_fails(origin):
 
 
 @pytest.mark.parametrize("engine", ["dvc", "snakemake"])
+def test_what_a_failed_stage_has_lost_comes_back_from_the_cache(by_dvc, by_snakemake, tmp_path, engine):
+    repository = copy(by_dvc if engine == "dvc" else by_snakemake, tmp_path)
+    model = repository.path / "runs/mini/a-0/model.txt"
+    before = model.read_text()
+    repository.edit("methods", a={"fails": True})
+    getattr(repository, engine)(*["repro"] * (engine == "dvc"), fails=True)
+    assert not model.exists()
+    repository.dvc("checkout", "runs/mini/a-0/model.txt")
+    assert model.read_text() == before
+
+
+@pytest.mark.parametrize("engine", ["dvc", "snakemake"])
 def test_another_study_leaves_the_first_as_it_was(by_dvc, by_snakemake, tmp_path, engine):
     """Two studies in one checkout: who switches to the other and back finds all trained, by either engine."""
     repository = copy(by_dvc if engine == "dvc" else by_snakemake, tmp_path)

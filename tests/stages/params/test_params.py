@@ -48,6 +48,11 @@ def test_every_preset_is_a_method():
     ("path", "value", "message"),
     [
         ("train.epoch", 3, "train.epoch: no such parameter; did you mean 'epochs'?"),
+        ("train.optimizer", "adamv", "(given: 'adamv'); did you mean 'adam"),
+        ("fetch.source", "Glyphs", "(given: 'Glyphs'); did you mean 'glyphs'?"),
+        ("study.name", "a;b", "study.name: a name has letters, digits and _ alone"),
+        ("study.seeds", [0, 1, 0], "study: seeds names 0 twice"),
+        ("study.methods", ["vsepp", "vsepp"], "study: methods names vsepp twice"),
         ("trian", {}, "trian: no such parameter; did you mean 'train'?"),
         ("train.image.depht", 18, "train.image.depht: no such parameter; did you mean 'depth'?"),
         ("train.lr", -1, "train.lr: Input should be greater than 0 (given: -1)"),
@@ -170,6 +175,16 @@ def test_the_schema_refuses_or_passes_on(study, tmp_path):
         given = completed(loaded.method(name))
         assert {key: given[key] for key in given if key != "train"} | {"train": own["train"]} == own
         assert given["train"] == merged(content["train"], own["train"])
+
+
+def test_a_preset_named_by_hand_is_told_with_the_command_that_takes_it(tmp_path):
+    content = params.complete(CONTENT)
+    content["study"]["methods"] = ["siglip"]
+    with pytest.raises(KithError) as error:
+        params.load(write(tmp_path, content))
+    assert "names the preset 'siglip', which is not under methods (there: " in str(error.value)
+    assert "--set study.methods=[siglip]` puts it there" in str(error.value)
+    assert "did you mean" not in str(error.value)
 
 
 def test_1e_3_is_a_number(tmp_path):
