@@ -1,4 +1,4 @@
-"""Show the runs of the study in MLflow, and start its server where there is none."""
+"""Show the runs of the study in MLflow; starts its server."""
 
 import os
 import sys
