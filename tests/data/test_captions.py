@@ -223,6 +223,45 @@ def test_politics_with_splits_and_pictures_elsewhere(tmp_path):
     assert "splits.json: 'right/taxes/3.jpg': the split is 3, not a name" in fault("politics", path)
 
 
+@pytest.mark.parametrize("protocol", [2, 4])
+@pytest.mark.parametrize("suffix", ["", "_imgs"])
+def test_politics_with_the_authors_split(tmp_path, protocol, suffix):
+    path = made.politics(tmp_path / "mine", protocol)
+    train = [f"left/climate/{i}.jpg" for i in range(4)]
+    content = {f"train{suffix}": train, f"test{suffix}": ["./left/taxes/0.jpg", "right/climate/2.jpg"]}
+    file = path / "train_test_paths.pickle"
+    file.write_bytes(pickle.dumps(content, protocol=protocol))
+    items, _, _, listing = build("politics", path, val=0)
+    assert dict(zip(items["id"], items["split"], strict=True)) == {
+        "left/taxes/0.jpg": "test",
+        "right/climate/2.jpg": "test",
+        **dict.fromkeys(train, "train"),
+    }
+    assert listing.left_out == {"pictures filed again": 1, "pictures in no split": 11}
+    os.remove(file)
+    names = build("politics", path, val=0.2, test=0.2)[0]["id"]
+    file.write_bytes(pickle.dumps(content, protocol=protocol))
+    made.write_json(path / "splits.json", dict.fromkeys(names, "train") | {names[0]: "test"})
+    items, *_ = build("politics", path, val=0)
+    assert (items["split"] == "test").sum() == 1  # Kith's own file comes first
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"train": ["left/a.jpg"], "test": ["left/b.jpg"]}, "names none of the pictures of complete_db.json"),
+        ({"train": ["left/a.jpg"], "test": ["./left/a.jpg"]}, "'left/a.jpg' is in train and in test; take it out"),
+        ({"train": "left/a.jpg"}, "expected an object with the lists 'train' and 'test' of paths"),
+        ([], "expected an object with the lists 'train' and 'test' of paths"),
+        (os.getcwd, "cannot be read (refused: it names 'posix.getcwd'"),
+    ],
+)
+def test_faults_of_the_authors_split(tmp_path, content, message):
+    path = made.politics(tmp_path / "mine")
+    (path / "train_test_paths.pickle").write_bytes(pickle.dumps(content))
+    assert f"train_test_paths.pickle: {message}" in fault("politics", path)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

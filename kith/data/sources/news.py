@@ -17,20 +17,22 @@ SIDES = ("left", "right")
 
 def politics(path: Path, *, image_root: Path | None = None) -> Listing:
     """complete_db.pickle or complete_db.json: {"left" or "right": {issue: [{"local_path", "content_text"}, …]}}, maybe
-    splits.json: {local_path: split}.
+    train_test_paths.pickle: {"train" and "test": [local_path, …]}, or splits.json: {local_path: split}.
 
     Thomas and Kovashka, "Predicting the Politics of an Image Using Webly Supervised Data", NeurIPS 2019. Of the
     layout, the file's name and its levels are those that programs which read it use; that paths are relative to
-    `image_root` (by default `path`) is assumed. splits.json is Kith's own: without it, articles are split by chance.
+    `image_root` (by default `path`) is assumed. splits.json is Kith's own, and comes first; with the authors' file,
+    pictures that it does not name are left out; without both, articles are split by chance.
     A leading "./" of paths is dropped. The side is the label. Pictures of the same article are one group, whatever
     issue it is filed under; a picture filed twice is one item, and the other is counted. Nothing in the pickle is run.
     """
     file = first_there(path, "complete_db.pickle", "complete_db.json")
     content = _unpickled(file) if file.suffix == ".pickle" else read_json(file)
-    splits = _splits(path / "splits.json")
+    splits, theirs = _splits(path / "splits.json"), path / "train_test_paths.pickle"
+    published = {} if splits or not theirs.is_file() else _published(theirs)
     entries: dict[str, Entry] = {}
     article: dict[str, str] = {}
-    again = 0
+    again = unlisted = 0
     for place, side, item in _items(file, content):
         image, text = (_text(file, place, item, name) for name in ("local_path", "content_text"))
         image = image.removeprefix("./")
@@ -39,13 +41,20 @@ def politics(path: Path, *, image_root: Path | None = None) -> Listing:
                 raise KithError(f"{file}: {place}: '{image}' is {side} here and {entries[image].label} before")
             again += 1
             continue
-        group = "" if splits else article.setdefault(text, image)
+        if published and image not in published:
+            unlisted += 1
+            continue
+        group = "" if splits or published else article.setdefault(text, image)
         if splits and image not in splits:
             raise KithError(f"{path / 'splits.json'}: no split of '{image}'; add it")
         place = f"{file.name}, {place}"
-        entries[image] = Entry(image, splits.get(image, ""), image, place, side, [text], group)
+        split = splits.get(image, published.get(image, ""))
+        entries[image] = Entry(image, split, image, place, side, [text], group)
+    if published and not entries:
+        raise KithError(f"{theirs}: names none of the pictures of {file.name}; '{next(iter(published))}' is not there")
     root = picture_folder(path, image_root, ".")
-    return Listing(list(entries.values()), root, left_out={"pictures filed again": again} if again else {})
+    counts = {"pictures filed again": again, "pictures in no split": unlisted}
+    return Listing(list(entries.values()), root, left_out={what: count for what, count in counts.items() if count})
 
 
 def goodnews(path: Path, *, image_root: Path | None = None, text: str = "caption") -> Listing:
@@ -102,6 +111,22 @@ def _splits(file: Path) -> dict[str, str]:
     return content
 
 
+def _published(file: Path) -> dict[str, str]:
+    """{picture: split} of the authors' file, whose lists are called train and test, or train_imgs and test_imgs."""
+    content = _unpickled(file)
+    found: dict[str, str] = {}
+    for name, paths in content.items() if isinstance(content, dict) else ():
+        split = str(name).removesuffix("_imgs")
+        if split not in ("train", "val", "test") or not isinstance(paths, list):
+            continue
+        for image in (str(each).removeprefix("./") for each in paths):
+            if found.setdefault(image, split) != split:
+                raise KithError(f"{file}: '{image}' is in {found[image]} and in {split}; take it out of one")
+    if not found:
+        raise KithError(f"{file}: expected an object with the lists 'train' and 'test' of paths")
+    return found
+
+
 def _items(file: Path, content: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """(place, side, item) of all items."""
     if not isinstance(content, dict) or set(content) - set(SIDES) or not content:
@@ -151,7 +176,7 @@ SOURCES = (
         read=politics,
         labelled=True,
         lists=("*.pickle", "*.json"),
-        layout="`complete_db.pickle` or `.json`, maybe `splits.json`, and the pictures that it names",
+        layout="`complete_db.pickle` or `.json`, maybe `train_test_paths.pickle` or `splits.json`, and the pictures",
         recipe=Recipe(
             "research only, articles and photographs of news sites",
             "https://people.cs.pitt.edu/~kovashka/",
