@@ -105,7 +105,7 @@ def test_texts_alone_make_no_array_however_many(tmp_path, monkeypatch, capsys):
         fetch.main(out=Path("raw"))
         prepare.main(raw=Path("raw"), out=Path("prepared"))
     assert (tmp_path / "prepared/images.npy").exists()
-    assert not capsys.readouterr().err
+    assert "array" not in capsys.readouterr().err
 
 
 def test_the_moments_of_many_are_of_a_drawn_sample(tmp_path, monkeypatch):
