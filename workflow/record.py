@@ -29,7 +29,7 @@ def record(targets: list[str]) -> bool:
     longer has leave dvc.lock.
     """
     lockfile.repair()
-    command = [sys.executable, "-m", "dvc", "commit", "--quiet", "--force", "--no-relink", *targets]
+    command = [sys.executable, "-m", "workflow.commit", *targets]
     if targets and subprocess.run(command).returncode:
         return False
     tidy()

@@ -52,7 +52,7 @@ def kept(tmp_path_factory) -> Path:
     """Prepared photographs in two shards."""
     folder = tmp_path_factory.mktemp("photos") / "kept"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PhotoWriter.__init__, "__defaults__", (5000,))
+        patch.setattr(PhotoWriter.__init__, "__defaults__", (5000, *PhotoWriter.__init__.__defaults__[1:]))
         data = stage(folder, JPEGS, store="photos", store_size=64)
     assert len(list(data.folder.glob("*.arrow"))) > 1
     return data.folder

@@ -137,10 +137,10 @@ def test_a_package_brings_a_tokenizer_by_its_name(tmp_path, monkeypatch):
         ({"train": [["a", "b"], ["b", "c"], ["a", "c"]], "test": [["a", "x"]]}, []),
         ({"train": [["a", "b"], ["c", "d"]]}, ["of 4 words in the training texts 4 occur once"]),
         (
-            {"train": [["a"], ["a"]], "val": [["a"]] * 9 + [["b"]], "test": [["a"]] * 11 + [["b"]]},
+            {"train": [["a"], ["a", "a"]], "val": [["a"]] * 9 + [["b"]], "test": [["a"]] * 11 + [["b"]]},
             ["of 10 val texts 1 have no word that the training texts have"],
         ),
-        ({"train": [["a"], ["a"]], "test": [[], ["b"]]}, ["of 2 test texts 2 have no word"]),
+        ({"train": [["a"], ["a", "a"]], "test": [[], ["b"]]}, ["of 2 test texts 2 have no word"]),
         ({"test": [["a"]]}, []),
     ],
 )

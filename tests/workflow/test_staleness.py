@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from kith import models
+from kith.models import DualEncoder
+from kith.text.tokens import Vocabulary
 from tests.workflow.test_pipeline import clone
 from workflow import yamls
 
@@ -30,6 +33,9 @@ STUDY = {
     "train": {"epochs": 1},
     "methods": {"hierarchy_ce": {"train": {"start": "start.pt"}}},
 }
+IMAGE = {"tower": "cnn", "depth": 18, "width": 32, "channels": 3, "size": 32, "fit": "pad"}
+IMAGE |= {"mean": [0.5] * 3, "std": [0.5] * 3}
+START = {"dim": 8, "image": IMAGE, "text": None, "projection": {"kind": "unit"}}
 TRAININGS = ["train@hierarchy_ce-0", "train@infonce-0"]
 
 
@@ -52,7 +58,7 @@ def done(tmp_path_factory) -> Path:
     folder = clone(tmp_path_factory.mktemp("staleness") / "clone")
     (folder / "studies/two.yaml").write_text(yamls.write(STUDY))
     (folder / "taxonomy.csv").write_text("parent,child\nshape,bar\n")
-    (folder / "start.pt").write_text("weights")
+    (folder / "start.pt").write_bytes(models.save(DualEncoder(START), Vocabulary(["bar"]), 8, {}))
     definition = yamls.read((folder / "dvc.yaml").read_text(), "dvc.yaml")
     for stage in definition["stages"].values():
         body = stage.get("do", stage)

@@ -1,0 +1,39 @@
+"""Commit stages to DVC all at once: `dvc commit` reads and writes the whole of dvc.lock for each of its targets.
+
+python -m workflow.commit TARGET…  stores outputs in DVC's cache, and checksums and parameters in dvc.lock.
+"""
+
+import logging
+import sys
+
+from dvc.exceptions import DvcException
+from dvc.logger import set_loggers_level
+from dvc.repo import Repo, locked
+
+
+@locked
+def commit(repo: Repo, targets: list[str]) -> None:
+    """As `dvc commit --force --no-relink` of each target, or of all items of it; nothing is noted where one fails.
+
+    Raises DvcException for a target that no stage has.
+    """
+    stages = [stage for stage in repo.index.stages if {stage.name, stage.name.split("@")[0]} & set(targets)]
+    if strange := set(targets).difference(*({stage.name, stage.name.split("@")[0]} for stage in stages)):
+        raise DvcException(f"no such stage: {', '.join(sorted(strange))}")
+    for stage in stages:
+        stage.save()
+        stage.commit(relink=False)
+    if stages:
+        stages[0].dvcfile.dump_stages(stages, update_pipeline=False)
+
+
+def main(targets: list[str]) -> None:
+    try:
+        with set_loggers_level(logging.CRITICAL), Repo() as repo:
+            commit(repo, targets)
+    except DvcException as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
