@@ -80,11 +80,13 @@ def watch(seconds: float = 1.0) -> None:
     if engine is None:
         return
     above = _note(engine.pid)
+    # As Ctrl-C, whose own signal a process ignores that a script has started in the background.
+    signal.signal(signal.SIGUSR1, signal.default_int_handler)
 
     def end_with_it() -> None:
         while _lives(above):
             time.sleep(seconds)
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
         time.sleep(GRACE)
         os._exit(130)
 

@@ -100,9 +100,11 @@ finally:
 
 
 @pytest.mark.parametrize("shell", ["", "; true"])  # one that stays, and one that becomes the command
-def test_a_stage_ends_with_its_engine(tmp_path, shell):
+@pytest.mark.parametrize("before", ["", "trap '' INT; "])  # as a script's background processes, which ignore Ctrl-C
+def test_a_stage_ends_with_its_engine(tmp_path, shell, before):
     (tmp_path / "stage.py").write_text(STAGE)
-    call = f"import subprocess; subprocess.run(['bash', '-c', '{sys.executable} stage.py{shell}'])"
+    command = f"{before}{sys.executable} stage.py{shell}"
+    call = f"import subprocess; subprocess.run(['bash', '-c', {command!r}])"
     engine = subprocess.Popen([sys.executable, "-c", call], cwd=tmp_path, env={"PYTHONPATH": str(ROOT), "PATH": "/bin"})
     pid = _soon(tmp_path / "started")
     stage = psutil.Process(int(pid))
