@@ -1,5 +1,6 @@
 """Rank the methods of a study, with intervals over the queries and tests against the best."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ from stages.reporting import encoders, markdown
 def main(*, data: Path, neighbors: Path, runs: Path, out: Path) -> None:
     """Write leaderboard.md, leaderboard.csv, curves.csv and metrics/<method>.json to --out."""
     settings = params.load()
-    dataset = read_file(data / "dataset.json", files.read_json, "prepare")
+    dataset = read_file(data / "dataset.json", _read_json, "prepare")
     checksum = sha256(data / "dataset.json")
     histories = read_histories(settings.study, runs)
     done = read_runs(settings, runs, checksum)
@@ -62,7 +63,7 @@ def read_runs(settings: params.Params, folder: Path, data: str) -> list[MethodRu
         for seed in study.seeds:
             name, stage = f"{method}-{seed}", f"evaluate@{method}-{seed}"
             run = folder / name
-            splits = read_file(run / "metrics.json", files.read_json, stage)["splits"]
+            splits = read_file(run / "metrics.json", _read_json, stage)["splits"]
             queries = read_file(run / "queries.parquet", _read_queries, stage)
             _prove(run, method, seed, data, wanted)
             params.prove_trained(read(run / TRAINED, "train"), settings, run / TRAINED)
@@ -115,11 +116,15 @@ def read_quality(neighbors: Path, data: str, settings: params.Params) -> dict[st
     """quality.json of the neighbors stage. Raises KithError where it is of other data than those of this checksum, or
     of other parameters."""
     path = neighbors / "quality.json"
-    quality = read_file(path, files.read_json, "neighbors")
+    quality = read_file(path, _read_json, "neighbors")
     made = proved(neighbors / NOTE, [path], "neighbors", data=data)
     wanted = parameters(settings.neighbors.model_dump(mode="json"))
     params.prove_parameters(made, wanted, neighbors / NOTE, "neighbors")
     return quality
+
+
+def _read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _read_queries(path: Path) -> pd.DataFrame:

@@ -195,7 +195,7 @@ def test_the_budget_names_the_towers(tmp_path, monkeypatch, train, said):
 def test_the_same_runs_give_the_same_bytes(study, tracked):
     first = [(compared(study) / name).read_bytes() for name in FILES]
     assert [(compared(study) / name).read_bytes() for name in FILES] == first
-    assert tracked.calls[-1] == ("log_comparison", (study / "reports/made",), {})
+    assert tracked.calls[-1] == ("log_comparison", (study / "reports/made", study / "runs/made"), {})
 
 
 def tables_of(page):

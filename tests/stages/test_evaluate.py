@@ -239,11 +239,9 @@ def test_queries_file(run):
 def test_tracking_is_told(run, tracked):
     result, _ = measured(run)
     name, args, options = tracked.calls[0]
-    assert (name, args, len(tracked.calls)) == ("log_evaluation", (), 1)
-    assert options["metrics"] == result
-    assert options["artifacts"] == [run["metrics"]]
+    assert (name, args, len(tracked.calls)) == ("log_evaluation", ("good", 0, result, [run["metrics"]]), 1)
     assert (options["model"], options["history"]) == (run["model"], run["history"])
-    assert (options["method"], options["seed"]) == ("good", 0)
+    assert options["data"].folder == run["data"]
 
 
 def test_the_same_run_gives_the_same_bytes(run):

@@ -61,7 +61,7 @@ def study(made, tmp_path, monkeypatch) -> dict[str, Path]:
     """A copy of the finished study, as the current directory."""
     shutil.copytree(made, tmp_path / "study")
     monkeypatch.chdir(tmp_path / "study")
-    monkeypatch.setattr(tracking, "log_report", lambda figures, page: None)
+    monkeypatch.setattr(tracking, "log_report", lambda figures, page, runs: None)
     return paths(Path())
 
 
@@ -69,7 +69,7 @@ def study(made, tmp_path, monkeypatch) -> dict[str, Path]:
 def page(made) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(made)
-        patch.setattr(tracking, "log_report", lambda figures, page: None)
+        patch.setattr(tracking, "log_report", lambda figures, page, runs: None)
         report.main(**paths(Path()))
     return paths(made)["page"].read_text()
 
@@ -170,7 +170,7 @@ def test_old_figures_vanish_empty_ones_are_left_out_and_the_report_is_tracked(st
     report.main(**study)
     assert {path.stem for path in study["figures"].iterdir()} == FIGURES - {"neighbors"}
     assert 'id="neighbors"' not in study["page"].read_text()
-    assert logged == [(study["figures"], study["page"])]
+    assert logged == [(study["figures"], study["page"], study["runs"])]
     assert not list(study["compared"].glob(".*"))
 
 
@@ -185,7 +185,7 @@ def test_histories_without_training_mrr_have_no_evolution(study):
 def feature_study(root: Path, monkeypatch, *shapes: tuple[int, ...]) -> dict[str, Path]:
     make_study(root, n=60, features=shapes)
     monkeypatch.chdir(root)
-    monkeypatch.setattr(tracking, "log_report", lambda figures, page: None)
+    monkeypatch.setattr(tracking, "log_report", lambda figures, page, runs: None)
     return paths(Path())
 
 
