@@ -14,6 +14,8 @@ from pathlib import Path
 import mlflow
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -161,7 +163,9 @@ def test_reproducing(folder):
     """Every study is chosen; one is planned, as if its data were there. (The plans of all: tests/test_dag.py.)"""
     study = params.check(params.parse((folder / "studies" / "flickr8k.yaml").read_text()))
     (folder / study.fetch.path).parent.mkdir()
-    (folder / study.fetch.path).touch()
+    columns = [study.fetch.columns.id, study.fetch.columns.image, *study.fetch.columns.texts, study.fetch.columns.split]
+    empty = {str(name): pa.array([], pa.binary() if "image" in str(name) else pa.string()) for name in columns}
+    pq.write_table(pa.table(empty), folder / study.fetch.path)
     stand_ins = {
         "flickr8k && snakemake --cores 2": "flickr8k && snakemake --cores 2 --dry-run",
         "&& snakemake --cores all": "",
@@ -183,6 +187,7 @@ def test_scaling_out(folder):
     stand_ins = {
         "snakemake …": "snakemake --cores 2",
         "train@infonce-0 …": "train@infonce-0",
+        "runs/glyphs/infonce-0/model.pt": "runs/shop/infonce-0/model.pt",
         # One epoch of the two processes will do.
         "torchrun": "kith study shop --set train.epochs=1; torchrun",
         "stages.train …": f"stages.train {options.replace('runs/shop/infonce-0', 'two')}; git checkout params.yaml",
