@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from kith.errors import KithError
+from workflow import whole
 
 RUNNING = Path(".snakemake/running.json")
 BUSY = Path(".dvc/tmp/rwlock")  # by "write" and "read": the process and command, by path
@@ -32,7 +33,7 @@ def claim(outs: list[str]) -> bool:
     if before and (before["host"] != platform.node() or _lives(before)):
         place = "" if before["host"] == platform.node() else f" on {before['host']}"
         raise KithError(_refused(f"Snakemake runs in this folder (process {before['pid']}{place})", RUNNING))
-    _write(RUNNING, _note(os.getpid()))
+    whole.write(RUNNING, json.dumps(_note(os.getpid())))
     atexit.register(release)
     mend_busy()
     found = _busy()
@@ -42,7 +43,7 @@ def claim(outs: list[str]) -> bool:
             raise KithError(_refused(f"DVC runs in this folder (process {process}: {command})", BUSY))
     folders = {str(Path(*Path(out).parts[:2]).absolute()) for out in outs}
     own = {"pid": os.getpid(), "cmd": "snakemake"}
-    _write(BUSY, {**found, "write": found.get("write", {}) | dict.fromkeys(sorted(folders), own)})
+    whole.write(BUSY, json.dumps({**found, "write": found.get("write", {}) | dict.fromkeys(sorted(folders), own)}))
     return before is not None
 
 
@@ -53,7 +54,7 @@ def release() -> None:
     busy = _busy()
     others = {path: each for path, each in busy.get("write", {}).items() if each["pid"] != os.getpid()}
     if others != busy.get("write", {}):
-        _write(BUSY, {**busy, "write": others})
+        whole.write(BUSY, json.dumps({**busy, "write": others}))
 
 
 def mend_busy() -> None:
@@ -129,10 +130,3 @@ def _read(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return content if isinstance(content, dict) else None
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    temporary.write_text(json.dumps(content), encoding="utf-8")
-    os.replace(temporary, path)

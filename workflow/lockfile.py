@@ -3,7 +3,6 @@
 A copy is kept whenever it is known to be whole, and put back where it is not.
 """
 
-import os
 import re
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kith.errors import KithError
-from workflow import yamls
+from workflow import whole, yamls
 from workflow.engine import mend_busy
 
 LOCK = Path("dvc.lock")
@@ -22,7 +21,7 @@ def keep() -> None:
     """Copy dvc.lock; to be called when DVC does not write it. One that is damaged is put back first."""
     repair()
     if LOCK.exists() and KEPT.parent.is_dir():
-        _replace(KEPT, LOCK.read_text(encoding="utf-8"))
+        whole.write(KEPT, LOCK.read_text(encoding="utf-8"))
 
 
 def repair() -> None:
@@ -38,7 +37,7 @@ def repair() -> None:
         return
     head, known = _entries(kept)
     newer = dict(list(_entries(text)[1].items())[:-1])  # the last one may be a part
-    _replace(LOCK, head + "".join((known | newer).values()))
+    whole.write(LOCK, head + "".join((known | newer).values()))
     print(f"{LOCK} was cut short, as by a kill while DVC wrote it: put back from {KEPT}", file=sys.stderr)
 
 
@@ -50,7 +49,7 @@ def drop(study: str, live: set[str]) -> None:
     head, entries = _entries(LOCK.read_text(encoding="utf-8"))
     left = {name: entry for name, entry in entries.items() if name in live or not _is_of(study, entry)}
     if len(left) < len(entries):
-        _replace(LOCK, head + "".join(left.values()))
+        whole.write(LOCK, head + "".join(left.values()))
 
 
 def _entries(text: str) -> tuple[str, dict[str, str]]:
@@ -89,9 +88,3 @@ def _is_committed() -> bool:
     """Whether dvc.lock is as Git has it: somebody chose it."""
     known = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", str(LOCK)], capture_output=True)
     return known.returncode == 0
-
-
-def _replace(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)

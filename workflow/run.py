@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kith.errors import KithError
-from workflow import engine, lockfile
+from workflow import engine, lockfile, whole
 from workflow.dag import Dag, Item, Stage
 from workflow.made import is_own, made_at, remake
 from workflow.record import record
@@ -137,9 +137,7 @@ def _recorded() -> dict[str, Times]:
 
 
 def _write(recorded: dict[str, Times]) -> None:
-    temporary = RECORDED.with_suffix(".part")
-    temporary.write_text(json.dumps(recorded), encoding="utf-8")
-    os.replace(temporary, RECORDED)
+    whole.write(RECORDED, json.dumps(recorded))
 
 
 def _quit(message: str) -> None:
