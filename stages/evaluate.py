@@ -12,6 +12,7 @@ from kith.evaluation.classes import KnownClasses
 from kith.evaluation.codes import ClassDatabase
 from kith.evaluation.gallery import Gallery, GallerySide
 from kith.evaluation.measure import MeasureOptions, measure
+from kith.evaluation.results import FIRST
 from kith.metrics.classification import svm_scores
 from kith.store.classes import Classes
 from kith.store.prepared import Prepared
@@ -22,7 +23,7 @@ from stages import cli, files, params, tracking
 
 DATABASE = ("train", "val", "database")  # splits of the database: all that are not for testing
 COLUMNS = ["split", "direction", "row", "text", "group", "rank", "reciprocal_rank", "average_precision", "ahp"]
-COLUMNS += ["hamming_ap", "hits", "similarities"]
+COLUMNS += ["hamming_ap", *FIRST, "hits", "similarities"]
 LINES = {  # what is printed of a direction after its ranks: title → metric
     "Mean Dist": "pairs/mean_distance",
     "MRR": "mrr",

@@ -9,7 +9,7 @@ import pandas as pd
 from kith.evaluation.catalogue import IMAGES
 from kith.evaluation.chance import hierarchical_chance
 from kith.evaluation.gallery import GallerySide
-from kith.evaluation.results import HITS, QueryMetrics, SearchResult
+from kith.evaluation.results import FIRST, HITS, QueryMetrics, SearchResult
 from kith.metrics.classification import classification_metrics
 from kith.metrics.hierarchical import hierarchical_retrieval
 from kith.metrics.ordering import first_hits
@@ -58,7 +58,7 @@ def search_classes(images: GallerySide, known: KnownClasses, ks: Sequence[int], 
     others = [row != own for own, row in enumerate(best)]
     table = pd.DataFrame({"direction": IMAGES, "row": chosen.items, "text": 0, "rank": first.rank})
     table["reciprocal_rank"], table["average_precision"] = values["mrr"], values["map"]
-    table["ahp"] = values[f"AHP@{clip}"]
+    table["ahp"], table[FIRST] = values[f"AHP@{clip}"], np.nan
     table["hits"] = [chosen.items[row[other][:HITS]] for row, other in zip(best, others, strict=True)]
     table["similarities"] = [row[other][:HITS] for row, other in zip(similarities, others, strict=True)]
     chance = {_key(name, last, clip): level for name, level in levels.items()}

@@ -16,7 +16,7 @@ from kith.evaluation.codes import ClassDatabase, search_database
 from kith.evaluation.estimates import MetricEstimate, estimate, interval
 from kith.evaluation.gallery import Gallery
 from kith.evaluation.metric_learning import search_themselves
-from kith.evaluation.results import DECIMALS, HITS, QueryMetrics, SearchResult
+from kith.evaluation.results import DECIMALS, FIRST, HITS, QueryMetrics, SearchResult
 from kith.evaluation.statistics import Resamples
 from kith.metrics.pairs import distance_summary
 from kith.similarity import top_candidates
@@ -120,6 +120,7 @@ def search(gallery: Gallery, direction: str, ties: str, ks: Sequence[int], nway:
     best, similarities = top_candidates(queries.vectors, candidates.vectors, HITS)
     table = pd.DataFrame({"direction": direction, "row": queries.items, "text": queries.places, "rank": ranks})
     table["reciprocal_rank"], table["average_precision"], table["ahp"] = values["mrr"], values["map"], np.nan
+    table[FIRST] = found["first"]
     table["hits"], table["similarities"] = list(candidates.items[best]), list(similarities)
     hits = {f"hits@{k}": found[f"hits@{k}"] for k in ks}
     return SearchResult(values, queries.groups, chance, hits, len(candidates.items), table)

@@ -8,6 +8,7 @@ import pandas as pd
 
 DECIMALS = 6  # beyond them, the order of additions shows
 HITS = 5  # best candidates kept of each query
+FIRST = ["before", "tied_right", "tied_wrong"]  # what stands before and with a query's first right answer
 
 
 class SearchResult(NamedTuple):

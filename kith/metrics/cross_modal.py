@@ -46,7 +46,8 @@ def cross_modal_retrieval(
     Returns "R@k" for each k (percent of queries with rank ≤ k) and "hits@k" (their number, whole but for ties),
     "median_rank", "mean_rank", "mrr" (mean reciprocal rank), "map" (mean average precision), and per query, as
     float64 arrays, "ranks", "reciprocal_ranks", "average_precision" and, for each k, "found@k", 1 where the rank
-    is ≤ k. Raises KithError for a row that is not finite
+    is ≤ k, and "first", (n_queries, 3) int64: how many candidates are nearer than the first right one, and how many
+    right and wrong ones are as near (`kith.metrics.ties.recall_curve`). Raises KithError for a row that is not finite
     and a query without a right candidate.
 
     >>> texts, pictures = np.eye(3), np.array([[1.0, 0, 0], [0, 0, 1.0], [0, 1.0, 0]])
@@ -62,8 +63,8 @@ def cross_modal_retrieval(
     measured = [
         _rank(scores, *relevance.pairs(block), ties, ks) for block, scores in similarity_blocks(queries, candidates)
     ]
-    ranks, reciprocal, average_precision, found = (np.concatenate(parts) for parts in zip(*measured, strict=True))
-    return _summary(ranks, reciprocal, average_precision, found, ks)
+    ranks, reciprocal, average_precision, found, first = map(np.concatenate, zip(*measured, strict=True))
+    return _summary(ranks, reciprocal, average_precision, found, ks) | {"first": first}
 
 
 def ranks_from_similarity(similarity: Any, relevant: Any = None, ties: str = "mean") -> np.ndarray:
@@ -130,8 +131,10 @@ def _rank(
     wrong = above - right_above + _before(scores, rows, columns, wrong_tied, within, place - right_above, ties)
     precision = (place + 1) / (place + 1 + wrong)
     ranks = 1.0 + wrong[starts]
+    first = np.column_stack([wrong[starts], np.ones_like(ranks), np.zeros_like(ranks)])
     reciprocal, found = 1 / ranks, (ranks[:, None] <= np.array(ks, dtype=np.int64)).astype(np.float64)
     if ties == "mean" and wrong_tied.any():
+        first = np.column_stack([above, within, wrong_tied])[starts]
         for row in np.flatnonzero(wrong_tied[starts]):
             pair = starts[row]
             reciprocal[row], found[row] = first_right(above[pair], within[pair], wrong_tied[pair], ks)
@@ -139,7 +142,7 @@ def _rank(
         sums = precision_sums(equal, "expected", harmonic_numbers(scores.shape[1]))
         precision = np.where(wrong_tied > 0, np.repeat(sums / length, length), precision)
     average = np.add.reduceat(precision, starts) / np.diff(starts, append=len(rows))
-    return ranks, reciprocal, average, found
+    return ranks, reciprocal, average, found, first.astype(np.int64)
 
 
 def _counts(scores: np.ndarray, rows: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -81,6 +81,22 @@ def first_right(before: int, right: int, wrong: int, ks: Sequence[int]) -> tuple
     return reciprocal, [1 - float(none[min(max(k - before, 0), wrong + 1)]) for k in ks]
 
 
+def recall_curve(first: np.ndarray, largest: int) -> np.ndarray:
+    """(largest,) float64: the expected share of queries whose first right item is among the k best, k = 1, 2, …
+
+    first: (n, 3) integers, of each query: the items before, the right and the wrong ones that tie at its first right
+    one, as `kith.metrics.cross_modal.cross_modal_retrieval` returns them. 0 if there are no queries.
+
+    >>> recall_curve(np.array([[0, 1, 0], [0, 1, 1]]), largest=2).tolist()
+    [0.75, 1.0]
+    """
+    total, ks = np.zeros(largest), range(1, largest + 1)
+    for (before, right, wrong), queries in zip(*np.unique(first, axis=0, return_counts=True), strict=True):
+        if before < largest:
+            total += queries * np.array(first_right(before, right, wrong, ks)[1])
+    return total / max(1, len(first))
+
+
 def none_right(n: int, wrong: int) -> np.ndarray:
     """(wrong + 2,) float64: that the first 0, 1, … of n items in any order are all among the `wrong` ones.
 

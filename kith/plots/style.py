@@ -22,6 +22,8 @@ from matplotlib.lines import Line2D
 from PIL import Image
 
 from kith.evaluation import catalogue
+from kith.evaluation.results import FIRST
+from kith.metrics.ties import recall_curve
 
 COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"]
 COLOURS += ["#882255", "#DDCC77", "#332288", "#666633", "#661100"]
@@ -144,8 +146,8 @@ def leaderboard(scores: pd.DataFrame, methods: Sequence[str] = ()) -> Figure:
 def recall_at_k(queries: pd.DataFrame, methods: Sequence[str] = (), largest: int = 100) -> Figure:
     """Percentage of queries that find a right answer among the k best, for k from 1 to `largest`.
 
-    queries: columns method, direction, rank (of the first right answer, from 1), one row a query and seed.
-    methods: see `looks`.
+    queries: columns method, direction, before, tied_right, tied_wrong, one row a query and seed: how many answers stand
+    before its first right one, and how many right and wrong ones tie there, in any order. methods: see `looks`.
     """
     figure = Figure((WIDTH, 5.8), layout="constrained")
     k, ticks = np.arange(1, largest + 1), [1, 2, 5, 10, 20, 50, 100]
@@ -154,8 +156,7 @@ def recall_at_k(queries: pd.DataFrame, methods: Sequence[str] = (), largest: int
     for ax, (direction, title) in zip(axes, DIRECTIONS.items(), strict=True):
         for method, look in drawn.items():
             chosen = (queries["method"] == method) & (queries["direction"] == direction)
-            ranks = np.sort(queries.loc[chosen, "rank"].to_numpy())
-            recall = 100 * np.searchsorted(ranks, k, side="right") / max(1, len(ranks))
+            recall = 100 * recall_curve(queries.loc[chosen, FIRST].to_numpy(np.int64), largest)
             ax.plot(k, recall, markevery=[t - 1 for t in ticks if t <= largest], **look)
         ax.set(title=title, ylabel="recall at k (%)", ylim=(0, 103), xscale="log")
         ax.set_xticks(ticks, ticks)

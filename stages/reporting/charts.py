@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 
 from kith import plots
 from kith.evaluation.catalogue import BY_CLASSES, IMAGES
+from kith.evaluation.results import FIRST
 from kith.metrics.hierarchical import hierarchical_retrieval
 from kith.plots import hierarchy as hierarchy_plots
 from kith.plots import taxonomy as taxonomy_plots
@@ -30,7 +31,7 @@ def of_methods(study: params.Study, board: pd.DataFrame, runs: Path) -> dict[str
         metrics = _entry(run, split)["metrics"]
         if not all(f"{direction}/mrr" in metrics for direction in plots.DIRECTIONS):
             continue
-        asked = files.read_parquet(run / "queries.parquet", "evaluate again", ["split", "direction", "rank"])
+        asked = files.read_parquet(run / "queries.parquet", "evaluate again", ["split", "direction", *FIRST])
         queries.append(asked[asked["split"] == split].assign(**named))
         scores += [{"method": named["method"], "direction": d, **metrics[f"{d}/mrr"]} for d in plots.DIRECTIONS]
     drawn = {"curves": training_plots.curves(pd.concat(history), study.methods)}

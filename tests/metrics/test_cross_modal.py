@@ -19,6 +19,7 @@ from kith.metrics import cross_modal
 from kith.metrics.cross_modal import TIES, cross_modal_retrieval, ranks_from_similarity
 from kith.metrics.pairs import distance_summary, pair_distances
 from kith.metrics.relevance import as_relevance, same_group
+from kith.metrics.ties import recall_curve
 from kith.similarity import top_candidates, unit_rows
 
 GOLDEN = Path(__file__).resolve().parents[3] / "shared/golden/cca"
@@ -215,6 +216,7 @@ def test_equals_the_naive_definition(case, ties):
     np.testing.assert_array_equal(ranks_from_similarity(scores, right, ties), found["ranks"])
     figures = [found[name] for name in ("mean_rank", "mrr", "map", "R@1", "R@2")]
     assert figures == pytest.approx(expected.mean(axis=0) * [1, 1, 1, 100, 100])
+    assert list(100 * recall_curve(found["first"], 2)) == pytest.approx(figures[3:])
 
 
 @given(axes_and_relevance())

@@ -63,9 +63,9 @@ def scores() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["method", "direction", "value", "low", "high"])
 
 
-def queries(ranks: list[float]) -> pd.DataFrame:
-    both = [{"method": "a", "direction": d, "rank": r} for d in plots.DIRECTIONS for r in ranks]
-    return pd.DataFrame(both)
+def queries(ranks: list[int]) -> pd.DataFrame:
+    both = [{"method": "a", "direction": d, "before": r - 1} for d in plots.DIRECTIONS for r in ranks]
+    return pd.DataFrame(both).assign(tied_right=1, tied_wrong=0)
 
 
 def vectors(n: int, seed: int = 0) -> np.ndarray:
@@ -230,13 +230,19 @@ def test_directions_differ_in_the_filling_of_the_markers():
 
 def test_recall_is_the_share_of_ranks_up_to_k():
     random = np.random.default_rng(0)
-    ranks = {f"m{i}": list(random.integers(2, 300, size=i + 1) / 2) for i in range(8)}  # ties give halves
+    ranks = {f"m{i}": list(random.integers(1, 150, size=i + 1)) for i in range(8)}
     table = pd.concat([queries(own).assign(method=name) for name, own in ranks.items()])
     for ax in plots.recall_at_k(table).axes:
         for line, own in zip(ax.lines, ranks.values(), strict=True):
             assert list(line.get_xdata()) == list(range(1, 101))
             expected = [100 * sum(rank <= k for rank in own) / len(own) for k in range(1, 101)]
             assert line.get_ydata() == pytest.approx(expected)
+
+
+def test_recall_climbs_slowly_through_answers_that_tie():
+    table = queries([1]).assign(before=10, tied_right=1, tied_wrong=39)
+    recall = plots.recall_at_k(table).axes[0].lines[0].get_ydata()
+    assert recall == pytest.approx([100 * min(max(k - 10, 0) / 40, 1) for k in range(1, 101)])
 
 
 def test_forty_eight_methods_look_different_and_twelve_in_colour_and_in_marker():

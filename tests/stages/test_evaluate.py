@@ -215,7 +215,7 @@ def test_chance_knows_the_size_of_the_gallery(run):
 def test_queries_file(run):
     _, queries = measured(run)
     assert list(queries) == ["split", "direction", "row", "text", "group", "rank", "reciprocal_rank"] + [
-        "average_precision", "ahp", "hamming_ap", "hits", "similarities"
+        "average_precision", "ahp", "hamming_ap", "before", "tied_right", "tied_wrong", "hits", "similarities"
     ]  # fmt: skip
     schema = pq.read_schema(run["queries"])
     assert str(schema.field("hits").type) == "list<element: int64>"
