@@ -114,9 +114,9 @@ def _summary(
 
 def _rank(
     scores: np.ndarray, rows: np.ndarray, columns: np.ndarray, ties: str, ks: Sequence[int]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Of each row of `scores`, given its right (row, column) pairs: rank, reciprocal rank, average precision, all
-    (n,), and (n, ks) whether the rank is within each k."""
+    (n,), (n, ks) whether the rank is within each k, and (n, 3) what stands before and with the first right one."""
     right = scores[rows, columns]
     order = np.lexsort((columns, -right, rows))
     rows, columns, right = rows[order], columns[order], right[order]
