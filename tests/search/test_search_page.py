@@ -96,6 +96,26 @@ def test_a_click_searches_from_an_item_and_back_returns(page):
     expect(page.locator(".tile").first).to_have_attribute("title", item)
 
 
+def test_long_texts_unfold_and_no_tile_covers_their_button(page):
+    def lengthen(route):
+        answer = route.fetch().json()
+        for result in answer["results"]:
+            result["texts"] = ["a rather long text " * 20]
+        route.fulfill(json=answer)
+
+    page.route("**/api/search*", lengthen)
+    search(page, "a red cross")
+    more, tiles = page.locator(".more"), page.locator(".tile")
+    assert more.count() == tiles.count() == 12
+    ends = [button.bounding_box()["y"] + button.bounding_box()["height"] for button in more.all()]
+    rows = sorted({tile.bounding_box()["y"] for tile in tiles.all()})
+    assert len(rows) > 1
+    assert min(ends) < rows[1]
+    more.first.click()
+    expect(more.first).to_have_text("Less")
+    expect(tiles.first.locator(".text")).to_have_class("text whole")
+
+
 def test_a_drawing_is_searched(page):
     page.click("#pen")
     box = page.locator("#canvas").bounding_box()
