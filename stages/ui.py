@@ -42,9 +42,10 @@ def address(server: str, experiment: str) -> str:
     """The page of an experiment's runs, with the columns that methods are ranked by.
 
     >>> address("http://127.0.0.1:5000", "1")
-    'http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=ranking'
+    'http://127.0.0.1:5000/#/experiments/1/runs?viewStateShareKey=ranking&workflowType=machine_learning'
     """
-    return f"{server}/#/experiments/{experiment}/runs?{urlencode({'viewStateShareKey': view.NAME})}"
+    shown = {"viewStateShareKey": view.NAME, "workflowType": "machine_learning"}  # without its pages for chat programs
+    return f"{server}/#/experiments/{experiment}/runs?{urlencode(shown)}"
 
 
 if __name__ == "__main__":

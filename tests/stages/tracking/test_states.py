@@ -184,6 +184,7 @@ def test_the_page_of_the_runs_is_named(study, monkeypatch, capsys):
     ui.main(port=5017)
     experiment = mlflow.MlflowClient(f"sqlite:///{Path('mlflow.db').resolve()}").get_experiment_by_name("shapes")
     place = f"http://127.0.0.1:5017/#/experiments/{experiment.experiment_id}/runs?viewStateShareKey=ranking"
+    place += "&workflowType=machine_learning"
     assert capsys.readouterr().out == f"shapes: {place}\n"
     assert started[0][-1] == "5017"
     view = json.loads(experiment.tags["mlflow.sharedViewState.ranking"])
