@@ -8,13 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from kith.data.temporary import beside, remove
 from kith.errors import KithError, of_machine, reading
+
+if TYPE_CHECKING:  # it takes as long as all the rest of a stage's start
+    import pandas as pd
 
 MARKS = (".snakemake_timestamp", ".gitignore")  # what the engines put into a folder
 
@@ -90,8 +92,10 @@ def read_json(path: Path, advice: str = "make it again") -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
 
 
-def read_parquet(path: Path, advice: str = "make it again", columns: list[str] | None = None) -> pd.DataFrame:
+def read_parquet(path: Path, advice: str = "make it again", columns: list[str] | None = None) -> "pd.DataFrame":
     """Raises KithError where it cannot be read, with this advice."""
+    import pandas as pd
+
     with reading(path, advice):
         return pd.read_parquet(path, columns=columns)
 
@@ -108,6 +112,6 @@ def write_npz(path: Path, **arrays: np.ndarray) -> None:
     write_bytes(path, buffer.getvalue())
 
 
-def write_parquet(path: Path, table: pd.DataFrame) -> None:
+def write_parquet(path: Path, table: "pd.DataFrame") -> None:
     with replacing(path) as temporary:
         table.to_parquet(temporary, index=False)

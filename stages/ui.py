@@ -28,6 +28,7 @@ def main(
     try:
         reached = connection.connect(store, study)
         view.save(reached)
+        recorder.send_waiting(reached, recorder.store_kept(store))
     except Exception as error:
         raise KithError(f"{connection.shown(store)} {recorder.reason(error)}") from None
     served = store.startswith(("http://", "https://"))

@@ -6,6 +6,7 @@ What an earlier run has finished and, killed, could not record is recorded with 
 import atexit
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from workflow.made import is_own, made_at, remake
 from workflow.record import record
 
 LOCKS = Path(".snakemake/locks")
+WAITING = Path("mlruns/.unsent")  # records for MLflow
 RECORDED = Path(".snakemake/recorded.json")  # by target, when the outputs were made that DVC knows of
 
 Times = list[float | None]
@@ -51,11 +53,13 @@ class SnakemakeRun:
         return stage.read_params(item) | ({"files": files} if files else {})
 
     def end(self) -> None:
-        """Record for DVC what is done. Raises KithError where that is not possible."""
+        """Record for DVC what is done, and send MLflow what waits. Raises KithError where DVC cannot."""
         self._end = lambda: None
         if self.workflow.touch:
             self._touched()
             return
+        if any(WAITING.glob("*.jsonl")):
+            subprocess.run([sys.executable, "-m", "stages.track", "--send"], stdout=subprocess.DEVNULL)
         targets = {
             stage.target(item): self._times(stage, item)
             for stage, item in self._jobs()

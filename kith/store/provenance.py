@@ -9,13 +9,15 @@ import json
 from collections.abc import Iterable, Sequence
 from hashlib import sha256 as hash_of
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kith.data.digests import sha256
 from kith.errors import KithError, reading
-from kith.store.prepared import Prepared
+
+if TYPE_CHECKING:  # with pandas, which takes long, and which notes do without
+    from kith.store.prepared import Prepared
 
 NOTE = "made_of.json"  # in the folder of a stage that writes one
 ROWS = 8192  # at a time, so that what is memory-mapped never lies in memory as a whole
@@ -43,7 +45,7 @@ def proved(
     results: Sequence[Path],
     stage: str,
     *,
-    data: Prepared | str | None = None,
+    data: "Prepared | str | None" = None,
     model: Path | None = None,
 ) -> Note:
     """The note at `path`, once it is shown that the `results` are the files that `stage` wrote with it, and that they

@@ -7,22 +7,25 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stages.tracking import connection, spool
-from stages.tracking.connection import Away, Busy, Connection
+from stages.tracking.connection import LOCK, Away, Busy, Connection
 from stages.tracking.sender import Sender
 from stages.tracking.spool import Book, Operation
 
 AGAIN = 60  # seconds until a store that was away is asked again, by this stage or by the next ones
-TURN = 3  # seconds to wait for another process that sends
+TURN = 3  # seconds to wait for another process that sends to a server
 UNANSWERED = re.compile(r"API request to \S+ failed with (timeout )?exception")  # as MLflow says it
 # What MLflow says of a record that it will never take; anything else may be better later.
 REFUSALS = {"INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "BAD_REQUEST", "RESOURCE_ALREADY_EXISTS"}
 
 
 class Recorder:
-    """Records one run. Every operation is sent at once, or kept in a book, with all that follow it."""
+    """Records one run. Every operation is sent at once, or kept in a book, with all that follow it.
 
-    def __init__(self, store: str, study: str):
-        self.store, self.study = store, study
+    patient: all is kept, for whoever sends next.
+    """
+
+    def __init__(self, store: str, study: str, *, patient: bool = False):
+        self.store, self.study, self.patient = store, study, patient
         self.kept_as = store_kept(store)
         self.book = Book(self.kept_as, study)
         self.sender: Sender | None = None
@@ -30,6 +33,8 @@ class Recorder:
 
     def open(self) -> None:
         """Connect, and send what waits: what is recorded now may go on with it."""
+        if self.patient:
+            return
         try:
             away = spool.away_for(self.kept_as)
             if away < AGAIN:
@@ -60,7 +65,7 @@ class Recorder:
     def close(self) -> None:
         """Try once more to send what was kept, if the store has had time to come back."""
         self.book.close()
-        if not self.kept or spool.away_for(self.kept_as) < AGAIN:
+        if self.patient or not self.kept or spool.away_for(self.kept_as) < AGAIN:
             return
         try:
             send_waiting(connection.connect(self.store, self.study), self.kept_as)
@@ -89,7 +94,7 @@ class Recorder:
 def send_waiting(reached: Connection, kept: str, told: Callable[[str], None] = lambda line: None) -> bool:
     """Send the books for the store that they call `kept`, the oldest first; False where another process is about it."""
     if spool.waiting(kept):
-        with spool.sending(TURN) as mine:
+        with spool.sending(LOCK if connection.database(reached.store) else TURN) as mine:
             if not mine:
                 return False
             for path, head in spool.waiting(kept):
@@ -119,9 +124,13 @@ def send_book(path: Path, reached: Connection, told: Callable[[str], None] = lam
 def store_kept(store: str) -> str:
     """A store as books name it: that of the repository by no name, so that a copy of the folder is not the original."""
     path = connection.database(store)
-    if path is not None and path.parent == connection.root().absolute():
-        return path.name
-    return connection.shown(store)
+    return path.name if path is not None and is_own(store) else connection.shown(store)
+
+
+def is_own(store: str) -> bool:
+    """Whether it is a database in the repository itself, which nobody watches from elsewhere."""
+    path = connection.database(store)
+    return path is not None and path.parent == connection.root().absolute()
 
 
 def address(kept: str) -> str:

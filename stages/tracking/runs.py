@@ -4,7 +4,9 @@ One experiment a study. In it one parent run for each state of the study: its da
 they are measured. Below it one run for a stage without items, and one for each trained model in each state of
 evaluation, which training opens and evaluation completes. Where MLflow is not installed, as on bare GPU nodes,
 nothing is recorded: metrics.json and history.parquet hold the same metrics, and evaluating on a machine with MLflow
-records them all. Where it is away, records wait (see recorder.py).
+records them all. Where it is away, records wait (see recorder.py). So they do by the way, for to start MLflow takes
+longer than most stages: in a run of an engine with the repository's own database, the trainings, which one watches,
+and the report send what the other stages have kept; what then still waits, Snakemake's end and `kith ui`.
 """
 
 import json
@@ -22,9 +24,9 @@ from kith.store.prepared import Prepared
 from stages import files, params
 from stages.tracking import model as models
 from stages.tracking.connection import available, store
-from stages.tracking.recorder import Recorder
+from stages.tracking.recorder import Recorder, is_own
 from stages.tracking.spool import Operation
-from stages.tracking.state import context, digest, evaluation, flat, meaning, place, preset
+from stages.tracking.state import context, digest, engine, evaluation, flat, meaning, place, preset
 from stages.tracking.usage import Usage
 from stages.tracking.view import ranked
 
@@ -70,7 +72,7 @@ def training(
     tags = {"fingerprint": fingerprint, "place": place()}
     unfinished = [f"tags.{name} = '{value}'" for name, value in tags.items()] + ["attributes.status != 'FINISHED'"]
     opened = {"do": "run", "find": " and ".join(unfinished), **_of_training(method, seed, settings, tags)}
-    with _recording() as recorder:
+    with _recording(patient=False) as recorder:
         recorder.record(opened)
         recorder.record(_dataset(data))
         try:
@@ -143,18 +145,18 @@ def log_report(figures: Path, page: Path, runs: Path) -> None:
     """Figures and report, on the parent run."""
     if not available():
         return
-    with _recording(runs) as recorder:
+    with _recording(runs, patient=False) as recorder:
         recorder.record(_files("parent", [figures, page]))
 
 
 @contextmanager
-def _recording(compared: Path | None = None) -> Iterator[Recorder]:
+def _recording(compared: Path | None = None, *, patient: bool = True) -> Iterator[Recorder]:
     """An open recorder that knows the parent run, which lasts until the block has ended.
 
-    The parent is that of the present state, or of the runs in the folder `compared`.
+    The parent is that of the present state, or of the runs in the folder `compared`. patient: its records may wait.
     """
     study, state = params.load().study.name, meaning()
-    recorder = Recorder(store(), study)
+    recorder = Recorder(store(), study, patient=patient and engine() != "shell" and is_own(store()))
     recorder.open()
     known = {"state": digest([study, state]), "name": study, "params": flat(state), "tags": _tags("study")}
     paths = [str(params.PARAMS.absolute())]

@@ -40,13 +40,17 @@ def digest(values: Any) -> str:
     return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
 
+def engine() -> str:
+    """What runs this stage: the Snakefile sets KITH_ENGINE, DVC sets DVC_STAGE."""
+    return os.environ.get("KITH_ENGINE") or ("dvc" if os.environ.get("DVC_STAGE") else "shell")
+
+
 def context() -> dict[str, str]:
     """Where a run comes from: study, engine, experiment, commit, user."""
     tags = {
         "study": params.load().study.name,
         "mlflow.source.type": "LOCAL",
-        # The Snakefile sets KITH_ENGINE, DVC sets DVC_STAGE.
-        "engine": os.environ.get("KITH_ENGINE") or ("dvc" if os.environ.get("DVC_STAGE") else "shell"),
+        "engine": engine(),
         "dvc_stage": os.environ.get("DVC_STAGE", ""),
         "dvc_experiment": os.environ.get("DVC_EXP_NAME", ""),
         "mlflow.source.git.commit": _git_commit(),

@@ -1,16 +1,16 @@
-"""The miniature repository, run by either engine; each test file has its own."""
+"""The miniature repository, run by either engine, once a process for all test files."""
 
 import pytest
 
 from tests.miniature import ALL, Repository, build
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def origin(tmp_path_factory) -> Repository:
     return build(tmp_path_factory.mktemp("engines") / "origin")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def by_dvc(origin) -> Repository:
     """Run by DVC, nothing else."""
     repository = origin.clone("by_dvc")
@@ -19,7 +19,7 @@ def by_dvc(origin) -> Repository:
     return repository
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def by_snakemake(origin) -> Repository:
     """Run by Snakemake, nothing else."""
     repository = origin.clone("by_snakemake")

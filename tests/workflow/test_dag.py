@@ -32,13 +32,21 @@ def as_dvc_reads(definition: Path, values: Path, folder: Path) -> dict[str, tupl
     for name, source in (("dvc.yaml", definition), ("params.yaml", values)):
         (folder / name).write_text(source.read_text())
     with Repo.init(str(folder), no_scm=True) as repo:
-        return {stage.name: _parts(stage) for stage in repo.index.stages}
+        stages = repo.index.stages
+        # Read once for all stages: DVC would parse the whole file anew for each.
+        names = sorted({name for stage in stages for dep in _params_of(stage) for name in dep.params})
+        known = ParamsDependency(stages[0], "params.yaml", names).read_params()
+        return {stage.name: _parts(stage, known) for stage in stages}
 
 
-def _parts(stage) -> tuple:
-    read = [dep for dep in stage.deps if isinstance(dep, ParamsDependency)]
+def _params_of(stage) -> list[ParamsDependency]:
+    return [dep for dep in stage.deps if isinstance(dep, ParamsDependency)]
+
+
+def _parts(stage, known: dict) -> tuple:
+    read = _params_of(stage)
     files = [dep.def_path for dep in stage.deps if dep not in read]
-    values = {key: value for dep in read for key, value in dep.read_params().items()}
+    values = {name: known[name] for dep in read for name in dep.params}
     commands = stage.cmd if isinstance(stage.cmd, list) else [stage.cmd]
     return " && ".join(commands), files, [out.def_path for out in stage.outs], values
 

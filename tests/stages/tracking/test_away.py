@@ -13,6 +13,7 @@ import mlflow
 import pytest
 
 from kith.errors import KithError
+from kith.store.prepared import Prepared
 from stages import track, tracking, train
 from stages.tracking import connection, recorder, sender, spool
 from tests.stages.test_train_stage import INPUTS, outputs
@@ -144,6 +145,23 @@ def test_a_book_that_is_being_written_is_left_alone(study):
     book.close()
     tracking.log_stage("text", {}, {"y": 1.0})
     assert not spool.waiting()
+
+
+def test_in_a_run_of_an_engine_a_training_sends_what_short_stages_have_kept(study, monkeypatch, capsys):
+    """They need not wait until MLflow has started."""
+    monkeypatch.setenv("KITH_ENGINE", "snakemake")
+    before = Path("mlflow.db").read_bytes()
+    tracking.log_stage("text", {}, {"y": 1.0})
+    tracking.log_stage("taxonomy", {}, {"y": 2.0})
+    assert Path("mlflow.db").read_bytes() == before
+    assert len(spool.waiting()) == 2
+    with tracking.training("infonce", 0, {"a": 1}, "one", Prepared(Path("data/shapes/prepared")), True):
+        assert not spool.waiting()
+    table = runs()
+    assert table["tags.stage"].value_counts().to_dict() == {"study": 1, "text": 1, "taxonomy": 1, "train": 1}
+    assert set(table["tags.engine"]) == {"snakemake"}
+    assert (table["status"] == "FINISHED").all()
+    assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("content", [b"no database at all, but junk", b"SQLite format 3\0" + b"junk" * 500])

@@ -11,8 +11,8 @@ import mlflow
 import pandas as pd
 import pytest
 
-from stages import compare, params, train, ui
-from stages.tracking import model, pyfunc
+from stages import compare, params, tracking, train, ui
+from stages.tracking import model, pyfunc, spool
 from stages.tracking.runs import TrainingRun
 from tests.made_params import write_params
 from tests.stages.test_train_stage import INPUTS, edit, outputs
@@ -178,8 +178,11 @@ def test_a_model_is_loaded_where_kith_is_not_installed(study, tmp_path, monkeypa
         pyfunc._find_kith(str(tmp_path / "nothing.zip"))
 
 
-def test_the_page_of_the_runs_is_named(study, monkeypatch, capsys):
+def test_the_page_of_the_runs_is_named_and_shows_what_has_waited(study, monkeypatch, capsys):
     started = []
+    monkeypatch.setenv("KITH_ENGINE", "dvc")
+    tracking.log_stage("text", {}, {"y": 1.0})
+    assert spool.waiting()
     monkeypatch.setattr("os.execv", lambda program, arguments: started.append(arguments))
     ui.main(port=5017)
     experiment = mlflow.MlflowClient(f"sqlite:///{Path('mlflow.db').resolve()}").get_experiment_by_name("shapes")
@@ -187,5 +190,6 @@ def test_the_page_of_the_runs_is_named(study, monkeypatch, capsys):
     place += "&workflowType=machine_learning"
     assert capsys.readouterr().out == f"shapes: {place}\n"
     assert started[0][-1] == "5017"
+    assert not spool.waiting()
     view = json.loads(experiment.tags["mlflow.sharedViewState.ranking"])
     assert view["orderByKey"] == "metrics.`01 MRR`"

@@ -1,0 +1,27 @@
+"""What a stage imports when it starts: every run of an engine starts one process a stage."""
+
+import subprocess
+import sys
+
+SLOW = ("mlflow", "torch", "sklearn", "matplotlib", "scipy", "pandas")  # each some tenths of a second, or seconds
+TOLD = """
+import sys
+from importlib import import_module
+for stage in sys.argv[2:]:
+    import_module(f"stages.{stage}")
+    print(stage, *(name for name in sys.argv[1].split() if name in sys.modules))
+"""
+
+
+def imported(*stages: str) -> dict[str, set[str]]:
+    """What of the slow packages is there after each stage has been imported, one after the other."""
+    command = [sys.executable, "-c", TOLD, " ".join(SLOW), *stages]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    return {stage: set(names) for stage, *names in map(str.split, lines)}
+
+
+def test_a_stage_imports_only_what_it_needs():
+    found = imported("study", "fetch", "track", "prepare", "taxonomy", "neighbors", "compare", "evaluate")
+    assert found["fetch"] == set()
+    assert found["prepare"] <= {"pandas"}
+    assert found["evaluate"] <= {"pandas", "scipy"}
