@@ -40,11 +40,17 @@ COUNTS = {  # nodes, classes, height (Barz & Denzler)
 }
 
 
+def chosen(name: str) -> dict:
+    """The study, that of ILSVRC with the smaller of its taxonomies, which is read sooner."""
+    text = (ROOT / f"studies/{name}.yaml").read_text()
+    return yaml.safe_load(text.replace("child.pruned.txt.gz", "child.mintree.txt"))
+
+
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_study_is_fetched_and_prepared_in_the_official_layout(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "studies").symlink_to(ROOT / "studies")
-    study = yaml.safe_load((ROOT / f"studies/{name}.yaml").read_text())
+    study = chosen(name)
     Path("archives").mkdir()
     assert STUDIES[name](Path("archives") / Path(study["fetch"]["path"]).name) == Path(study["fetch"]["path"])
     study["prepare"]["image"] |= {"size": 8, "store_size": 8} if "store" in study["prepare"]["image"] else {"size": 8}
@@ -64,8 +70,8 @@ def test_they_name_the_classes_as_people_read_them(monkeypatch):
     monkeypatch.chdir(ROOT)
     called = {"cub": ("1", "Phoebastria nigripes"), "ilsvrc": ("n01440764", "tench"), "cifar100": ("0", "apple")}
     for name, (node, shown) in called.items():
-        chosen = yaml.safe_load(Path(f"studies/{name}.yaml").read_text())["fetch"]
-        table = edges.read(Path(chosen["taxonomy"]), names=read_names(Path(chosen["class_names"])))
+        fetched = chosen(name)["fetch"]
+        table = edges.read(Path(fetched["taxonomy"]), names=read_names(Path(fetched["class_names"])))
         found = {each["child"]: each["name"] for each in table.to_pylist()}
         assert found[node] == shown
 
