@@ -9,6 +9,7 @@ import pandas as pd
 from kith import class_embedding
 from kith.class_embedding import pickles as reference_pickle
 from kith.errors import KithError, listed
+from kith.similarity import unit_rows
 from kith.store.classes import Classes
 from kith.store.provenance import NOTE, note, parameters, proved
 from kith.taxonomy import narrowest
@@ -54,10 +55,11 @@ def _labels(classes: pd.DataFrame) -> list[int] | list[str]:
 
 def _embedding(options: params.ClassEmbeddingOptions, classes: pd.DataFrame, target: np.ndarray) -> np.ndarray:
     if options.file is not None:
-        return _from_file(options.file, list(classes["label_name"]))
+        found = _from_file(options.file, list(classes["label_name"]))
+        return unit_rows(found, str(options.file)) if options.normalize else found
     make = class_embedding.class_embedding
     try:
-        return make(target, options.method, options.dim, names=list(classes["name"]))
+        return make(target, options.method, options.dim, options.normalize, list(classes["name"]))
     except KithError as error:
         raise KithError(f"params.yaml: {error}") from None
 

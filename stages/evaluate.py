@@ -126,17 +126,18 @@ def classes_of(
     """Labels of all items, and what the run predicts of the embedded pictures."""
     labels, embedded = classes.numbers(data.table), embeddings.image
     if options.svm:
-        predicted = predicted | {"svm": _svm(embedded, data.splits, labels, options.seed)}
+        predicted = predicted | {"svm": _svm(embedded, data.splits, labels, options)}
     similarity = {measure: classes.similarity(measure) for measure in ("lcsh", "wup")}
     return KnownClasses(labels, similarity, predicted, embedded.items)
 
 
-def _svm(embedded: EmbeddedSide, splits: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:
+def _svm(embedded: EmbeddedSide, splits: np.ndarray, labels: np.ndarray, options: params.Evaluate) -> np.ndarray:
     vectors, items = np.asarray(embedded.vectors), embedded.items
     train = (splits[items] == "train") & (labels[items] >= 0)
     if not train.any():
         raise KithError("params.yaml: evaluate.svm needs the training pictures: name train in embed.splits")
-    return svm_scores(vectors[train], labels[items][train], vectors, int(labels.max()) + 1, seed=seed)
+    how = {"scaling": options.svm_scaling, "c": options.svm_c, "seed": options.seed}
+    return svm_scores(vectors[train], labels[items][train], vectors, int(labels.max()) + 1, **how)
 
 
 def database_of(data: Prepared, embeddings: Embeddings, labels: np.ndarray, options: params.Evaluate) -> ClassDatabase:
@@ -155,11 +156,12 @@ def database_of(data: Prepared, embeddings: Embeddings, labels: np.ndarray, opti
 
 
 def block(split: str, entry: dict[str, Any], direction: str) -> str:
-    """One direction of a split's entry in metrics.json as lines to read, as printed by Dorfer et al.'s program."""
+    """One direction of a split's entry in metrics.json as lines to read, as printed by Dorfer et al.'s program: of
+    each cutoff k the recall, the hits, and the recall divided by k."""
     values = {name.removeprefix(f"{direction}/"): each["value"] for name, each in entry["metrics"].items()}
     recalls = {name: name.removeprefix("R@") for name in values if name.startswith("R@")}
     hits = {k: f"({entry['hits'][f'{direction}/hits@{k}']})" for k in recalls.values()}
-    lines = {f"Top {int(k):02}": f"{values[name]:.3f} {hits[k]}" for name, k in recalls.items()}
+    lines = {f"Top {int(k):02}": f"{values[r]:.3f} {hits[k]} {values[r] / int(k):.3f}" for r, k in recalls.items()}
     lines["Median Rank"] = f"{values['median_rank']:.2f} ({entry['candidates'][direction]})"
     lines["Mean Rank"] = f"{values['mean_rank']:.2f}"
     lines |= {title: f"{values[name]:.3f}" for title, name in LINES.items() if name in values}

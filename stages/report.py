@@ -18,7 +18,8 @@ AGAIN = "make it again with `dvc repro -f compare`"
 
 
 def main(*, data: Path, neighbors: Path, taxonomy: Path, runs: Path, compared: Path, figures: Path, page: Path) -> None:
-    """Write the figures (PNG) into --figures and the report to --page."""
+    """Write the figures (PNG) into --figures and the report to --page; beside the figure of hierarchical precision, its
+    numbers (CSV), HP@k of every k."""
     settings = params.load()
     board = read_leaderboard(compared / "leaderboard.csv")
     split, method = board["split"].iloc[0], board["method"].iloc[0]
@@ -28,16 +29,19 @@ def main(*, data: Path, neighbors: Path, taxonomy: Path, runs: Path, compared: P
     measured = merged_splits(compare.read_runs(settings, runs, prepared.checksum))
     classes = Classes(taxonomy, prepared)
     drawn = charts.of_methods(settings.study, first, runs)
-    drawn |= charts.of_classes(settings, first, runs, prepared, classes)
+    curves = charts.class_curves(settings, first, runs, prepared, classes)
+    drawn |= charts.of_classes(settings, first, curves)
     drawn |= charts.of_codes(settings.study, first, runs)
     drawn |= charts.of_taxonomy(settings.taxonomy, prepared, classes)
     drawn |= spaces.one_run(settings.report, split, run, prepared)
     drawn |= spaces.all_methods(settings, first, runs, prepared, classes)
     drawn |= examples.draw(settings.report, split, run, by_class, prepared, neighbors)
     pictures = {name: plots.png(figure) for name, figure in drawn.items()}
-    with files.replacing_folder(figures, "*.png") as folder:
+    with files.replacing_folder(figures, "*.png", "*.csv") as folder:
         for name, content in pictures.items():
             (folder / f"{name}.png").write_bytes(content)
+        if not curves.precision.empty:
+            curves.precision.to_csv(folder / "hierarchical_precision.csv", index=False, lineterminator="\n")
     quality = compare.read_quality(neighbors, prepared.checksum, settings)
     used = encoders.of_runs(settings.study, runs)
     files.write_text(page, report_page.render(settings, board, measured, pictures, prepared.dataset, quality, used))

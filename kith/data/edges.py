@@ -1,6 +1,7 @@
 """Reading a taxonomy: who is whose parent."""
 
 import gzip
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,17 +11,20 @@ import pyarrow as pa
 
 from kith.data import readers
 from kith.data.items import TAXONOMY
-from kith.data.labels import word
+from kith.data.labels import INTEGER, word
 from kith.data.problems import Where
 from kith.errors import KithError
+from kith.taxonomy.files import read_indented
 
+INDENTED = re.compile(r"^--+ +\S", re.MULTILINE)
 Order = Literal["parent-child", "child-parent"]
 
 
 def read(path: Path, order: Order = "parent-child", names: Mapping[str, str] | None = None) -> pa.Table:
     """The taxonomy (schema TAXONOMY) in the file at `path`, in its order, repeated edges dropped.
 
-    Either a text of two ids a line with white space between them and no head, in the order that `order` says;
+    Either a text of two ids a line with white space between them and no head, in the order that `order` says; a text of
+    one name a line, indented by two dashes a level and a space, whose classes `names` may call otherwise (id → name);
     or a Parquet, CSV, TSV or JSONL table with the columns parent, child and, if wanted, name. Longer column
     names will do (parent_wnid, child_wnid, child_words): the first that begins with parent or child holds the
     ids, a second one with child the name. Text, CSV and TSV may be compressed (.gz). A node is shown by its
@@ -30,6 +34,8 @@ def read(path: Path, order: Order = "parent-child", names: Mapping[str, str] | N
     """
     if not path.is_file():
         raise KithError(f"{path}: no such file; mend fetch.taxonomy")
+    if (indented := _indented(path, order, names or {})) is not None:
+        return indented
     edges = _pairs(path, order)
     if edges is None:
         edges = _table(path)
@@ -58,9 +64,26 @@ def table(edges: Sequence[Edge | tuple[str, str]], names: Mapping[str, str]) -> 
     return pa.Table.from_pylist(rows, schema=TAXONOMY)
 
 
+def _indented(path: Path, order: Order, names: Mapping[str, str]) -> pa.Table | None:
+    """The taxonomy of a text whose lines are indented by dashes; None of any other file."""
+    if _is_table(path) or not INDENTED.search(_text(path)):
+        return None
+    if order != "parent-child":
+        raise KithError(f"{path}: is indented, which says who is whose parent; leave fetch.taxonomy_order out")
+    # Whole numbers, so that the inner nodes are numbered on from the last class.
+    numbers = all(INTEGER.fullmatch(each) for each in names)
+    edges, called = read_indented(path, {int(node) if numbers else node: name for node, name in names.items()} or None)
+    shown = {str(node): name for node, name in called.items()}
+    return table([(str(parent), str(child)) for parent, child in edges], shown)
+
+
+def _is_table(path: Path) -> bool:
+    return path.name.lower().removesuffix(".gz").endswith((".parquet", ".csv", ".jsonl", ".ndjson"))
+
+
 def _pairs(path: Path, order: Order) -> list[tuple[Where, Edge]] | None:
     """The edges of a text without a head; None if it is a table."""
-    if path.name.lower().removesuffix(".gz").endswith((".parquet", ".csv", ".jsonl", ".ndjson")):
+    if _is_table(path):
         return None
     lines = _text(path).split("\n")
     head = lines[0].rstrip("\r").split("\t")

@@ -21,7 +21,8 @@ def obtain(
     """Download the files of `source` into <downloads>/<its name>/ and put what they hold at `path`.
 
     `path` becomes a folder with all archives unpacked and all other files; for a source of one archive it may also be
-    named like it (cifar-10-python.tar.gz), and is then the archive itself. Nothing is left at `path` on a fault.
+    named like one (cifar-10-python.tar.gz, iapr.npz), and is then the archive itself. Nothing is left at `path` on a
+    fault.
     Returns {"path", "licence", "home", "files": [{"name", "url", "checksum", "bytes", "pinned"}]}.
     Raises KithError where the source cannot be downloaded, with what to do; and see download.fetch and unpack.
     """

@@ -13,12 +13,13 @@ from pathlib import Path, PurePosixPath
 from kith.errors import KithError
 
 BROKEN = (OSError, EOFError, tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError)
-NAMES = re.compile(r"\.(zip|tar|tgz|tar\.(gz|bz2|xz))$", re.IGNORECASE)
+NAMES = re.compile(r"\.(zip|npz|tar|tgz|tar\.(gz|bz2|xz))$", re.IGNORECASE)
 JUNK = "__MACOSX"
 
 
 def is_archive(name: str) -> bool:
-    """Whether a file of this name is one that `unpack` takes: .zip, .tar, .tgz, .tar.gz, .tar.bz2 or .tar.xz.
+    """Whether a file of this name is one that `unpack` takes: .zip, .npz (its arrays become .npy files), .tar, .tgz,
+    .tar.gz, .tar.bz2 or .tar.xz.
 
     >>> is_archive("birds.tar.gz"), is_archive("birds.jpg")
     (True, False)
@@ -35,7 +36,7 @@ def unpack(archive: Path, folder: Path, root: str = "") -> int:
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        members = (_zip if archive.suffix.lower() == ".zip" else _tar)(archive, folder, root)
+        members = (_zip if archive.suffix.lower() in (".zip", ".npz") else _tar)(archive, folder, root)
         count = sum(1 for _ in members)
     except tarfile.FilterError as error:
         raise KithError(f"{archive}: is not safe to unpack ({error}); nothing of it is used") from None

@@ -70,8 +70,9 @@ def _key(name: str, last: int, clip: int) -> str:
     return name.removesuffix("_lcsh").replace(f"AHP@{last}", f"AHP@{clip}")
 
 
-def predictions(images: GallerySide, known: KnownClasses) -> list[QueryMetrics]:
+def predictions(images: GallerySide, known: KnownClasses, top_k: int = 5) -> list[QueryMetrics]:
     """For each way by which classes are predicted: its metrics, in percent, of each picture whose class is known.
+    top_k: how many of the likeliest classes may hold the true one.
 
     >>> scores, rows = np.array([[0.9, 0.1], [0.7, 0.3]]), np.arange(2)
     >>> known = KnownClasses(np.array([0, 1]), {"lcsh": np.eye(2)}, {"classifier": scores}, rows)
@@ -85,7 +86,7 @@ def predictions(images: GallerySide, known: KnownClasses) -> list[QueryMetrics]:
     rows = np.searchsorted(known.items, chosen.items)
     found = []
     for way, scores in known.scores.items():
-        measured = classification_metrics(scores[rows], label, known.similarity["lcsh"])
+        measured = classification_metrics(scores[rows], label, known.similarity["lcsh"], top_k)
         values = {f"{way}/{name}": 100 * each for name, each in measured.items()}
         found.append(QueryMetrics(values, chosen.groups))
     return found

@@ -29,9 +29,10 @@ class MeasureOptions:
     """What is measured, and how.
 
     ks: cutoffs of recall; nway: candidates of N-way accuracy; neighborhood: how many neighbours are to be kept; ties:
-    see `cross_modal_retrieval`; clip, precision_ks: cutoffs of AHP and HP; knn, hamming_topk: see `search_database`;
-    metric_learning: also measure as metric-learning papers do; bootstrap, confidence, seed: draws of the intervals,
-    how much of them these hold, and the seed of all that is drawn.
+    see `cross_modal_retrieval`; clip, precision_ks: cutoffs of AHP and HP; top_k: among how many of the likeliest
+    classes the true one may be; knn, hamming_topk: see `search_database`; metric_learning: also measure as
+    metric-learning papers do; bootstrap, confidence, seed: draws of the intervals, how much of them these hold, and
+    the seed of all that is drawn.
     """
 
     ks: tuple[int, ...]
@@ -40,6 +41,7 @@ class MeasureOptions:
     ties: str
     clip: int
     precision_ks: tuple[int, ...]
+    top_k: int
     knn: int
     hamming_topk: int | None
     metric_learning: bool
@@ -58,14 +60,15 @@ def measure(
     >>> rows = np.arange(4)
     >>> side = galleries.GallerySide(np.eye(4), rows, rows, 0 * rows)
     >>> unknown = KnownClasses(np.full(4, -1), {}, {}, rows)
-    >>> options = MeasureOptions((1,), (2,), 1, "mean", 250, (1,), 10, None, False, 10, confidence=0.9, seed=0)
+    >>> options = MeasureOptions((1,), (2,), 1, "mean", 250, (1,), 5, 10, None, False, 10, confidence=0.9, seed=0)
     >>> entry, queries = measure(Gallery(side, side, np.eye(4)), unknown, ClassDatabase(coded=False), options)
     >>> entry["metrics"]["mean/mrr"], len(queries)
     ({'value': 1.0, 'low': 1.0, 'high': 1.0}, 8)
     """
     searches = _search_all(gallery, known, options)
     coded = search_database(gallery.images, known, database, options.precision_ks, options.knn, options.hamming_topk)
-    others = [*_neighborhoods(gallery, options.neighborhood), *predictions(gallery.images, known), coded]
+    predicted = predictions(gallery.images, known, options.top_k)
+    others = [*_neighborhoods(gallery, options.neighborhood), *predicted, coded]
     if options.metric_learning:
         others.append(search_themselves(gallery.images, known, options.seed))
     estimates = _estimate_all(gallery, searches, others, options)

@@ -5,7 +5,7 @@ A model that learns from classes alone has no text side.
 """
 
 import itertools
-from typing import Any
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -29,7 +29,8 @@ class DualEncoder(nn.Module):
     """An image tower and a text tower, each followed by a head into `dim` units, and a projection of both.
 
     config: all that is needed to build it again: {"dim",
-    "image": {"tower", "depth", "width", "channels", "size", "fit", "mean", "std", "crop"}, or of features {"tower",
+    "image": {"tower", "depth", "width", "channels", "size", "fit", "mean", "std", "crop", and "order": "bgr" where it
+    sees blue first}, or of features {"tower",
     "shape", "shift", "scale", "hidden", "layers", "width"}, or of features of a frozen encoder {"tower", "shape",
     "encoder": which one, see kith.encoders.frozen, "input": the options of `EncodedFeatures`, "hidden", "layers",
     "width", "dropout"}, or of an encoder that is trained on {"tower": "encoder", "network": which one, see
@@ -148,7 +149,8 @@ class DualEncoder(nn.Module):
 class Pictures(nn.Module):
     """uint8 (B, H, W, C) to standardised float32 (B, C, H, W), channels last in memory.
 
-    crop: the side of the middle square that is looked at in evaluation; in training, augmentation cuts it out.
+    crop: the side of the middle square that is looked at in evaluation; in training, augmentation cuts it out. order:
+    "bgr" where the network, and mean and std, have blue first.
 
     >>> tuple(Pictures([0.5], [0.25], crop=2)(torch.zeros(1, 4, 4, 1, dtype=torch.uint8)).shape)
     (1, 1, 4, 4)
@@ -157,14 +159,18 @@ class Pictures(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(self, mean: list[float], std: list[float], crop: int | None = None):
+    def __init__(
+        self, mean: list[float], std: list[float], crop: int | None = None, order: Literal["rgb", "bgr"] = "rgb"
+    ):
         super().__init__()
-        self.crop = crop
+        self.crop, self.turned = crop, order == "bgr"
         self.register_buffer("mean", torch.tensor(mean).view(-1, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(std).view(-1, 1, 1), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         images = images.permute(0, 3, 1, 2)
+        if self.turned:
+            images = images.flip(1)
         if self.crop is not None and not self.training:
             images = center_crop(images, self.crop)
         return (images.float() / 255 - self.mean) / self.std
@@ -237,7 +243,7 @@ def crop_room(images: Tensor, side: int) -> tuple[int, int]:
 def _pictures(options: dict[str, Any]) -> tuple[nn.Module, nn.Module]:
     options = dict(options)
     crop = options.pop("crop", None)
-    pictures = Pictures(options.pop("mean"), options.pop("std"), crop)
+    pictures = Pictures(options.pop("mean"), options.pop("std"), crop, options.pop("order", "rgb"))
     for name in DECODED:
         options.pop(name, None)
     if "network" in options:

@@ -11,6 +11,9 @@ from matplotlib.lines import Line2D
 from kith.plots.style import WIDTH, legend_of_methods, looks, panels, several_seeds, styled, wrap
 
 BEST = {"linestyle": "", "markersize": 8, "markeredgecolor": "#222222", "markeredgewidth": 0.9, "zorder": 5}
+TRAINING: dict[str, Any] = {"linestyle": "--", "linewidth": 1.1}
+BETTER = dict.fromkeys(("mrr", "R@1", "R@10", "ahp", "accuracy"), "nlargest")
+BETTER |= dict.fromkeys(("loss", "distance", "median_rank"), "nsmallest")
 
 
 @styled
@@ -39,33 +42,48 @@ def curves(history: pd.DataFrame, methods: Sequence[str] = ()) -> Figure:
     return figure
 
 
+def columns_of(history: pd.DataFrame, key: str) -> dict[str, str]:
+    """Where a history has the metric `key`: "validation" and "training" → its column, as far as it is measured there;
+    a column's whole name is found too, under "each epoch".
+
+    >>> columns_of(pd.DataFrame(columns=["epoch", "lr", "train_loss", "val_loss"]), "loss")
+    {'validation': 'val_loss', 'training': 'train_loss'}
+    """
+    places = {"validation": f"val_{key}", "training": f"train_{key}", "each epoch": key}
+    return {place: column for place, column in places.items() if column in history}
+
+
 @styled
-def evolution(history: pd.DataFrame, methods: Sequence[str] = ()) -> Figure:
-    """Validation and training MRR per epoch: how far methods learn by heart what they do not find in general.
+def evolution(history: pd.DataFrame, methods: Sequence[str] = (), key: str = "mrr") -> Figure:
+    """A metric per epoch in validation and training: how far methods learn by heart what they do not find in general.
 
     A panel a method: strong lines for validation (means of seeds; a thin line for each seed), dashed ones for
-    training (means of seeds). A marker stands at the best validation epoch of each seed.
+    training (means of seeds). A marker stands at the best validation epoch of each seed, where it is known which end
+    of the metric is better.
 
-    history: columns method, seed, epoch, train_mrr, val_mrr. methods: see `looks`.
+    history: columns method, seed, epoch, train_mrr, val_mrr, or those that another `key` has (see `columns_of`).
+    methods: see `looks`.
     """
     drawn = looks(history["method"], methods)
     figure, axes = panels(len(drawn), 1.55)
-    training: dict[str, Any] = {"linestyle": "--", "linewidth": 1.1}
+    columns, better = columns_of(history, key), BETTER.get(key)
+    strong = next(iter(columns))
     for ax, (method, look) in zip(axes, drawn.items(), strict=True):
-        runs = history[history["method"] == method]
-        means = runs.groupby("epoch")[["val_mrr", "train_mrr"]].mean()
-        colour = look["color"]
-        ax.plot(means["val_mrr"], color=colour)
-        ax.plot(means["train_mrr"], color=colour, **training)
+        runs, colour = history[history["method"] == method], look["color"]
+        means = runs.groupby("epoch")[list(columns.values())].mean()
+        for place, column in columns.items():
+            ax.plot(means[column], color=colour, **({} if place == strong else TRAINING))
         for _, run in runs.groupby("seed"):
-            ax.plot(run["epoch"], run["val_mrr"], color=colour, linewidth=0.6, alpha=0.5)
-            best = run.nlargest(1, "val_mrr")
-            ax.plot(best["epoch"], best["val_mrr"], **look | BEST)
+            ax.plot(run["epoch"], run[columns[strong]], color=colour, linewidth=0.6, alpha=0.5)
+            if better is not None:
+                best = getattr(run, better)(1, columns[strong])
+                ax.plot(best["epoch"], best[columns[strong]], **look | BEST)
         ax.set_title(wrap(method, 18, 2), fontsize=9.5)
         ax.locator_params(axis="x", integer=True, nbins=4)
     figure.supxlabel("epoch", fontsize=10)
-    figure.supylabel("MRR", fontsize=10)
-    kinds: dict[str, dict[str, Any]] = {"validation": {}, "training": training, "best epoch": {"marker": "o", **BEST}}
+    figure.supylabel("MRR" if key == "mrr" else key, fontsize=10)
+    kinds: dict[str, dict[str, Any]] = {place: {} if place == strong else TRAINING for place in columns}
+    kinds |= {"best epoch": {"marker": "o", **BEST}} if better else {}
     handles = [Line2D([], [], label=name, color="#444444", **look) for name, look in kinds.items()]
     figure.legend(handles=handles, loc="outside upper center", ncols=3, fontsize=10)
     return figure

@@ -6,6 +6,7 @@ from typing import Any
 from kith.data.depths import decoded
 from kith.encoders.names import Side
 from kith.losses import Needs
+from kith.training.statistics import standardisation
 
 Options = Mapping[str, Any]
 
@@ -59,8 +60,9 @@ def image_side(
 
     dataset: as in dataset.json, with size, mean and std of its pictures, or shape and scale of their features.
     tower: as `train.image` in params.yaml; augment: as `train.augment`; encoder: of the features that stand in for the
-    pictures; network: of the encoder that the tower is, whose mean and deviation pictures are standardised by. Raises
-    ValueError where augmentation does not fit the pictures.
+    pictures; network: of the encoder that the tower is, whose mean and deviation pictures are standardised by; else by
+    published ones that `statistics` of the tower names, or by those of the data. Raises ValueError where augmentation
+    or statistics do not fit the pictures.
 
     >>> dataset = {"features": {"image": {"shape": [8], "shift": 0.0, "scale": 1.0}}}
     >>> image_side(dataset, {"tower": "mlp", "depth": 18, "width": 32, "hidden": 64, "layers": 2}, {"crop": None})
@@ -75,6 +77,8 @@ def image_side(
         _takes_no_features(network, "image")
         if len(features["shape"]) != 3 and any(augment.values()):
             raise ValueError("augment is for pictures and maps, not for vectors; leave it out")
+        if tower.get("statistics"):
+            raise ValueError("image.statistics is for pictures, not for features; leave it out")
         if augment.get("zoom") or augment.get("resized_crop"):
             raise ValueError("augment.zoom and augment.resized_crop are for pictures, not for maps; leave them out")
         return features | _only(tower, "tower", "hidden", "layers", "width")
@@ -83,6 +87,8 @@ def image_side(
         raise ValueError(f"augment.crop: {crop} is more than the {pictures['height']} pixels of a side")
     image = encoder_side(network, tower) if network is not None else _only(tower, "tower", "depth", "width")
     image |= {"channels": pictures["channels"], "size": pictures["height"], **decoded(pictures), "crop": crop}
+    if tower.get("statistics"):
+        return image | standardisation(tower["statistics"], pictures["channels"])
     known = dataset if network is None else network["preprocessing"]
     return image | {"mean": known["mean"], "std": known["std"]}
 

@@ -141,7 +141,9 @@ class Augmentation:
 class Optimization:
     """The optimizer, its schedule, and which epoch is kept. `l2` is the weight of Σw² over every parameter, in place
     of `weight_decay`, for the optimizers adam and sgd. In the first `head_epochs` the towers stay as they are, and the
-    heads alone are trained: so a pretrained tower is unfrozen only when they have settled."""
+    heads alone are trained: so a pretrained tower is unfrozen only when they have settled. max_decay: whatever the
+    schedule, but refine, rates also fall steadily to that share of themselves; plateau_minimum: plateau goes no lower.
+    """
 
     head_epochs: Count = 0
     optimizer: Literal["adam", "adamw", "sgd", "adagrad"] = "adamw"
@@ -160,6 +162,8 @@ class Optimization:
     cyclical: Cyclical = Cyclical()
     one_cycle: OneCycle = OneCycle()
     plateau_patience: Positive = 5
+    plateau_minimum: NonNegative | None = None
+    max_decay: SomeOrAll | None = None
     refine: Refine = Refine()
     early_stopping: Positive | None = None
     select: Literal["mrr", "loss", "ahp", "accuracy"] = "mrr"

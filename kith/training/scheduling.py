@@ -1,5 +1,6 @@
 """The schedules that a training may follow, behind one interface: the loop knows none of them."""
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
@@ -54,7 +55,8 @@ class StepSchedule(Schedule):
             warmup=config.warmup,
             options=getattr(config, config.schedule, None),
         )
-        self.rates = LambdaLR(optimizer, lambda step: rate(step) / config.lr)
+        decay = decay_of(config, steps_per_epoch)
+        self.rates = LambdaLR(optimizer, lambda step: rate(step) * decay(step) / config.lr)
 
     def after_step(self) -> None:
         self.rates.step()
@@ -67,23 +69,37 @@ class StepSchedule(Schedule):
 
 
 class Plateau(Schedule):
-    """A tenth of the rate after `patience` epochs in which the validation loss has not fallen."""
+    """A tenth of the rate, but not less than `plateau_minimum`, after `plateau_patience` epochs in which the validation
+    loss has not fallen; times the steady decay, which plateaus do not count."""
 
-    def __init__(self, optimizer: torch.optim.Optimizer, lr: float, patience: int):
-        self.lr = lr
-        self.optimizer, self.rates = optimizer, ReduceLROnPlateau(optimizer, patience=patience)
+    def __init__(self, optimizer: torch.optim.Optimizer, config: TrainingConfig, steps_per_epoch: int):
+        self.lr = self.rate = config.lr
+        self.steps, self.decay = 0, decay_of(config, steps_per_epoch)
+        self.optimizer = optimizer
+        lowest = config.plateau_minimum or 0
+        self.rates = ReduceLROnPlateau(optimizer, patience=config.plateau_patience, min_lr=lowest)
+
+    def after_step(self) -> None:
+        self.steps += 1
+        self._set()
 
     def after_epoch(self, record: dict[str, float], improved: bool) -> Verdict:
+        set_rates(self.optimizer, self.rate)
         self.rates.step(record["val_loss"])
         # torch leaves off where a rate is small; the others have to leave off with the first, whatever their factors.
-        set_rates(self.optimizer, self.optimizer.param_groups[0]["lr"])
+        self.rate = self.optimizer.param_groups[0]["lr"]
+        self._set()
         return "go on"
 
+    def _set(self) -> None:
+        set_rates(self.optimizer, self.rate * self.decay(self.steps))
+
     def state_dict(self) -> dict[str, Any]:
-        return self.rates.state_dict()
+        return {"plateau": self.rates.state_dict(), "rate": self.rate, "steps": self.steps}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.rates.load_state_dict(state)
+        self.rates.load_state_dict(state["plateau"])
+        self.rate, self.steps = state["rate"], state["steps"]
 
 
 class Refinement(Schedule):
@@ -128,10 +144,18 @@ class Refinement(Schedule):
         self.waited, self.done = state["waited"], state["done"]
 
 
+def decay_of(config: TrainingConfig, steps_per_epoch: int) -> Callable[[int], float]:
+    """The factor that `max_decay` puts on the rates of each step, counted from 0."""
+    if config.max_decay is None:
+        return lambda step: 1.0
+    final, steps = config.max_decay, config.epochs * steps_per_epoch
+    return lambda step: schedules.continuous_decay(step, final, steps)
+
+
 def schedule_of(optimizer: torch.optim.Optimizer, config: TrainingConfig, steps_per_epoch: int) -> Schedule:
     """The schedule that `config` names. Raises ValueError for options that do not fit it."""
     if config.schedule == "plateau":
-        return Plateau(optimizer, config.lr, config.plateau_patience)
+        return Plateau(optimizer, config, steps_per_epoch)
     if config.schedule == "refine":
         return Refinement(config.lr, **vars(config.refine))
     return StepSchedule(optimizer, config, steps_per_epoch)

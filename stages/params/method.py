@@ -36,6 +36,7 @@ class Method(Section):
         train, needs = self.train, self.needs
         _fits_augment(train)
         _fits_epochs(self)
+        _fits_schedule(train)
         encoded = train.image.encoder is not None and (train.text.encoder is not None or not needs.texts)
         if train.head == "none" and needs.texts and not encoded:
             raise ValueError(
@@ -65,6 +66,17 @@ class Method(Section):
 
 def _has_head(train: Train) -> bool:
     return train.head != "none" or train.projection.kind == "learned"
+
+
+def _fits_schedule(train: Train) -> None:
+    if train.max_decay is not None and train.schedule == "refine":
+        raise ValueError(
+            "train.max_decay: the schedule refine goes back to earlier epochs at a rate of its own; leave one out"
+        )
+    if train.max_decay is not None and train.schedule == "sgdr" and train.sgdr.final is not None:
+        raise ValueError("train.max_decay and train.sgdr.final are the same thing; leave one out")
+    if train.plateau_minimum is not None and train.plateau_minimum > train.lr:
+        raise ValueError(f"train.plateau_minimum: {train.plateau_minimum} is above train.lr: {train.lr}; give less")
 
 
 def _fits_augment(train: Train) -> None:

@@ -16,7 +16,9 @@ class Embed(Section):
 
 class Evaluate(Section):
     """ks: of recall; clip, precision_ks: answers that count in the (mean) hierarchical precision of pictures; svm:
-    also predict classes by a linear SVM on the training pictures' embeddings (embed.splits has to name train);
+    also predict classes by a linear SVM on the training pictures' embeddings (embed.splits has to name train), svm_c
+    the weight of its errors, svm_scaling: embeddings of length 1, or each dimension divided by its largest training
+    value; top_k: the true class is to be among so many likeliest ones;
     database: what pictures look for their class in: the others of their split, or all that are not for testing
     (training and validation pictures and the split database), for which embed.splits has to name train; of these, knn
     vote on a class. hamming_topk: answers that count in the mAP@R of binary codes; metric_learning: also measure
@@ -28,7 +30,10 @@ class Evaluate(Section):
     ties: Literal["mean", "optimistic", "pessimistic", "stable"] = "mean"
     clip: Positive = 250
     precision_ks: list[Positive] = [1, 10, 50, 100]
+    top_k: Annotated[int, Field(ge=2)] = 5
     svm: bool = False
+    svm_c: Annotated[float, Field(gt=0)] = 1.0
+    svm_scaling: Literal["l2", "max_abs"] = "l2"
     database: Literal["same", "train"] = "same"
     knn: Positive = 10
     hamming_topk: Positive | None = None

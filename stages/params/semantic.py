@@ -50,11 +50,13 @@ class TaxonomyOptions(Section):
 class ClassEmbeddingOptions(Section):
     """unitsphere: dot products equal similarities; approx_sim and mds approximate them in `dim` dimensions; spheres:
     distances equal dissimilarities; onehot. file: a pickle of the published program (embedding, ind2label,
-    label2ind) with a row for each class, in place of a computed embedding. words: where class names get word
+    label2ind) with a row for each class, in place of a computed embedding. normalize: rows are brought to length 1, as
+    those of unitsphere are. words: where class names get word
     vectors from, "text" (the Doc2Vec model of the text stage) or a Parquet file with the columns word and vector; for
     methods with `targets: words`."""
 
     method: Literal["unitsphere", "approx_sim", "spheres", "mds", "onehot"] = "unitsphere"
     dim: Positive | None = None
+    normalize: bool = False
     file: Path | None = None
     words: str | None = None

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from kith.text.kinds import OF_WORDS
 from kith.training.options import Finetuning, PictureFinetuning
+from kith.training.statistics import PUBLISHED
 from stages.params.base import NonNegative, Positive, Section
 from stages.params.derived import options_of, section
 from stages.params.encoders import EncodedInput, EncoderName
@@ -21,7 +22,9 @@ class ImageTower(Section):
     `layers` with `hidden` units), residual (the same, beside a linear layer), vgg (maps). encoder: a frozen one of
     study.encoders, or of kith.encoders, whose features stand in for the pictures; encoded: what is seen of them;
     dropout: of the towers linear, residual and encoder. The tower encoder is an encoder of kith.encoders itself, which
-    sees pictures with its own size and statistics and is trained on, as `finetune` says (null: by its defaults)."""
+    sees pictures with its own size and statistics and is trained on, as `finetune` says (null: by its defaults).
+    statistics: pictures are standardised by published ones in the place of those of the training split: ilsvrc,
+    cifar100, nabirds, cub, or caffe, with blue first and values up to 255."""
 
     tower: Annotated[
         str, Field(pattern=r"^(cnn|resnet|vgg|linear|mlp|residual|encoder|[a-z]+(-[a-z0-9]+)+|timm:\S+)$")
@@ -31,6 +34,7 @@ class ImageTower(Section):
     hidden: Positive = 1024
     layers: Positive = 2
     weights: Path | None = None
+    statistics: Literal[tuple(PUBLISHED)] | None = None  # type: ignore[valid-type]
     encoder: EncoderName | None = None
     encoded: EncodedInput | None = None
     dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
@@ -45,6 +49,8 @@ class ImageTower(Section):
     def fits_encoder(self) -> "ImageTower":
         if self.finetuning.checkpointing and self.finetuning.batch_norm == "trained":
             raise ValueError("finetune: checkpointing would count batches twice in batch_norm: trained; take frozen")
+        if self.statistics is not None and self.encoder is not None:
+            raise ValueError(f"statistics: an encoder has its own; leave {self.statistics} out")
         return _fits_encoder(self)
 
 

@@ -2,7 +2,7 @@
 
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -48,28 +48,45 @@ def of_methods(study: params.Study, board: pd.DataFrame, runs: Path) -> dict[str
     return drawn
 
 
-def of_classes(
+class ClassCurves(NamedTuple):
+    """precision: HP@k of every k up to the cutoff of AHP, columns method, seed, k, precision; recall: precision over
+    recall, columns method, seed, recall, precision. Each may be empty."""
+
+    precision: pd.DataFrame
+    recall: pd.DataFrame
+
+
+def class_curves(
     settings: params.Params, board: pd.DataFrame, runs: Path, data: Prepared, classes: Classes
-) -> dict[str, Figure]:
-    """Of one split: HP@k over k, precision over recall, and AHP with intervals; nothing without known classes."""
+) -> ClassCurves:
+    """Of one split, and the methods that find pictures by pictures; empty without known classes."""
     clip, methods = settings.evaluate.clip, settings.study.methods
     metric = f"{IMAGES}/AHP@{clip}"
     if metric not in board or board[metric].isna().all():
-        return {}
+        return ClassCurves(pd.DataFrame(), pd.DataFrame())
     labels, similarity = classes.numbers(data.table), classes.similarity("lcsh")
     chosen = (data.splits == board["split"].iloc[0]) & (labels >= 0)
     precision, recall = [], []
     for run, named in _runs(settings.study, _able(board, metric, methods), runs):
         found = _hierarchical(Space(run, data), chosen, labels, similarity, clip)
         k = np.arange(1, len(found["curve"]) + 1)
-        precision.append(pd.DataFrame({"k": k, "precision": found["curve"]}).assign(**named))
+        precision.append(pd.DataFrame({**named, "k": k, "precision": found["curve"]}))
         share = np.linspace(0, 1, len(found["recall_precision"]))
-        recall.append(pd.DataFrame({"recall": share, "precision": found["recall_precision"]}).assign(**named))
+        recall.append(pd.DataFrame({**named, "recall": share, "precision": found["recall_precision"]}))
+    return ClassCurves(pd.concat(precision, ignore_index=True), pd.concat(recall, ignore_index=True))
+
+
+def of_classes(settings: params.Params, board: pd.DataFrame, drawn: ClassCurves) -> dict[str, Figure]:
+    """Of one split: HP@k over k, precision over recall, and AHP with intervals; nothing where curves are empty."""
+    clip, methods = settings.evaluate.clip, settings.study.methods
+    metric = f"{IMAGES}/AHP@{clip}"
+    if drawn.precision.empty:
+        return {}
     order = board[board[metric].notna()].sort_values(metric, ascending=False, kind="stable")
     scores = order[["method", metric, *BY_CLASSES.columns[:2]]].set_axis(["method", "value", "low", "high"], axis=1)
     return {
-        "hierarchical_precision": hierarchy_plots.precision_curves(pd.concat(precision), clip, methods),
-        "precision_recall": hierarchy_plots.recall_precision(pd.concat(recall), methods),
+        "hierarchical_precision": hierarchy_plots.precision_curves(drawn.precision, clip, methods),
+        "precision_recall": hierarchy_plots.recall_precision(drawn.recall, methods),
         "ahp": hierarchy_plots.precision_bars(scores.reset_index(drop=True), f"mAHP@{clip}", methods),
     }
 

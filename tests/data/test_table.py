@@ -16,10 +16,11 @@ from PIL import Image
 
 from kith.data import edges, readers, splits, table
 from kith.data.items import ITEMS
-from kith.data.labels import numbered
+from kith.data.labels import numbered, read_names
 from kith.data.rows import Columns
 from kith.data.store import ImageWriter
 from kith.errors import KithError
+from kith.taxonomy import Taxonomy
 
 SIZE = 8
 
@@ -304,6 +305,40 @@ def test_taxonomies_in_other_orders_with_longer_heads_with_names_and_compressed(
     (tmp_path / "d.txt.gz").write_bytes(b"plain")
     with pytest.raises(KithError, match=r"d\.txt\.gz: cannot be unpacked"):
         edges.read(tmp_path / "d.txt.gz")
+
+
+def test_an_indented_taxonomy_has_the_names_of_the_classes_in_it(tmp_path):
+    (tmp_path / "tree.txt").write_text("living thing\n\n-- animal\n---- red fox\n---- dog\n-- plant\n")
+    by_name = [("living thing", "animal"), ("animal", "red fox"), ("animal", "dog"), ("living thing", "plant")]
+    assert [(e["parent"], e["child"]) for e in edges.read(tmp_path / "tree.txt").to_pylist()] == by_name
+    found = edges.read(tmp_path / "tree.txt", names={"7": "red fox", "3": "dog", "4": "plant"}).to_pylist()
+    assert [tuple(e.values()) for e in found] == [
+        ("8", "9", "animal"), ("9", "7", "red fox"), ("9", "3", "dog"), ("8", "4", "plant"),
+    ]  # fmt: skip
+    lettered = edges.read(tmp_path / "tree.txt", names={"x1": "red fox"})
+    assert lettered["child"].to_pylist() == ["animal", "x1", "dog", "plant"]
+    with pytest.raises(KithError, match=r"tree\.txt: has no line for the class 'cat'"):
+        edges.read(tmp_path / "tree.txt", names={"1": "cat"})
+    with pytest.raises(KithError, match=r"tree\.txt: is indented, .* leave fetch\.taxonomy_order out"):
+        edges.read(tmp_path / "tree.txt", "child-parent")
+    (tmp_path / "tree.txt").write_text("animal\n--- dog\n-- cat\n")
+    with pytest.raises(KithError, match=r"tree\.txt: line 2: 'dog' has 3 dashes; use two a level"):
+        edges.read(tmp_path / "tree.txt")
+
+
+def test_the_published_indented_taxonomy_is_that_of_its_pairs():
+    folder = Path(__file__).resolve().parents[3] / "shared" / "hierarchies" / "cifar"
+    if not folder.is_dir():
+        pytest.skip("without the hierarchies")
+    names = read_names(folder / "class_names.txt")
+    of_classes = {str(label): names[str(label)] for label in range(100)}
+
+    def similar(table) -> np.ndarray:
+        pairs = [(int(e["parent"]), int(e["child"])) for e in table.to_pylist()]
+        return Taxonomy.from_edges(pairs).similarity(range(100))
+
+    indented = edges.read(folder / "hierarchy.txt", names=of_classes)
+    np.testing.assert_array_equal(similar(indented), similar(edges.read(folder / "cifar.parent-child.txt")))
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,20 @@ def test_the_evolution_shows_training_beside_validation_and_marks_the_best_epoch
     assert axes[0].lines[2].get_ydata().max() == 0.9
 
 
+def test_the_evolution_of_another_metric_has_the_lines_that_are_measured():
+    table = history().rename(columns={"val_mrr": "val_loss"})
+    figure = training_plots.evolution(table, key="loss")
+    for ax, (_, runs) in zip(figure.axes, table.groupby("method", sort=False), strict=True):
+        best = {seed: run.nsmallest(1, "val_loss")["epoch"].item() for seed, run in runs.groupby("seed")}
+        marks = [line for line in ax.lines if len(line.get_xdata()) == 1]
+        assert [mark.get_xdata()[0] for mark in marks] == list(best.values())
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["validation", "training", "best epoch"]
+    figure = training_plots.evolution(table.assign(lr=0.1), key="lr")  # whose better end nobody knows
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["each epoch"]
+    assert min(len(line.get_xdata()) for line in figure.axes[0].lines) > 1  # no marks
+    assert figure.get_supylabel() == "lr"
+
+
 @pytest.mark.parametrize("count", [1, 4, 8, 30])
 def test_the_evolution_of_many_methods_has_room_and_scales_below_each_column(count):
     figure = training_plots.evolution(many(count))

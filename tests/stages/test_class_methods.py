@@ -227,6 +227,15 @@ def test_embeddings_of_the_published_program_come_in_and_go_out(classes):
     }
     class_embedding.main(**places)
     np.testing.assert_array_equal(np.load("data/shapes/class_embedding/embedding.npy"), turned[5::-1])
+    edit(class_embedding={"normalize": True})
+    class_embedding.main(**places)
+    unit = turned[5::-1] / np.linalg.norm(turned[5::-1], axis=1, keepdims=True)
+    np.testing.assert_allclose(np.load("data/shapes/class_embedding/embedding.npy"), unit)
+    edit(class_embedding={"file": None, "method": "spheres"})
+    class_embedding.main(**places)
+    lengths = np.linalg.norm(np.load("data/shapes/class_embedding/embedding.npy"), axis=1)
+    np.testing.assert_allclose(lengths, [0, 1, 1, 1, 1, 1])  # spheres has its first class at the origin
+    edit(class_embedding={"file": "other.pickle", "method": "unitsphere", "normalize": False})
     reference_pickle.write("other.pickle", turned[:5], written.labels[:5])
     with pytest.raises(KithError, match=r"other\.pickle: has no embedding of 'square'"):
         class_embedding.main(**places)
@@ -240,7 +249,7 @@ def test_centres_may_be_class_embeddings(classes):
 
 
 def test_classes_predicted_by_a_linear_svm(classes):
-    edit(methods={"cosine": {}}, train={"epochs": 4}, evaluate={"svm": True, "precision_ks": [1]})
+    edit(methods={"cosine": {}}, train={"epochs": 4}, evaluate={"svm": True, "precision_ks": [1], "top_k": 2})
     with pytest.raises(KithError, match=r"evaluate\.svm needs the training pictures: name train in embed\.splits"):
         run_method("cosine")
     edit(embed={"splits": ["train", "val", "test"]})
@@ -249,6 +258,7 @@ def test_classes_predicted_by_a_linear_svm(classes):
     # Six classes: chance is 17 %.
     assert figures["svm/accuracy"] > 30
     assert figures["svm/balanced_accuracy"] == pytest.approx(figures["svm/accuracy"])  # four pictures of each
+    assert figures["svm/top2_accuracy"] >= figures["svm/accuracy"]
 
 
 def test_whole_numbers_are_the_labels_of_the_pickle_as_numbers():

@@ -16,7 +16,7 @@ from kith.data.source import File, Recipe
 from kith.data.sources import SOURCES
 from kith.errors import KithError
 from stages import download, fetch, params, prepare
-from tests import made_captions, made_classes, made_server
+from tests import made_arrays, made_captions, made_classes, made_server
 from tests.made_params import write_params
 from tests.stages.test_prepare import OUT, RAW, REST, check_contract
 
@@ -151,8 +151,35 @@ def test_cifar_as_the_archive_itself(server, monkeypatch):
     assert run()[1]["counts"] == archive["counts"]
 
 
+@pytest.mark.parametrize("path", ["sets/audio.npz", "sets/audio"])
+def test_arrays_as_the_file_itself_or_as_a_folder(server, monkeypatch, path):
+    file = offered(server, made_arrays.audio_score(Path("audio_sheet_music.npz"), train=6, val=2, test=2), pinned=False)
+    offer = Recipe("none", "http://home", (file,))
+    monkeypatch.setitem(SOURCES, "audio_score", replace(SOURCES["audio_score"], recipe=offer))
+    write_params({**REST, "fetch": {"source": "audio_score", "path": path, "download": True}, "prepare": {}})
+    source, dataset = run()
+    assert dataset["counts"] == {"train": 6, "val": 2, "test": 2}
+    (told,) = source["downloaded"]
+    assert not told["pinned"]
+    assert told["checksum"] == f"sha256:{hashlib.sha256(Path('audio_sheet_music.npz').read_bytes()).hexdigest()}"
+
+
+def test_where_the_server_is_gone_it_is_said_what_to_do(server, monkeypatch):
+    gone = File(server.on("/iapr.npz", made_server.status(404)))
+    offer = Recipe("none", "http://home", (gone,))
+    monkeypatch.setitem(SOURCES, "iapr_tc12", replace(SOURCES["iapr_tc12"], recipe=offer))
+    write_params({**REST, "fetch": {"source": "iapr_tc12", "path": "iapr.npz", "download": True}, "prepare": {}})
+    with pytest.raises(KithError) as error:
+        fetch.main(out=RAW)
+    told = str(error.value)
+    assert told.startswith("iapr.npz could not be downloaded:")
+    assert gone.url in told
+    assert told.endswith("get it some other way and put it at data/downloads/iapr_tc12/iapr.npz")
+    assert not Path("iapr.npz").exists()
+
+
 def test_data_sets_that_need_a_form(server):
-    for source, told in (("ilsvrc", "register at image-net.org"), ("nab", "fill in the form"), ("iapr_tc12", "bring")):
+    for source, told in (("ilsvrc", "register at image-net.org"), ("nab", "fill in the form"), ("cars", "no longer")):
         settle(source=source, path="nowhere", download=True)
         with pytest.raises(KithError, match=told):
             fetch.main(out=RAW)

@@ -14,7 +14,9 @@ import scipy.sparse as sp
 from kith.errors import KithError
 from kith.evaluation.catalogue import DIRECTIONS
 from kith.evaluation.statistics import bootstrap_interval
-from stages import evaluate, files
+from kith.metrics.classification import svm_scores
+from kith.store.run import EmbeddedSide
+from stages import evaluate, files, params
 from tests.made_notes import seal
 from tests.made_runs import Tracking, make_data, make_items, make_run, unit, without_inputs, write_params
 
@@ -165,7 +167,7 @@ def test_what_is_printed(tracked, tmp_path, capsys):
     hits = {k: figures["hits"][f"image_to_text/hits@{k}"] for k in (1, 5, 10)}
     assert [line.strip() for line in lines[1:]] == [
         "Hit Rates",
-        *(f"Top {k:02}: {metrics[f'R@{k}']:.3f} ({hits[k]})" for k in (1, 5, 10)),
+        *(f"Top {k:02}: {metrics[f'R@{k}']:.3f} ({hits[k]}) {metrics[f'R@{k}'] / k:.3f}" for k in (1, 5, 10)),
         f"Median Rank: {metrics['median_rank']:.2f} (24)",
         f"Mean Rank: {metrics['mean_rank']:.2f}",
         f"Mean Dist: {metrics['pairs/mean_distance']:.3f}",
@@ -173,6 +175,43 @@ def test_what_is_printed(tracked, tmp_path, capsys):
         f"Min Dist: {metrics['pairs/min_distance']:.3f}",
         f"Max Dist: {metrics['pairs/max_distance']:.3f}",
         f"Med Dist: {metrics['pairs/median_distance']:.3f}",
+    ]
+
+
+def test_the_svm_is_as_params_yaml_wants_it():
+    vectors, labels = np.random.default_rng(0).normal(size=(30, 4)), np.arange(30) % 3
+    side, splits = EmbeddedSide(vectors, np.arange(30)), np.repeat(["train", "test"], [20, 10])
+    found = evaluate._svm(side, splits, labels, params.Evaluate(svm=True, svm_c=0.1, svm_scaling="max_abs", seed=3))
+    expected = svm_scores(vectors[:20], labels[:20], vectors, scaling="max_abs", c=0.1, seed=3)
+    np.testing.assert_array_equal(found, expected)
+    other = evaluate._svm(side, splits, labels, params.Evaluate(svm=True, seed=3))
+    np.testing.assert_array_equal(other, svm_scores(vectors[:20], labels[:20], vectors, seed=3))
+
+
+def test_the_lines_are_those_of_the_published_program():
+    metrics = {
+        "R@1": 31.05,
+        "R@5": 58.25,
+        "R@10": 69.7,
+        "R@25": 81.7,
+        "median_rank": 3,
+        "mean_rank": 33.99,
+        "mrr": 0.44,
+    }
+    hits = {"hits@1": 621, "hits@5": 1165, "hits@10": 1394, "hits@25": 1634}
+    entry = {
+        "metrics": {f"image_to_text/{name}": {"value": value} for name, value in metrics.items()},
+        "hits": {f"image_to_text/{name}": count for name, count in hits.items()},
+        "queries": {"image_to_text": 2000},
+        "candidates": {"image_to_text": 2000},
+    }
+    assert [line.strip() for line in evaluate.block("test", entry, "image_to_text").splitlines()[1:7]] == [
+        "Hit Rates",
+        "Top 01: 31.050 (621) 31.050",
+        "Top 05: 58.250 (1165) 11.650",
+        "Top 10: 69.700 (1394) 6.970",
+        "Top 25: 81.700 (1634) 3.268",
+        "Median Rank: 3.00 (2000)",
     ]
 
 

@@ -28,7 +28,7 @@ def make_runs(root: Path, *names: str) -> list[Path]:
 def drawn(monkeypatch):
     """What is handed to the figure, by (method, seed)."""
     tables = []
-    monkeypatch.setattr(training_plots, "evolution", tables.append)
+    monkeypatch.setattr(training_plots, "evolution", lambda history, key: tables.append(history))
     monkeypatch.setattr("kith.plots.png", lambda figure: b"picture")
     return lambda: tables[-1].groupby(["method", "seed"], sort=False)["val_mrr"].max().to_dict()
 
@@ -55,8 +55,10 @@ def test_what_is_refused(tmp_path, drawn):
     with pytest.raises(KithError, match=r"b-0/history\.parquet: no such file"):
         evolution.main(runs=[run, tmp_path / "b-0"], out=tmp_path / "out.png")
     path = run / "history.parquet"
-    pd.read_parquet(path).drop(columns="train_mrr").to_parquet(path)
-    with pytest.raises(KithError, match=r"history\.parquet: no column train_mrr: an old training"):
+    with pytest.raises(KithError, match=r"history\.parquet: measures no 'ahp' in its epochs; --key takes: mrr$"):
+        evolution.main(runs=[run], out=tmp_path / "out.png", key="ahp")
+    pd.read_parquet(path)[["epoch"]].to_parquet(path)
+    with pytest.raises(KithError, match=r"history\.parquet: measures no 'mrr' in its epochs; --key takes: nothing"):
         evolution.main(runs=[run], out=tmp_path / "out.png")
     assert not (tmp_path / "out.png").exists()
 

@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kith.training import schedules
+from kith.training.options import Cyclical, Sgdr, TrainingConfig
+from kith.training.scheduling import schedule_of
 
 GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden" / "hierarchy" / "lr_schedules.json"
 
@@ -113,3 +115,48 @@ def test_step_list():
 def test_resnet_schedule():
     expected = [0.01] + [0.1] * 79 + [0.01] * 40 + [0.001] * 44
     assert [schedules.resnet(e) for e in range(164)] == pytest.approx(expected)
+
+
+STEP_BY_STEP = ["constant", "cosine", "plateau", "sgdr", "steps", "resnet", "cyclical", "one_cycle"]
+EPOCHS, BATCHES = 9, 4
+
+
+def followed(losses=range(EPOCHS), cut: int | None = None, **options) -> list[float]:
+    """The rate of every step of a training with these validation losses, which may have been cut off after an epoch."""
+    options = {"steps": [(0, 0.5), (4, 0.05)], "plateau_patience": 1, "sgdr": Sgdr(base=3, multiplier=1)} | options
+    config = TrainingConfig(epochs=EPOCHS, lr=0.5, cyclical=Cyclical(half_cycle=2), **options)
+    groups = optimizer(0.5)
+    schedule = schedule_of(groups, config, BATCHES)
+    rates = []
+    for epoch, loss in enumerate(losses):
+        for _ in range(BATCHES):
+            rates.append(groups.param_groups[0]["lr"])
+            groups.step()
+            schedule.after_step()
+        schedule.after_epoch({"val_loss": float(loss)}, False)
+        if epoch == cut:
+            saved, state = groups.state_dict(), schedule.state_dict()
+            groups = optimizer(0.5)
+            schedule = schedule_of(groups, config, BATCHES)
+            groups.load_state_dict(saved)
+            schedule.load_state_dict(state)
+    return rates
+
+
+@pytest.mark.parametrize("name", STEP_BY_STEP)
+def test_every_schedule_can_decay_steadily_besides(name):
+    plain, decayed = followed(schedule=name), followed(schedule=name, max_decay=0.1)
+    factors = [schedules.continuous_decay(step, 0.1, EPOCHS * BATCHES) for step in range(EPOCHS * BATCHES)]
+    assert decayed == pytest.approx([rate * factor for rate, factor in zip(plain, factors, strict=True)], rel=1e-12)
+    assert followed(schedule=name, max_decay=0.1, cut=4) == decayed
+
+
+def test_a_plateau_goes_no_lower_than_its_minimum():
+    assert sorted(set(followed(schedule="plateau"))) == pytest.approx([0.0005, 0.005, 0.05, 0.5])
+    assert set(followed(schedule="plateau", plateau_minimum=0.02)) == {0.5, 0.05, 0.02}
+
+
+def test_the_decay_of_sgdr_is_that_of_every_schedule():
+    assert followed(schedule="sgdr", sgdr=Sgdr(3, 1, final=0.1)) == followed(
+        schedule="sgdr", sgdr=Sgdr(3, 1), max_decay=0.1
+    )

@@ -98,12 +98,24 @@ class Outline(html.parser.HTMLParser):
 
 
 def test_every_figure_is_written_and_embedded(made, page):
-    written = {path.stem: path.read_bytes() for path in paths(made)["figures"].iterdir()}
+    written = {path.stem: path.read_bytes() for path in paths(made)["figures"].glob("*.png")}
     assert set(written) == FIGURES
     assert all(Image.open(io.BytesIO(png)).format == "PNG" for png in written.values())
     images = [attributes for tag, attributes in Outline(page).tags if tag == "img"]
     assert len(images) == len(FIGURES)
     assert all(each["alt"] for each in images)
+
+
+def test_the_hierarchical_precision_of_every_k_is_a_table(made, page):
+    table = pd.read_csv(paths(made)["figures"] / "hierarchical_precision.csv")
+    assert list(table) == ["method", "seed", "k", "precision"]
+    found = table.groupby(["method", "seed"])["k"].agg(list)
+    clip = json.loads((made / "runs/glyphs/infonce-0/metrics.json").read_text())["splits"]["test"]["metrics"]
+    assert {len(each) for each in found} == {table["k"].max()}
+    assert all(each == list(range(1, len(each) + 1)) for each in found)
+    told = clip["image_to_image/HP@10"]["value"]
+    chosen = (table["method"] == "infonce") & (table["seed"] == 0) & (table["k"] == 10)
+    assert table.loc[chosen, "precision"].item() == pytest.approx(told, abs=1e-6)
 
 
 def test_the_page_needs_nothing_else_and_is_small(page):
