@@ -22,7 +22,7 @@ test: setup             ## lint, types, unit and pipeline tests
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
-	$(RUN) python -m pytest -n 2 --dist loadfile
+	$(RUN) python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 study: setup            ## choose a study: make study NAME=flickr8k
 	$(RUN) kith study $(NAME)

@@ -1,4 +1,5 @@
 import io
+import os
 import shutil
 import sys
 from contextlib import chdir
@@ -61,6 +62,13 @@ def write_table(path: Path) -> None:
                 texts = [f"A {colour} {shape}.", f"The {shape} is {colour}."]
                 rows.append((f"{colour}-{shape}-{copy}", buffer.getvalue(), texts, shape, split))
     pd.DataFrame(rows, columns=["id", "image", "texts", "shape", "split"]).to_parquet(path)
+
+
+def pytest_collection_modifyitems(items):
+    """Of several processes none is to begin with what takes minutes when the others are done."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in slow)
 
 
 @pytest.fixture(scope="session")

@@ -36,7 +36,10 @@ SHOP = {"runs/glyphs/": "runs/shop/", "ccal_cont-0": "hierarchy_ce-0"}
 
 
 def shop_study() -> str:
-    return next(example.text for example in examples("docs/own-data.md") if example.kind == "yaml")
+    """With smaller pictures than the page has."""
+    study = next(example.text for example in examples("docs/own-data.md") if example.kind == "yaml")
+    assert "size: 128" in study
+    return study.replace("size: 128", "size: 32")
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +48,7 @@ def shop(tmp_path_factory) -> Path:
     write_shop(folder / "shop")
     study = yaml.safe_load(shop_study())
     # Small networks, so that the other pages wait for no encoder.
-    study |= {"prepare": {"image": {"size": 32}}, "train": {"epochs": 4}}
+    study |= {"train": {"epochs": 4}}
     (folder / "studies" / "shop.yaml").write_text(yaml.safe_dump(study, sort_keys=False), encoding="utf-8")
     _virtual_environment(folder / ".venv")
     run("kith study shop && dvc repro && kith adopt", folder)
