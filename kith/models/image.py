@@ -27,10 +27,10 @@ SMALL = ("8", "14", "20", "32", "44", "56", "110", "1202")  # layers of the publ
 
 def _cifar_resnet(channels: int, size: int, depth: str, variant: str | None) -> nn.Module:
     if depth not in SMALL:
-        # resnet-200 and others are the names of other networks, with bottlenecks.
+        # resnet-164 and others are the names of other networks, with bottlenecks.
         raise ValueError(
             f"there is no resnet-{depth} here: of small pictures there are resnet-{', '.join(SMALL)}, of photographs "
-            f"resnet-18, 34, 50, 101, 152; or take timm:resnet{depth}"
+            f"resnet-18, 34, 50, 101, 152, 200; or take timm:resnet{depth}"
         )
     return CifarResNet(channels, int(depth), 32 if variant == "-wfc" else 16, fixed=variant is None)
 
@@ -43,7 +43,7 @@ def _pyramidnet(channels: int, size: int, depth: str, widening: str) -> nn.Modul
 # Published networks by name.
 PUBLISHED: dict[str, Builder] = {
     r"plain-11": lambda channels, size: Plain(channels),
-    r"resnet-(18|34|50|101|152)": lambda channels, size, depth: ResNet(channels, size, int(depth), 64),
+    r"resnet-(18|34|50|101|152|200)": lambda channels, size, depth: ResNet(channels, size, int(depth), 64),
     r"resnet-(\d+)(-fc|-wfc)?": _cifar_resnet,
     r"wrn-(\d+)-(\d+)": lambda channels, size, depth, factor: WideResNet(channels, int(depth), int(factor)),
     r"pyramidnet-(\d+)-(\d+)": _pyramidnet,
@@ -56,7 +56,7 @@ PUBLISHED: dict[str, Builder] = {
 
 def image_tower(tower: str, channels: int, size: int, depth: int = 18, width: int = 32) -> Any:
     """The tower named in a method's parameters: cnn, resnet or vgg, with `depth` and `width`, or a published network,
-    whose name says all: plain-11, resnet-18 to -152, resnet-110, -fc or -wfc, wrn-28-10, pyramidnet-272-200,
+    whose name says all: plain-11, resnet-18 to -200, resnet-110, -fc or -wfc, wrn-28-10, pyramidnet-272-200,
     densenet-bc-100-12, timm:<name>.
 
     Raises ValueError if it does not take pictures, or there is none of that depth.

@@ -57,8 +57,8 @@ class ResNet(nn.Module):
     """All up to global pooling; parameter names are those of torchvision's models, and so is the stride of a
     bottleneck's 3×3 convolution.
 
-    depth 10, 18 and 34 use basic blocks, 50, 101 and 152 bottlenecks; width is the channels of the first stage (64
-    in the paper). Pictures under 64 pixels get a 3×3 stem without pooling. Raises ValueError for another depth.
+    depth 10, 18 and 34 use basic blocks, 50, 101, 152 and 200 bottlenecks; width is the channels of the first stage
+    (64 in the paper). Pictures under 64 pixels get a 3×3 stem without pooling. Raises ValueError for another depth.
     """
 
     BLOCKS: ClassVar = {
@@ -68,6 +68,7 @@ class ResNet(nn.Module):
         50: (Bottleneck, (3, 4, 6, 3)),
         101: (Bottleneck, (3, 4, 23, 3)),
         152: (Bottleneck, (3, 8, 36, 3)),
+        200: (Bottleneck, (3, 24, 36, 3)),
     }
 
     def __init__(self, channels: int, size: int, depth: int = 18, width: int = 64):

@@ -29,7 +29,7 @@ class ImageTower(Section):
     tower: Annotated[
         str, Field(pattern=r"^(cnn|resnet|vgg|linear|mlp|residual|encoder|[a-z]+(-[a-z0-9]+)+|timm:\S+)$")
     ] = "cnn"
-    depth: Literal[10, 18, 34, 50, 101, 152] = 18
+    depth: Literal[10, 18, 34, 50, 101, 152, 200] = 18
     width: Positive = 32
     hidden: Positive = 1024
     layers: Positive = 2

@@ -211,7 +211,7 @@ def test_every_row_says_what_to_take():
         "the source `cifar`",
         "the stage `evaluation`",
         "the file `history.csv`",
-        "the tower `resnet-200`",
+        "the tower `resnet-164`",
         "the tower `simple`",
         "the encoder `vgg16`",
         "the metric `image_to_text/R1`",
@@ -222,7 +222,7 @@ def test_every_row_says_what_to_take():
         "`losses.triplet.mining: semihard`",
         "`kith.cca.CCALayers`",
         "`kith plot --key mrr`",
-        "`kith evolution --key mrr`",
+        "`kith evolution --keys mrr`",
         "`reports/<study>/plots/`",
     ],
 )

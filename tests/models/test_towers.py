@@ -112,7 +112,9 @@ def test_published_numbers_of_parameters(tower, dim, count):
         assert sum(p.numel() for p in [*model.parameters(), *model.head(dim).parameters()]) == count
 
 
-@pytest.mark.parametrize(("depth", "count"), [(18, 11_176_512), (50, 23_508_032), (101, 42_500_160), (152, 58_143_808)])
+@pytest.mark.parametrize(
+    ("depth", "count"), [(18, 11_176_512), (50, 23_508_032), (101, 42_500_160), (152, 58_143_808), (200, 62_624_832)]
+)
 def test_resnets_by_name_are_those_of_photographs(depth, count):
     with torch.device("meta"):
         model = image_tower(f"resnet-{depth}", 3, 224)
@@ -166,7 +168,7 @@ def test_towers_are_found_by_their_names():
         ("gru", "does not take pictures; choose cnn"),
         ("resnet-34-fc", "there is no resnet-34 here: of small pictures"),
         ("resnet-2", "there is no resnet-2 here"),
-        ("resnet-200", "of photographs resnet-18, 34, 50, 101, 152; or take timm:resnet200"),
+        ("resnet-164", "of photographs resnet-18, 34, 50, 101, 152, 200; or take timm:resnet164"),
         ("resnet-164-fc", "there is no resnet-164 here"),
         ("wrn-27-10", "6n \\+ 4 layers"),
         ("pyramidnet-273-200", "9n \\+ 2 layers"),
