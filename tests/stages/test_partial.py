@@ -38,8 +38,9 @@ def study(made, tmp_path, monkeypatch):
     shutil.copytree(made, tmp_path / "study")
     monkeypatch.chdir(tmp_path / "study")
     monkeypatch.setattr(tracking, "log_comparison", lambda *given: None)
+    nothing = dict.fromkeys(DRAWN, lambda *given: {}) | {"class_curves.return_value.precision": pd.DataFrame()}
     for name in ("charts", "spaces", "examples"):
-        monkeypatch.setattr(report, name, mock.Mock(**dict.fromkeys(DRAWN, lambda *given: {})))
+        monkeypatch.setattr(report, name, mock.Mock(**nothing))
     return tmp_path / "study"
 
 
