@@ -1,7 +1,8 @@
 """Rank the methods of a study, with intervals over the queries and tests against the best."""
 
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,20 @@ from kith.store.provenance import NOTE, TRAINED, parameters, proved, read
 from stages import cli, files, params, tracking
 from stages.reporting import encoders, markdown
 
+PARTIAL = "partial"  # in the folder of the reports: what `kith partial` writes
+
 
 def main(*, data: Path, neighbors: Path, runs: Path, out: Path) -> None:
     """Write leaderboard.md, leaderboard.csv, curves.csv and metrics/<method>.json to --out."""
-    settings = params.load()
+    write(params.load(), {}, data=data, neighbors=neighbors, runs=runs, out=out)
+    shutil.rmtree(out / PARTIAL, ignore_errors=True)
+    tracking.log_comparison(out, runs)
+
+
+def write(
+    settings: params.Params, missing: Mapping[str, str], *, data: Path, neighbors: Path, runs: Path, out: Path
+) -> None:
+    """As `main`, of the methods of `settings`. missing: other methods that are named, and why they are not ranked."""
     dataset = read_file(data / "dataset.json", _read_json, "prepare")
     checksum = sha256(data / "dataset.json")
     histories = read_histories(settings.study, runs)
@@ -34,14 +45,13 @@ def main(*, data: Path, neighbors: Path, runs: Path, out: Path) -> None:
     quality = read_quality(neighbors, checksum, settings)
     board = rank(done, comparing(settings))
     used = encoders.of_runs(settings.study, runs)
-    page = markdown.document(settings, board, merged_splits(done), dataset, quality, used)
+    page = markdown.document(settings, board, merged_splits(done), dataset, quality, used, missing)
     files.write_text(out / "leaderboard.md", page)
     files.write_text(out / "leaderboard.csv", board.to_csv(index=False, lineterminator="\n"))
     with files.replacing_folder(out / "metrics", "*.json") as folder:
         for method, metrics in summary(board).items():
             files.write_json(folder / f"{method}.json", metrics)
     files.write_text(out / "curves.csv", curves(histories).to_csv(index=False, lineterminator="\n"))
-    tracking.log_comparison(out, runs)
 
 
 def comparing(settings: params.Params) -> CompareOptions:
@@ -133,10 +143,15 @@ def _read_queries(path: Path) -> pd.DataFrame:
 
 def read_file(path: Path, reader: Callable[[Path], Any], stage: str) -> Any:
     """What a stage wrote. Raises KithError that says how to make it where it is missing or broken."""
+    with reading(there(path, stage), f"make it again with `dvc repro -f {stage}`"):
+        return reader(path)
+
+
+def there(path: Path, stage: str) -> Path:
+    """The path of what a stage wrote. Raises KithError where it is missing."""
     if not path.exists():
         raise KithError(f"{path}: no such file; make it with `dvc repro {stage}`")
-    with reading(path, f"make it again with `dvc repro -f {stage}`"):
-        return reader(path)
+    return path
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Draw the figures of a study and write its report: one page that needs nothing else."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -20,7 +21,24 @@ AGAIN = "make it again with `dvc repro -f compare`"
 def main(*, data: Path, neighbors: Path, taxonomy: Path, runs: Path, compared: Path, figures: Path, page: Path) -> None:
     """Write the figures (PNG) into --figures and the report to --page; beside the figure of hierarchical precision, its
     numbers (CSV), HP@k of every k."""
-    settings = params.load()
+    inputs = {"data": data, "neighbors": neighbors, "taxonomy": taxonomy, "runs": runs, "compared": compared}
+    write(params.load(), {}, **inputs, figures=figures, page=page)
+    tracking.log_report(figures, page, runs)
+
+
+def write(
+    settings: params.Params,
+    missing: Mapping[str, str],
+    *,
+    data: Path,
+    neighbors: Path,
+    taxonomy: Path,
+    runs: Path,
+    compared: Path,
+    figures: Path,
+    page: Path,
+) -> None:
+    """As `main`, of the methods of `settings`. missing: other methods that are named, and why they are not ranked."""
     board = read_leaderboard(compared / "leaderboard.csv")
     split, method = board["split"].iloc[0], board["method"].iloc[0]
     first = board[board["split"] == split]
@@ -44,8 +62,8 @@ def main(*, data: Path, neighbors: Path, taxonomy: Path, runs: Path, compared: P
             curves.precision.to_csv(folder / "hierarchical_precision.csv", index=False, lineterminator="\n")
     quality = compare.read_quality(neighbors, prepared.checksum, settings)
     used = encoders.of_runs(settings.study, runs)
-    files.write_text(page, report_page.render(settings, board, measured, pictures, prepared.dataset, quality, used))
-    tracking.log_report(figures, page, runs)
+    known = prepared.dataset, quality, used, missing
+    files.write_text(page, report_page.render(settings, board, measured, pictures, *known))
 
 
 def read_leaderboard(path: Path) -> pd.DataFrame:

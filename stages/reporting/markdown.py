@@ -1,6 +1,6 @@
 """The leaderboard as a Markdown document."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +25,10 @@ def document(
     dataset: dict[str, Any],
     quality: dict[str, float],
     encoders: Sequence[str] = (),
+    missing: Mapping[str, str] | None = None,
 ) -> str:
     """The whole page. `splits`, see compare.together: the numbers of queries and the chance levels are shown.
-    encoders: see stages.reporting.encoders."""
+    encoders: see stages.reporting.encoders. missing: methods that could not be ranked, and why."""
     study = settings.study
     names = list(dict.fromkeys(board["split"]))
     boards = {name: board[board["split"] == name] for name in names}
@@ -38,6 +39,7 @@ def document(
         " ".join(filter(None, ["Made by `dvc repro` or `snakemake --cores 2`.", cells.free(study.note)])),
         budget(settings),
         *([f"Encoders: {'; '.join(map(cells.free, encoders))}."] if encoders else []),
+        *not_ranked(missing or {}),
         *(pairs(boards, splits, settings) if "mean/mrr" in board else []),
         *pictures(boards, splits, settings),
         *codes(boards, splits, settings),
@@ -50,6 +52,15 @@ def document(
         *semantic_space(quality, dataset),
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def not_ranked(missing: Mapping[str, str]) -> list[str]:
+    """The methods that are missing, with the reason."""
+    if not missing:
+        return []
+    note = "The study has these methods too. All that follows is of the others alone."
+    rows = [[name, cells.free(reason)] for name, reason in missing.items()]
+    return ["## Not ranked", note, cells.table(["method", "reason"], rows)]
 
 
 def about(dataset: dict[str, Any]) -> str:

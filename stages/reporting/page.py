@@ -4,6 +4,7 @@ import base64
 import importlib.metadata
 import platform
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,10 @@ def render(
     dataset: dict[str, Any],
     quality: dict[str, float],
     encoders: list[str],
+    missing: Mapping[str, str],
 ) -> str:
     """The page. `board` has the deciding split first; `measured` is any run's splits, for chance levels; encoders: see
-    stages.reporting.encoders."""
+    stages.reporting.encoders. missing: methods that could not be ranked, and why."""
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     page = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
     features = dataset.get("features") or {}
@@ -64,6 +66,7 @@ def render(
             for name in settings.study.methods
         },
         encoders=encoders,
+        missing=missing,
         versions=versions(),
     )
 

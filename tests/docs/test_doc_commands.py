@@ -30,6 +30,7 @@ pytestmark = pytest.mark.slow
 # What is not run from the page, and the test that has to do with it.
 ELSEWHERE = {
     "pip install snakemake-executor-plugin-slurm": "docs/test_doc_commands.py::test_the_slurm_profile_names_its_plugin",
+    "kith partial": "stages/test_partial.py::test_the_others_are_ranked_and_the_failed_one_is_named_with_its_reason",
 }
 # The shop's methods are infonce and hierarchy_ce.
 SHOP = {"runs/glyphs/": "runs/shop/", "ccal_cont-0": "hierarchy_ce-0"}

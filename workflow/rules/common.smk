@@ -10,7 +10,6 @@ from workflow import captions, yamls
 from workflow.dag import Dag, is_directory
 from workflow.run import SnakemakeRun
 
-
 # Stages note in MLflow which engine ran them.
 os.environ["KITH_ENGINE"] = "snakemake"
 
@@ -44,15 +43,20 @@ def title(wildcards):
 
 
 REPORTED = {
-    "leaderboard.csv": dict(category="Results", caption="../report/leaderboard.rst", labels={"result": "Leaderboard (CSV)"}),
+    "leaderboard.csv": dict(
+        category="Results", caption="../report/leaderboard.rst", labels={"result": "Leaderboard (CSV)"}
+    ),
     "report.html": dict(category="Results", caption="../report/page.rst", labels={"result": "The report as one page"}),
     "figures": dict(category="Figures", caption="../report/figures.rst", patterns=["{name}.png"], labels=title),
 }
 
 
 def declare(out):
-    """An output as Snakemake wants it declared: directories say so, and results go into its report."""
-    declared = directory(out) if is_directory(out) else out
+    """An output as Snakemake wants it declared: directories say so, and results go into its report.
+
+    A file is one to `update`: Snakemake leaves it where it is until the stage replaces it, and puts it back if that fails.
+    """
+    declared = directory(out) if is_directory(out) else update(out)
     shown = REPORTED.get(PurePosixPath(out).name)
     return report(declared, **shown) if shown else declared
 

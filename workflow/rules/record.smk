@@ -1,4 +1,4 @@
-# What a run has finished is recorded for DVC, also when another stage failed.
+# What a run has finished is recorded for DVC, also when another stage failed; and ranked, so that it can be seen.
 from kith.errors import KithError
 
 
@@ -11,3 +11,4 @@ onerror:
         run.end()
     except KithError as error:
         print(error, file=sys.stderr)
+    run.rank_the_others()

@@ -24,22 +24,22 @@ for stage in dag.stages:
     rule:
         name:
             stage.name
-        message:
-            stage.desc
         input:
             inputs,
         output:
             [declare(out) for out in stage.fill_all(stage.outs, stage.wildcards())],
-        params:
-            cmd=cmd,
-            values=values,
-        wildcard_constraints:
-            **stage.constraints(),
         log:
             stage.log(),
+        wildcard_constraints:
+            **stage.constraints(),
         threads: stage.meta.get("threads", 1)
         resources:
             **{name: amount for name, amount in stage.meta.items() if name != "threads"},
+        params:
+            cmd=cmd,
+            values=values,
+        message:
+            stage.desc
         shell:
             "( export KITH_PROGRESS=3; {params.cmd} ) 3>&2 > {log} 2>&1"
 
