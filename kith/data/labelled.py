@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from kith.data import edges, items
+from kith.data import duplicates, edges, items
 from kith.data.items import ITEMS, Dataset
 from kith.data.labels import numbered, read_names, readable
 from kith.data.listing import Entry, Listing
@@ -47,7 +47,8 @@ def build(
 
     A val or test split that the data set does not have is taken from its training part by class, with the shares
     `val` and `test`; of each class `train_per_class` pictures are left in what then is train. Every picture is a
-    group of its own; there are no texts. `skip`: kinds of problems (SKIPPABLE) to leave out.
+    group of its own; where all splits are drawn, equal ones are in the split of the first. There are no texts.
+    `skip`: kinds of problems (SKIPPABLE) to leave out.
 
     Raises KithError that names the list and line, or the file, of up to 20 faults at once.
     """
@@ -65,7 +66,10 @@ def build(
     loader = pictures.loader(listing.root, fit)
     stored = list(store(listing, chosen, loader, pictures, problems))
     index = np.array([i for i, _ in stored], dtype=np.int64)
-    table = _items(listing, stored, split[index], labels[index] - listing.first, label_names)
+    split, rows = split[index], np.array([row for _, row in stored], dtype=np.int64)
+    if listing.unsplit and train_per_class is None:
+        split = duplicates.together(split, index, rows)
+    table = _items(listing, stored, split, labels[index] - listing.first, label_names)
     dataset = Dataset(table, nodes, tuple(problems.skipped), index)
     items.check(dataset, pictures.count, problems)
     problems.raise_any()

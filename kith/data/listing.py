@@ -65,6 +65,11 @@ class Listing:
     left_out: Mapping[str, int] = field(default_factory=dict)
     taxonomy: Sequence[tuple[str, str]] = ()
 
+    @property
+    def unsplit(self) -> bool:
+        """Whether the data set gives no splits, so that all of them are drawn."""
+        return {entry.split for entry in self.entries} <= {"", "train"}
+
 
 def first_there(path: Path, *names: str) -> Path:
     """The first of `names` in the folder `path` that exists, else the first."""

@@ -93,8 +93,7 @@ def test_pictures_in_several_rows_are_told(capsys):
     Path("captions.csv").write_text("\n".join(["image,caption", *lines]) + "\n")
     stage.main(table=Path("captions.csv"), group="none")
     told = capsys.readouterr().out
-    assert "40 pictures are in rows of several groups, " in told
-    assert "of them in several splits; rows of one picture belong together: name a column of groups" in told
+    assert "40 pictures are in several rows, at most 5 rows each; rows of one picture are a group, in one split" in told
     stage.main(table=Path("captions.csv"))
     told = capsys.readouterr().out
     assert "group:      image   (guessed: 40 pictures in 200 rows; rows of one picture belong together)" in told

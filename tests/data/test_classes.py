@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kith.data import labelled, sources
+from kith.data import duplicates, labelled, sources
 from kith.data.labels import read_names, readable
 from kith.data.listing import Entry, Listing
 from kith.data.splits import draw_per_class, some_of_each_class, split_by_class
@@ -48,9 +48,26 @@ def test_one_folder_of_classes_is_split_by_class(tmp_path):
 )  # fmt: skip
 def test_folders_of_splits(tmp_path, folders, meant, expected):
     for name in folders:
-        made.class_folders(tmp_path / "mine" / name, suffix=".jpg")
+        made.class_folders(tmp_path / "mine" / name, suffix=".bmp")
     items, _, _ = build("image_folder", tmp_path / "mine", {"splits": meant}, val=0.2, test=0.2)
     assert items["split"].value_counts().to_dict() == expected
+
+
+def test_equal_pictures_are_in_one_split_where_all_are_drawn(tmp_path):
+    for i in range(20):
+        for name in ("a", "b", "c"):
+            made.picture(tmp_path / "mine" / ("cat" if i % 2 else "dog") / f"{i}{name}.png", 5 * i)
+    items, _, dataset = build("image_folder", tmp_path / "mine", val=0.2, test=0.2)
+    assert (items.groupby("image_row")["split"].nunique() == 1).all()
+    assert items["split"].nunique() == 3
+    assert duplicates.remarks(dataset.items, table=False) == [
+        "20 pictures are there several times (such as cat/11a.png)"
+    ]
+    made.class_folders(tmp_path / "given" / "train")
+    made.class_folders(tmp_path / "given" / "test")
+    items, _, dataset = build("image_folder", tmp_path / "given", val=0)
+    told = duplicates.remarks(dataset.items, table=False)
+    assert told == ["10 pictures are there several times (such as train/cat/0.png), 10 of them in several splits"]
 
 
 def test_faults_of_folders(tmp_path):

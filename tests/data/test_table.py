@@ -215,6 +215,23 @@ def test_random_split_needs_groups(tmp_path):
     assert "1 groups cannot be split" in fault(path, Columns(id="key", group="thing"))
 
 
+def test_rows_of_one_picture_are_a_group_where_splits_are_drawn(tmp_path):
+    records = [{"image": png(i // 3), "text": f"text {i}", "own": f"o{i}"} for i in range(60)]
+    records.append({"image": png(99), "text": "alone", "own": "o60"})
+    path = write(tmp_path / "t.parquet", records)
+    frame = build(path, Columns(), val=0.2, test=0.2)[0].items.to_pandas()
+    assert frame["group"].tolist() == [str(i - i % 3) for i in range(60)] + ["60"]
+    assert (frame.groupby("image_row")["split"].nunique() == 1).all()
+    assert frame["split"].nunique() == 3
+    apart = build(path, Columns(group="own"), val=0.2, test=0.2)[0].items.to_pandas()
+    assert (apart.groupby("image_row")["split"].nunique() > 1).any()
+    assert apart["group"].tolist() == [f"o{i}" for i in range(61)]
+    same = write(tmp_path / "same.parquet", [{"image": png(0), "text": f"text {i}"} for i in range(6)])
+    told = fault(same, Columns())
+    assert "1 groups cannot be split" in told
+    assert told.endswith("rows of one picture are a group, unless fetch.columns.group says otherwise")
+
+
 @given(
     groups=st.lists(st.integers(0, 30).map(str), min_size=1, max_size=100),
     val=st.floats(0, 0.4),
