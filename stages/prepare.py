@@ -76,8 +76,8 @@ def _drawn(dataset: Dataset, options: params.Prepare) -> Dataset:
     frame = dataset.items.select(["id", "label", "group"]).to_pandas()
     if frame["group"].duplicated().any():
         raise KithError(
-            "prepare.per_class: groups of several items would be split apart (rows of one picture are a group); leave it "
-            "out, or name a column of groups (fetch.columns.group), the ids if each row is its own"
+            "prepare.per_class: groups of several items would be split apart (rows of one picture are a group); leave "
+            "it out, or name a column of groups (fetch.columns.group), the ids if each row is its own"
         )
     labelled = frame[frame["label"] >= 0]
     split = np.full(len(frame), "database", dtype=object)

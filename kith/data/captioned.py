@@ -49,28 +49,33 @@ def build(
     wanted = [i for i, kept in texts.items() if kept]
     loader = pictures.loader(listing.root, fit)
     stored = list(store(listing, wanted, loader, pictures, problems))
-    index, rows = (np.array([each[side] for each in stored], dtype=np.int64) for side in (0, 1))
-    entries = [listing.entries[i] for i in index.tolist()]
-    labels, label_names = numbered([entry.label for entry in entries])
-    groups, split = [entry.group or entry.id for entry in entries], split[index]
-    if listing.unsplit:
-        split = duplicates.together(split, groups, rows)
-    columns: dict[str, Any] = {
-        "id": [entry.id for entry in entries],
-        "split": split,
-        "label": labels,
-        "label_name": label_names,
-        "texts": [texts[i] for i in index.tolist()],
-        "group": groups,
-        "image_row": rows,
-    }
-    table = pa.table(columns, schema=ITEMS)
+    index = np.array([i for i, _ in stored], dtype=np.int64)
+    table = _items(listing, stored, split[index], [texts[i] for i in index.tolist()])
     dataset = Dataset(table, skipped=tuple(problems.skipped), rows=index)
     items.check(dataset, pictures.count, problems)
     problems.raise_any()
     if not stored:
         raise KithError(f"{path}: no picture is left to use; mend the files, fetch.splits or prepare.skip")
     return dataset
+
+
+def _items(
+    listing: Listing, stored: Sequence[tuple[int, int]], split: np.ndarray, texts: Sequence[list[str]]
+) -> pa.Table:
+    """The items (schema ITEMS) of the entries and rows of pictures `stored`."""
+    entries, rows = [listing.entries[i] for i, _ in stored], np.array([row for _, row in stored], dtype=np.int64)
+    labels, label_names = numbered([entry.label for entry in entries])
+    groups = [entry.group or entry.id for entry in entries]
+    columns: dict[str, Any] = {
+        "id": [entry.id for entry in entries],
+        "split": duplicates.together(split, groups, rows) if listing.unsplit else split,
+        "label": labels,
+        "label_name": label_names,
+        "texts": texts,
+        "group": groups,
+        "image_row": rows,
+    }
+    return pa.table(columns, schema=ITEMS)
 
 
 def _splits(

@@ -47,10 +47,8 @@ def build(
 
     A val or test split that the data set does not have is taken from its training part by class, with the shares
     `val` and `test`; of each class `train_per_class` pictures are left in what then is train. Every picture is a
-    group of its own; where all splits are drawn, equal ones are in the split of the first. There are no texts.
-    `skip`: kinds of problems (SKIPPABLE) to leave out.
-
-    Raises KithError that names the list and line, or the file, of up to 20 faults at once.
+    group of its own; where all splits are drawn, equal ones are in one. `skip`: kinds of problems (SKIPPABLE) to leave
+    out. Raises KithError that names the list and line, or the file, of up to 20 faults at once.
     """
     if broken := next((entry for entry in listing.entries if SURROGATE.search(entry.id + entry.label)), None):
         raise KithError(f"{path}: {broken.id!a}: the name is not valid Unicode; rename it")
@@ -63,13 +61,11 @@ def build(
     split = _splits(path, listing.entries, labels, val, test, seed)
     chosen = _chosen(listing.entries, labels, split, train_per_class, seed)
     problems = Problems(str(path), skip)
-    loader = pictures.loader(listing.root, fit)
-    stored = list(store(listing, chosen, loader, pictures, problems))
+    stored = list(store(listing, chosen, pictures.loader(listing.root, fit), pictures, problems))
     index = np.array([i for i, _ in stored], dtype=np.int64)
-    split, rows = split[index], np.array([row for _, row in stored], dtype=np.int64)
     if listing.unsplit and train_per_class is None:
-        split = duplicates.together(split, index, rows)
-    table = _items(listing, stored, split, labels[index] - listing.first, label_names)
+        split[index] = duplicates.together(split[index], index, np.array([row for _, row in stored], dtype=np.int64))
+    table = _items(listing, stored, split[index], labels[index] - listing.first, label_names)
     dataset = Dataset(table, nodes, tuple(problems.skipped), index)
     items.check(dataset, pictures.count, problems)
     problems.raise_any()

@@ -79,9 +79,8 @@ def collect(
     `class_names` one with names of its nodes, or without a taxonomy of the labels (see labels.read_names); by default
     those that a Parquet file of Hugging Face notes itself. Columns of categories are a taxonomy by themselves. Without
     an id column the row number is the id; without a group an item is its own, and where splits are drawn, rows of one
-    picture are a group. Pictures are decoded in parts.
-    Faults of rows are added to `problems`; where there are any, the result is only good for looking at. Raises
-    KithError for what makes the whole table unreadable: a missing file, a broken taxonomy.
+    picture are a group. Faults of rows are added to `problems`; where there are any, the result is only good for
+    looking at. Raises KithError for what makes the whole table unreadable: a missing file, a broken taxonomy.
     """
     check_map(splits or {})
     called = _class_names(path, columns, class_names)
