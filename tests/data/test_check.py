@@ -101,6 +101,19 @@ def test_pictures_in_several_rows_are_told(capsys):
     assert suggested(told).fetch.columns.group == "image"
 
 
+@pytest.mark.parametrize("name", ["split", "is_train", "data_subset"])
+def test_a_column_that_is_called_a_split_is_no_label(name, capsys):
+    """Numbers mean no split by themselves: the check asks what they mean, and suggests no classes of them."""
+    lines = [f"pictures/{i}.jpg,thing {i} and more,{i % 2}" for i in range(40)]
+    Path("t.csv").write_text("\n".join([f"image,caption,{name}", *lines]) + "\n")
+    with pytest.raises(SystemExit):
+        stage.main(table=Path("t.csv"))
+    told = capsys.readouterr().out
+    assert "label:      none" in told
+    assert "unknown split '0'" in told
+    assert "fetch.splits: {'0': ignore}" in told
+
+
 def test_rows_that_cannot_be_read_are_listed_where_no_column_can_be_guessed():
     Path("t.csv").write_text("image,text\n" + "".join(f"pictures/{i}.jpg,a thing,\n" for i in range(6)))
     done = run("t.csv")
