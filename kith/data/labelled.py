@@ -1,9 +1,12 @@
 """From a listing of labelled pictures to items: splits, labels, names, and the pictures decoded one after the other."""
 
+import os
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +15,7 @@ from kith.data import duplicates, edges, items
 from kith.data.items import ITEMS, Dataset
 from kith.data.labels import numbered, read_names, readable
 from kith.data.listing import Entry, Listing
-from kith.data.loader import Loader, Unusable
+from kith.data.loader import Loader, Unusable, shorten
 from kith.data.problems import Problem, Problems
 from kith.data.rows import SURROGATE
 from kith.data.splits import some_of_each_class, split_by_class
@@ -121,14 +124,23 @@ def _chosen(
 def store(
     listing: Listing, chosen: list[int], loader: Loader, pictures: Sink, problems: Problems
 ) -> Iterator[tuple[int, int]]:
-    """(entry, row of its picture) of all that can be used; few pictures are in memory at a time."""
+    """(entry, row of its picture) of all that can be used; few pictures are in memory at a time. A path that a list
+    gives has to stay in the folder of the pictures."""
     raw = zip(chosen, listing.load(listing.entries[i] for i in chosen), strict=True)
+    inside = partial(_inside, loader, os.path.abspath(listing.root))
     with ThreadPoolExecutor(THREADS) as pool:
         while batch := list(islice(raw, AT_ONCE)):
-            for (index, _), picture in zip(batch, pool.map(loader, [image for _, image in batch]), strict=True):
+            for (index, _), picture in zip(batch, pool.map(inside, [image for _, image in batch]), strict=True):
                 if isinstance(picture, Unusable):
                     entry = listing.entries[index]
                     fault = Problem(picture.kind, index, entry.id, "image", picture.message, entry.place)
                     problems.add(fault)
                 else:
                     yield index, pictures.append(picture)
+
+
+def _inside(loader: Loader, root: str, image: Any) -> Any:
+    """What the loader gives; a path that leads out of `root` is not followed. Links in it are the user's own."""
+    if isinstance(image, str) and not Path(os.path.abspath(os.path.join(root, image))).is_relative_to(root):
+        return Unusable("image", f"'{shorten(image, 300)}' lies outside of {root}; mend the list")
+    return loader(image)

@@ -167,6 +167,13 @@ def test_faults_of_lists(tmp_path):
     )
     assert "supply the picture, or skip such rows with prepare.skip: [missing_image]" in told
     assert "Rows are counted" not in told
+    made.picture(tmp_path / "secret.tif")
+    for name in ("airport/../../secret.tif", str(tmp_path / "secret.tif")):
+        made.write(path / "test.txt", name)
+        told = fault("mit67", path)
+        assert f"test.txt, line 1 (id '{name}'), column 'image': '{name}' lies outside of {path}; mend the list" in told
+    made.write(path / "test.txt", "airport/../airport/4.tif")
+    assert "airport/../airport/4.tif" in build("mit67", path)[0]["id"].tolist()
     (path / "test.txt").unlink()
     assert "test.txt: cannot be opened (No such file or directory)" in fault("mit67", path)
     made.write(path / "test.txt", "")
