@@ -110,6 +110,27 @@ def test_a_single_folder_is_no_data_set_of_classes(tmp_path):
     )
     made.class_folders(tmp_path / "one", ("cat",), 5)
     assert "a folder for each of at least two classes is needed" in fault("image_folder", tmp_path / "one")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "unzipped").rename(tmp_path / "deep" / "unzipped")
+    assert f"did you mean {tmp_path}/deep/unzipped/dataset?" in fault("image_folder", tmp_path / "deep")
+
+
+def test_a_folder_too_many_within_splits_is_no_class(tmp_path):
+    for split in ("train", "test"):
+        made.class_folders(tmp_path / "twice" / split / split)
+    told = fault("image_folder", tmp_path / "twice")
+    assert (
+        f"twice/train: there is one folder alone, 'train', which would be the only class; did you mean {tmp_path}"
+        in told
+    )
+
+
+def test_splits_below_classes_are_no_pictures_of_one_split(tmp_path):
+    for name in ("cat", "dog"):
+        made.class_folders(tmp_path / "mine" / name, ("train", "test"))
+    told = fault("image_folder", tmp_path / "mine")
+    assert "the folders of classes hold folders of splits (test, train)" in told
+    assert "put the classes into the splits: train/cat, not cat/train" in told
 
 
 def test_hidden_folders_are_left_out_and_other_files_counted(tmp_path, capsys):
@@ -118,6 +139,8 @@ def test_hidden_folders_are_left_out_and_other_files_counted(tmp_path, capsys):
     (path / "cat" / "0.png").rename(path / "cat" / "0.jfif")
     (path / "cat" / "1.png").rename(path / "cat" / "1.HEIC")
     made.write(path / "dog" / "README", "no picture")
+    made.class_folders(path / "__MACOSX")
+    made.class_folders(path / "dog" / "@eaDir")
     items, _, _ = build("image_folder", path)
     assert len(items) == 19
     assert "cat/0.jfif" in set(items["id"])
