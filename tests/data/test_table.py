@@ -180,7 +180,7 @@ def test_splits_may_have_capitals(tmp_path):
     assert dataset.items["split"].to_pylist() == ["train", "train", "val", "test", "test_hard", "train"]
 
 
-@pytest.mark.parametrize("nothing", ["nan", "NaN", "None", "null", "NULL", "N/A", "<NA>"])
+@pytest.mark.parametrize("nothing", ["nan", "NaN", "None", "null", "NULL", "N/A", "<NA>", "NA", r"\N", "#REF!"])
 def test_nothing_is_no_text_and_no_label(tmp_path, nothing):
     records = [{**record, "kind": "dog", "thing": f"t{i}"} for i, record in enumerate(rows())]
     records[2] |= {"text": nothing}
@@ -507,8 +507,12 @@ def test_no_rows(tmp_path):
     ("name", "content", "message"),
     [
         ("t.xlsx", b"", "is a workbook; open it in a spreadsheet program and save the sheet as CSV (UTF-8)"),
-        ("t.doc", b"", "unknown suffix '.doc'; tables are .parquet, .csv, .tsv, .jsonl, .txt, .ndjson"),
+        ("t.doc", b"", "unknown suffix '.doc'; tables are .parquet, .csv, .tsv, .jsonl, .txt, .tab, .ndjson"),
         ("t.parquet", None, "no such file"),
+        ("t.parquet", b"version https://git-lfs.github.com/spec/v1\n", "is a pointer of Git LFS"),
+        ("t.csv", b"<!DOCTYPE html><html>404</html>\n", "is a web page, not data; download the file itself"),
+        ("t.csv", "key,image\n".encode("utf-16-be"), "iconv -f UTF-16BE -t UTF-8"),
+        ("t.csv", "key,image\n".encode("utf-16-le"), "iconv -f UTF-16LE -t UTF-8"),
         ("t.parquet", b"PAR1 no", "cannot be read as PARQUET"),
         ("t.csv", b"", "the first line, with the names, is empty"),
         ("t.csv", b"key,image,text,part\na,b\n", "line 2: has 2 cells in place of 4"),
