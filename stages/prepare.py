@@ -16,7 +16,7 @@ from kith.data.depths import Depths
 from kith.data.digests import sha256
 from kith.data.images import CHANNELS
 from kith.data.items import Dataset
-from kith.data.kinds import Tabular, Vectors
+from kith.data.kinds import Listed, Tabular, Vectors
 from kith.data.photos import PhotoWriter
 from kith.data.shards import INDEX
 from kith.data.source import Source
@@ -61,7 +61,9 @@ def main(*, raw: Path, out: Path) -> None:
         described = {"name": source.title(fetch), **_describe(dataset, pinned, folder, inputs)}
         files.write_json(folder / "dataset.json", described)
     _tell(dataset, out)
-    repeated = duplicates.remarks(dataset.items) if isinstance(source, Tabular) else []
+    repeated = (
+        duplicates.remarks(dataset.items, isinstance(source, Tabular)) if isinstance(source, Listed | Tabular) else []
+    )
     for line in [*seen.remarks(prepare.image.bits), *items.small_splits(dataset.items), *repeated]:
         print(f"prepare: {line}", file=sys.stderr)
 
@@ -73,7 +75,10 @@ def _drawn(dataset: Dataset, options: params.Prepare) -> Dataset:
         return dataset
     frame = dataset.items.select(["id", "label", "group"]).to_pandas()
     if frame["group"].duplicated().any():
-        raise KithError("prepare.per_class: groups of several items would be split apart; leave it out")
+        raise KithError(
+            "prepare.per_class: groups of several items would be split apart (rows of one picture are a group); leave "
+            "it out, or name a column of groups (fetch.columns.group), the ids if each row is its own"
+        )
     labelled = frame[frame["label"] >= 0]
     split = np.full(len(frame), "database", dtype=object)
     split[labelled.index] = splits.draw_per_class(

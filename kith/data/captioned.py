@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from kith.data import items, splits
+from kith.data import duplicates, items, splits
 from kith.data.items import ITEMS, Dataset
 from kith.data.labelled import store
 from kith.data.labels import numbered
@@ -36,8 +36,9 @@ def build(
 
     `split_names`: what the data set's splits mean, train, val, test, test_<name> or "ignore"; restval is train unless
     it says otherwise. A val or test split that the data set does not have is taken from its training part, by group,
-    with the shares `val` and `test`. Entries without a label have the label -1. `skip`: kinds of problems
-    (SKIPPABLE) to leave out; of an empty text, the text alone goes, and the item if it was the last one.
+    with the shares `val` and `test`; where all are drawn, groups that have equal pictures are in one. Entries without
+    a label have the label -1. `skip`: kinds of problems (SKIPPABLE) to leave out; of an empty text, the text alone
+    goes, and the item if it was the last one.
 
     Raises KithError that names the list and line, or the file, of up to 20 faults at once.
     """
@@ -48,24 +49,33 @@ def build(
     wanted = [i for i, kept in texts.items() if kept]
     loader = pictures.loader(listing.root, fit)
     stored = list(store(listing, wanted, loader, pictures, problems))
-    index = [i for i, _ in stored]
-    labels, label_names = numbered([listing.entries[i].label for i in index])
-    columns: dict[str, Any] = {
-        "id": [listing.entries[i].id for i in index],
-        "split": [split[i] for i in index],
-        "label": labels,
-        "label_name": label_names,
-        "texts": [texts[i] for i in index],
-        "group": [listing.entries[i].group or listing.entries[i].id for i in index],
-        "image_row": [row for _, row in stored],
-    }
-    table = pa.table(columns, schema=ITEMS)
-    dataset = Dataset(table, skipped=tuple(problems.skipped), rows=np.array(index, dtype=np.int64))
+    index = np.array([i for i, _ in stored], dtype=np.int64)
+    table = _items(listing, stored, split[index], [texts[i] for i in index.tolist()])
+    dataset = Dataset(table, skipped=tuple(problems.skipped), rows=index)
     items.check(dataset, pictures.count, problems)
     problems.raise_any()
     if not stored:
         raise KithError(f"{path}: no picture is left to use; mend the files, fetch.splits or prepare.skip")
     return dataset
+
+
+def _items(
+    listing: Listing, stored: Sequence[tuple[int, int]], split: np.ndarray, texts: Sequence[list[str]]
+) -> pa.Table:
+    """The items (schema ITEMS) of the entries and rows of pictures `stored`."""
+    entries, rows = [listing.entries[i] for i, _ in stored], np.array([row for _, row in stored], dtype=np.int64)
+    labels, label_names = numbered([entry.label for entry in entries])
+    groups = [entry.group or entry.id for entry in entries]
+    columns: dict[str, Any] = {
+        "id": [entry.id for entry in entries],
+        "split": duplicates.together(split, groups, rows) if listing.unsplit else split,
+        "label": labels,
+        "label_name": label_names,
+        "texts": texts,
+        "group": groups,
+        "image_row": rows,
+    }
+    return pa.table(columns, schema=ITEMS)
 
 
 def _splits(

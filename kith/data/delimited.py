@@ -5,6 +5,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ WHOLE = re.compile('"(?:[^"]|"")*"')  # a quoted cell
 DECLARED = re.compile(r'"?sep=(.)"?\s*', re.IGNORECASE)  # Excel's first line of its own
 NUMBER = re.compile(r"[-+]?\d+([.,]\d+)?")
 SAMPLE, LOOKED_AT = 200, 5000  # lines that rows are told by, and those that are looked at for them
+ENOUGH = 20  # rows to tell kinds of columns by
 MOST = 0.9  # share of a column's cells that are of one kind, where it has one
 
 Row = dict[str, Any]
@@ -115,7 +117,14 @@ class Delimited:
 
     @cached_property
     def _sample(self) -> list[list[str]]:
-        """The first lines that are rows by themselves."""
+        """The first rows; where quotation marks leave too few of them, the first lines that are rows by themselves."""
+        found: list[list[str]] = []
+        with text(self.path) as file, suppress(csv.Error):
+            looked_at = itertools.islice(file, self._start, self._start + LOOKED_AT)
+            rows = csv.reader(looked_at, delimiter=self.separator, strict=True)
+            found.extend(itertools.islice((cells for cells in rows if len(cells) == len(self.head)), SAMPLE))
+        if len(found) >= ENOUGH:
+            return found
         with text(self.path) as file:
             rows = map(self._alone, itertools.islice(file, self._start, self._start + LOOKED_AT))
             return list(itertools.islice((cells for cells in rows if cells), SAMPLE))

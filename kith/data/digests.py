@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
+from kith.data.listing import hidden
 from kith.errors import KithError
 
 
@@ -55,5 +56,5 @@ def digest_of_arrays(path: Path) -> tuple[str, int]:
 def _files(path: Path) -> Iterator[Path]:
     """All files below `path`, sorted within each folder, that are not hidden."""
     for place, below, files in os.walk(path, followlinks=True):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        yield from (Path(place, name) for name in sorted(files) if not name.startswith("."))
+        below[:] = sorted(name for name in below if not hidden(name))
+        yield from (Path(place, name) for name in sorted(files) if not hidden(name))

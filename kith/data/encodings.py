@@ -22,6 +22,7 @@ NO_TEXT = {
     b"\x1f\x8b": "is compressed by gzip; let its name end in .gz too",
     POINTER: "is a pointer of Git LFS; get the file itself with git lfs pull",
 }
+PAGE = (b"<!doctype html", b"<html")
 BEGINNING = 4096  # bytes that are looked at
 # Bytes that the code page of Windows has no character for; it has all those of Latin-1 that are printed.
 NOT_WINDOWS = frozenset({0x81, 0x8D, 0x8F, 0x90, 0x9D})
@@ -41,14 +42,32 @@ def text(path: Path) -> Iterator[TextIO]:
     """
     with opened(path) as file:
         start = file.read(BEGINNING)
-    if told := next((told for mark, told in NO_TEXT.items() if start.startswith(mark)), None):
+    if told := none(start):
         raise KithError(f"{path}: {told}")
     encoding = next((name for mark, name in MARKS if start.startswith(mark)), "utf-8-sig")
     if encoding == "utf-8-sig" and b"\0" in start:
-        raise KithError(f"{path}: has bytes of zero; if it is UTF-16 text: {_converts('UTF-16LE')}; else it is no text")
+        order = "UTF-16BE" if start.startswith(b"\0") else "UTF-16LE"
+        raise KithError(f"{path}: has bytes of zero; if it is UTF-16 text: {_converts(order)}; else it is no text")
     unpack = gzip.open if path.suffix.lower() == ".gz" else open
     with unpack(path, "rt", encoding=encoding, newline="") as file:
         yield file
+
+
+def none(start: bytes) -> str:
+    """What a file is that begins so, where that is no table; else "".
+
+    >>> none(b"<!DOCTYPE html><html>").split(";")[0], none(b"id,text")
+    ('is a web page, not data', '')
+    """
+    if start.lstrip()[:20].lower().startswith(PAGE):
+        return "is a web page, not data; download the file itself"
+    return next((told for mark, told in NO_TEXT.items() if start.startswith(mark)), "")
+
+
+def beginning(path: Path) -> bytes:
+    """The first bytes of a file. Raises OSError."""
+    with path.open("rb") as file:
+        return file.read(BEGINNING)
 
 
 def fault(path: Path, error: UnicodeDecodeError) -> str:

@@ -12,6 +12,7 @@ from kith.data.listing import is_picture_name
 from kith.data.rows import Columns
 
 ROWS = 1000
+MOST_SPLITS = 10
 KEPT = 300  # characters or bytes of a cell that are looked at
 
 PICTURE = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\0*")
@@ -22,6 +23,8 @@ NAMED = {
     "id": re.compile(r"(.*[_ ])?(id|sku|key|uuid|guid|asin|isbn|ean|number|no)"),
     "label": re.compile(r"(.*[_ ])?(label|class|category|kind|type|species|breed|genre|target)"),
     "group": re.compile(r"(.*[_ ])?(group|group_id|cluster|family|product_id|parent_id|parent)"),
+    "split": re.compile(r"(.*[_ ])?(split|subset|partition)|is_?(train|training|test|val|validation)"),
+    "fold": re.compile(r"(.*[_ ])?fold"),
     "texts": re.compile(r"(.*[_ ])?(texts?|titles?|name|captions?|desc|description|sentences?|summary|body|comments?)"),
 }
 
@@ -127,9 +130,9 @@ def _split(free: Sequence[Seen]) -> Found:
     for seen in free:
         values = set(seen.words) if seen.single else set()
         meant = [value for value in values if splits.known(value) or splits.suggestion(value) != "ignore"]
-        if meant and len(values) <= 10:
+        if meant and len(values) <= MOST_SPLITS:
             return [seen.name], f"values {', '.join(sorted(values))}"
-    return [], ""
+    return _first(seen for seen in free if seen.single and seen.called("split") and 1 < seen.distinct <= MOST_SPLITS)
 
 
 def _categories(free: Sequence[Seen]) -> Found:

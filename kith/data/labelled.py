@@ -1,18 +1,21 @@
 """From a listing of labelled pictures to items: splits, labels, names, and the pictures decoded one after the other."""
 
+import os
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from kith.data import edges, items
+from kith.data import duplicates, edges, items
 from kith.data.items import ITEMS, Dataset
 from kith.data.labels import numbered, read_names, readable
 from kith.data.listing import Entry, Listing
-from kith.data.loader import Loader, Unusable
+from kith.data.loader import Loader, Unusable, shorten
 from kith.data.problems import Problem, Problems
 from kith.data.rows import SURROGATE
 from kith.data.splits import some_of_each_class, split_by_class
@@ -47,9 +50,8 @@ def build(
 
     A val or test split that the data set does not have is taken from its training part by class, with the shares
     `val` and `test`; of each class `train_per_class` pictures are left in what then is train. Every picture is a
-    group of its own; there are no texts. `skip`: kinds of problems (SKIPPABLE) to leave out.
-
-    Raises KithError that names the list and line, or the file, of up to 20 faults at once.
+    group of its own; where all splits are drawn, equal ones are in one. `skip`: kinds of problems (SKIPPABLE) to leave
+    out. Raises KithError that names the list and line, or the file, of up to 20 faults at once.
     """
     if broken := next((entry for entry in listing.entries if SURROGATE.search(entry.id + entry.label)), None):
         raise KithError(f"{path}: {broken.id!a}: the name is not valid Unicode; rename it")
@@ -62,9 +64,10 @@ def build(
     split = _splits(path, listing.entries, labels, val, test, seed)
     chosen = _chosen(listing.entries, labels, split, train_per_class, seed)
     problems = Problems(str(path), skip)
-    loader = pictures.loader(listing.root, fit)
-    stored = list(store(listing, chosen, loader, pictures, problems))
+    stored = list(store(listing, chosen, pictures.loader(listing.root, fit), pictures, problems))
     index = np.array([i for i, _ in stored], dtype=np.int64)
+    if listing.unsplit and train_per_class is None:
+        split[index] = duplicates.together(split[index], index, np.array([row for _, row in stored], dtype=np.int64))
     table = _items(listing, stored, split[index], labels[index] - listing.first, label_names)
     dataset = Dataset(table, nodes, tuple(problems.skipped), index)
     items.check(dataset, pictures.count, problems)
@@ -121,14 +124,23 @@ def _chosen(
 def store(
     listing: Listing, chosen: list[int], loader: Loader, pictures: Sink, problems: Problems
 ) -> Iterator[tuple[int, int]]:
-    """(entry, row of its picture) of all that can be used; few pictures are in memory at a time."""
+    """(entry, row of its picture) of all that can be used; few pictures are in memory at a time. A path that a list
+    gives has to stay in the folder of the pictures."""
     raw = zip(chosen, listing.load(listing.entries[i] for i in chosen), strict=True)
+    inside = partial(_inside, loader, os.path.abspath(listing.root))
     with ThreadPoolExecutor(THREADS) as pool:
         while batch := list(islice(raw, AT_ONCE)):
-            for (index, _), picture in zip(batch, pool.map(loader, [image for _, image in batch]), strict=True):
+            for (index, _), picture in zip(batch, pool.map(inside, [image for _, image in batch]), strict=True):
                 if isinstance(picture, Unusable):
                     entry = listing.entries[index]
                     fault = Problem(picture.kind, index, entry.id, "image", picture.message, entry.place)
                     problems.add(fault)
                 else:
                     yield index, pictures.append(picture)
+
+
+def _inside(loader: Loader, root: str, image: Any) -> Any:
+    """What the loader gives; a path that leads out of `root` is not followed. Links in it are the user's own."""
+    if isinstance(image, str) and not Path(os.path.abspath(os.path.join(root, image))).is_relative_to(root):
+        return Unusable("image", f"'{shorten(image, 300)}' lies outside of {root}; mend the list")
+    return loader(image)

@@ -15,6 +15,9 @@ PICTURES = (
     *(".ppm", ".pgm"),
 )
 
+# Folders that systems put beside the data of others.
+NOT_DATA = frozenset({"__MACOSX", "@eaDir", "lost+found", "$RECYCLE.BIN", "System Volume Information"})
+
 
 def is_picture_name(name: str) -> bool:
     """Whether a file of this name is a picture by its suffix, one that is decoded or not.
@@ -65,6 +68,11 @@ class Listing:
     left_out: Mapping[str, int] = field(default_factory=dict)
     taxonomy: Sequence[tuple[str, str]] = ()
 
+    @property
+    def unsplit(self) -> bool:
+        """Whether the data set gives no splits, so that all of them are drawn."""
+        return {entry.split for entry in self.entries} <= {"", "train"}
+
 
 def first_there(path: Path, *names: str) -> Path:
     """The first of `names` in the folder `path` that exists, else the first."""
@@ -79,14 +87,23 @@ def picture_folder(path: Path, image_root: Path | None, *names: str) -> Path:
     return folder
 
 
+def hidden(name: str) -> bool:
+    """Whether a file or folder is not of the data: hidden, or made by an operating system beside them.
+
+    >>> hidden(".ipynb_checkpoints"), hidden("__MACOSX"), hidden("cat")
+    (True, True, False)
+    """
+    return name.startswith(".") or name in NOT_DATA
+
+
 def pictures_below(folder: Path, passed: Counter[str] | None = None) -> Iterator[Path]:
     """All pictures at or below `folder`, by their suffixes, sorted within each folder; nothing hidden.
 
     passed: where the suffixes of the other files are counted.
     """
     for place, below, files in os.walk(folder, followlinks=True):
-        below[:] = sorted(name for name in below if not name.startswith("."))
-        for name in sorted(name for name in files if not name.startswith(".")):
+        below[:] = sorted(name for name in below if not hidden(name))
+        for name in sorted(name for name in files if not hidden(name)):
             if name.lower().endswith(PICTURES):
                 yield Path(place, name)
             elif passed is not None:

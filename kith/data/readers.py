@@ -24,7 +24,7 @@ ROWS = 64
 BUFFER = 1 << 20  # bytes of a Parquet column at a time, or else those of a whole row group would be held
 SUFFIXES = ("parquet", "csv", "tsv", "jsonl")
 # Of what is the same: a text (.txt) is looked at as a CSV file is, and names its separator by its first line.
-ALSO = {"txt": "csv", "ndjson": "jsonl"}
+ALSO = {"txt": "csv", "tab": "tsv", "ndjson": "jsonl"}
 SPLIT = "split"  # the column of what the names of parts say, where they have none of that name
 WORKBOOKS = ("xlsx", "xls", "xlsm", "ods")
 
@@ -130,6 +130,9 @@ def _readable(path: Path) -> Iterator[None]:
         fault = encodings.fault(path, error)
     except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
         fault = str(error)
+        start = encodings.beginning(path) if path.is_file() else b""
+        if not start.startswith(b"PAR1") and (told := encodings.none(start)):
+            raise KithError(f"{path}: {told}") from None
     else:
         return
     raise KithError(f"{path}: cannot be read as {_kind(path).upper()}: {fault}")

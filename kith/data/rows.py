@@ -13,8 +13,14 @@ from kith.data.categories import Categories
 from kith.data.labels import word
 from kith.data.problems import Problem, Problems, Where
 
-# How programs write nothing into a cell.
-NOTHING = frozenset({"", "nan", "none", "null", "n/a", "<na>", "#n/a"})
+# How programs write nothing, or an error of a formula, into a cell, in any case; and R, in this one.
+NOTHING = frozenset(
+    {
+        *("", "nan", "none", "null", "(null)", "nil", "undefined", "n/a", "<na>", "nat", r"\n"),
+        *("#n/a", "#value!", "#ref!", "#div/0!", "#name?", "#null!", "#num!"),
+    }
+)
+NOTHING_IN_R = "NA"
 
 # A list of texts that is written into a cell: JSON, or Python's, with commas or, by NumPy, without.
 _QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
@@ -132,10 +138,7 @@ class Rows:
             which = f"text {index} " if many else ""
             text = utf8(text) if isinstance(text, bytes) else text
             if _blank(text):
-                said = (
-                    f"is '{text.strip()}', which is no text" if isinstance(text, str) and text.strip() else "is empty"
-                )
-                self._note("empty_text", where, name, column, f"{which}{said}")
+                self._note("empty_text", where, name, column, f"{which}{of_nothing(text)}")
             elif not isinstance(text, str):
                 kind = type(text).__name__
                 message = f"{which}is of type {kind}; texts are strings or lists of them"
@@ -155,7 +158,7 @@ class Rows:
         if SURROGATE.search(text):
             self._note(field, where, name, column, "is not valid Unicode; mend the text")
             return ""
-        return "" if field != "id" and text.lower() in NOTHING else text
+        return "" if field != "id" and is_nothing(text) else text
 
     def _note(self, kind: str, where: Where, name: str, column: str, message: str) -> None:
         self.problems.add(Problem(kind, where.row, name, column, message, where.place))
@@ -179,9 +182,27 @@ def listed_texts(cell: Any) -> Any:
         return cell
 
 
+def is_nothing(text: str) -> bool:
+    """Whether a text is white space, or nothing but a word that programs write for nothing.
+
+    >>> is_nothing(" NaN "), is_nothing("NA"), is_nothing("na"), is_nothing("none of them")
+    (True, True, False, False)
+    """
+    return text.strip().lower() in NOTHING or text.strip() == NOTHING_IN_R
+
+
+def of_nothing(text: Any) -> str:
+    """What is to be said of such a text, or of a cell without any.
+
+    >>> of_nothing("NaN"), of_nothing(None)
+    ("is 'NaN', which is no text", 'is empty')
+    """
+    return f"is '{text.strip()}', which is no text" if isinstance(text, str) and text.strip() else "is empty"
+
+
 def _blank(text: Any) -> bool:
     if isinstance(text, str):
-        return text.strip().lower() in NOTHING
+        return is_nothing(text)
     return text is None or text == [] or (isinstance(text, float) and math.isnan(text))
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kith.data import edges, items, readers
+from kith.data import duplicates, edges, items, readers
 from kith.data.items import ITEMS, TAXONOMY, Dataset
 from kith.data.labels import numbered, read_names, readable, whole
 from kith.data.loader import Loader, Unusable
@@ -78,9 +78,9 @@ def collect(
     class alike where there are labels and no groups, else by group. `taxonomy` is a file that edges.read takes,
     `class_names` one with names of its nodes, or without a taxonomy of the labels (see labels.read_names); by default
     those that a Parquet file of Hugging Face notes itself. Columns of categories are a taxonomy by themselves. Without
-    an id column the row number is the id; without a group an item is its own. Pictures are decoded in parts.
-    Faults of rows are added to `problems`; where there are any, the result is only good for looking at. Raises
-    KithError for what makes the whole table unreadable: a missing file, a broken taxonomy.
+    an id column the row number is the id; without a group an item is its own, and where splits are drawn, rows of one
+    picture are a group. Faults of rows are added to `problems`; where there are any, the result is only good for
+    looking at. Raises KithError for what makes the whole table unreadable: a missing file, a broken taxonomy.
     """
     check_map(splits or {})
     called = _class_names(path, columns, class_names)
@@ -206,9 +206,11 @@ def _whole(rows: pa.Table) -> pa.Table:
 
 
 def _split(rows: pa.Table, columns: Columns, val: float, test: float, seed: int) -> pa.Table:
-    """The rows with the splits that the table does not give."""
+    """The rows with the splits that the table does not give; without groups either, rows of one picture get one."""
     if columns.split is None:
-        return _with(rows, random_split(rows["group"], val, test, seed))
+        if columns.group:
+            return _with(rows, random_split(rows["group"], val, test, seed))
+        return _drawn(_grouped(rows), val, test, seed)
     given = rows["split"].to_numpy()
     train = np.flatnonzero(given == "train")
     groups = rows["group"].take(train)
@@ -220,6 +222,23 @@ def _split(rows: pa.Table, columns: Columns, val: float, test: float, seed: int)
     else:
         given[train] = random_split(groups, val, 0, seed)
     return _with(rows, given)
+
+
+def _grouped(rows: pa.Table) -> pa.Table:
+    together = duplicates.groups(rows["id"], rows["image_row"].to_numpy())
+    return rows.set_column(ROWS.get_field_index("group"), ROWS.field("group"), together)
+
+
+def _drawn(rows: pa.Table, val: float, test: float, seed: int) -> pa.Table:
+    """With random splits by the groups of `_grouped`."""
+    try:
+        return _with(rows, random_split(rows["group"], val, test, seed))
+    except KithError as error:
+        if len(rows["group"].unique()) == len(rows):
+            raise
+        raise KithError(
+            f"{error}; rows of one picture are a group, unless fetch.columns.group says otherwise"
+        ) from None
 
 
 def _with(rows: pa.Table, splits: np.ndarray) -> pa.Table:

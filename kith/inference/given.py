@@ -16,6 +16,7 @@ from kith.data.labels import whole as whole_numbers
 from kith.data.listing import pictures_below
 from kith.data.loader import Unusable
 from kith.data.problems import Where
+from kith.data.rows import is_nothing, of_nothing
 from kith.errors import KithError
 from kith.inference.raw import RawInputs, Reader
 
@@ -147,15 +148,21 @@ def read(side: str, rows: list[GivenRow], read_cell: Reader, raw: RawInputs) -> 
 
     >>> from kith.text.tokens import Vocabulary
     >>> raw = RawInputs({"text": {}}, Vocabulary(["red", "fox"]), max_tokens=8)
-    >>> rows = [GivenRow("row 0", "a", {"text": "red fox"}), GivenRow("row 1", "b", {"text": ""})]
+    >>> rows = [GivenRow("row 0", "a", {"text": "red fox"}), GivenRow("row 1", "b", {"text": "N/A"})]
     >>> found = read("text", rows, raw.reader("text"), raw)
     >>> [each.tolist() for each in found.arrays], found.good.tolist(), found.faults
-    ([[[2, 4, 5, 3]], [4]], [True, False], {1: 'is empty'})
+    ([[[2, 4, 5, 3]], [4]], [True, False], {1: "is 'N/A', which is no text"})
     """
+
+    def value(row: GivenRow) -> Any:
+        if row.fault:
+            return Unusable("row", row.fault)
+        cell = row.cells[side]
+        written = side == "text" and isinstance(cell, str) and is_nothing(cell)
+        return Unusable("empty_text", of_nothing(cell)) if written else read_cell(cell)
+
     with ThreadPoolExecutor(THREADS) as pool:
-        values = list(
-            pool.map(lambda row: Unusable("row", row.fault) if row.fault else read_cell(row.cells[side]), rows)
-        )
+        values = list(pool.map(value, rows))
     good = np.array([not isinstance(value, Unusable) for value in values], dtype=bool)
     bad = [(number, value.message) for number, value in enumerate(values) if isinstance(value, Unusable)]
     faults = {number: message for number, message in bad if not rows[number].fault}

@@ -15,10 +15,11 @@ from mlflow.pyfunc import PythonModel, PythonModelContext
 
 
 class Embedder(PythonModel):
-    """Embeds the column `text`, or else the column `image`.
+    """Embeds the column `text` or the column `image`, whichever there is; not both at once.
 
-    Texts are strings and pictures encoded ones, as bytes; where the model was trained on features, cells hold
-    those, as nested lists of numbers.
+    Texts are strings and pictures encoded ones, as bytes: a string in `image` is refused, since the files that it may
+    name are those of another machine. Where the model was trained on features, cells hold those, as nested lists of
+    numbers.
     """
 
     def load_context(self, context: PythonModelContext) -> None:
@@ -38,6 +39,8 @@ class Embedder(PythonModel):
         given = [side for side in sides if side in model_input and model_input[side].notna().all()]
         if not given:
             raise ValueError(self._missing(sides, model_input))
+        if len(given) > 1:
+            raise ValueError("the table has texts and pictures; give one of the columns 'text' and 'image' at a time")
         predict = predict_texts if given[0] == "text" else predict_images
         return predict(self.model, *self._arrays(given[0], model_input[given[0]]))["vector"]
 
@@ -50,6 +53,11 @@ class Embedder(PythonModel):
     def _arrays(self, side: str, column: pd.Series):
         from kith.data.loader import Unusable
 
+        if side == "image" and (named := [row for row, cell in enumerate(column) if isinstance(cell, str)]):
+            raise ValueError(
+                f"row {named[0]}: column 'image' is a string; give the picture's bytes, as of open(path, 'rb').read(), "
+                "or texts in the column 'text'"
+            )
         values = [self.raw.reader(side)(cell) for cell in column]
         for row, value in enumerate(values):
             if isinstance(value, Unusable):

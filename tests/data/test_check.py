@@ -93,13 +93,25 @@ def test_pictures_in_several_rows_are_told(capsys):
     Path("captions.csv").write_text("\n".join(["image,caption", *lines]) + "\n")
     stage.main(table=Path("captions.csv"), group="none")
     told = capsys.readouterr().out
-    assert "40 pictures are in rows of several groups, " in told
-    assert "of them in several splits; rows of one picture belong together: name a column of groups" in told
+    assert "40 pictures are in several rows, at most 5 rows each; rows of one picture are a group, in one split" in told
     stage.main(table=Path("captions.csv"))
     told = capsys.readouterr().out
     assert "group:      image   (guessed: 40 pictures in 200 rows; rows of one picture belong together)" in told
     assert "pictures are in rows of several groups" not in told
     assert suggested(told).fetch.columns.group == "image"
+
+
+@pytest.mark.parametrize("name", ["split", "is_train", "data_subset"])
+def test_a_column_that_is_called_a_split_is_no_label(name, capsys):
+    """Numbers mean no split by themselves: the check asks what they mean, and suggests no classes of them."""
+    lines = [f"pictures/{i}.jpg,thing {i} and more,{i % 2}" for i in range(40)]
+    Path("t.csv").write_text("\n".join([f"image,caption,{name}", *lines]) + "\n")
+    with pytest.raises(SystemExit):
+        stage.main(table=Path("t.csv"))
+    told = capsys.readouterr().out
+    assert "label:      none" in told
+    assert "unknown split '0'" in told
+    assert "fetch.splits: {'0': ignore}" in told
 
 
 def test_rows_that_cannot_be_read_are_listed_where_no_column_can_be_guessed():

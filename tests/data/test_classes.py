@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kith.data import labelled, sources
+from kith.data import duplicates, labelled, sources
 from kith.data.labels import read_names, readable
 from kith.data.listing import Entry, Listing
 from kith.data.splits import draw_per_class, some_of_each_class, split_by_class
@@ -48,9 +48,26 @@ def test_one_folder_of_classes_is_split_by_class(tmp_path):
 )  # fmt: skip
 def test_folders_of_splits(tmp_path, folders, meant, expected):
     for name in folders:
-        made.class_folders(tmp_path / "mine" / name, suffix=".jpg")
+        made.class_folders(tmp_path / "mine" / name, suffix=".bmp")
     items, _, _ = build("image_folder", tmp_path / "mine", {"splits": meant}, val=0.2, test=0.2)
     assert items["split"].value_counts().to_dict() == expected
+
+
+def test_equal_pictures_are_in_one_split_where_all_are_drawn(tmp_path):
+    for i in range(20):
+        for name in ("a", "b", "c"):
+            made.picture(tmp_path / "mine" / ("cat" if i % 2 else "dog") / f"{i}{name}.png", 5 * i)
+    items, _, dataset = build("image_folder", tmp_path / "mine", val=0.2, test=0.2)
+    assert (items.groupby("image_row")["split"].nunique() == 1).all()
+    assert items["split"].nunique() == 3
+    assert duplicates.remarks(dataset.items, table=False) == [
+        "20 pictures are there several times (such as cat/11a.png)"
+    ]
+    made.class_folders(tmp_path / "given" / "train")
+    made.class_folders(tmp_path / "given" / "test")
+    items, _, dataset = build("image_folder", tmp_path / "given", val=0)
+    told = duplicates.remarks(dataset.items, table=False)
+    assert told == ["10 pictures are there several times (such as train/cat/0.png), 10 of them in several splits"]
 
 
 def test_faults_of_folders(tmp_path):
@@ -93,6 +110,27 @@ def test_a_single_folder_is_no_data_set_of_classes(tmp_path):
     )
     made.class_folders(tmp_path / "one", ("cat",), 5)
     assert "a folder for each of at least two classes is needed" in fault("image_folder", tmp_path / "one")
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "unzipped").rename(tmp_path / "deep" / "unzipped")
+    assert f"did you mean {tmp_path}/deep/unzipped/dataset?" in fault("image_folder", tmp_path / "deep")
+
+
+def test_a_folder_too_many_within_splits_is_no_class(tmp_path):
+    for split in ("train", "test"):
+        made.class_folders(tmp_path / "twice" / split / split)
+    told = fault("image_folder", tmp_path / "twice")
+    assert (
+        f"twice/train: there is one folder alone, 'train', which would be the only class; did you mean {tmp_path}"
+        in told
+    )
+
+
+def test_splits_below_classes_are_no_pictures_of_one_split(tmp_path):
+    for name in ("cat", "dog"):
+        made.class_folders(tmp_path / "mine" / name, ("train", "test"))
+    told = fault("image_folder", tmp_path / "mine")
+    assert "the folders of classes hold folders of splits (test, train)" in told
+    assert "put the classes into the splits: train/cat, not cat/train" in told
 
 
 def test_hidden_folders_are_left_out_and_other_files_counted(tmp_path, capsys):
@@ -101,6 +139,8 @@ def test_hidden_folders_are_left_out_and_other_files_counted(tmp_path, capsys):
     (path / "cat" / "0.png").rename(path / "cat" / "0.jfif")
     (path / "cat" / "1.png").rename(path / "cat" / "1.HEIC")
     made.write(path / "dog" / "README", "no picture")
+    made.class_folders(path / "__MACOSX")
+    made.class_folders(path / "dog" / "@eaDir")
     items, _, _ = build("image_folder", path)
     assert len(items) == 19
     assert "cat/0.jfif" in set(items["id"])
@@ -150,6 +190,13 @@ def test_faults_of_lists(tmp_path):
     )
     assert "supply the picture, or skip such rows with prepare.skip: [missing_image]" in told
     assert "Rows are counted" not in told
+    made.picture(tmp_path / "secret.tif")
+    for name in ("airport/../../secret.tif", str(tmp_path / "secret.tif")):
+        made.write(path / "test.txt", name)
+        told = fault("mit67", path)
+        assert f"test.txt, line 1 (id '{name}'), column 'image': '{name}' lies outside of {path}; mend the list" in told
+    made.write(path / "test.txt", "airport/../airport/4.tif")
+    assert "airport/../airport/4.tif" in build("mit67", path)[0]["id"].tolist()
     (path / "test.txt").unlink()
     assert "test.txt: cannot be opened (No such file or directory)" in fault("mit67", path)
     made.write(path / "test.txt", "")

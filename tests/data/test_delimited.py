@@ -73,6 +73,15 @@ def test_line_breaks_in_quoted_cells_are_read_where_no_row_is_in_them(tmp_path):
         assert (faults, rows) == ({}, written)
 
 
+@pytest.mark.parametrize("text", ["one\ntwo, {}", "a\nb, {}\nc", "a\nb, {}\nc, {}\nd, {}\ne"])
+def test_line_breaks_in_all_rows_are_no_rows(tmp_path, text):
+    written = [[f"photos/{i}.jpg", text.format(*[i] * 3)] for i in range(40)]
+    file = io.StringIO()
+    csv.writer(file, lineterminator="\n").writerows([["image", "text"], *written])
+    rows, faults = read(tmp_path / "t.csv", file.getvalue())
+    assert (faults, rows) == ({}, written)
+
+
 def test_tables_with_tabs_that_are_quoted_are_read_so(tmp_path):
     made = 'id\ttext\n1\t"a ""nice"" thing"\n2\t"with a\ttab"\n3\t"two\nlines"\n4\tplain\n'
     rows, faults = read(tmp_path / "t.tsv", made)

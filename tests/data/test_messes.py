@@ -175,7 +175,7 @@ def test_pictures_lie_in_the_folder_of_the_table_or_in_image_root(tmp_path):
         path.write_text("\n".join(json.dumps({"image": name}) for name in names))
         with ImageWriter(tmp_path / "images.npy", SIZE, "RGB") as pictures:
             problems = Problems("t")
-            table.collect(path, Columns(texts=[]), pictures, problems, **options)
+            table.collect(path, Columns(texts=[]), pictures, problems, val=0, test=0, **options)
         assert set(problems.counts) <= {"image"}
         return problems.count
 

@@ -180,7 +180,7 @@ def test_splits_may_have_capitals(tmp_path):
     assert dataset.items["split"].to_pylist() == ["train", "train", "val", "test", "test_hard", "train"]
 
 
-@pytest.mark.parametrize("nothing", ["nan", "NaN", "None", "null", "NULL", "N/A", "<NA>"])
+@pytest.mark.parametrize("nothing", ["nan", "NaN", "None", "null", "NULL", "N/A", "<NA>", "NA", r"\N", "#REF!"])
 def test_nothing_is_no_text_and_no_label(tmp_path, nothing):
     records = [{**record, "kind": "dog", "thing": f"t{i}"} for i, record in enumerate(rows())]
     records[2] |= {"text": nothing}
@@ -213,6 +213,23 @@ def test_whole_numbers_with_a_point_are_whole_numbers(tmp_path):
 def test_random_split_needs_groups(tmp_path):
     path = write(tmp_path / "t.parquet", [{**record, "thing": "one"} for record in rows()])
     assert "1 groups cannot be split" in fault(path, Columns(id="key", group="thing"))
+
+
+def test_rows_of_one_picture_are_a_group_where_splits_are_drawn(tmp_path):
+    records = [{"image": png(i // 3), "text": f"text {i}", "own": f"o{i}"} for i in range(60)]
+    records.append({"image": png(99), "text": "alone", "own": "o60"})
+    path = write(tmp_path / "t.parquet", records)
+    frame = build(path, Columns(), val=0.2, test=0.2)[0].items.to_pandas()
+    assert frame["group"].tolist() == [str(i - i % 3) for i in range(60)] + ["60"]
+    assert (frame.groupby("image_row")["split"].nunique() == 1).all()
+    assert frame["split"].nunique() == 3
+    apart = build(path, Columns(group="own"), val=0.2, test=0.2)[0].items.to_pandas()
+    assert (apart.groupby("image_row")["split"].nunique() > 1).any()
+    assert apart["group"].tolist() == [f"o{i}" for i in range(61)]
+    same = write(tmp_path / "same.parquet", [{"image": png(0), "text": f"text {i}"} for i in range(6)])
+    told = fault(same, Columns())
+    assert "1 groups cannot be split" in told
+    assert told.endswith("rows of one picture are a group, unless fetch.columns.group says otherwise")
 
 
 @given(
@@ -490,8 +507,12 @@ def test_no_rows(tmp_path):
     ("name", "content", "message"),
     [
         ("t.xlsx", b"", "is a workbook; open it in a spreadsheet program and save the sheet as CSV (UTF-8)"),
-        ("t.doc", b"", "unknown suffix '.doc'; tables are .parquet, .csv, .tsv, .jsonl, .txt, .ndjson"),
+        ("t.doc", b"", "unknown suffix '.doc'; tables are .parquet, .csv, .tsv, .jsonl, .txt, .tab, .ndjson"),
         ("t.parquet", None, "no such file"),
+        ("t.parquet", b"version https://git-lfs.github.com/spec/v1\n", "is a pointer of Git LFS"),
+        ("t.csv", b"<!DOCTYPE html><html>404</html>\n", "is a web page, not data; download the file itself"),
+        ("t.csv", "key,image\n".encode("utf-16-be"), "iconv -f UTF-16BE -t UTF-8"),
+        ("t.csv", "key,image\n".encode("utf-16-le"), "iconv -f UTF-16LE -t UTF-8"),
         ("t.parquet", b"PAR1 no", "cannot be read as PARQUET"),
         ("t.csv", b"", "the first line, with the names, is empty"),
         ("t.csv", b"key,image,text,part\na,b\n", "line 2: has 2 cells in place of 4"),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from kith.data import splits
 from kith.data.kinds import Labelled
-from kith.data.listing import Entry, Listing, left_out, pictures_below
+from kith.data.listing import Entry, Listing, hidden, left_out, pictures_below
 from kith.data.lists import lines
 from kith.data.source import File, Recipe
 from kith.data.splits import known
@@ -35,6 +35,7 @@ def image_folder(path: Path, *, splits: Mapping[str, str] | None = None) -> List
     meant = spelled if all(split == "ignore" or known(split) for split in spelled.values()) else meant
     if "train" in meant.values():
         split_of = _known(path, meant)
+        _refuse_alone(path / next(iter(split_of)))
     else:
         _refuse_likely(path, folders)
         split_of = {}
@@ -99,11 +100,33 @@ def _refuse_likely(path: Path, folders: Sequence[str]) -> None:
         raise KithError(
             f"{path}: no folder train, but {', '.join(folders)}; say what they are with fetch.splits: {{{told}}}"
         )
-    if len(folders) == 1:
-        inner = path / folders[0]
-        below = any(each.is_dir() and not each.name.startswith(".") for each in inner.iterdir())
-        said = f"did you mean {inner}?" if below else "a folder for each of at least two classes is needed"
-        raise KithError(f"{path}: there is one folder alone, '{folders[0]}', which would be the only class; {said}")
+    _refuse_alone(path)
+    below = [set(_below(path / name)) for name in folders]
+    if all(len(names) > 1 and "train" in names and all(map(splits.known, names)) for names in below):
+        raise KithError(
+            f"{path}: the folders of classes hold folders of splits ({', '.join(sorted(below[0]))}); put the classes "
+            f"into the splits: train/{folders[0]}, not {folders[0]}/train"
+        )
+
+
+def _refuse_alone(path: Path) -> None:
+    """A single folder would be the only class."""
+    if len(_folders(path)) > 1:
+        return
+    (name,) = _folders(path)
+    inner = path / name
+    while len(names := _below(inner)) == 1 and not known(any_case(names[0])):
+        inner = inner / names[0]
+    said = "a folder for each of at least two classes is needed"
+    if names:
+        said = f"did you mean {inner}?"
+    raise KithError(f"{path}: there is one folder alone, '{name}', which would be the only class; {said}")
+
+
+def _below(folder: Path) -> list[str]:
+    """Names of the folders in a folder, if there are any, sorted."""
+    with os.scandir(folder) as found:
+        return sorted(each.name for each in found if each.is_dir() and not hidden(each.name))
 
 
 def _classes(path: Path, folder: Path, split: str, passed: Counter[str]) -> Iterator[Entry]:
@@ -119,8 +142,7 @@ def _folders(path: Path) -> list[str]:
     """Names of the folders in `path`, sorted."""
     if not path.is_dir():
         raise KithError(f"{path}: no such folder; mend fetch.path")
-    with os.scandir(path) as found:
-        names = sorted(each.name for each in found if each.is_dir() and not each.name.startswith("."))
+    names = _below(path)
     if not names:
         raise KithError(f"{path}: no folders of classes in it")
     return names
