@@ -236,7 +236,8 @@ def politics_with_a_split(path: Path) -> None:
     """Of sixteen articles twelve are long enough; eleven of them are in a split."""
     made_captions.politics(path)
     made_captions.edit_json(path / "complete_db.json", _longer)
-    names = [f"{side}/{issue}/{i}.jpg" for side in ("left", "right") for issue in ("taxes", "climate") for i in range(4)]
+    folders = [f"{side}/{issue}" for side in ("left", "right") for issue in ("taxes", "climate")]
+    names = [f"{folder}/{i}.jpg" for folder in folders for i in range(4)]
     split = {"train": [f"./{name}" for name in names[:12]], "test": names[12:15]}
     (path / "train_test_paths.pickle").write_bytes(pickle.dumps(split, protocol=2))
 
