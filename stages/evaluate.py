@@ -21,7 +21,8 @@ from kith.store.run import EmbeddedSide, EmbeddingFiles, Embeddings, read_embedd
 from kith.store.semantic import Matrix, semantic_vectors
 from stages import cli, files, params, tracking
 
-DATABASE = ("train", "val", "database")  # splits of the database: all that are not for testing
+# Splits of the database: all that are not for testing, or what is neither trained on nor asked for.
+DATABASES = {"train": ("train", "val", "database"), "rest": ("database",)}
 COLUMNS = ["split", "direction", "row", "text", "group", "rank", "reciprocal_rank", "average_precision", "ahp"]
 COLUMNS += ["hamming_ap", *FIRST, "hits", "similarities"]
 LINES = {  # what is printed of a direction after its ranks: title → metric
@@ -146,11 +147,13 @@ def database_of(data: Prepared, embeddings: Embeddings, labels: np.ndarray, opti
         return ClassDatabase(embeddings.coded)
     items = embeddings.image.items
     splits = data.splits[items]
-    chosen = np.isin(splits.astype(str), DATABASE) & (labels[items] >= 0)
-    if not (splits[chosen] == "train").any():
+    chosen = np.isin(splits.astype(str), DATABASES[options.database]) & (labels[items] >= 0)
+    first = DATABASES[options.database][0]
+    if not (splits[chosen] == first).any():
+        what = "training pictures" if first == "train" else "pictures of the split database (prepare.per_class)"
         raise KithError(
-            "params.yaml: evaluate.database: train needs training pictures with a label, and none was embedded: "
-            "name train in embed.splits"
+            f"params.yaml: evaluate.database: {options.database} needs {what} with a label, and none was embedded: "
+            f"name {first} in embed.splits"
         )
     return ClassDatabase(embeddings.coded, embeddings.image.vectors[chosen], labels[items][chosen], splits[chosen])
 

@@ -15,7 +15,6 @@ from kith.store.prepared import Prepared
 from kith.store.provenance import NOTE, note, parameters
 from kith.store.semantic import save_matrix
 from kith.text import coverage, doc2vec
-from kith.text import tokens as text
 from stages import cli, files, params, tracking
 
 WRITTEN = ("vectors.np?", "text_vectors.np?", "word_vectors.parquet", "doc2vec.model*", "summary.json", NOTE)
@@ -106,12 +105,8 @@ def _nothing_to_learn(options: params.Text) -> str:
 def _documents(texts: list[str], options: params.Tokens) -> tuple[list[list[str]], np.ndarray]:
     """Distinct tokenised texts, and for every text of the data the number of its document."""
     codes, distinct = pd.factorize(pd.Series(texts, dtype="object"))
-    stop_words = _stop_words() if options.stop_words else frozenset()
-    tokens = [
-        text.tokenize(t, min_length=options.min_length, stop_words=stop_words, sentences=options.sentences)
-        for t in distinct
-    ]
-    return tokens, codes
+    selection = options.selection
+    return [selection.words(each) for each in distinct], codes
 
 
 def _tell(documents: list[list[str]], document_of: np.ndarray, data: Prepared) -> None:
@@ -119,12 +114,6 @@ def _tell(documents: list[list[str]], document_of: np.ndarray, data: Prepared) -
     splits = np.repeat(data.splits, np.diff(data.text_start))
     for line in coverage.remarks(coverage.by_split([documents[i] for i in document_of], splits)):
         print(f"text: {line}", file=sys.stderr)
-
-
-def _stop_words() -> frozenset[str]:
-    from gensim.parsing.preprocessing import STOPWORDS
-
-    return STOPWORDS
 
 
 def _doc2vec(documents: list[list[str]], in_train: np.ndarray, options: params.Text, folder: Path) -> np.ndarray:

@@ -213,7 +213,9 @@ def _tokenizer(data: Prepared, words: TextTower, starts: Mapping[Side, StartingE
     """What cuts the texts, and the longest that they may be, in its pieces."""
     if "text" in starts:
         return tokenizer_of(starts["text"], words.max_tokens)
-    known = training_tokenizer(data, words.tokenizer, words.min_count, words.max_words, words.tower == "gru")
+    selection = None if words.tokens is None else words.tokens.selection
+    ordered = words.tower == "gru"
+    known = training_tokenizer(data, words.tokenizer, words.min_count, words.max_words, ordered, selection)
     return known, words.max_tokens
 
 

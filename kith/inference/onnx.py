@@ -30,6 +30,7 @@ FORMAT = "kith-onnx-1"
 OPSET = 20
 TOLERANCE = 1e-4
 TOKENIZER = "tokenizer.json"  # of a frozen encoder of texts
+KIND_OF_WORDS = ("tokenizer", "selection")  # keys of the state of a tokenizer that say how words are found
 SURE = 10  # token numbers that every encoder has
 
 
@@ -144,7 +145,7 @@ def describe(model: DualEncoder, vocabulary: Tokenizer, max_tokens: int, trained
         else:
             words = [*Tokenizer.MARKS, *vocabulary.words]
             told[side] |= {"inputs": ["tokens", "lengths"], "max_tokens": max_tokens, "vocabulary": words}
-            told[side] |= {key: value for key, value in vocabulary.state().items() if key == "tokenizer"}
+            told[side] |= {key: value for key, value in vocabulary.state().items() if key in KIND_OF_WORDS}
     return told
 
 

@@ -57,10 +57,10 @@ def _mean(values: Tensor) -> Tensor:
 @dataclass(frozen=True, kw_only=True)
 class ContrastiveOptions(LossOptions):
     """Hadsell et al. (2006) on unit rows: all pairs of a batch, or all positives with as many negatives, drawn or the
-    hardest."""
+    hardest. given: the pairs of `train.sampler: pairs`, and in validation as many of both, drawn."""
 
     margin: AboveZero = 1.0
-    mining: Literal["all", "random", "hardest"] = "random"
+    mining: Literal["all", "random", "hardest", "given"] = "random"
     normalize: bool = True
 
 
@@ -71,13 +71,18 @@ class ContrastiveLoss(MetricLoss, name="contrastive"):
 
     def of_rows(self, rows: Tensor, label: Tensor, step: TrainingStep) -> LossValue:
         options = self.options
-        if options.mining == "hardest":
+        if options.mining == "given" and self.training:
+            pairs = mining.given_pairs(label)
+        elif options.mining == "hardest":
             pairs = mining.hardest_pairs(rows.detach(), label)
-        elif options.mining == "random":
+        elif options.mining in ("random", "given"):
             pairs = mining.balanced_pairs(label, step.random)
         else:
             pairs = mining.all_pairs(label)
-        loss = contrastive_pairs(rows, pairs, options.margin)
+        if options.mining == "given":
+            loss = contrastive(rows[pairs.first], rows[pairs.second], pairs.same, options.margin)
+        else:
+            loss = contrastive_pairs(rows, pairs, options.margin)
         with torch.no_grad():
             near = pairwise(rows).flatten()[pairs.first * len(rows) + pairs.second] < options.margin**2
         return loss, MiningStatistics(int((pairs.same | near).sum()), len(pairs.same))

@@ -77,7 +77,7 @@ class DtshOptions(MinedOptions):
     """margin: by default half the number of bits; quantization: weight of |u − sign u|²; schedule: which of the two
     is doubled four times, in equal parts of the training, up to its value; form: see kith.losses.dtsh."""
 
-    mining: Literal["all", "hardest", "random", "semi_hard", "batch_hard", "batch_easy_hard"] = "all"
+    mining: Literal["all", "hardest", "random", "semi_hard", "batch_hard", "batch_easy_hard", "given"] = "all"
     margin: AboveZero | None = None
     quantization: NonNegative = 100 / 22500
     schedule: Literal["none", "margin", "quantization_weight"] = "none"

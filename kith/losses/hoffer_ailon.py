@@ -39,7 +39,7 @@ class HofferAilonOptions(MinedOptions):
     """As of the loss `triplet`, on Euclidean distances; margin: what violates it may be mined."""
 
     margin: AboveZero = 0.2
-    mining: Literal["all", "hardest", "random", "semi_hard", "batch_hard", "batch_easy_hard"] = "all"
+    mining: Literal["all", "hardest", "random", "semi_hard", "batch_hard", "batch_easy_hard", "given"] = "all"
 
 
 class HofferAilonLoss(MinedLoss, name="hoffer_ailon"):

@@ -17,11 +17,12 @@ from kith.mining.distances import Distance
 @dataclass(frozen=True, kw_only=True)
 class MinedOptions(LossOptions):
     """For each positive pair (twice where `ordered`) the negatives that `mining` names, see kith.mining. margin: by
-    which negatives should be farther; what violates it may be mined. normalize: on rows of length 1."""
+    which negatives should be farther; what violates it may be mined. normalize: on rows of length 1. given: the
+    triplets of `train.sampler: triplets`, and in validation all."""
 
     mining: Literal[
         "all", "hardest", "random", "semi_hard", "nearest_semi_hard", "distance_weighted", "batch_hard",
-        "batch_easy_hard",
+        "batch_easy_hard", "given",
     ] = "semi_hard"  # fmt: skip
     ordered: bool = False
     normalize: bool = True
@@ -53,10 +54,13 @@ class MinedLoss(MetricLoss):
         distance: Distance,
         bank: tuple[Tensor, Tensor] | None = None,
     ) -> mining.Triplets:
+        strategy = self.options.mining
+        if strategy == "given" and self.training:
+            return mining.given_triplets(label)
         return mining.mine_triplets(
             rows.detach(),
             label,
-            self.options.mining,
+            "all" if strategy == "given" else strategy,
             margin=margin,
             distance=distance,
             ordered=self.options.ordered,

@@ -4,6 +4,7 @@ from kith.mining.bank import MemoryBank
 from kith.mining.pairs import Pairs, all_pairs, balanced_pairs, class_pairs, hardest_pairs
 from kith.mining.positives import positives
 from kith.mining.triplets import Triplets, mine_triplets
+from kith.mining.tuples import given_pairs, given_triplets
 from kith.mining.violations import Violations, violations
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "all_pairs",
     "balanced_pairs",
     "class_pairs",
+    "given_pairs",
+    "given_triplets",
     "hardest_pairs",
     "mine_triplets",
     "positives",

@@ -15,6 +15,7 @@ from kith.store.inputs import ModalityInput, image_input, text_input
 from kith.store.prepared import Prepared
 from kith.store.semantic import neighbor_table
 from kith.text.kinds import learned
+from kith.text.selected import Selection
 from kith.text.tokenizer import Tokenizer
 from kith.training.samplers import NeighborSampler
 
@@ -42,12 +43,17 @@ class TrainingData:
 
 
 def training_tokenizer(
-    data: Prepared, name: str | None, min_count: int, max_words: int | None, ordered: bool
+    data: Prepared,
+    name: str | None,
+    min_count: int,
+    max_words: int | None,
+    ordered: bool,
+    selection: Selection | None = None,
 ) -> Tokenizer:
     """One that knows the training texts, each group's once; see `kinds.learned`."""
     train = data.table[data.splits == "train"].drop_duplicates("group")
     texts = [text for each in train["texts"] for text in each]
-    return learned(texts, name, min_count, max_words, ordered)
+    return learned(texts, name, min_count, max_words, ordered, selection)
 
 
 def training_data(

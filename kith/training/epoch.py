@@ -15,7 +15,7 @@ from kith.training.augment import augment
 from kith.training.data import TrainingData
 from kith.training.options import Augment, TrainingConfig
 from kith.training.reading import Tensors, crops_of, read
-from kith.training.samplers import BalancedSampler, PairSampler, generator
+from kith.training.samplers import Sampler, generator
 from kith.training.scheduling import Schedule
 
 
@@ -23,7 +23,7 @@ def train_epoch(
     task: Any,
     optimizer: Any,
     schedule: Schedule,
-    sampler: PairSampler | BalancedSampler,
+    sampler: Sampler,
     data: TrainingData,
     config: TrainingConfig,
     fabric: Fabric,

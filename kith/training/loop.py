@@ -19,7 +19,7 @@ from kith.training.objective import Objective
 from kith.training.optimization import optimizer_of
 from kith.training.options import TrainingConfig
 from kith.training.reading import with_workers
-from kith.training.samplers import BalancedSampler, PairSampler, generator
+from kith.training.samplers import BalancedSampler, PairSampler, Sampler, TupleSampler, generator
 from kith.training.scheduling import schedule_of
 from kith.training.state import Record, State, TrainingState
 from kith.training.task import Task, check_finite
@@ -91,7 +91,7 @@ def _as_it_is(
 def _measured(
     record: Record,
     task: Any,
-    sampler: PairSampler | BalancedSampler,
+    sampler: Sampler,
     seen: np.ndarray,
     data: TrainingData,
     config: TrainingConfig,
@@ -123,13 +123,16 @@ def _after(epoch: int) -> Iterator[None]:
         raise FloatingPointError(f"{error} after epoch {epoch}") from None
 
 
-def batches_of(data: TrainingData, config: TrainingConfig) -> PairSampler | BalancedSampler:
-    """What puts training items together. Raises ValueError for balanced batches without classes."""
+def batches_of(data: TrainingData, config: TrainingConfig) -> Sampler:
+    """What puts training items together. Raises ValueError for batches of classes where these are lacking."""
     groups = data.groups[data.train]
     if config.sampler == "shuffled":
         sizes = config.batch_size, config.items_per_group, config.fill_batches
         return PairSampler(data.train, groups, *sizes, config.seed)
     labels = np.full(len(data.groups), -1) if data.labels is None else data.labels
+    if config.sampler != "balanced":
+        of_items = data.train, labels[data.train], config.sampler
+        return TupleSampler(*of_items, config.batch_size, config.seed, groups, config.items_per_group)
     each = config.items_per_class
     many = config.classes_per_batch or max(2, config.batch_size // each)
     return BalancedSampler(data.train, labels[data.train], many, each, config.seed, groups, config.items_per_group)

@@ -118,12 +118,13 @@ class PictureFinetuning(Finetuning):
 @dataclass(frozen=True)
 class Batches:
     """What a step sees. `sampler: balanced` makes batches of `classes_per_batch` classes, by default as many as
-    `batch_size` has room for, with `items_per_class` pictures each. With 0 epochs nothing is trained: encoders are
-    taken as they are, and a CCA layer, or a head of codes, is fitted to the training split."""
+    `batch_size` has room for, with `items_per_class` pictures each; `pairs` and `triplets` draw partners of
+    each picture, for losses whose mining is `given`. With 0 epochs nothing is trained: encoders are taken as they are,
+    and a CCA layer, or a head of codes, is fitted to the training split."""
 
     epochs: Count
     batch_size: Several = 128
-    sampler: Literal["shuffled", "balanced"] = "shuffled"
+    sampler: Literal["shuffled", "balanced", "pairs", "triplets"] = "shuffled"
     classes_per_batch: Several | None = None
     items_per_class: Several = 4
     items_per_group: Positive | None = None

@@ -4,6 +4,7 @@ Nothing here keeps state between epochs, so a resumed training draws what an unb
 """
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -171,6 +172,49 @@ class BalancedSampler:
         missing = -len(members) % self.items_per_class
         others = members[: len(members) // self.items_per_class * self.items_per_class]
         return np.concatenate([members, _draw(others if len(others) else members, missing, random)])
+
+
+@dataclass(frozen=True)
+class TupleSampler:
+    """Batches of pairs or of triplets, one after the other. rows: (n,) items; labels: (n,) the class of each.
+
+    An epoch has every item as the first of a tuple once, but for those without another of their class, or without a
+    class, label −1. The second of a pair is of its class or of another, with even chances; of a triplet the second is
+    of its class and the third of another. Partners are drawn uniformly, anew in each epoch. `batch_size` counts items;
+    a batch has as many whole tuples as there is room for. With `items_per_group` only so many items of each of the
+    `groups`, (n,) integers, take part in an epoch. Raises ValueError where there is no triplet.
+
+    >>> sampler = TupleSampler(np.array([5, 6, 7]), np.array([0, 0, 1]), "triplets", batch_size=3)
+    >>> sorted(batch.tolist() for batch in sampler.epoch(1))
+    [[5, 6, 7], [6, 5, 7]]
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    of: Literal["pairs", "triplets"]
+    batch_size: int
+    seed: int = 0
+    groups: np.ndarray | None = None
+    items_per_group: int | None = None
+
+    def __post_init__(self) -> None:
+        random_triplets(self.labels, generator(0))
+
+    def epoch(self, epoch: int) -> list[np.ndarray]:
+        """The batches of one epoch."""
+        random = generator(self.seed, epoch, 0)
+        order = random.permutation(len(self.rows))
+        if self.groups is not None and self.items_per_group is not None:
+            order = order[occurrence(self.groups[order]) < self.items_per_group]
+        first, positive, negative = random_triplets(self.labels[order], random)
+        second = np.where(random.random(len(first)) < 0.5, positive, negative)
+        drawn = [first, positive, negative] if self.of == "triplets" else [first, second]
+        tuples = self.rows[order[np.stack(drawn, axis=1)]]
+        size = max(1, self.batch_size // len(drawn))
+        return [each.ravel() for each in np.array_split(tuples, -(-len(tuples) // size))]
+
+
+Sampler = PairSampler | BalancedSampler | TupleSampler
 
 
 def _draw(items: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:

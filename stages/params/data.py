@@ -60,8 +60,9 @@ class Fetch(Section):
     readable names. train_per_class: that many training pictures of each class. variant: half of the classes of
     CIFAR-100. supercategory: that part of iNaturalist. image_root: where pictures lie, if not where the data set has
     them. outside: whether a table may name pictures that lie neither there nor in its own folder. karpathy_split:
-    whether to use Karpathy's split; by default where its file is there. text: of goodnews. languages: of the names of
-    emoji; each gives a text."""
+    whether to use Karpathy's split; by default where its file is there. text: of goodnews. min_characters: news with
+    shorter texts are left out; max_characters: texts are cut there. languages: of the names of emoji; each gives a
+    text."""
 
     source: SourceName
     path: Path
@@ -78,6 +79,8 @@ class Fetch(Section):
     supercategory: str | None = None
     karpathy_split: bool | None = None
     text: Literal["caption", "article", "headline"] = "caption"
+    min_characters: Positive | None = None
+    max_characters: Positive | None = None
     languages: Annotated[list[Name], Field(min_length=1)] = ["en", "de", "es", "fr", "it", "pt"]
     licence: str = NOT_STATED
     download: bool = False

@@ -48,8 +48,7 @@ class Method(Section):
             raise ValueError(f"train.projection.kind: {train.projection.kind} needs a loss of pictures and texts")
         if train.epochs and train.select in ("ahp", "accuracy") and not needs.classes:
             raise ValueError(f"train.select: {train.select} needs a loss of classes, such as cross_entropy")
-        if train.sampler == "balanced" and not needs.classes:
-            raise ValueError("train.sampler: balanced needs a loss of classes, such as triplet")
+        _fits_sampler(self)
         if train.head_epochs and not (_has_head(train) or needs.classifier or "metric_learning" in self.losses.terms()):
             raise ValueError("train.head_epochs: in these epochs heads alone are trained, and head: none has none")
         if train.l2 and train.optimizer == "adamw":
@@ -62,6 +61,23 @@ class Method(Section):
         if "trace_norm" in self.losses.terms() and train.projection.kind != "cca":
             raise ValueError("losses.trace_norm needs train.projection.kind: cca")
         return self
+
+
+def _fits_sampler(method: Method) -> None:
+    """Tuples that are drawn before come in batches of them, in a single process, which keeps their order."""
+    train = method.train
+    if train.sampler != "shuffled" and not method.needs.classes:
+        raise ValueError(f"train.sampler: {train.sampler} needs a loss of classes, such as triplet")
+    for name, options in method.losses.terms().items():
+        if options.get("mining") != "given":
+            continue
+        wanted = "pairs" if name == "contrastive" else "triplets"
+        if train.sampler != wanted:
+            raise ValueError(f"losses.{name}.mining: given takes what is drawn before; take train.sampler: {wanted}")
+        if train.devices > 1:
+            raise ValueError(f"losses.{name}.mining: given is for one device; take train.devices: 1")
+        if options.get("bank"):
+            raise ValueError(f"losses.{name}.bank is for triplets that are mined; leave it out, or mining: given")
 
 
 def _has_head(train: Train) -> bool:

@@ -20,9 +20,10 @@ class Evaluate(Section):
     the weight of its errors, svm_scaling: embeddings of length 1, or each dimension divided by its largest training
     value; top_k: the true class is to be among so many likeliest ones;
     database: what pictures look for their class in: the others of their split, or all that are not for testing
-    (training and validation pictures and the split database), for which embed.splits has to name train; of these, knn
-    vote on a class. hamming_topk: answers that count in the mAP@R of binary codes; metric_learning: also measure
-    pictures as metric-learning papers do (Recall@k, R-precision, MAP@R, NMI, AMI)."""
+    (training and validation pictures and the split database), for which embed.splits has to name train; or the rest,
+    the split database alone, which prepare.per_class makes. Of these, knn vote on a class. hamming_topk: answers that
+    count in the mAP@R of binary codes; metric_learning: also measure pictures as metric-learning papers do (Recall@k,
+    R-precision, MAP@R, NMI, AMI)."""
 
     ks: Annotated[list[Positive], Field(min_length=1)] = [1, 5, 10, 25]
     nway: list[Annotated[int, Field(ge=2)]] = [5, 20]
@@ -34,7 +35,7 @@ class Evaluate(Section):
     svm: bool = False
     svm_c: Annotated[float, Field(gt=0)] = 1.0
     svm_scaling: Literal["l2", "max_abs"] = "l2"
-    database: Literal["same", "train"] = "same"
+    database: Literal["same", "train", "rest"] = "same"
     knn: Positive = 10
     hamming_topk: Positive | None = None
     metric_learning: bool = False

@@ -3,13 +3,28 @@
 from pathlib import Path
 from typing import Literal
 
+from kith.text.selected import Selection
 from stages.params.base import Count, Positive, Section, Share
 
 
 class Tokens(Section):
+    """What of a text is read: its first `sentences`, and of their words those that are long enough and no stop words
+    of English."""
+
     sentences: Positive | None = None
     min_length: Positive = 3
     stop_words: bool = True
+
+    @property
+    def selection(self) -> Selection:
+        """As kith.text takes it."""
+        return Selection(self.sentences, self.min_length, _stop_words() if self.stop_words else frozenset())
+
+
+def _stop_words() -> frozenset[str]:
+    from gensim.parsing.preprocessing import STOPWORDS
+
+    return STOPWORDS
 
 
 class Doc2Vec(Section):

@@ -11,6 +11,7 @@ from kith.training.statistics import PUBLISHED
 from stages.params.base import NonNegative, Positive, Section
 from stages.params.derived import options_of, section
 from stages.params.encoders import EncodedInput, EncoderName
+from stages.params.semantic import Tokens
 
 OF_ENCODED = ("linear", "residual", "mlp")  # towers that take the features of a frozen encoder
 ENCODER = "encoder"  # the tower that is an encoder itself, which is trained on
@@ -59,7 +60,8 @@ class TextTower(Section):
     layers. encoder: as a tower and by its features, encoded and finetune: as of pictures.
 
     tokenizer: what texts are cut into: words (or null), words between spaces in every script (spaced), or pieces of
-    words by a pretrained tokenizer: minilm, a tokenizer.json of the library tokenizers, or a folder with one.
+    words by a pretrained tokenizer: minilm, a tokenizer.json of the library tokenizers, or a folder with one. tokens:
+    what of the words is read, as `text.tokens` says it for the neighbours; null: all.
     """
 
     tower: Literal["gru", "bag", "tfidf", "linear", "mlp", "residual", "vgg", "encoder"] = "gru"
@@ -72,6 +74,7 @@ class TextTower(Section):
     max_words: Positive | None = None
     max_tokens: Positive = 64
     tokenizer: str | None = None
+    tokens: Tokens | None = None
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     encoder: EncoderName | None = None
     encoded: EncodedInput | None = None
@@ -84,8 +87,8 @@ class TextTower(Section):
 
     @model_validator(mode="after")
     def fits_encoder(self) -> "TextTower":
-        if self.encoder is not None and self.tokenizer is not None:
-            raise ValueError("an encoder cuts texts by its own tokenizer; leave the tokenizer out")
+        if self.encoder is not None and (self.tokenizer is not None or self.tokens is not None):
+            raise ValueError("an encoder cuts texts by its own tokenizer; leave tokenizer and tokens out")
         return _fits_encoder(self)
 
     @model_validator(mode="after")
@@ -94,7 +97,12 @@ class TextTower(Section):
             raise ValueError("pretrained_words starts from vectors of words, and an encoder has its own; leave it out")
         if self.pretrained_words and self.tokenizer not in (None, *OF_WORDS):
             raise ValueError("pretrained_words starts from vectors of words; leave it out, or the tokenizer")
+        if self.tokens is not None and self.tokenizer not in (None, *OF_WORDS):
+            raise ValueError("tokens chooses among words; leave it out, or the tokenizer")
         return self
+
+    def parameters(self) -> list[str]:
+        return [name for name in super().parameters() if name != "tokens" or name in self.model_fields_set]
 
 
 class ProjectionOptions(Section):

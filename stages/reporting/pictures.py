@@ -69,10 +69,12 @@ def _best_first(board: pd.DataFrame, metric: str) -> list[pd.Series]:
     return [line for _, line in board.sort_values(metric, ascending=False, kind="stable").iterrows()]
 
 
+REST = "the pictures that are neither trained on nor asked for"
+
+
 def _searched(settings: params.Params) -> str:
-    return (
-        "the pictures that are not for testing" if settings.evaluate.database == "train" else "the others of its split"
-    )
+    named = {"same": "the others of its split", "train": "the pictures that are not for testing", "rest": REST}
+    return named[settings.evaluate.database]
 
 
 def database(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]], settings: params.Params) -> list[str]:
@@ -85,8 +87,9 @@ def database(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]],
             rows.append([split, "chance", *cells.levels(splits[split]["chance"], names)])
     if not rows:
         return []
+    among = REST if settings.evaluate.database == "rest" else "the training pictures"
     note = (
-        "Each picture looks for its class among the training pictures, by the cosine of the embeddings: mean average "
+        f"Each picture looks for its class among {among}, by the cosine of the embeddings: mean average "
         f"precision, and how often (percent) the {settings.evaluate.knn} nearest vote for its class."
     )
     head = ["split", "method", "mAP", "k-NN accuracy"]

@@ -246,6 +246,34 @@ def test_politics_with_the_authors_split(tmp_path, protocol, suffix):
     assert (items["split"] == "test").sum() == 1  # Kith's own file comes first
 
 
+def test_articles_that_are_short_are_left_out_and_long_ones_cut(tmp_path):
+    path = made.politics(tmp_path / "mine")
+    told = {"left/taxes/0.jpg": "x" * 500, "left/taxes/1.jpg": "x" * 501, "right/climate/3.jpg": "y" * 12_000}
+
+    def change(content):
+        for item in (each for side in content.values() for items in side.values() for each in items):
+            item["content_text"] = told.get(item["local_path"].removeprefix("./"), item["content_text"])
+
+    made.edit_json(path / "complete_db.json", change)
+    items, _, _, listing = build("politics", path, {"min_characters": 501, "max_characters": 10_000}, val=0, test=0)
+    assert dict(zip(items["id"], (text[0] for text in items["texts"]), strict=True)) == {
+        "left/taxes/1.jpg": "x" * 501,
+        "right/climate/3.jpg": "y" * 10_000,
+    }
+    short = "pictures whose text has fewer than 501 characters"
+    assert listing.left_out == {"pictures filed again": 2, short: 14}
+
+
+def test_news_by_their_length_and_by_what_is_no_text(tmp_path):
+    path = made.goodnews(tmp_path / "mine")
+    options = {"text": "article", "max_characters": 7}
+    assert {texts[0] for texts in build("goodnews", path, options)[0]["texts"]} == {"Article"}
+    message = "lists no picture to use; left out: 12 pictures whose text has fewer than 27 characters"
+    assert message in fault("goodnews", path, {"text": "article", "min_characters": 27})
+    made.edit_json(path / "captioning_dataset.json", lambda c: c["4fd3"]["images"].update({"1": 5}))
+    assert "is 5, not a text" in fault("goodnews", path, {"min_characters": 3, "max_characters": 9})
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

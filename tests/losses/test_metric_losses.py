@@ -238,3 +238,24 @@ def test_faults_of_library_losses_are_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "pytorch_metric_learning", None)
     with pytest.raises(KithError, match=r"cannot be imported .* pip install"):
         losses.library_loss("SupCon")
+
+
+def test_tuples_that_were_drawn_before_are_compared_one_by_one():
+    rows, labels = normal(3, 6, 4), torch.tensor([1, 1, 0, 0, 0, 1])
+    step, given = losses.TrainingStep(), {"mining": "given", "normalize": False, "margin": 2.0}
+    loss = losses.LOSSES["contrastive"](losses.LOSSES["contrastive"].options_type()(**given))
+    value, found = loss.of_rows(rows, labels, step)
+    squared = [(rows[i] - rows[i + 1]).square().sum() for i in (0, 2, 4)]
+    apart = max(0.0, 2 - float(squared[2] + 1e-9) ** 0.5) ** 2
+    assert float(value) == pytest.approx((float(squared[0] + squared[1]) + apart) / 6)
+    assert found.candidates == 3
+    loss = losses.LOSSES["triplet"](losses.LOSSES["triplet"].options_type()(**given))
+    near, far = [(rows[a] - rows[p]).square().sum() for a, p in ((0, 1), (3, 4))], [(0, 2), (3, 5)]
+    wrong = [max(0.0, float(n - (rows[a] - rows[b]).square().sum()) + 2) for n, (a, b) in zip(near, far, strict=True)]
+    assert float(loss.of_rows(rows, labels, step)[0]) == pytest.approx(sum(wrong) / 2)
+    # Validation batches are of no tuples: as many pairs of both kinds, and all triplets.
+    everything = losses.triplet_margin(rows[:5], mining.mine_triplets(rows[:5], labels[:5], "all"), margin=2.0)
+    assert float(loss.eval().of_rows(rows[:5], labels[:5], step)[0]) == pytest.approx(float(everything))
+    for bad in (labels[:5], labels.roll(1)):
+        with pytest.raises(ValueError, match=r"train\.sampler"):
+            loss.train().of_rows(rows[: len(bad)], bad, step)

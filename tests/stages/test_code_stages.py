@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ from kith.metrics.metric_learning import cluster_agreement, database_precision, 
 from kith.plots import hierarchy as hierarchy_plots
 from kith.store.classes import Classes
 from stages import compare, evaluate, params, report, taxonomy
+from stages.evaluate import database_of
 from tests.made_notes import evaluate_files, put_items
 from tests.stages.test_class_methods import classes, metrics_of  # noqa: F401
 from tests.stages.test_train_stage import DATA, MEANING, edit
@@ -139,6 +141,21 @@ def test_the_database_of_training_pictures(classes):  # noqa: F811
     page = (pages() / "leaderboard.md").read_text()
     assert "among the pictures that are not for testing by the Hamming distance" in page
     assert f"| test | codes | {figures['database/map']:.3f} | {figures['database/knn_accuracy']:.1f} |" in page
+
+
+@pytest.mark.parametrize(("database", "found"), [("train", [0, 1, 3, 5]), ("rest", [3, 5])])
+def test_training_pictures_may_be_left_out_of_the_database(database, found):
+    splits = np.array(["train", "val", "test", "database", "database", "database"], dtype=object)
+    vectors, labels = np.arange(12.0).reshape(6, 2), np.array([0, 1, 0, 1, -1, 0])
+    embeddings = SimpleNamespace(coded=True, image=SimpleNamespace(items=np.arange(6), vectors=vectors))
+    options = params.Evaluate(database=database)
+    made = database_of(SimpleNamespace(splits=splits), embeddings, labels, options)
+    assert made.vectors[:, 0].tolist() == [2 * row for row in found]
+    assert made.labels.tolist() == [int(labels[row]) for row in found]
+    splits[3:] = "test"
+    if database == "rest":
+        with pytest.raises(KithError, match=r"rest needs pictures of the split database .* name database in embed"):
+            database_of(SimpleNamespace(splits=splits), embeddings, labels, options)
 
 
 def test_the_figures_of_metric_learning(classes):  # noqa: F811

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from tests import made_arrays, made_captions, made_classes, made_server
 from tests.made_params import write_params
 from tests.stages.test_prepare import OUT, RAW, REST, check_contract
 
+ROOT = Path(__file__).resolve().parents[2]
 FLICKR = "research and education; made up"
 
 
@@ -223,6 +225,45 @@ def test_politics_meets_the_contract():
     check_contract(dataset)
     assert sum(dataset["counts"].values()) == 16
     assert dataset["labels"] == 2
+
+
+def karpathys_coco(path: Path) -> None:
+    made_captions.coco(path, 2014)
+    made_captions.coco_karpathy(path)
+
+
+def politics_with_a_split(path: Path) -> None:
+    """Of sixteen articles twelve are long enough; eleven of them are in a split."""
+    made_captions.politics(path)
+    made_captions.edit_json(path / "complete_db.json", _longer)
+    folders = [f"{side}/{issue}" for side in ("left", "right") for issue in ("taxes", "climate")]
+    names = [f"{folder}/{i}.jpg" for folder in folders for i in range(4)]
+    split = {"train": [f"./{name}" for name in names[:12]], "test": names[12:15]}
+    (path / "train_test_paths.pickle").write_bytes(pickle.dumps(split, protocol=2))
+
+
+def _longer(content: dict) -> None:
+    for item in (each for side in content.values() for items in side.values() for each in items):
+        if "/0.jpg" not in item["local_path"]:
+            item["content_text"] += " So it is." * 50
+
+
+@pytest.mark.parametrize(
+    ("study", "make", "counts"),
+    [
+        ("politics", politics_with_a_split, {"train": 6, "val": 3, "test": 2}),
+        ("goodnews", made_captions.goodnews, {"train": 8, "val": 2, "test": 2}),
+        ("coco", karpathys_coco, {"train": 7, "val": 1, "test": 1}),
+    ],
+)
+def test_studies_of_captions_read_their_official_layout(study, make, counts):
+    """All but the size of pictures is as the study says."""
+    content = params.parse((ROOT / "studies" / f"{study}.yaml").read_text(encoding="utf-8"))
+    make(Path(content["fetch"]["path"]))
+    content["prepare"]["image"] |= {"size": 8, "store_size": 8}
+    write_params(content)
+    _, dataset = run()
+    assert dataset["counts"] == counts
 
 
 def test_pictures_elsewhere_are_pinned_too():

@@ -61,6 +61,20 @@ def test_classes_with_few_pictures_are_reported(classes, capsys):
     [
         ({"preset": "infonce", "train": {"sampler": "balanced"}}, "train.sampler: balanced needs a loss of classes"),
         ({"preset": "triplet_all", "losses": {"triplet": {"mining": "hard"}}}, "losses.triplet.mining: Input should"),
+        ({"preset": "infonce", "train": {"sampler": "pairs"}}, "train.sampler: pairs needs a loss of classes"),
+        (
+            {"preset": "siamese", "train": {"sampler": "triplets"}},
+            "contrastive.mining: given .* take train.sampler: pa",
+        ),
+        (
+            {"preset": "triplet_given", "train": {"sampler": "shuffled"}},
+            "triplet.mining: given .* train.sampler: tripl",
+        ),
+        (
+            {"preset": "triplet_given", "train": {"devices": 2}},
+            "mining: given is for one device; take train.devices: 1",
+        ),
+        ({"preset": "triplet_given", "losses": {"triplet": {"bank": 9}}}, "losses.triplet.bank is for triplets that"),
         ({"preset": "triplet_all", "losses": {"triplet": {"margin": 0}}}, "losses.triplet.margin"),
     ],
 )

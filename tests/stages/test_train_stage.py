@@ -174,6 +174,15 @@ def test_texts_are_cut_into_pieces_by_a_pretrained_tokenizer(study, capsys):
         train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
 
 
+def test_a_tower_sees_of_texts_what_the_neighbours_are_made_of(study):
+    edit(train={"epochs": 1, "text": {"tokens": {"sentences": 1, "min_length": 5, "stop_words": True}}})
+    train.main(method="infonce", seed=0, **INPUTS, **outputs("infonce-0"))
+    _, vocabulary, saved = models.load(Path("runs/shapes/infonce-0/model.pt"))
+    assert min(map(len, vocabulary.words)) == 5
+    assert vocabulary.pieces("Through coloured bars. Another bar.") == ["coloured"]
+    assert saved["trained"]["parameters"]["train"]["text"]["tokens"]["sentences"] == 1
+
+
 def test_held_out_texts_without_a_known_word_are_told(study, capsys):
     items = pd.read_parquet("data/shapes/prepared/items.parquet")
     test = np.flatnonzero(items["split"] == "test")

@@ -13,6 +13,7 @@ from kith.text import pretrained
 from kith.text.coverage import remarks
 from kith.text.kinds import learned, tokenizer_of
 from kith.text.pretrained import Pretrained, tokenizer_file
+from kith.text.selected import SelectedWords, Selection
 from kith.text.tokens import Vocabulary
 
 TEXTS = ["红色的横条", "蓝色的圆环", "红色的圆环"]
@@ -43,6 +44,8 @@ def same(a, b) -> None:
         Vocabulary.build(TEXTS),
         Vocabulary.build(TEXTS, rule="units"),
         Vocabulary.build(TEXTS, rule="spaced"),
+        SelectedWords.select(TEXTS, Selection(min_length=3)),
+        SelectedWords.select(["The fox. A dog."], Selection(1, 3, frozenset(["the", "for"])), rule="spaced"),
         Pretrained.build(["red foxes"], content()),
     ],
 )
@@ -55,6 +58,19 @@ def test_a_state_without_a_kind_reads_texts_as_they_were_read_before():
     assert before.encode(["红色的横条 红色", "एक कि"])[0].tolist() == [[2, 4, 1, 3], [2, 5, 6, 3]]
     assert Vocabulary.build(["a red fox"]).state() == {"vocabulary": ["a", "fox", "red"]}
     assert before.unknown_words("红色 एक") == ["红色"]
+
+
+def test_a_tower_may_see_of_texts_what_the_neighbours_are_made_of():
+    texts = ["The red fox is on it. Dogs bark. Cats meow.", "A red fox of 1999!"]
+    selection = Selection(2, 3, frozenset({"the", "and"}))
+    chosen = learned(texts, selection=selection, ordered=True)
+    assert chosen.words == ["fox", "red", "bark", "dogs"]
+    tokens, lengths = chosen.encode(["The red cat, it is. Fox! A dog and dogs.", "is it on?"])
+    assert tokens.tolist() == [[2, 5, 1, 4, 3], [2, 3, 0, 0, 0]]
+    assert lengths.tolist() == [5, 2]
+    assert not chosen.knows("is it on?")
+    assert learned(texts, "spaced", min_count=2, selection=selection).words == ["fox", "red"]
+    assert learned(texts, max_words=1, selection=selection).words == ["fox"]
 
 
 def test_a_kind_that_is_not_known_is_refused():

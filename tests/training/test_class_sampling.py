@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
-from kith.training.samplers import BalancedSampler, random_pairs, random_triplets
+from kith.training.samplers import BalancedSampler, TupleSampler, random_pairs, random_triplets
 
 
 def sampler(sizes, many, each, **options):
@@ -89,3 +89,42 @@ def test_triplets_and_pairs_are_of_the_right_classes_and_uniform():
     for alike in (np.zeros(3, int), np.arange(3)):
         with pytest.raises(ValueError, match="two items of one class and one of another"):
             random_triplets(alike, random)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    labels=st.lists(st.integers(-1, 3), min_size=3, max_size=40).filter(
+        lambda given: any(given.count(x) > 1 and set(given) - {x, -1} for x in set(given) - {-1})
+    ),
+    size=st.integers(2, 12),
+    of=st.sampled_from(["pairs", "triplets"]),
+)
+def test_tuples_are_of_the_right_classes_and_every_item_comes_first_once(labels, size, of):
+    labels, rows = np.array(labels), 100 + np.arange(len(labels))
+    made = TupleSampler(rows, labels, of, size, seed=2)
+    width = 2 if of == "pairs" else 3
+    batches = made.epoch(1)
+    assert all(len(batch) % width == 0 and len(batch) <= max(size, width) for batch in batches)
+    tuples = np.concatenate(batches).reshape(-1, width)
+    usable = [100 + i for i, label in enumerate(labels) if label >= 0 and (labels == label).sum() > 1]
+    assert sorted(tuples[:, 0]) == usable
+    of_rows = labels[tuples - 100]
+    assert (of_rows >= 0).all()
+    assert (tuples[:, 0] != tuples[:, 1]).all()
+    if of == "triplets":
+        assert (of_rows[:, 0] == of_rows[:, 1]).all()
+        assert (of_rows[:, 0] != of_rows[:, 2]).all()
+    assert all(np.array_equal(a, b) for a, b in zip(batches, made.epoch(1), strict=True))
+
+
+def test_half_of_the_pairs_are_of_one_class():
+    labels = np.arange(400) % 8
+    made = TupleSampler(np.arange(400), labels, "pairs", 64)
+    same = [len(set(labels[pair])) == 1 for batch in made.epoch(1) for pair in batch.reshape(-1, 2)]
+    assert len(same) == 400
+    assert 160 < sum(same) < 240
+    thin = TupleSampler(np.arange(400), labels, "pairs", 64, groups=np.arange(400) // 4, items_per_group=1)
+    assert sum(map(len, thin.epoch(1))) == 200
+    assert not np.array_equal(made.epoch(1)[0], made.epoch(2)[0])
+    with pytest.raises(ValueError, match="two items of one class and one of another"):
+        TupleSampler(np.arange(3), np.zeros(3, dtype=int), "pairs", 2)

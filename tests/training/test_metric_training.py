@@ -127,3 +127,20 @@ def test_two_processes_mine_as_one(tmp_path):
     for name, value in model.state_dict().items():
         torch.testing.assert_close(first["state"][name], second["state"][name], rtol=0, atol=0)
         torch.testing.assert_close(first["state"][name], value, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "sampler", "options"),
+    [
+        ("contrastive", "pairs", {"normalize": False}),
+        ("triplet", "triplets", {"normalize": False, "margin": 1.0}),
+        ("triplet", "triplets", {"soft": True}),
+        ("hoffer_ailon", "triplets", {}),
+        ("dtsh", "triplets", {}),
+    ],
+)
+def test_tuples_that_were_drawn_before_are_learned_from(name, sampler, options):
+    losses = Losses(**{name: {"mining": "given", **options}}).terms()
+    history = train(losses, dataclasses.replace(CONFIG, sampler=sampler, epochs=2))[2]
+    assert np.isfinite([(each["train_loss"], each["val_loss"]) for each in history]).all()
+    assert history[0]["train_mined"] <= 24 // (2 if sampler == "pairs" else 3)

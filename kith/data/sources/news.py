@@ -15,7 +15,13 @@ from kith.unpickle import BadPickle, load
 SIDES = ("left", "right")
 
 
-def politics(path: Path, *, image_root: Path | None = None) -> Listing:
+def politics(
+    path: Path,
+    *,
+    image_root: Path | None = None,
+    min_characters: int | None = None,
+    max_characters: int | None = None,
+) -> Listing:
     """complete_db.pickle or complete_db.json: {"left" or "right": {issue: [{"local_path", "content_text"}, …]}}, maybe
     train_test_paths.pickle: {"train" and "test": [local_path, …]}, or splits.json: {local_path: split}.
 
@@ -25,6 +31,7 @@ def politics(path: Path, *, image_root: Path | None = None) -> Listing:
     pictures that it does not name are left out; without both, articles are split by chance.
     A leading "./" of paths is dropped. The side is the label. Pictures of the same article are one group, whatever
     issue it is filed under; a picture filed twice is one item, and the other is counted. Nothing in the pickle is run.
+    min_characters, max_characters: see `_of_length`.
     """
     file = first_there(path, "complete_db.pickle", "complete_db.json")
     content = _unpickled(file) if file.suffix == ".pickle" else read_json(file)
@@ -54,16 +61,23 @@ def politics(path: Path, *, image_root: Path | None = None) -> Listing:
         raise KithError(f"{theirs}: names none of the pictures of {file.name}; '{next(iter(published))}' is not there")
     root = picture_folder(path, image_root, ".")
     counts = {"pictures filed again": again, "pictures in no split": unlisted}
-    return Listing(list(entries.values()), root, left_out={what: count for what, count in counts.items() if count})
+    return _of_length(list(entries.values()), root, counts, min_characters, max_characters)
 
 
-def goodnews(path: Path, *, image_root: Path | None = None, text: str = "caption") -> Listing:
+def goodnews(
+    path: Path,
+    *,
+    image_root: Path | None = None,
+    text: str = "caption",
+    min_characters: int | None = None,
+    max_characters: int | None = None,
+) -> Listing:
     """captioning_dataset.json (or article+caption.json): {article: {"images": {number: caption}, "article",
     "headline": {"main"}}}, img_splits.json: {"<article>_<number>": split}, and resized/<article>_<number>.jpg.
 
     Biten et al., "Good News, Everyone!", CVPR 2019. `text`: the caption, the article or the headline. news_dataset.json
     of that release, which holds captions in other words, is not read. Pictures that img_splits.json does not name are
-    left out; without it, articles are split by chance.
+    left out; without it, articles are split by chance. min_characters, max_characters: see `_of_length`.
     """
     file = first_there(path, "captioning_dataset.json", "article+caption.json", "article_caption.json")
     splits = _splits(path / "img_splits.json")
@@ -85,7 +99,26 @@ def goodnews(path: Path, *, image_root: Path | None = None, text: str = "caption
             group = "" if splits else key
             entries.append(Entry(name, splits.get(name, ""), f"{name}.jpg", place, texts=[told], group=group))
     root = picture_folder(path, image_root, "resized", "images")
-    return Listing(entries, root, left_out={"pictures in no split": unlisted} if unlisted else {})
+    return _of_length(entries, root, {"pictures in no split": unlisted}, min_characters, max_characters)
+
+
+def _of_length(
+    entries: list[Entry], root: Path, counts: dict[str, int], shortest: int | None, longest: int | None
+) -> Listing:
+    """Those whose text has at least `shortest` characters, cut after `longest`; `counts`: what else was left out.
+
+    Thomas and Kovashka leave out articles of Politics with 500 characters and less, and cut the others at 10,000.
+    Groups are those of whole articles. What is no text is told where all texts are checked.
+    """
+    kept = []
+    for each in entries:
+        (text,) = each.texts
+        if isinstance(text, str) and len(text) >= (shortest or 0):
+            kept.append(each._replace(texts=[text[:longest]]))
+        elif not isinstance(text, str):
+            kept.append(each)
+    short = {f"pictures whose text has fewer than {shortest} characters": len(entries) - len(kept)}
+    return Listing(kept, root, left_out={what: count for what, count in (counts | short).items() if count})
 
 
 def _of_article(file: Path, key: str, each: dict[str, Any], text: str) -> Any:

@@ -75,6 +75,11 @@ def test_every_preset_is_a_method():
             "methods.infonce: a CCA layer needs a batch larger than its dimension: train.batch_size 128, train.dim 128",
         ),
         ("train.text.tokenizer", "minilm", "train.text: pretrained_words starts from vectors of words"),
+        (
+            "train.text",
+            {"tokenizer": "minilm", "pretrained_words": False, "tokens": {}},
+            "train.text: tokens chooses among words; leave it out, or the tokenizer",
+        ),
         ("train.augment.zoom", [256, 480], "methods.infonce: augment.zoom needs augment.crop"),
         ("train.augment.resized_crop", [0.08, 1.5], "train.augment.resized_crop.1"),
         ("train.l2", 0.1, "methods.infonce: train.l2 is for the optimizers adam and sgd"),
@@ -162,6 +167,14 @@ def test_tokenizers_that_are_no_files_are_none_to_the_dag(tmp_path, name):
         write(tmp_path, changed("methods.infonce.train.text", {"tokenizer": name, "pretrained_words": False}))
     )
     assert loaded.method("infonce").train.text.tokenizer == name
+
+
+@pytest.mark.parametrize("given", [None, {"sentences": 2}])
+def test_what_a_tower_reads_of_texts_stands_in_the_file_where_it_is_given(given):
+    text = params.complete(changed("methods.infonce.train.text", {"tokens": given}))
+    whole = given and {"sentences": 2, "min_length": 3, "stop_words": True}
+    assert text["methods"]["infonce"]["train"]["text"]["tokens"] == whole
+    assert "tokens" not in text["train"]["text"]
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda path: path.stem)
