@@ -137,8 +137,15 @@ def _svm(embedded: EmbeddedSide, splits: np.ndarray, labels: np.ndarray, options
     train = (splits[items] == "train") & (labels[items] >= 0)
     if not train.any():
         raise KithError("params.yaml: evaluate.svm needs the training pictures: name train in embed.splits")
-    how = {"scaling": options.svm_scaling, "c": options.svm_c, "seed": options.seed}
-    return svm_scores(vectors[train], labels[items][train], vectors, int(labels.max()) + 1, **how)
+    return svm_scores(
+        vectors[train],
+        labels[items][train],
+        vectors,
+        n_classes=int(labels.max()) + 1,
+        scaling=options.svm_scaling,
+        c=options.svm_c,
+        seed=options.seed,
+    )
 
 
 def database_of(data: Prepared, embeddings: Embeddings, labels: np.ndarray, options: params.Evaluate) -> ClassDatabase:

@@ -126,8 +126,8 @@ class Delimited:
         if len(found) >= ENOUGH:
             return found
         with text(self.path) as file:
-            rows = map(self._alone, itertools.islice(file, self._start, self._start + LOOKED_AT))
-            return list(itertools.islice((cells for cells in rows if cells), SAMPLE))
+            alone = map(self._alone, itertools.islice(file, self._start, self._start + LOOKED_AT))
+            return list(itertools.islice((cells for cells in alone if cells), SAMPLE))
 
     @cached_property
     def _kinds(self) -> dict[int, str]:

@@ -13,14 +13,14 @@ from kith.data.categories import Categories
 from kith.data.labels import word
 from kith.data.problems import Problem, Problems, Where
 
-# How programs write nothing, or an error of a formula, into a cell, in any case; and R, in this one.
+# How programs write nothing, or an error of a formula, into a cell, in any case; and R and pandas, in this one.
 NOTHING = frozenset(
     {
-        *("", "nan", "none", "null", "(null)", "nil", "undefined", "n/a", "<na>", "nat", r"\n"),
+        *("", "nan", "none", "null", "(null)", "nil", "undefined", "n/a", "<na>", r"\n"),
         *("#n/a", "#value!", "#ref!", "#div/0!", "#name?", "#null!", "#num!"),
     }
 )
-NOTHING_IN_R = "NA"
+NOTHING_AS_WRITTEN = frozenset({"NA", "NaT"})
 
 # A list of texts that is written into a cell: JSON, or Python's, with commas or, by NumPy, without.
 _QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
@@ -188,7 +188,7 @@ def is_nothing(text: str) -> bool:
     >>> is_nothing(" NaN "), is_nothing("NA"), is_nothing("na"), is_nothing("none of them")
     (True, True, False, False)
     """
-    return text.strip().lower() in NOTHING or text.strip() == NOTHING_IN_R
+    return text.strip().lower() in NOTHING or text.strip() in NOTHING_AS_WRITTEN
 
 
 def of_nothing(text: Any) -> str:
