@@ -33,10 +33,11 @@ def cross_entropy(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Ten
 
 @dataclass(frozen=True, kw_only=True)
 class CrossEntropyOptions(LossOptions):
-    """smoothing: share of the other classes in the target; head: how scores are made, see kith.models.classifier."""
+    """smoothing: share of the other classes in the target; head: how scores are made, see kith.models.classifier;
+    tower: the hidden one, on what the image tower gives, beside the embedding."""
 
     smoothing: NotAll = 0.0
-    head: Literal["linear", "hidden", "normalized"] = "linear"
+    head: Literal["linear", "hidden", "normalized", "tower"] = "linear"
 
 
 class CrossEntropyLoss(ClassLoss, name="cross_entropy", needs={"class": {}, "classifier": {}}):

@@ -41,8 +41,9 @@ class DualEncoder(nn.Module):
     "itq" or "random", which are fitted and not trained (see kith.models.code_heads),
     "codes": whether the signs of the embeddings are meant as binary codes (default: not),
     "projection": {"kind": "unit", "learned" or "cca", and the layer's parameters},
-    "classes": {"names", "shown": readable names (default: the names), "classifier": a kind of `Classifier` or None,
-    "targets": width of the class embeddings or None}, or None (default) for a model that knows no classes}.
+    "classes": {"names", "shown": readable names (default: the names), "classifier": a kind of `Classifier`, "tower" for
+    a hidden one on what the image tower gives, beside the embedding, or None, "targets": width of the class embeddings
+    or None}, or None (default) for a model that knows no classes}.
     targets: (classes, d) float32 class embeddings, as far as the model has any.
     Raises ValueError for a tower that does not take what its side holds, for targets of another width, and for sides
     without heads whose towers differ in width.
@@ -69,7 +70,9 @@ class DualEncoder(nn.Module):
         else:
             self.image_input, self.image_tower = _pictures(image)
         head = config.get("head", "linear")
-        self.image_head = _head(self.image_tower, config["dim"], head)
+        classes = config.get("classes") or {"names": [], "classifier": None, "targets": None}
+        image_head, late = _head(self.image_tower, config["dim"], head), classes["classifier"] == "tower"
+        self.image_head = nn.Identity() if late else image_head
         tower: Any = self.image_tower
         self.dim = tower.out_features if head == "none" else config["dim"]
         self.text_input, self.text_tower, self.text_head = None, None, None
@@ -81,11 +84,14 @@ class DualEncoder(nn.Module):
             self.text_head = _head(self.text_tower, config["dim"], head)
             self._check_widths(head, self.text_tower)
         self.projection = _projection(self.dim, **config["projection"])
-        self._add_classes(config.get("classes") or {"names": [], "classifier": None, "targets": None})
+        if late:
+            self.projection = _after_head(image_head, self.projection)
+        self._add_classes(classes, tower.out_features if late else self.dim)
 
-    def _add_classes(self, classes: dict[str, Any]) -> None:
-        count, width = len(classes["names"]), classes["targets"]
-        self.classifier = Classifier(self.dim, count, classes["classifier"]) if classes["classifier"] else None
+    def _add_classes(self, classes: dict[str, Any], seen: int) -> None:
+        """seen: dimensions of what the classifier looks at."""
+        count, width, kind = len(classes["names"]), classes["targets"], classes["classifier"]
+        self.classifier = Classifier(seen, count, "hidden" if kind == "tower" else kind) if kind else None
         if width not in (None, self.dim):
             raise ValueError(
                 f"the class embeddings have {width} dimensions and the image side {self.dim}: take head: linear, "
@@ -116,8 +122,13 @@ class DualEncoder(nn.Module):
         return self.image_input(images)
 
     def encode_images(self, images: Tensor) -> Tensor:
-        """Prepared pictures or features to (B, dim) float32, before the projection."""
+        """Prepared pictures or features to (B, dim) float32, before the projection; with a classifier on the tower
+        to what that gives, (B, out_features), and the head is in the projection."""
         return _full(self.image_head(self.image_tower(images)))
+
+    def embedded(self, features: Tensor) -> Tensor:
+        """What `encode_images` gives to embeddings (B, dim), not yet of length 1: the same, where it is no wider."""
+        return self.projection.headed(features) if isinstance(self.projection, HeadLayer) else features
 
     def encode_texts(self, *inputs: Tensor) -> Tensor:
         """Word numbers (B, L) and lengths (B,), or features, to (B, dim) float32, before the projection."""
@@ -128,8 +139,8 @@ class DualEncoder(nn.Module):
         return _full(self.text_head(self.text_tower(*inputs)))
 
     def class_scores(self, features: Tensor) -> dict[str, Tensor]:
-        """Scores (B, classes) of embeddings (B, dim) before the projection, higher is likelier: "classifier", logits;
-        "nearest", minus squared distances of the unit vectors to the class embeddings. Those the model has."""
+        """Scores (B, classes) of what `encode_images` gives, higher is likelier: "classifier", logits; "nearest",
+        minus squared distances of the unit vectors to the class embeddings. Those the model has."""
         scores = {}
         if self.classifier is not None:
             scores["classifier"] = _full(self.classifier(features))
@@ -216,6 +227,24 @@ class UnitLayer(nn.Module):
     second = first
 
 
+class HeadLayer(UnitLayer):
+    """The head of the image tower, and no other projection: so a classifier can look at what comes before it.
+
+    >>> HeadLayer(nn.Identity()).first(torch.tensor([[3.0, 4.0]]))
+    tensor([[0.6000, 0.8000]])
+    """
+
+    def __init__(self, head: nn.Module):
+        super().__init__()
+        self.head = head
+
+    def headed(self, rows: Tensor) -> Tensor:
+        return _full(self.head(rows))
+
+    def first(self, rows: Tensor) -> Tensor:
+        return F.normalize(self.headed(rows))
+
+
 def center_crop(images: Tensor, side: int) -> Tensor:
     """The middle square of (B, C, H, W) pictures, as they are evaluated. Raises ValueError if they are smaller.
 
@@ -282,6 +311,12 @@ def _head(tower: Any, dim: int, kind: str = "linear") -> nn.Module:
 def _full(rows: Tensor) -> Tensor:
     """Half precision, as under autocast, to float32; a model in float64 stays there."""
     return rows.float() if rows.dtype in (torch.float16, torch.bfloat16) else rows
+
+
+def _after_head(head: nn.Module, projection: nn.Module) -> HeadLayer:
+    if not isinstance(projection, UnitLayer):
+        raise ValueError("a classifier on the tower goes with projection.kind: unit; take another head of it")
+    return HeadLayer(head)
 
 
 def _projection(dim: int, kind: str, **options: Any) -> UnitLayer | LearnedLayer | CCALayer:

@@ -72,14 +72,14 @@ def check_finite(*sides: Tensor | None) -> None:
 
 
 def labelled_rows(task: Task, features: Tensor, label: Tensor) -> LabelledRows:
-    """features (B, d) and label (B,), −1 where unknown, of all pictures of a batch."""
+    """features (B, d), as the model encodes pictures, and label (B,), −1 where unknown, of all pictures of a batch."""
     hidden = logits = None
     known, model = label >= 0, task.model
     if model.classifier is not None:
         # Batch norm sees the whole batch.
         hidden = model.classifier.hidden(features)[known]
         logits = model.classifier.output(hidden)
-    return LabelledRows(features[known], label[known], hidden, logits, model.targets, task.similarity)
+    return LabelledRows(model.embedded(features)[known], label[known], hidden, logits, model.targets, task.similarity)
 
 
 def _gather(rows: Tensor) -> Tensor:
