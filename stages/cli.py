@@ -31,6 +31,7 @@ COMMANDS = {
     "search": "stages.search",
     "embed": "stages.predict",
     "export": "stages.export",
+    "evaluate": "stages.evaluate_vectors",
     "evolution": "stages.evolution",
     "partial": "stages.partial",
     "ui": "stages.ui",

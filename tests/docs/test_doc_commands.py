@@ -20,6 +20,7 @@ import pytest
 import yaml
 
 from stages import params
+from tests import made_vectors
 from tests.documentation import PAGES, ROOT, examples, follow, run
 from tests.made_shop import write_shop
 from tests.workflow.test_pipeline import clone
@@ -108,6 +109,7 @@ def test_readme(folder):
 
 def test_coming_from(folder):
     """The names in its tables: tests/docs/test_coming_from.py."""
+    made_vectors.write(folder)
     follow("docs/coming-from.md", folder, SHOP, ELSEWHERE)
     assert all((folder / name).is_file() for name in ("evolution.png", "vectors.parquet", "vectors/vectors.npz"))
 
@@ -224,6 +226,12 @@ def test_search(folder):
     assert "words that the model does not know: greek" in by_text
     assert "bar" in by_picture
     assert "<html" in page
+
+
+def test_evaluate(folder):
+    made_vectors.write(folder)
+    outputs, _ = follow("docs/evaluate.md", folder, {"pip install -r": "pip install --no-index -r"}, ELSEWHERE)
+    assert "Recall@100" in outputs['kith evaluate --trec-run ours.run --label "Our run" --qrels qrels.txt']
 
 
 def test_extending(folder):

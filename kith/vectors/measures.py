@@ -1,0 +1,191 @@
+"""What sets of vectors are measured by: the classes of what they find, the pairs that belong together, their codes.
+
+All numbers come from `kith.metrics`; their names are those of `kith.evaluation.catalogue`.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from kith.errors import KithError, listed
+from kith.evaluation.codes import RADIUS
+from kith.evaluation.metric_learning import KS
+from kith.metrics.cross_modal import cross_modal_retrieval
+from kith.metrics.hashing import hamming_retrieval
+from kith.metrics.hierarchical import hierarchical_retrieval
+from kith.metrics.metric_learning import database_precision, knn_predictions, self_retrieval
+from kith.metrics.relevance import same_group
+from kith.taxonomy import Taxonomy
+from kith.vectors.sets import VectorSet
+
+Similarity = Literal["cosine", "euclidean", "dot"]
+HIERARCHICAL, RECALL, LONGEST, VOTES = (1, 10, 50, 100), (1, 5, 10, 25), 100, 10
+
+
+class Measured(NamedTuple):
+    """queries, candidates: how many ask, and among how many each finds. values: metrics by their names. curve: of HP@k
+    or R@k (percent) for k = 1, 2, …, or None."""
+
+    queries: int
+    candidates: int
+    values: dict[str, float]
+    curve: np.ndarray | None = None
+
+
+def by_class(
+    vectors: VectorSet,
+    labels: np.ndarray,
+    taxonomy: Taxonomy | None = None,
+    *,
+    ks: Sequence[int] = (),
+    clip: int = 250,
+    normalize: bool = True,
+) -> Measured:
+    """Every vector of a known class looks for others of its class among all others.
+
+    labels: (n,) str, empty for an unknown class. taxonomy: also measure how near the classes are. ks: cutoffs, by
+    default those of each metric; those beyond the other vectors are left out. clip: that of AHP@k. normalize: by
+    cosine, else by Euclidean distance. Raises KithError where no two vectors share a class.
+
+    >>> pair = VectorSet("a.npz", np.array([[1, 0], [1, 0.1], [0, 1.0]]), False)
+    >>> by_class(pair, np.array(["cat", "cat", "dog"])).values["metric_learning/r_precision"]
+    1.0
+    """
+    known = labels != ""
+    names, number = _numbered(vectors, labels[known])
+    asked = vectors.comparable[known]
+    n = len(asked)
+    last = min(clip, n - 1)
+    values: dict[str, float] = {}
+    cutoffs = [k for k in ks or HIERARCHICAL if k < n] if taxonomy else []
+    tables = {each: taxonomy.similarity(names, each) for each in ("lcsh", "wup")} if taxonomy else np.eye(len(names))
+    found = hierarchical_retrieval(asked, number, tables, cutoffs, last, normalize, curve=taxonomy is not None)
+    values["image_to_image/map"] = float(found.pop("AP").mean())
+    if taxonomy is not None:
+        hierarchical = {key: each for key, each in found.items() if key.startswith(("HP", "AHP"))}
+        values |= {_name(key, last, clip): float(each.mean()) for key, each in hierarchical.items()}
+    learned = self_retrieval(asked, number, [k for k in ks or KS if k < n], normalize)
+    values |= {_learned(key): float(np.nanmean(each)) * _scale(key) for key, each in learned.items()}
+    if vectors.coded:
+        codes = vectors.vectors[known]
+        values |= _hamming(codes, codes, number, number, ks, itself=True)
+    return Measured(n, n - 1, values, found.get("curve_lcsh"))
+
+
+def by_class_in(
+    queries: VectorSet, labels: np.ndarray, database: VectorSet, known: np.ndarray, *, ks: Sequence[int] = ()
+) -> Measured:
+    """Queries look for their class in a database, by cosine and, where both are codes, by Hamming distance.
+
+    labels (n,), known (m,): str, empty for an unknown class, whose vectors are left out. Raises KithError where the
+    database lacks the class of every query.
+
+    >>> one = VectorSet("q.npz", np.array([[1.0, 0]]), False), np.array(["cat"])
+    >>> two = VectorSet("d.npz", np.array([[1.0, 0], [0, 1]]), False), np.array(["cat", "dog"])
+    >>> by_class_in(*one, *two).values["database/map"]
+    1.0
+    """
+    same_dimensions(queries, database)
+    queries, database = queries[labels != ""], database[known != ""]
+    labels, known = labels[labels != ""], known[known != ""]
+    asked, others = queries.comparable, database.comparable
+    if not np.isin(labels, known).any():
+        raise KithError(f"{queries.name}: no label of it is among those of {database.name}")
+    number = np.unique(np.concatenate([labels, known]), return_inverse=True)[1]
+    of_queries, of_database = number[: len(labels)], number[len(labels) :]
+    predicted = knn_predictions(others, of_database, min(VOTES, len(known)), asked)
+    values = {"database/map": float(np.nanmean(database_precision(asked, of_queries, others, of_database)))}
+    values["database/knn_accuracy"] = 100 * float(np.mean(predicted == of_queries))
+    if queries.coded:
+        values |= _hamming(queries.vectors, database.vectors, of_queries, of_database, ks, itself=False)
+    return Measured(len(labels), len(known), values)
+
+
+def by_pairs(queries: VectorSet, candidates: VectorSet, *, ks: Sequence[int] = ()) -> Measured:
+    """At which rank each query finds the first candidate that belongs to it, by cosine: one of its group, or, where the
+    two have no groups, of its id.
+
+    Raises KithError for sets without ids, and for a query that no candidate belongs to.
+
+    >>> texts = VectorSet("t.npz", np.eye(2), False, ids=np.array(["x", "y"]))
+    >>> by_pairs(texts, texts).values["text_to_image/R@1"]
+    100.0
+    """
+    same_dimensions(queries, candidates)
+    grouped = queries.groups is not None and candidates.groups is not None
+    asked, found = (_keys(each, grouped) for each in (queries, candidates))
+    alone = np.flatnonzero(~np.isin(asked, found))
+    if len(alone):
+        kind = "group" if grouped else "id"
+        said = f"no row of {candidates.name} has its {kind} '{asked[alone[0]]}' ({len(alone)} such rows)"
+        raise KithError(f"{queries.place(alone[0])}: {said}; leave such queries out, or add their candidates")
+    number = np.unique(np.concatenate([asked, found]), return_inverse=True)[1]
+    relevance = same_group(number[: len(asked)], number[len(asked) :])
+    every = range(1, min(LONGEST, len(candidates)) + 1)
+    wanted = ks or RECALL
+    told = cross_modal_retrieval(queries.comparable, candidates.comparable, relevance, ks=sorted({*every, *wanted}))
+    names = [*(f"R@{k}" for k in wanted), "median_rank", "mean_rank", "mrr", "map"]
+    values = {f"text_to_image/{name}": told[name] for name in names}
+    return Measured(len(asked), len(found), values, np.array([told[f"R@{k}"] for k in every]))
+
+
+def same_dimensions(queries: VectorSet, candidates: VectorSet) -> None:
+    """Raises KithError that names both files unless their vectors are as long, and both are codes or none is."""
+    first, second = queries.vectors.shape[1], candidates.vectors.shape[1]
+    if first != second:
+        raise KithError(f"{queries.name} has vectors of {first} numbers, {candidates.name} of {second}: not one space")
+    if queries.coded != candidates.coded:
+        codes, others = (queries, candidates) if queries.coded else (candidates, queries)
+        raise KithError(f"{codes.name} has binary codes, {others.name} has none; say --binary where both are codes")
+
+
+def same_items(sets: Sequence[VectorSet]) -> None:
+    """Raises KithError that names both files unless all sets are of the same items: else no number of one compares with
+    that of another."""
+    first = sets[0]
+    for other in sets[1:]:
+        if first.ids is None or other.ids is None:
+            if len(first) != len(other):
+                said = f"{first.name} has {len(first)} vectors, {other.name} {len(other)}"
+                raise KithError(f"{said}: sets of different items cannot be compared; measure each by itself")
+        elif alone := sorted(set(first.ids.tolist()) ^ set(other.ids.tolist())):
+            said = f"{first.name} and {other.name} are not of the same items: {listed(alone)} in one alone"
+            raise KithError(f"{said}; leave them out, or measure each by itself")
+
+
+def _keys(vectors: VectorSet, grouped: bool) -> np.ndarray:
+    keys = vectors.groups if grouped else vectors.ids
+    if keys is None:
+        why = "by which queries and candidates belong together"
+        raise KithError(f"{vectors.name}: has no ids, {why}; give an .npz file with ids, or a Parquet table")
+    return keys
+
+
+def _numbered(vectors: VectorSet, labels: np.ndarray) -> tuple[list[str], np.ndarray]:
+    names, number, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    if len(labels) < 2 or counts.max() < 2:
+        raise KithError(f"{vectors.name}: no two vectors have the same label; nothing to find")
+    return names.tolist(), number
+
+
+def _hamming(
+    asked: np.ndarray, others: np.ndarray, labels: np.ndarray, known: np.ndarray, ks: Sequence[int], itself: bool
+) -> dict[str, float]:
+    cutoffs = [k for k in ks or HIERARCHICAL if k <= len(others) - itself]
+    found = hamming_retrieval(asked, others, labels, known, ks=cutoffs, radii=(RADIUS,), exclude_self=itself)
+    names = ["map", *(f"precision@{k}" for k in cutoffs), f"precision_radius{RADIUS}"]
+    return {f"hamming/{name}": found[name] for name in names} | {"hamming/bits": float(asked.shape[1])}
+
+
+def _name(key: str, last: int, clip: int) -> str:
+    """HP@1_lcsh → image_to_image/HP@1; AHP@<last> has the cutoff that was asked for."""
+    return f"image_to_image/{key.removesuffix('_lcsh').replace(f'AHP@{last}', f'AHP@{clip}')}"
+
+
+def _learned(key: str) -> str:
+    return f"metric_learning/{key.replace('recall', 'R')}"
+
+
+def _scale(key: str) -> float:
+    return 100.0 if key.startswith("recall") else 1.0

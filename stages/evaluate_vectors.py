@@ -1,0 +1,269 @@
+"""Measure vectors from anywhere, or ranked lists.
+
+By classes and a taxonomy, by pairs, by binary codes, or by judgments of relevance.
+"""
+
+import sys
+import warnings
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+import typer
+
+from kith.data.edges import Order
+from kith.errors import KithError
+from kith.vectors import beir, labels, measures, table, trec
+from kith.vectors import files as vector_files
+from kith.vectors.measures import Measured, Similarity
+from kith.vectors.sets import VectorSet
+from kith.vectors.standard import judged
+from kith.vectors.table import Measurement
+from stages import cli, files
+
+TABLES = {".csv": table.as_csv, ".md": table.markdown}
+PICTURES = (".png", ".svg")
+
+
+class Asked(NamedTuple):
+    """How vectors are measured."""
+
+    classes: Path | None
+    taxonomy: Path | None
+    taxonomy_order: Order
+    match: Literal["id", "class"]
+    similarity: Similarity
+    ks: list[int]
+    clip: int
+    qrels: Path | None
+    measures: list[str]
+    depth: int
+
+
+class Given(NamedTuple):
+    """What is measured, and what is written of it besides tables. runs: files of ranked lists in place of vectors."""
+
+    vectors: list[str]
+    queries: list[str]
+    runs: list[Path]
+    split: str | None
+    binary: bool
+    written: Path | None
+
+
+def main(
+    *,
+    vectors: Annotated[list[str] | None, typer.Option(help="File of vectors, or a run's folder; repeat it.")] = None,
+    queries: Annotated[list[str] | None, typer.Option(help="File of the vectors that ask, for all or each.")] = None,
+    label: Annotated[list[str] | None, typer.Option(help="Name of each in the table, by default its file's.")] = None,
+    classes: Annotated[Path | None, typer.Option(help="Table of ids and labels, or .npy of one label a row.")] = None,
+    taxonomy: Annotated[Path | None, typer.Option(help="File of edges between classes.")] = None,
+    taxonomy_order: Annotated[Order, typer.Option(help="Of the two ids in a line of it.")] = "parent-child",
+    split: Annotated[str | None, typer.Option(help="Split to measure, of files that hold several.")] = None,
+    match: Annotated[Literal["id", "class"], typer.Option(help="What is right for a query.")] = "id",
+    similarity: Annotated[Similarity, typer.Option(help="By what vectors are near.")] = "cosine",
+    binary: Annotated[bool, typer.Option("--binary", help="All vectors are binary codes.")] = False,
+    k: Annotated[list[int] | None, typer.Option(help="Cutoff; repeat it. By default those of each metric.")] = None,
+    clip: Annotated[int, typer.Option(help="Cutoff of AHP.")] = 250,
+    qrels: Annotated[Path | None, typer.Option(help="Judgments: a file of TREC or BEIR, or a BEIR folder.")] = None,
+    measure: Annotated[list[str] | None, typer.Option(help="Measure by judgments, such as nDCG@20.")] = None,
+    depth: Annotated[int, typer.Option(help="Length of the lists that are judged or written.")] = 1000,
+    trec_run: Annotated[list[Path] | None, typer.Option(help="TREC run file to measure in place of vectors.")] = None,
+    write_trec_run: Annotated[Path | None, typer.Option(help="TREC run file to write.")] = None,
+    out: Annotated[list[Path] | None, typer.Option(help="Table (.csv, .md) or curves (.png) to write.")] = None,
+    curves: Annotated[Path | None, typer.Option(help="CSV of HP@k or R@k for every k to write.")] = None,
+) -> None:
+    """Print a table of what vectors are worth, one column each.
+
+    --vectors alone: each looks for others of its class, given by the file or by --classes; with --taxonomy also
+    hierarchical precision; of codes also Hamming mAP. With --queries: each query looks for what has its id (--match
+    class: its class). With --qrels: what is relevant is judged. Docs: docs/evaluate.md.
+    """
+    asked = Asked(classes, taxonomy, taxonomy_order, match, similarity, k or [], clip, qrels, measure or [], depth)
+    given = Given(vectors or [], queries or [], trec_run or [], split, binary, write_trec_run)
+    _check(asked, given)
+    _check_outs(out or [], curves, measured=qrels is not None or write_trec_run is None)
+    called = _called([*given.vectors, *map(str, given.runs)], label or [])
+    found = _judged_runs(asked, given) if given.runs else _measured(asked, given, called[0])
+    if found:
+        _write([Measurement(*each) for each in zip(called, found, strict=True)], out or [], curves)
+
+
+def _check(asked: Asked, given: Given) -> None:
+    """Raises KithError for options that do not go together."""
+    judging, asking = asked.qrels is not None, bool(given.queries)
+    faults = {
+        "name vectors to measure: --vectors FILE": not given.vectors and not given.runs,
+        "--trec-run: is measured in place of vectors; leave --vectors and --queries out": bool(given.runs)
+        and bool(given.vectors or given.queries),
+        "--trec-run: is measured by judgments; give --qrels": bool(given.runs) and not judging,
+        "--qrels: judges what queries find; give --queries": judging and not asking and not given.runs,
+        "--measure: is of judgments; give --qrels": bool(asked.measures) and not judging,
+        "--k: judgments have their cutoffs in --measure, such as nDCG@20": bool(asked.ks) and judging,
+        "--queries: give one for all --vectors, or one for each, in their order": len(given.queries)
+        not in (0, 1, len(given.vectors)),
+        "--taxonomy: measures vectors that look for each other; leave --queries and --qrels out": (asking or judging)
+        and asked.taxonomy is not None,
+        "--classes: queries look for what has their id; --match class lets them look for their class": asking
+        and asked.match == "id"
+        and asked.classes is not None,
+        "--match class: has a meaning with --queries alone": asked.match == "class" and (not asking or judging),
+        "--similarity euclidean: has a meaning without --queries alone": asked.similarity == "euclidean" and asking,
+        "--similarity dot: has a meaning with --qrels or --write-trec-run alone": asked.similarity == "dot"
+        and not (judging or given.written),
+        "--write-trec-run: writes what queries find in one file; give --queries, and --vectors once": bool(
+            given.written and (len(given.vectors) != 1 or not asking)
+        ),
+        "--k, --clip and --depth: expected 1 or more": min([asked.clip, asked.depth, *asked.ks]) < 1,
+    }
+    for said, wrong in faults.items():
+        if wrong:
+            raise KithError(said)
+
+
+def _check_outs(outs: Sequence[Path], curves: Path | None, measured: bool) -> None:
+    if not measured and (outs or curves):
+        raise KithError("--out, --curves: a run file is written, and nothing measured; give --qrels, or leave them out")
+    for path in outs:
+        if path.suffix.lower() not in (*TABLES, *PICTURES):
+            raise KithError(f"--out {path}: unknown suffix '{path.suffix}'; take {', '.join((*TABLES, *PICTURES))}")
+    if curves is not None and curves.suffix.lower() != ".csv":
+        raise KithError(f"--curves {curves}: what is written is CSV; let the name end in .csv")
+
+
+def _called(names: Sequence[str], given: Sequence[str]) -> list[str]:
+    """What the columns of the table are called: as asked, or by their files."""
+    if given and len(given) != len(names):
+        raise KithError(f"--label: {len(given)} names for {len(names)} files; give one for each, in their order")
+    short = [Path(name).name for name in names]
+    called = list(given) or (short if len(set(short)) == len(short) else list(names))
+    if twice := [name for name in called if called.count(name) > 1]:
+        raise KithError(f"--label: two columns are called '{twice[0]}'; names have to differ")
+    return called
+
+
+def _set(name: str, given: Given) -> VectorSet:
+    path, side = vector_files.parted(name)
+    if path.is_dir():
+        from kith.vectors import runs
+
+        found = runs.read(name, path, side)
+    else:
+        found = vector_files.read(name, given.binary)
+    return found.of_split(given.split if found.splits is not None else None)
+
+
+def _measured(asked: Asked, given: Given, tag: str) -> list[Measured]:
+    sets = [_set(name, given) for name in given.vectors]
+    asking = [_set(name, given) for name in given.queries]
+    measures.same_items(sets)
+    if not asking:
+        return _by_class(sets, asked)
+    measures.same_items(asking)
+    pairs = list(zip(asking * (len(sets) if len(asking) == 1 else 1), sets, strict=True))
+    if asked.qrels is not None:
+        return [_judged(queries, each, asked, given, tag) for queries, each in pairs]
+    if given.written is not None:
+        _write_run(trec.ranked(*pairs[0], asked.depth, asked.similarity == "dot"), given.written, tag)
+        return []
+    if asked.match == "id":
+        return [measures.by_pairs(*pair, ks=asked.ks) for pair in pairs]
+    file = None if asked.classes is None else labels.LabelFile(asked.classes)
+    told = [[(each, labels.labels_of(each, file)) for each in pair] for pair in pairs]
+    return [measures.by_class_in(*queries, *database, ks=asked.ks) for queries, database in told]
+
+
+def _by_class(sets: Sequence[VectorSet], asked: Asked) -> list[Measured]:
+    file = None if asked.classes is None else labels.LabelFile(asked.classes)
+    told = [labels.labels_of(each, file) for each in sets]
+    tree = None
+    if asked.taxonomy is not None:
+        tree = labels.read_taxonomy(asked.taxonomy, asked.taxonomy_order, np.concatenate(told))
+    options: dict[str, Any] = {"ks": asked.ks, "clip": asked.clip, "normalize": asked.similarity == "cosine"}
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = [measures.by_class(each, of, tree, **options) for each, of in zip(sets, told, strict=True)]
+    for each, of in zip(sets, told, strict=True):
+        if unknown := np.count_nonzero(of == ""):
+            _tell([f"{each.name}: {unknown:,} vectors without a label are left out"])
+    _tell(dict.fromkeys(str(each.message) for each in caught))
+    return found
+
+
+def _judged(queries: VectorSet, candidates: VectorSet, asked: Asked, given: Given, tag: str) -> Measured:
+    assert asked.qrels is not None
+    qrels = beir.judgments(asked.qrels, given.split)
+    _tell(beir.prove(asked.qrels, qrels, queries, candidates))
+    assert queries.ids is not None
+    # As BEIR does: where queries are documents too, none is an answer to itself.
+    alone = asked.qrels.is_dir()
+    dot = asked.similarity == "dot"
+    run = trec.ranked(queries[np.isin(queries.ids, list(qrels))], candidates, asked.depth, dot, others=alone)
+    if given.written is not None:
+        _write_run(run, given.written, tag)
+    return Measured(len(qrels), len(candidates), judged(qrels, run, asked.measures))
+
+
+def _judged_runs(asked: Asked, given: Given) -> list[Measured]:
+    assert asked.qrels is not None
+    qrels, found = beir.judgments(asked.qrels, given.split), []
+    for path in given.runs:
+        run = trec.read_run(path)
+        if asked.qrels.is_dir():
+            run = {query: {d: s for d, s in scores.items() if d != query} for query, scores in run.items()}
+        lists = [run[query] for query in qrels if query in run]
+        if not lists:
+            raise KithError(f"{path}: has none of the queries that {asked.qrels} judges, such as {min(qrels)!r}")
+        if less := len(qrels) - len(lists):
+            _tell([f"{path}: has no list for {less:,} of the {len(qrels):,} judged queries; these count as 0"])
+        cut = {query: {d: scores[d] for d in trec.order(scores)[: asked.depth]} for query, scores in run.items()}
+        documents = len({document for scores in cut.values() for document in scores})
+        found.append(Measured(len(qrels), documents, judged(qrels, cut, asked.measures)))
+    return found
+
+
+def _write_run(run: trec.Run, path: Path, tag: str) -> None:
+    try:
+        lines = list(trec.run_lines(run, tag))
+    except KithError as error:
+        raise KithError(f"--write-trec-run {path}: {error}") from None
+    files.write_text(path, "".join(f"{line}\n" for line in lines))
+    _tell([f"{path}: {len(lines):,} lines, of {len(run):,} queries"])
+
+
+def _write(measurements: Sequence[Measurement], outs: Sequence[Path], curves: Path | None) -> None:
+    print(table.text(measurements), end="")
+    lines = table.curves(measurements)
+    if lines.empty and (curves or any(path.suffix.lower() in PICTURES for path in outs)):
+        raise KithError("curves are of HP@k, with --taxonomy, or of R@k, with --queries; these vectors have none")
+    for path in outs:
+        if (suffix := path.suffix.lower()) in TABLES:
+            files.write_text(path, TABLES[suffix](measurements))
+        else:
+            files.write_bytes(path, _drawn(lines, measurements, suffix))
+    if curves is not None:
+        wide = lines.pivot(index="k", columns="method", values="value")
+        called = [label for label, _ in measurements]
+        files.write_text(curves, wide[called].to_csv(lineterminator="\n"))
+
+
+def _drawn(lines: pd.DataFrame, measurements: Sequence[Measurement], suffix: str) -> bytes:
+    # Matplotlib takes longer than all the rest.
+    from kith import plots
+    from kith.plots import cutoffs, hierarchy
+
+    draw = plots.png if suffix == ".png" else plots.svg
+    if "text_to_image/mrr" in measurements[0].measured.values:
+        return draw(cutoffs.recall_curves(lines.rename(columns={"value": "recall"})))
+    return draw(hierarchy.precision_curves(lines.rename(columns={"value": "precision"}), int(lines["k"].max())))
+
+
+def _tell(said: Iterable[str]) -> None:
+    for line in said:
+        print(line, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    cli.run(main)

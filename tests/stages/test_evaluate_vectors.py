@@ -1,0 +1,163 @@
+"""`kith evaluate`: the published figures from the files of the published program, the commands of its page, and what it
+refuses."""
+
+import hashlib
+import importlib.util
+import json
+import pickle
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages import cli
+from tests.documentation import examples
+from tests.made_vectors import write
+
+GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden" / "hierarchy"
+PAGE = "docs/evaluate.md"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def evaluate(command: str) -> None:
+    cli.main(["evaluate", *shlex.split(command)])
+
+
+def table(path: str) -> pd.Series:
+    (row,) = pd.read_csv(path).to_dict("records")
+    return pd.Series(row)
+
+
+@pytest.mark.skipif(not GOLDEN.exists(), reason="no golden data")
+@pytest.mark.parametrize("name", ["retrieval_tree_1000", "retrieval_tree_1000_l2norm"])
+def test_figures_of_the_published_program_from_its_files(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    spec = importlib.util.spec_from_file_location("recipe", GOLDEN / "recipe.py")
+    recipe = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(recipe)
+    edges = np.load(GOLDEN / "hierarchy_cifar100.npz")["edges"]
+    features, labels = recipe.tree_features(1000, edges, sigma=2.5)
+    with open("features.pickle", "wb") as file:
+        pickle.dump({"feat": features}, file)
+    np.save("labels.npy", labels)
+    np.savetxt("edges.txt", edges, fmt="%d")
+    norm = "cosine" if name.endswith("l2norm") else "euclidean"
+    evaluate(
+        "--vectors features.pickle --label theirs --classes labels.npy --taxonomy edges.txt "
+        f"--similarity {norm} --k 1 10 50 100 --out out.csv --curves curves.csv"
+    )
+    found, summary = table("out.csv"), json.loads((GOLDEN / f"{name}.json").read_text())
+    expected = summary["full"] | {key: value for key, value in summary["clip250"].items() if "AHP" in key}
+    assert len(expected) == 13
+    for key, value in expected.items():
+        ours = key.replace("P@", "HP@") if key.startswith("P@") else key.replace("AP", "mAP") if key == "AP" else key
+        assert found[ours.replace(" (LCS_HEIGHT)", "")] == pytest.approx(value, abs=1e-6), key
+    if norm == "euclidean":
+        theirs = np.loadtxt(GOLDEN / "retrieval_tree_1000_curve.csv", delimiter=";", skiprows=1)
+        ours = pd.read_csv("curves.csv")
+        assert list(ours) == ["k", "theirs"]
+        np.testing.assert_allclose(ours.to_numpy(), theirs, rtol=0, atol=1e-12)
+
+
+def test_the_commands_of_the_page_run(folder, capsys):
+    commands = [example.text for example in examples(PAGE) if example.text.startswith("kith evaluate ")]
+    assert len(commands) >= 9
+    for command in commands:
+        evaluate(command.removeprefix("kith evaluate "))
+        assert "queries " in capsys.readouterr().out, command
+    markdown = Path("table.md").read_text().splitlines()
+    assert markdown[0] == "|  | Our method | Their method |"
+    columns = pd.read_csv("table.csv")
+    assert list(columns["label"]) == ["Our method", "Their method"]
+    assert {"queries", "candidates", "mAP", "HP@10", "AHP@250", "AHP (WUP)", "R@1 (%)", "MAP@R"} <= set(columns)
+    assert pd.read_csv("curves.csv").shape == (29, 3)
+    assert all(Path(name).read_bytes().startswith(b"\x89PNG") for name in ("curves.png", "recall.png"))
+
+
+def test_vectors_and_the_run_that_is_written_of_them_have_one_measure(folder, capsys):
+    vectors = "--vectors documents.npz --queries queries.npz --depth 7"
+    evaluate(f"{vectors} --qrels qrels.txt --write-trec-run ours.run --out vectors.csv")
+    evaluate("--trec-run ours.run --qrels qrels.txt --out run.csv")
+    evaluate(f"{vectors} --qrels beir --out beir.csv")
+    evaluate(f"{vectors} --write-trec-run again.run")
+    names = ["nDCG@10", "MAP", "Recall@100", "P@10", "MRR"]
+    one, two, three = (table(name)[names].tolist() for name in ("vectors.csv", "run.csv", "beir.csv"))
+    assert one == two == three
+    assert 0 < one[0] < 1
+    assert len(Path("ours.run").read_text().splitlines()) == 21
+    digests = {hashlib.sha256(Path(name).read_bytes()).hexdigest() for name in ("ours.run", "again.run")}
+    assert len(digests) == 1
+    Path("ours.run").write_text("".join(f"{line}\n" for line in Path("ours.run").read_text().splitlines()[7:]))
+    capsys.readouterr()
+    evaluate("--trec-run ours.run --qrels qrels.txt --out run.csv")
+    assert "ours.run: has no list for 1 of the 3 judged queries; these count as 0" in capsys.readouterr().err
+    assert table("run.csv")["MRR"] < one[4]
+
+
+def test_beir_leaves_out_the_query_itself(folder):
+    np.savez("queries.npz", vectors=np.load("documents.npz")["vectors"][:1], ids=["i0"])
+    Path("qrels.txt").write_text("i0 0 i1 1\n")
+    Path("beir/qrels/test.tsv").write_text("query-id\tcorpus-id\tscore\ni0\ti1\t1\n")
+    for qrels in ("qrels.txt", "beir"):
+        evaluate(f"--vectors documents.npz --queries queries.npz --qrels {qrels} --write-trec-run {qrels}.run")
+    with_itself, others = (
+        [line.split()[2] for line in Path(name).read_text().splitlines()] for name in ("qrels.txt.run", "beir.run")
+    )
+    assert with_itself[0] == "i0"
+    assert others == with_itself[1:]
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        ("", "name vectors to measure: --vectors FILE"),
+        ("--vectors ours.npz --trec-run a.run --qrels qrels.txt", "--trec-run: is measured in place of vectors"),
+        ("--trec-run a.run", "--trec-run: is measured by judgments; give --qrels"),
+        ("--vectors ours.npz --qrels qrels.txt", "--qrels: judges what queries find; give --queries"),
+        ("--vectors ours.npz --measure MRR", "--measure: is of judgments; give --qrels"),
+        ("--vectors ours.npz --queries ours.npz --taxonomy taxonomy.txt", "--taxonomy: measures vectors that look for"),
+        (
+            "--vectors ours.npz --queries ours.npz --classes classes.csv",
+            "--classes: queries look for what has their id",
+        ),
+        ("--vectors ours.npz --match class", "--match class: has a meaning with --queries alone"),
+        ("--vectors ours.npz --similarity dot", "--similarity dot: has a meaning with --qrels"),
+        ("--vectors ours.npz --queries ours.npz --similarity euclidean", "--similarity euclidean: has a meaning"),
+        ("--vectors ours.npz --queries ours.npz ours.npz", "--queries: give one for all --vectors, or one for each"),
+        ("--vectors ours.npz --write-trec-run a.run", "--write-trec-run: writes what queries find in one file"),
+        ("--vectors ours.npz --k 0", "--k, --clip and --depth: expected 1 or more"),
+        ("--vectors ours.npz --label a b", "--label: 2 names for 1 files"),
+        ("--vectors ours.npz ours.npz --label a a", "--label: two columns are called 'a'"),
+        ("--vectors ours.npz --out table.txt", "--out table.txt: unknown suffix '.txt'; take .csv, .md, .png, .svg"),
+        ("--vectors ours.npz --curves a.md", "--curves a.md: what is written is CSV"),
+        ("--vectors ours.npz --out a.png", "curves are of HP@k, with --taxonomy, or of R@k, with --queries"),
+        ("--vectors pairs.npz", "pairs.npz: holds 'image_vectors', 'text_vectors'; say which"),
+        ("--vectors features.pickle", "features.pickle: has no labels: give --classes"),
+        ("--vectors ours.npz codes.npz --queries ours.npz", "codes.npz has binary codes, ours.npz has none"),
+        ("--vectors runs/a-0", "runs/a-0: no such file"),
+        ("--trec-run qrels.txt --qrels qrels.txt", "qrels.txt: line 1: expected query, Q0, document, rank, score"),
+    ],
+)
+def test_what_does_not_go_together_is_told_in_one_sentence(folder, capsys, command, said):
+    with pytest.raises(SystemExit) as ended:
+        evaluate(command)
+    told = f"{ended.value.code}{capsys.readouterr().err}"
+    assert f"error: {said}" in told
+    assert told.count("\n") == 0
+    assert not list(folder.glob("*.csv.*"))
+    assert not (folder / "a.png").exists()
+
+
+def test_without_the_package_it_is_named(folder, monkeypatch, capsys):
+    monkeypatch.setitem(__import__("sys").modules, "ir_measures", None)
+    with pytest.raises(SystemExit) as ended:
+        evaluate("--vectors documents.npz --queries queries.npz --qrels qrels.txt")
+    assert "--qrels needs the package ir-measures: pip install -r requirements-trec.txt" in str(ended.value.code)
