@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from kith.encoders.names import HUB, files_of
-from kith.errors import KithError
+from kith.errors import KithError, listed
 from stages import cli, files, params
 from stages.params.comments import fill
 from stages.params.inputs import trained_encoders
@@ -178,6 +178,18 @@ def main(
         return
     choose(name, set or [])
     print(f"{params.PARAMS} is now the study {name}. Run: dvc repro   or   snakemake --cores 2")
+    if left := leftovers(params.load()):
+        print(
+            f"{listed(left)}: of methods or seeds that the study does not have. DVC notes them with the comparison, so "
+            "that it runs again in a clone that lacks them; delete them if you need them no more"
+        )
+
+
+def leftovers(chosen: params.Params, runs: Path = Path("runs")) -> list[str]:
+    """The folders of the study's runs that belong to no training of it, as an earlier choice of methods leaves them."""
+    return [
+        path.as_posix() for path in sorted((runs / chosen.study.name).glob("*/")) if path.name not in chosen.inputs.runs
+    ]
 
 
 def _check_only(name: str | None, changes: list[str]) -> None:

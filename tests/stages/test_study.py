@@ -235,6 +235,15 @@ def test_what_this_computer_lacks_is_told_and_refused_by_check(target, capsys, m
         study.main(check_only=True, set=["train.epochs=3"])
 
 
+def test_runs_that_the_study_has_no_more_are_named(target, capsys, monkeypatch):
+    monkeypatch.chdir(target.parent)
+    (study.STUDIES / "shop.yaml").write_text(SHORT)
+    for run in ("shop/infonce-0", "shop/vsepp-0", "other/vsepp-0"):
+        Path("runs", run).mkdir(parents=True)
+    study.main(name="shop")
+    assert capsys.readouterr().out.splitlines()[1].startswith("'runs/shop/vsepp-0': of methods or seeds that the study")
+
+
 def test_files_that_are_no_studies(target):
     (study.STUDIES / "list.yaml").write_text("- 1\n")
     with pytest.raises(KithError, match=r"list.yaml: expected sections"):

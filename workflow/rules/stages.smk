@@ -30,6 +30,8 @@ for stage in dag.stages:
             [declare(out) for out in stage.fill_all(stage.outs, stage.wildcards())],
         log:
             stage.log(),
+        benchmark:
+            f"{stage.log().removesuffix('.log')}.tsv"
         wildcard_constraints:
             **stage.constraints(),
         threads: stage.meta.get("threads", 1)
