@@ -130,7 +130,8 @@ def _readable(path: Path) -> Iterator[None]:
         fault = encodings.fault(path, error)
     except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
         fault = str(error)
-        start = encodings.beginning(path) if path.is_file() else b""
+        packed = path.suffix.lower() == ".gz" or not path.is_file()
+        start = b"" if packed else encodings.beginning(path)
         if not start.startswith(b"PAR1") and (told := encodings.none(start)):
             raise KithError(f"{path}: {told}") from None
     else:
