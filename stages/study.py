@@ -187,9 +187,8 @@ def main(
 
 def leftovers(chosen: params.Params, runs: Path = Path("runs")) -> list[str]:
     """The folders of the study's runs that belong to no training of it, as an earlier choice of methods leaves them."""
-    return [
-        path.as_posix() for path in sorted((runs / chosen.study.name).glob("*/")) if path.name not in chosen.inputs.runs
-    ]
+    known = set() if chosen.inputs is None else set(chosen.inputs.runs)
+    return [path.as_posix() for path in sorted((runs / chosen.study.name).glob("*/")) if path.name not in known]
 
 
 def _check_only(name: str | None, changes: list[str]) -> None:

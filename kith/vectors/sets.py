@@ -38,7 +38,7 @@ class VectorSet:
 
     def __getitem__(self, chosen: np.ndarray) -> "VectorSet":
         told = {name: getattr(self, name) for name in ("ids", "labels", "groups", "splits")}
-        kept = {name: None if each is None else each[chosen] for name, each in told.items()}
+        kept: dict[str, Any] = {name: None if each is None else each[chosen] for name, each in told.items()}
         return replace(self, vectors=self.vectors[chosen], **kept)
 
     def place(self, row: int) -> str:
