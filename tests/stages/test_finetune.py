@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import chdir
 from pathlib import Path
 
 import mlflow
@@ -60,6 +61,26 @@ def run(method: str) -> Path:
     return made["model"].parent
 
 
+@pytest.fixture(scope="module")
+def finished(prepared_study, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("tuned") / "study"
+    shutil.copytree(prepared_study, folder)
+    with chdir(folder), pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)  # MLflow sets it wherever a test has looked
+        write_encoder("clip", Path("clip"))
+        methods(tuned={})
+        embed.main(**DATA, **embed_files(run("tuned")))
+    return folder
+
+
+@pytest.fixture
+def tuned(finished, tmp_path, monkeypatch) -> Path:
+    """The folder of a run that was trained and embedded, in a copy of its study, which is the current directory."""
+    shutil.copytree(finished, tmp_path / "finished")
+    monkeypatch.chdir(tmp_path / "finished")
+    return outputs("tuned-0")["model"].parent
+
+
 def inputs() -> dict:
     return yaml.safe_load(Path("params.yaml").read_text())["inputs"]
 
@@ -93,28 +114,25 @@ def test_it_learns_and_is_evaluated_like_any_other(clip):
     assert note["image_encoder"]["preprocessing"]["size"] == 16
 
 
-def test_what_is_saved_needs_no_files_of_the_encoder(clip):
-    folder = run("tuned")
-    embed.main(**DATA, **embed_files(folder))
+def test_what_is_saved_needs_no_files_of_the_encoder(tuned):
     shutil.rmtree("clip")
-    data, rows = Prepared(DATA["data"]), np.load(folder / "embedding_rows.npz")
-    found = kith.load(folder)
+    data, rows = Prepared(DATA["data"]), np.load(tuned / "embedding_rows.npz")
+    found = kith.load(tuned)
     start = data.text_start[rows["text_rows"][0]]
-    vectors = np.load(folder / "embeddings_text.npy")
+    vectors = np.load(tuned / "embeddings_text.npy")
     np.testing.assert_allclose(found.embed_texts(data.texts[start : start + 2]), vectors[:2], atol=1e-5)
     table = pd.read_parquet("shapes.parquet").set_index("id")
     images = list(table.loc[data.table["id"].iloc[rows["image_rows"][:3]], "image"])
-    np.testing.assert_allclose(found.embed_images(images), np.load(folder / "embeddings_image.npy")[:3], atol=1e-5)
+    np.testing.assert_allclose(found.embed_images(images), np.load(tuned / "embeddings_image.npy")[:3], atol=1e-5)
     assert found.model.config["text"]["network"]["name"] == "hf:./clip"
-    searched = Run(folder, data, embed_all=True)
+    searched = Run(tuned, data, embed_all=True)
     assert searched.asks == ["text", "image", "item"]
     assert searched.unknown_words("a red zebra") == ["zebra"]
     assert len(found.search(text="a red square", count=3)) == 3
 
 
-def test_the_tokenizer_is_the_encoders(clip):
-    folder = run("tuned")
-    _, tokenizer, saved = models.load(folder / "model.pt")
+def test_the_tokenizer_is_the_encoders(tuned):
+    _, tokenizer, saved = models.load(tuned / "model.pt")
     own = registry.load("hf:./clip", "text").tokenizer
     texts = ["a red square", "the zebra is blue"]
     assert [each.tolist() for each in tokenizer.encode(texts)] == [each.tolist() for each in own.encode(texts)]
@@ -158,10 +176,9 @@ def test_an_encoder_of_other_weights_is_another_training(clip, monkeypatch):
     assert made[0] != made[1]
 
 
-def test_onnx_says_what_the_model_says(clip):
+def test_onnx_says_what_the_model_says(tuned):
     pytest.importorskip("onnxscript")
-    folder = run("tuned")
-    export.main(run=folder, format="onnx", out=Path("graphs"))
+    export.main(run=tuned, format="onnx", out=Path("graphs"))
     told = json.loads(Path("graphs/model.json").read_text())
     assert told["image"]["inputs"] == ["images"]
     assert told["image"]["encoder"]["name"] == "hf:./clip"
@@ -169,27 +186,24 @@ def test_onnx_says_what_the_model_says(clip):
         **{"outputs": 0, "encoder": 0, "graph": 0, "inputs": ["tokens", "lengths"]},
         **{"max_tokens": 12, "tokenizer": "tokenizer.json", "pad": 0},
     }
-    model, tokenizer, _ = models.load(folder / "model.pt")
+    model, tokenizer, _ = models.load(tuned / "model.pt")
     assert Path("graphs/tokenizer.json").read_text() == tokenizer.content
     assert max(onnx.differences(model, Path("graphs"), rows=5).values()) < onnx.TOLERANCE
 
 
-def test_mlflow_loads_it_without_the_encoder(clip):
-    folder = run("tuned")
-    embed.main(**DATA, **embed_files(folder))
+def test_mlflow_loads_it_without_the_encoder(tuned):
     shutil.rmtree("clip")
     logged = f"runs:/{runs().loc['tuned-0', 'run_id']}/model"
     assert "transformers==" in Path(mlflow.pyfunc.get_model_dependencies(logged)).read_text()
     loaded = mlflow.pyfunc.load_model(logged)
-    data, rows = Prepared(DATA["data"]), np.load(folder / "embedding_rows.npz")
+    data, rows = Prepared(DATA["data"]), np.load(tuned / "embedding_rows.npz")
     start = data.text_start[rows["text_rows"][0]]
     got = loaded.predict(pd.DataFrame({"text": data.texts[start : start + 2]}))
-    np.testing.assert_allclose(got, np.load(folder / "embeddings_text.npy")[:2], atol=1e-5)
+    np.testing.assert_allclose(got, np.load(tuned / "embeddings_text.npy")[:2], atol=1e-5)
 
 
-def test_another_training_starts_from_it(clip, capsys):
-    folder = run("tuned")
-    shutil.copy(folder / "model.pt", "first.pt")
+def test_another_training_starts_from_it(tuned, capsys):
+    shutil.copy(tuned / "model.pt", "first.pt")
     methods(again={"train": {"epochs": 1, "start": "first.pt", "head_epochs": 1}})
     model = models.load(run("again") / "model.pt")[0]
     assert "0 do not fit it" in capsys.readouterr().out
