@@ -68,8 +68,10 @@ def test_figures_of_the_published_program_from_its_files(tmp_path, monkeypatch, 
 
 
 def test_the_commands_of_the_page_run(folder, capsys):
-    commands = [example.text for example in examples(PAGE) if example.text.startswith("kith evaluate ")]
-    assert len(commands) >= 9
+    pages = ("docs/coming-from.md", PAGE)
+    told = [example.text for page in pages for example in examples(page)]
+    commands = list(dict.fromkeys(text for text in told if text.startswith("kith evaluate ")))
+    assert len(commands) >= 15
     for command in commands:
         evaluate(command.removeprefix("kith evaluate "))
         assert "queries " in capsys.readouterr().out, command
@@ -100,6 +102,32 @@ def test_vectors_and_the_run_that_is_written_of_them_have_one_measure(folder, ca
     evaluate("--trec-run ours.run --qrels qrels.txt --out run.csv")
     assert "ours.run: has no list for 1 of the 3 judged queries; these count as 0" in capsys.readouterr().err
     assert table("run.csv")["MRR"] < one[4]
+
+
+def test_a_run_has_the_figures_that_its_study_has(trained_study, monkeypatch, tmp_path):
+    monkeypatch.chdir(trained_study)
+    run = "runs/shapes/infonce-0"
+    tree = "data/shapes/prepared/taxonomy.parquet"
+    measured = json.loads(Path(run, "metrics.json").read_text())["splits"]["test"]["metrics"]
+    evaluate(f"--vectors {run} --split test --taxonomy {tree} --out {tmp_path}/classes.csv")
+    evaluate(f"--vectors {run}:image --queries {run}:text --split test --out {tmp_path}/pairs.csv")
+    evaluate(f"--vectors {run}:text --queries {run}:image --split test --out {tmp_path}/back.csv")
+    for path, group, names in (
+        ("classes.csv", "image_to_image", {"mAP": "map", "AHP": "AHP", "AHP@250 (WUP)": "AHP@250_wup"}),
+        ("pairs.csv", "text_to_image", {"R@1 (%)": "R@1", "MRR": "mrr", "median rank": "median_rank"}),
+        ("back.csv", "image_to_text", {"R@1 (%)": "R@1", "MRR": "mrr", "mAP": "map"}),
+    ):
+        found = table(f"{tmp_path}/{path}")
+        assert {name: found[name] for name in names} == pytest.approx(
+            {name: measured[f"{group}/{key}"]["value"] for name, key in names.items()}, abs=1e-5
+        )
+    for command, said in (
+        (f"--vectors {run}", f"{run}: holds the splits "),
+        (f"--vectors {run}:sound --split test", f"{run}:sound: a run has image and text"),
+        ("--vectors runs/shapes --split test", "runs/shapes: no such run"),
+    ):
+        with pytest.raises(SystemExit, match=f"error: {said}"):
+            evaluate(command)
 
 
 def test_beir_leaves_out_the_query_itself(folder):

@@ -36,6 +36,11 @@ def test_all_forms_hold_the_same(folder):
         assert found.vectors.dtype == np.float32
         assert (None if found.ids is None else found.ids.tolist()) == (IDS if name in with_ids else None)
     assert files.read("ours.npz").labels.tolist() == LABELS.tolist()
+    # As `kith embed` writes it.
+    pd.DataFrame({"id": IDS, "image_vector": list(made()), "text_vector": list(made(1))}).to_parquet("both.parquet")
+    np.testing.assert_array_equal(files.read("both.parquet:text").vectors, made(1))
+    with pytest.raises(KithError, match=r"both.parquet: holds 'image_vector', 'text_vector'; say which, such as both"):
+        files.read("both.parquet")
     theirs = files.read("theirs.parquet")
     np.testing.assert_array_equal(theirs.vectors, made(1))
     assert (theirs.ids.tolist(), theirs.labels.tolist()) == (IDS, LABELS.tolist())
