@@ -36,3 +36,5 @@ from kith.losses.csq import csq as csq, hash_centers as hash_centers
 from kith.losses.greedy_hash import greedy_hash as greedy_hash
 from kith.losses.soft_labels import soft_labels as soft_labels
 from kith.losses.hierarchical_cross_entropy import hierarchical_cross_entropy as hierarchical_cross_entropy
+from kith.losses.dsh import dsh as dsh
+from kith.losses.dhn import dhn as dhn

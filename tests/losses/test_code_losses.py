@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from kith.losses import LOSSES, TrainingStep, csq, dch, dpsh, greedy_hash, hash_centers, hashnet
+from kith.losses import LOSSES, TrainingStep, csq, dch, dhn, dpsh, dsh, greedy_hash, hash_centers, hashnet
 from kith.losses.batch import Batch, LabelledRows
 
 LABELS = torch.tensor([0, 1, 0, 2, 1])
@@ -38,6 +38,25 @@ def test_dpsh_is_its_definition():
     errors = [(value - sign(value)) ** 2 for row in z for value in row]
     expected = total / len(pairs()) + 0.3 * sum(errors) / len(errors)
     assert float(dpsh(rows(), LABELS, 0.3)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("margin", [None, 3.0])
+def test_dsh_is_its_definition(margin):
+    z, total = rows().tolist(), 0.0
+    for i, j in pairs():
+        squared = sum((a - b) ** 2 for a, b in zip(z[i], z[j], strict=True))
+        total += (squared if LABELS[i] == LABELS[j] else max((margin or 8) - squared, 0)) / 2
+        total += 0.3 * sum(abs(abs(value) - 1) for value in [*z[i], *z[j]])
+    assert float(dsh(rows(), LABELS, margin, 0.3)) == pytest.approx(total / len(pairs()))
+
+
+def test_dhn_is_its_definition():
+    z, total = rows().tolist(), 0.0
+    for i, j in pairs():
+        theta = sum(a * b for a, b in zip(z[i], z[j], strict=True)) / 2
+        total += math.log(1 + math.exp(theta)) - float(LABELS[i] == LABELS[j]) * theta
+    errors = [math.log(math.cosh(abs(value) - 1)) for row in z for value in row]
+    assert float(dhn(rows(), LABELS, 0.3)) == pytest.approx(total / len(pairs()) + 0.3 * sum(errors) / len(errors))
 
 
 @pytest.mark.parametrize(("beta", "alpha"), [(1.0, None), (3.0, 0.5)])
@@ -116,7 +135,7 @@ def test_too_few_bits_are_refused():
         hash_centers(7, 3)
 
 
-@pytest.mark.parametrize("name", ["dpsh", "hashnet", "dch", "csq", "greedy_hash"])
+@pytest.mark.parametrize("name", ["dpsh", "dsh", "dhn", "hashnet", "dch", "csq", "greedy_hash"])
 def test_following_the_gradient_brings_classes_together(name):
     """Codes of one class end nearer than codes of two."""
     torch.manual_seed(0)

@@ -44,6 +44,8 @@ def whole_losses():
         "dtsh": lambda r: losses.dtsh(r, given(r)[2]),
         "circle": lambda r: losses.circle(r, r.roll(1, 0)),
         "dpsh": lambda r: losses.dpsh(r, given(r)[0]),
+        "dsh": lambda r: losses.dsh(r, given(r)[0]),
+        "dhn": lambda r: losses.dhn(r, given(r)[0]),
         "hashnet": lambda r: losses.hashnet(r, given(r)[0]),
         "dch": lambda r: losses.dch(r, given(r)[0]),
         "csq": lambda r: losses.csq(r, given(r)[0], torch.from_numpy(losses.hash_centers(3, 4))),

@@ -1,0 +1,55 @@
+"""Deep hashing networks: likelihood of pairs, and a smooth distance of outputs to signs (Zhu et al., AAAI 2016)."""
+
+import math
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from kith.constraints import NonNegative
+from kith.losses.batch import LossValue, TrainingStep
+from kith.losses.code_pairs import same_class
+from kith.losses.loss import LossOptions
+from kith.losses.metric_loss import MetricLoss
+from kith.losses.rows import of_rows
+
+
+@of_rows
+def dhn(outputs: Tensor, labels: Tensor, quantization: float = 0.1) -> Tensor:
+    """Mean over pairs of log(1 + e^θ) − s·θ, θ = ½uᵀu′, and λ times the mean over outputs and bits of log cosh(|u|−1).
+
+    The paper (Zhu, Long, Wang & Cao, "Deep Hashing Network for Efficient Similarity Retrieval", AAAI 2016, eq. 5, 7 and
+    8) sums both; means make λ independent of the number of rows and bits. s is 1 for two rows of one class, else 0.
+
+    outputs: (B, bits) u; labels: (B,) class numbers.
+
+    >>> import torch
+    >>> round(float(dhn(torch.tensor([[1.0], [-1.0]]), torch.tensor([0, 1]))), 4)  # log(1 + e^−½)
+    0.4741
+    """
+    alike, pairs = same_class(labels)
+    theta = outputs @ outputs.T / 2
+    likelihood = (F.softplus(theta) - alike * theta) * pairs
+    errors = _log_cosh(outputs.abs() - 1)
+    return likelihood.sum() / pairs.sum().clamp(min=1) + quantization * errors.mean()
+
+
+def _log_cosh(values: Tensor) -> Tensor:
+    """Overflows nowhere."""
+    return values.abs() + F.softplus(-2 * values.abs()) - math.log(2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DhnOptions(LossOptions):
+    """quantization: weight of the smooth distance to the nearest sign, a bit."""
+
+    quantization: NonNegative = 0.1
+
+
+class DhnLoss(MetricLoss, name="dhn"):
+    """Likelihood of pairs of outputs whose signs are the code, and a smooth distance to these signs."""
+
+    options: DhnOptions
+
+    def of_rows(self, rows: Tensor, label: Tensor, step: TrainingStep) -> LossValue:
+        return dhn(rows, label, self.options.quantization)
