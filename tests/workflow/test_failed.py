@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from kith.errors import KithError
+from stages import cli
 from workflow import failed
 
 RUN = {"model": Path("runs/glyphs/infonce-0/model.pt"), "trained": Path("trained.json")}
@@ -48,6 +49,17 @@ def test_where_nothing_can_be_noted_the_stages_own_error_is_told(tmp_path, monke
 
     with pytest.raises(KithError, match="its own"):
         failed.noting(main)(**RUN)
+
+
+def test_the_command_line_of_a_stage_has_the_notes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def main(*, model: Path, trained: Path) -> None:
+        raise KithError("too few pictures")
+
+    with pytest.raises(SystemExit, match="error: too few pictures"):
+        cli.run(main, ["--model", str(RUN["model"]), "--trained", "trained.json"])
+    assert failed.reason("glyphs", "infonce-0") == "test_failed failed: too few pictures"
 
 
 def test_other_stages_have_no_notes():
