@@ -273,6 +273,7 @@ def test_triplets(folder):
 
 def test_troubleshooting(folder):
     stand_ins = {"kith check FILE": "kith check shop/products.csv", "--cores N": "--cores 2"}
+    stand_ins |= {"<study>/<run>": "shop/infonce-0"}
     outputs, _ = follow("docs/troubleshooting.md", folder, stand_ins, ELSEWHERE)
     assert "up to date" in outputs["dvc status"]
 
