@@ -65,7 +65,7 @@ READ: dict[Path, Callable[[], object]] = {
     RUN / "embedding_rows.npz": scores,
     RUN / "embeddings_image.npy": scores,
     RUN / "class_scores.npz": scores,
-    RUN / "history.parquet": lambda: evolution.read(RUN, "a-0"),
+    RUN / "history.parquet": lambda: evolution.read(RUN, "a-0", "mrr"),
 }
 
 
@@ -185,7 +185,7 @@ def test_a_leaderboard_that_cannot_be_read_is_named(tmp_path, content):
 def test_a_history_of_another_training_is_not_drawn(there):
     shutil.copy("runs/shapes/infonce-0/history.parquet", RUN)
     with pytest.raises(KithError, match=r"history\.parquet: is not the file that the train stage noted"):
-        evolution.read(RUN, "a-0")
+        evolution.read(RUN, "a-0", "mrr")
 
 
 def test_a_model_that_lacks_memory_is_not_called_damaged(there, monkeypatch):
