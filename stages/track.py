@@ -16,7 +16,8 @@ def main(
         str | None, typer.Option(help="A store in place of the one they are for, such as its new address.")
     ] = None,
 ) -> None:
-    """List the records that wait because MLflow was away, one line a stage; with --send, send them.
+    """List the records that wait, because MLflow was away or for the next training, one line a stage; with --send, send
+    them.
 
     Raises KithError where a store cannot be reached, or another process sends just now: nothing is lost by it.
     """

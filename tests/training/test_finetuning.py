@@ -1,7 +1,5 @@
 """Towers that learn by rates of their own, or rest, in the training loop."""
 
-import socket
-
 import numpy as np
 import pytest
 import torch
@@ -21,7 +19,7 @@ from kith.training.state import TrainingState
 from kith.training.task import Task
 from tests.made import COLOURS, SHAPES, pair_data
 from tests.made_encoders import write_encoder
-from tests.made_processes import joined
+from tests.made_processes import as_two, joined
 
 pytest.importorskip("transformers")
 STEPS = 8
@@ -204,11 +202,8 @@ _PLAIN = TrainingConfig(
 
 
 def test_two_processes_train_as_one(tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     write_encoder("clip", tmp_path / "clip")
-    torch.multiprocessing.spawn(_two_processes, (port, str(tmp_path)), nprocs=2)
+    as_two(_two_processes, str(tmp_path))
     first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
     model, objective, data = model_of(tmp_path / "clip")
     history = fit(model, objective, data, _PLAIN, cpu())

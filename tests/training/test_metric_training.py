@@ -2,7 +2,6 @@
 
 import copy
 import dataclasses
-import socket
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from kith.training.objective import Objective
 from kith.training.options import Augment, TrainingConfig
 from stages.params.losses import Losses
 from tests.made import pair_data
-from tests.made_processes import joined
+from tests.made_processes import as_two, joined
 from tests.training.test_training import one_thread, same  # noqa: F401
 
 CONFIG = TrainingConfig(
@@ -115,10 +114,7 @@ def _two_processes(rank: int, port: int, folder: str) -> None:
 
 
 def test_two_processes_mine_as_one(tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    torch.multiprocessing.spawn(_two_processes, (port, str(tmp_path)), nprocs=2)
+    as_two(_two_processes, str(tmp_path))
     first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
     model, _, history = train(terms("triplet", **HARD), PLAIN, Fabric(accelerator="cpu", devices=1))
     for record, theirs in zip(history, first["history"], strict=True):

@@ -1,5 +1,4 @@
 import copy
-import socket
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +12,7 @@ from kith.training.loop import fit
 from kith.training.objective import Objective
 from kith.training.options import Augment, TrainingConfig
 from tests.made import model_and_objective, pair_data
-from tests.made_processes import joined
+from tests.made_processes import as_two, joined
 
 CONFIG = TrainingConfig(epochs=4, batch_size=48, lr=5e-3, augment=Augment(shift=0.05))
 
@@ -151,10 +150,7 @@ def _without_batch_statistics(model: torch.nn.Module) -> None:
 
 
 def test_two_processes_train_as_one(tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    torch.multiprocessing.spawn(_two_processes, (port, str(tmp_path)), nprocs=2)
+    as_two(_two_processes, str(tmp_path))
     first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
     data, vocabulary = pair_data()
     model, objective = model_and_objective(len(vocabulary))
