@@ -61,10 +61,20 @@ def _npy(name: str, path: Path, chosen: str, binary: bool) -> VectorSet:
 
 def _npz(name: str, path: Path, chosen: str, binary: bool) -> VectorSet:
     with np.load(path, allow_pickle=False) as arrays:
-        found = dict(arrays)
+        found = {each: _array(path, arrays, each) for each in arrays.files}
     matrices = [each for each, array in found.items() if array.ndim == 2 and array.dtype.kind in "biuf"]
     wanted = _one(path, chosen, list(found), matrices, "(n, d) array of numbers")
     return checked(name, found[wanted], binary, **_fields(wanted, found))
+
+
+def _array(path: Path, arrays: Any, name: str) -> np.ndarray:
+    try:
+        return arrays[name]
+    except ValueError as error:
+        if "Object arrays" not in str(error):
+            raise
+        said = f"array '{name}' holds Python objects, which are not read; save texts as np.array([...], dtype=str)"
+        raise KithError(f"{path}: {said}") from None
 
 
 def _fields(wanted: str, found: dict[str, np.ndarray]) -> dict[str, np.ndarray | None]:

@@ -87,11 +87,13 @@ def labels_of(vectors: VectorSet, file: LabelFile | None) -> np.ndarray:
 
 
 def read_taxonomy(path: Path, order: edges.Order, labels: np.ndarray) -> Taxonomy:
-    """The taxonomy of a file, as `kith.data.edges.read` takes it. Raises KithError for labels that it lacks."""
+    """The taxonomy of a file, as `kith.data.edges.read` takes it, under one root where its trees have none, as in a
+    study. Raises KithError for labels that it lacks."""
     if not path.is_file():
         raise KithError(f"{path}: no such file; --taxonomy takes a file of edges, parent and child")
     table = edges.read(path, order)
     taxonomy = Taxonomy.from_edges(zip(table["parent"].to_pylist(), table["child"].to_pylist(), strict=True))
-    if missing := [label for label in np.unique(labels).tolist() if label and label not in taxonomy]:
+    known = [label for label in np.unique(labels).tolist() if label]
+    if missing := [label for label in known if label not in taxonomy]:
         raise KithError(f"{path}: has no node for the label{'s' * (len(missing) > 1)} {listed(missing)}")
-    return taxonomy
+    return taxonomy.rooted(known) if known else taxonomy

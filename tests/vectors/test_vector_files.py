@@ -80,6 +80,7 @@ def bad_files():
     np.savez("none.npz", ids=np.array(["a"]))
     np.savez("lengths.npz", vectors=np.eye(2), ids=np.array(["a"]))
     np.savez("nan.npz", vectors=np.array([[1.0], [np.nan]]), ids=np.array(["a", "b"]))
+    np.savez("frame.npz", vectors=np.eye(2), ids=np.array(["a", "b"], dtype=object))
     np.save("flat.npy", np.arange(3))
     np.save("objects.npy", np.array([{}], dtype=object), allow_pickle=True)
     pd.DataFrame({"id": ["a", "b"], "vector": [[1.0], None]}).to_parquet("empty.parquet")
@@ -103,6 +104,7 @@ def test_what_does_not_fit_is_named(folder):
         "none.npz": r"none.npz: has no \(n, d\) array of numbers; it holds 'ids'",
         "lengths.npz": "lengths.npz: has 2 vectors, but 1 ids",
         "nan.npz": r"nan.npz: row 1 \(id 'b'\): is not finite \(1 such rows\)",
+        "frame.npz": r"frame.npz: array 'ids' holds Python objects, which are not read; save texts as np.array",
         "flat.npy": r"flat.npy: expected \(n, d\) numbers, one row a vector, not int64 of \(3,\)",
         "objects.npy": "objects.npy: cannot be read",
         "cut.npz": "cut.npz: cannot be read",
@@ -146,5 +148,11 @@ def test_labels_are_joined_by_id_or_not_at_all(folder):
 
 def test_a_label_that_the_taxonomy_lacks_is_named(folder):
     assert len(read_taxonomy(folder / "taxonomy.txt", "parent-child", LABELS)) == 5
+    (folder / "forest.txt").write_text("animal cat\nanimal dog\nvehicle car\n")
+    forest = read_taxonomy(folder / "forest.txt", "parent-child", LABELS)
+    assert forest.similarity(["car", "cat", "dog"]).tolist() == [[1, 0, 0], [0, 1, 0.5], [0, 0.5, 1]]
+    (folder / "indented.txt").write_text("thing\n-- car\n-- animal\n---- cat\n---- dog\n")
+    indented = read_taxonomy(folder / "indented.txt", "parent-child", LABELS)
+    assert indented.similarity(["car", "cat", "dog"]).tolist() == forest.similarity(["car", "cat", "dog"]).tolist()
     with pytest.raises(KithError, match=r"taxonomy.txt: has no node for the label 'ox'"):
         read_taxonomy(folder / "taxonomy.txt", "parent-child", np.array(["ox", "cat", ""]))
