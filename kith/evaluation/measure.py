@@ -18,10 +18,12 @@ from kith.evaluation.gallery import Gallery
 from kith.evaluation.metric_learning import search_themselves
 from kith.evaluation.results import DECIMALS, FIRST, HITS, QueryMetrics, SearchResult
 from kith.evaluation.statistics import Resamples
+from kith.evaluation.taxonomic import in_taxonomy
 from kith.metrics.pairs import distance_summary
 from kith.similarity import top_candidates
 
 BOTH = ("mrr", "R@1", "R@10")  # also reported as the mean of the two directions
+SUMMED = ("R@1", "R@5", "R@10")  # of both directions: RSUM
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,7 @@ def measure(
     coded = search_database(gallery.images, known, database, options.precision_ks, options.knn, options.hamming_topk)
     predicted = predictions(gallery.images, known, options.top_k)
     others = [*_neighborhoods(gallery, options.neighborhood), *predicted, coded]
+    others += in_taxonomy(gallery, known, database, options.precision_ks, options.clip)
     if options.metric_learning:
         others.append(search_themselves(gallery.images, known, options.seed))
     estimates = _estimate_all(gallery, searches, others, options)
@@ -149,6 +152,8 @@ def _estimate_all(
         estimates |= {f"{direction}/{name}": each for name, each in measured.items()}
     for name, a, b in _both(estimates):
         estimates[name] = MetricEstimate((a.value + b.value) / 2, (a.drawn + b.drawn) / 2)
+    if summed := _summed(estimates):
+        estimates["mean/rsum"] = MetricEstimate(sum(e.value for e in summed), sum(e.drawn for e in summed))
     estimates |= _distances(gallery, groups, resamples)
     for each in others:
         estimates |= estimate(each.values, np.searchsorted(groups, each.groups), resamples)
@@ -160,6 +165,8 @@ def _chance_levels(searches: dict[str, SearchResult], others: list[QueryMetrics]
     """What chance gives, for the metrics for which that is known."""
     chance = {f"{direction}/{name}": x for direction, found in searches.items() for name, x in found.chance.items()}
     chance |= {name: (a + b) / 2 for name, a, b in _both(chance)}
+    if summed := _summed(chance):
+        chance["mean/rsum"] = sum(summed)
     for each in others:
         chance |= each.chance
     return chance
@@ -169,6 +176,12 @@ def _both(known: dict[str, Any]) -> list[tuple[str, Any, Any]]:
     """Name, and what is known of both directions, of each metric that is also reported as their mean."""
     there, back = DIRECTIONS
     return [(f"mean/{n}", known[f"{there}/{n}"], known[f"{back}/{n}"]) for n in BOTH if f"{there}/{n}" in known]
+
+
+def _summed(known: dict[str, Any]) -> list[Any]:
+    """What is known of each part of RSUM; nothing where one of them is missing."""
+    names = [f"{direction}/{name}" for direction in DIRECTIONS for name in SUMMED]
+    return [known[name] for name in names] if set(names) <= set(known) else []
 
 
 def _distances(gallery: Gallery, groups: np.ndarray, resamples: Resamples) -> dict[str, MetricEstimate]:

@@ -53,10 +53,14 @@ class Choice(Section):
 
 
 class Compare(Section):
+    """details: the leaderboard also has the metrics that otherwise only metrics.json has, such as those in the
+    taxonomy of texts and codes (docs/metrics.md tells which)."""
+
     choose: dict[Name, Choice] = {}
     permutations: Positive = 10000
     significance: Annotated[float, Field(gt=0, lt=1)] = 0.05
     seed: Count = 0
+    details: bool = False
 
 
 class Report(Section):

@@ -88,11 +88,15 @@ def test_metrics_file(run):
         names = ["R@1", "R@5", "R@10", "median_rank", "mean_rank", "mrr", "map"]
         names += ["random_5way", "hard_5way", "random_20way", "hard_20way"]
         expected = {f"{d}/{name}" for d in ("text_to_image", "image_to_text") for name in names}
-        expected |= {f"mean/{name}" for name in ("mrr", "R@1", "R@10")}
+        expected |= {f"mean/{name}" for name in ("mrr", "R@1", "R@10", "rsum")}
         expected |= {f"pairs/{name}_distance" for name in ("mean", "median", "min", "max")}
         expected |= {f"neighborhood/{s}_{q}@10" for s in ("image", "text") for q in ("recall", "ndcg")}
         names = [f"{name}{end}" for name in ("HP@1", "HP@10", "AHP", "AHP@250") for end in ("", "_wup")]
         expected |= {f"image_to_image/{name}" for name in ("mrr", "map", *names)}
+        graded = ["HAP", "NDCG", "hierarchical_distance@1", "hierarchical_distance@10", "mistake_severity"]
+        expected |= {f"image_to_image_taxonomy/{name}" for name in graded}
+        graded += ["HP@1", "HP@10", "AHP@250", "AHP"]
+        expected |= {f"{d}_taxonomy/{name}" for d in ("text_to_image", "image_to_text") for name in graded}
         assert set(figures) == expected
         for name, figure in figures.items():
             assert list(figure) == ["value", "low", "high"]
@@ -102,6 +106,8 @@ def test_metrics_file(run):
                 assert figure["low"] <= figure["value"] <= figure["high"], (split, name)
         mean = (figures["text_to_image/mrr"]["value"] + figures["image_to_text/mrr"]["value"]) / 2
         assert figures["mean/mrr"]["value"] == pytest.approx(mean, abs=1e-6)
+        recalls = [f"{d}/R@{k}" for d in ("text_to_image", "image_to_text") for k in (1, 5, 10)]
+        assert figures["mean/rsum"]["value"] == pytest.approx(sum(figures[name]["value"] for name in recalls), abs=1e-5)
         assert content["chance"]["text_to_image/random_20way"] == 5
         assert set(content["chance"]) < expected
 
