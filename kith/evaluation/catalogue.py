@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 DIRECTIONS = ("text_to_image", "image_to_text")
 IMAGES = "image_to_image"  # pictures found by pictures, right where the class is the same
 PREDICTORS = ("classifier", "nearest", "svm")  # by what the class of a picture is predicted
+FOLDS = "_folds"  # ends the group of what is searched fold by fold
 TAXONOMY = "_taxonomy"  # ends the group of what finds, where its answers are measured in the taxonomy
 
 
@@ -100,10 +101,14 @@ GROUPS = {
     "hamming_taxonomy": Group("binary codes, in the taxonomy"),
     "database_taxonomy": Group("among training pictures, in the taxonomy"),
     "image_to_image_taxonomy": Group("image → image, in the taxonomy"),
+    "mean_folds": Group("both directions, in folds"),
+    "text_to_image_folds": Group("text → image, in folds", "t→i"),
+    "image_to_text_folds": Group("image → text, in folds", "i→t"),
 }
 MEAN, PAIRS, NEAR, CLASS, CODES = ("mean",), ("pairs",), ("neighborhood",), (IMAGES,), ("hamming",)
 DATABASE, LEARNING = ("database",), ("metric_learning",)
 OTHERS_IN_TAXONOMY = tuple(f"{each}{TAXONOMY}" for each in (*DIRECTIONS, *CODES, *DATABASE))
+IN_FOLDS = tuple(f"{each}{FOLDS}" for each in DIRECTIONS)
 ALL_IN_TAXONOMY = (*OTHERS_IN_TAXONOMY, f"{IMAGES}{TAXONOMY}")
 SHARE, PERCENT, RANK, COUNT = Scale(3), Scale(1, percent=True), Scale(1), Scale(0)
 BY_PAIRS = Ranking(DIRECTIONS, "", "texts find pictures and pictures texts", "mean reciprocal rank of both directions")
@@ -188,6 +193,10 @@ METRICS = (
     Metric(ALL_IN_TAXONOMY, "NDCG", SHARE, NDCG, "nDCG", detail=True),
     Metric(ALL_IN_TAXONOMY, "hierarchical_distance@{k}", SHARE, FAR, detail=True, better="min"),
     Metric(ALL_IN_TAXONOMY, "mistake_severity", SHARE, SEVERE, detail=True, better="min"),
+    Metric((f"mean{FOLDS}",), "rsum", RANK, RSUM, "RSUM"),
+    Metric(IN_FOLDS, "mrr", SHARE, MRR, "MRR"),
+    Metric(IN_FOLDS, "R@{k}", PERCENT, RECALL),
+    Metric(IN_FOLDS, "map", SHARE, MAP, "mAP"),
 )
 
 SUMMARY = {  # name in metrics/<method>.json, which DVC shows, beside AHP@k → the columns that it is the mean of

@@ -23,7 +23,8 @@ class Evaluate(Section):
     (training and validation pictures and the split database), for which embed.splits has to name train; or the rest,
     the split database alone, which prepare.per_class makes. Of these, knn vote on a class. hamming_topk: answers that
     count in the mAP@R of binary codes; metric_learning: also measure pictures as metric-learning papers do (Recall@k,
-    R-precision, MAP@R, NMI, AMI)."""
+    R-precision, MAP@R, NMI, AMI); folds: also search pictures and texts in so many folds of each split, and report
+    the mean, as COCO's 1K test does in 5."""
 
     ks: Annotated[list[Positive], Field(min_length=1)] = [1, 5, 10, 25]
     nway: list[Annotated[int, Field(ge=2)]] = [5, 20]
@@ -39,6 +40,7 @@ class Evaluate(Section):
     knn: Positive = 10
     hamming_topk: Positive | None = None
     metric_learning: bool = False
+    folds: Annotated[int, Field(ge=2)] | None = None
     bootstrap: Positive = 1000
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
     seed: Count = 0

@@ -112,6 +112,14 @@ def test_metrics_file(run):
         assert set(content["chance"]) < expected
 
 
+def test_folds_are_measured_on_request(run, tmp_path):
+    write_params(tmp_path, evaluate={"folds": 4})
+    figures = measured(run)[0]["splits"]["test"]["metrics"]
+    parts = [f"{d}_folds/R@{k}" for d in ("text_to_image", "image_to_text") for k in (1, 5, 10)]
+    assert figures["mean_folds/rsum"]["value"] == pytest.approx(sum(figures[name]["value"] for name in parts), abs=1e-5)
+    assert figures["text_to_image_folds/R@1"]["value"] > figures["text_to_image/R@1"]["value"]
+
+
 @pytest.mark.parametrize("split", ["val", "test", "test_faces"])
 def test_distances_are_those_of_each_text_and_its_own_picture(run, split):
     figures = measured(run)[0]["splits"][split]["metrics"]
