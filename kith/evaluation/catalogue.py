@@ -104,11 +104,16 @@ GROUPS = {
     "mean_folds": Group("both directions, in folds"),
     "text_to_image_folds": Group("text → image, in folds", "t→i"),
     "image_to_text_folds": Group("image → text, in folds", "i→t"),
+    "text_to_image_eccv": Group("text → image, by ECCV Caption", "t→i"),
+    "image_to_text_eccv": Group("image → text, by ECCV Caption", "i→t"),
+    "text_to_image_cxc": Group("text → image, by CxC", "t→i"),
+    "image_to_text_cxc": Group("image → text, by CxC", "i→t"),
 }
 MEAN, PAIRS, NEAR, CLASS, CODES = ("mean",), ("pairs",), ("neighborhood",), (IMAGES,), ("hamming",)
 DATABASE, LEARNING = ("database",), ("metric_learning",)
 OTHERS_IN_TAXONOMY = tuple(f"{each}{TAXONOMY}" for each in (*DIRECTIONS, *CODES, *DATABASE))
 IN_FOLDS = tuple(f"{each}{FOLDS}" for each in DIRECTIONS)
+BY_JUDGES = tuple(f"{each}_{judges}" for judges in ("eccv", "cxc") for each in DIRECTIONS)
 ALL_IN_TAXONOMY = (*OTHERS_IN_TAXONOMY, f"{IMAGES}{TAXONOMY}")
 SHARE, PERCENT, RANK, COUNT = Scale(3), Scale(1, percent=True), Scale(1), Scale(0)
 BY_PAIRS = Ranking(DIRECTIONS, "", "texts find pictures and pictures texts", "mean reciprocal rank of both directions")
@@ -118,6 +123,8 @@ BY_CODES = Ranking(CLASS, "hamming ")
 MRR = "Mean reciprocal rank of the first right answer: 1 if it always comes first."
 MAP = "Mean average precision over all right answers."
 RECALL = "Recall: percentage of queries with a right answer among the k best."
+R_PRECISION = "Share of right ones among as many answers as there are right."
+MAP_AT_R = "Average precision over as many answers as there are right ones."
 RSUM = "Sum of R@1, R@5 and R@10 of both directions, 600 at best."
 HP = "Nearness in the taxonomy of the first k pictures found by a picture, 1 at best."
 NEARNESS = "Nearness in the taxonomy of the first k answers, 1 at best."
@@ -180,10 +187,8 @@ METRICS = (
     Metric(DATABASE, "map", SHARE, MAP, "mAP"),
     Metric(DATABASE, "knn_accuracy", PERCENT, f"{CLASSES} most of the nearest vote for.", "k-NN accuracy"),
     Metric(LEARNING, "R@{k}", PERCENT, RECALL),
-    Metric(
-        LEARNING, "r_precision", SHARE, "Share of right ones among as many answers as there are right.", "R-precision"
-    ),
-    Metric(LEARNING, "map@r", SHARE, "Average precision over as many answers as there are right ones.", "MAP@R"),
+    Metric(LEARNING, "r_precision", SHARE, R_PRECISION, "R-precision"),
+    Metric(LEARNING, "map@r", SHARE, MAP_AT_R, "MAP@R"),
     Metric(LEARNING, "nmi", SHARE, "Normalised mutual information of k-means clusters and classes, 1 the same.", "NMI"),
     Metric(LEARNING, "ami", SHARE, "NMI, adjusted: 0 for clusters at random.", "AMI"),
     Metric(OTHERS_IN_TAXONOMY, "HP@{k}", SHARE, NEARNESS, detail=True),
@@ -197,6 +202,9 @@ METRICS = (
     Metric(IN_FOLDS, "mrr", SHARE, MRR, "MRR"),
     Metric(IN_FOLDS, "R@{k}", PERCENT, RECALL),
     Metric(IN_FOLDS, "map", SHARE, MAP, "mAP"),
+    Metric(BY_JUDGES, "R@{k}", PERCENT, RECALL),
+    Metric(BY_JUDGES, "r_precision", SHARE, R_PRECISION, "R-precision"),
+    Metric(BY_JUDGES, "map@r", SHARE, MAP_AT_R, "mAP@R"),
 )
 
 SUMMARY = {  # name in metrics/<method>.json, which DVC shows, beside AHP@k → the columns that it is the mean of

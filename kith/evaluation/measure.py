@@ -16,6 +16,7 @@ from kith.evaluation.codes import ClassDatabase, search_database
 from kith.evaluation.estimates import MetricEstimate, estimate, interval
 from kith.evaluation.folds import in_folds
 from kith.evaluation.gallery import Gallery
+from kith.evaluation.judged import Judged, by_judgements
 from kith.evaluation.metric_learning import search_themselves
 from kith.evaluation.results import DECIMALS, FIRST, HITS, QueryMetrics, SearchResult
 from kith.evaluation.statistics import Resamples
@@ -55,7 +56,11 @@ class MeasureOptions:
 
 
 def measure(
-    gallery: Gallery, known: KnownClasses, database: ClassDatabase, options: MeasureOptions
+    gallery: Gallery,
+    known: KnownClasses,
+    database: ClassDatabase,
+    options: MeasureOptions,
+    judged: Judged | None = None,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """The split's entry of metrics.json, and its rows of queries.parquet (without split and group).
 
@@ -75,6 +80,7 @@ def measure(
     others = [*_neighborhoods(gallery, options.neighborhood), *predicted, coded]
     others += in_taxonomy(gallery, known, database, options.precision_ks, options.clip)
     others += in_folds(gallery, options.folds, options.ties, options.ks)
+    others += by_judgements(gallery, judged, options.ties, options.ks)
     if options.metric_learning:
         others.append(search_themselves(gallery.images, known, options.seed))
     estimates = _estimate_all(gallery, searches, others, options)

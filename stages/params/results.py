@@ -1,5 +1,6 @@
 """What is computed of the trained models: embeddings, figures, comparisons and reports."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -24,7 +25,8 @@ class Evaluate(Section):
     the split database alone, which prepare.per_class makes. Of these, knn vote on a class. hamming_topk: answers that
     count in the mAP@R of binary codes; metric_learning: also measure pictures as metric-learning papers do (Recall@k,
     R-precision, MAP@R, NMI, AMI); folds: also search pictures and texts in so many folds of each split, and report
-    the mean, as COCO's 1K test does in 5."""
+    the mean, as COCO's 1K test does in 5; judged: a folder with the files of ECCV Caption or CxC, and those of COCO
+    that say whose the captions are, by which texts and pictures are measured too."""
 
     ks: Annotated[list[Positive], Field(min_length=1)] = [1, 5, 10, 25]
     nway: list[Annotated[int, Field(ge=2)]] = [5, 20]
@@ -41,6 +43,7 @@ class Evaluate(Section):
     hamming_topk: Positive | None = None
     metric_learning: bool = False
     folds: Annotated[int, Field(ge=2)] | None = None
+    judged: Path | None = None
     bootstrap: Positive = 1000
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
     seed: Count = 0

@@ -120,6 +120,25 @@ def test_folds_are_measured_on_request(run, tmp_path):
     assert figures["text_to_image_folds/R@1"]["value"] > figures["text_to_image/R@1"]["value"]
 
 
+def test_judgements_are_measured_on_request(run, tmp_path):
+    items, folder = pd.read_parquet(run["data"] / "items.parquet"), tmp_path / "judged"
+    folder.mkdir()
+    rows = np.flatnonzero(items["split"] == "test")
+    captions = [{"id": int(i), "image_id": items["id"][i], "caption": items["texts"][i][0]} for i in rows]
+    (folder / "captions_test.json").write_text(json.dumps({"annotations": captions}))
+    pictures = items["id"][rows[:2]].tolist()
+    (folder / "eccv_caption_to_image.json").write_text(json.dumps({str(rows[0]): pictures}))
+    (folder / "eccv_image_to_caption.json").write_text(json.dumps({pictures[0]: [int(i) for i in rows[:2]]}))
+    write_params(tmp_path, evaluate={"judged": "judged"})
+    splits = measured(run)[0]["splits"]
+    for direction in ("text_to_image", "image_to_text"):
+        assert 0 <= splits["test"]["metrics"][f"{direction}_eccv/map@r"]["value"] <= 1
+    assert not any("eccv" in name for name in splits["val"]["metrics"])
+    (folder / "captions_test.json").write_text(json.dumps({"annotations": []}))
+    with pytest.raises(KithError, match=r"evaluate\.judged: its captions are of other pictures"):
+        measured(run)
+
+
 @pytest.mark.parametrize("split", ["val", "test", "test_faces"])
 def test_distances_are_those_of_each_text_and_its_own_picture(run, split):
     figures = measured(run)[0]["splits"][split]["metrics"]
