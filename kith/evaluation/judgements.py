@@ -29,7 +29,7 @@ def read_judgements(folder: Path) -> dict[str, Judgements]:
     found = {}
     both = [folder / f"eccv_{name}.json" for name in ("caption_to_image", "image_to_caption")]
     if any(path.exists() for path in both):
-        found["eccv"] = Judgements(*map(_lists, both), added=False)
+        found["eccv"] = Judgements(_lists(both[0]), _lists(both[1]), added=False)
     if tables := sorted(folder.glob("sits_*.csv")):
         found["cxc"] = _cxc(tables)
     if not found:

@@ -49,8 +49,7 @@ def in_taxonomy(
         cutoffs = _cutoffs(len(of_images) - 1, ks, clip)
         values = taxonomic_self_search(images.vectors, of_images, table, *cutoffs)
         level = GradedLists(of_images, table, *cutoffs, itself=True).by_chance(of_images)
-        kept = [{k: v for k, v in each.items() if not k.startswith(PRECISION)} for each in (values, level)]
-        found.append(_named(IMAGES, *kept, images.groups, cutoffs[1], clip))
+        found.append(_named(IMAGES, values, level, images.groups, cutoffs[1], clip))
     return found + _of_database(images, of_images, table, database, ks, clip)
 
 
@@ -82,8 +81,7 @@ def _named(
     family: str, values: dict[str, np.ndarray], chance: dict[str, float], groups: np.ndarray, last: int, clip: int
 ) -> QueryMetrics:
     """The metrics by their full names; AHP@<last> has the cutoff asked for."""
-    named = [
-        {f"{family}{TAXONOMY}/{f'AHP@{clip}' if name == f'AHP@{last}' else name}": each for name, each in of.items()}
-        for of in (values, chance)
-    ]
-    return QueryMetrics(named[0], groups, named[1])
+    kept = [name for name in values if family != IMAGES or not name.startswith(PRECISION)]
+    full = {name: f"{family}{TAXONOMY}/{f'AHP@{clip}' if name == f'AHP@{last}' else name}" for name in kept}
+    known = {full[name]: chance[name] for name in kept if name in chance}
+    return QueryMetrics({full[name]: values[name] for name in kept}, groups, known)

@@ -35,7 +35,7 @@ class Grading(NamedTuple):
 
     by_population: in H-AP, rel(k) = s_k / |{j: s_j = s_k}|, with which each degree of similarity weighs as much as its
     similarity, as in the paper; without, rel(k) = s_k. levels: in NDCG, None: g_i = s_i; a number L, that of the levels
-    below the root: g_i = 2^(L s_i) − 1, as in the paper. index: items that tie come by index, not in every order.
+    below the root: g_i = 2^(L s_i) − 1, as in the paper. by_index: items that tie come by index, not in every order.
 
     >>> Grading(levels=3).by_population
     True
@@ -43,7 +43,7 @@ class Grading(NamedTuple):
 
     by_population: bool = True
     levels: int | None = None
-    index: bool = False
+    by_index: bool = False
 
 
 class _Worth(NamedTuple):
@@ -117,7 +117,7 @@ class GradedLists:
         own = class_labels("query labels", labels, len(self.table))
         each: dict[str, np.ndarray] = {}
         for block in found:
-            tied = {} if self.grading.index else {one.row: one for one in block.tied}
+            tied = {} if self.grading.by_index else {one.row: one for one in block.tied}
             classes = self.labels[np.asarray(block.order)]
             for label in np.unique(own[block.queries]):
                 rows = np.flatnonzero(own[block.queries] == label)

@@ -71,7 +71,7 @@ def compare(found, query, expected):
         assert found[name][query] == pytest.approx(value, nan_ok=True), name
 
 
-gradings = st.builds(Grading, by_population=st.booleans(), levels=st.sampled_from([None, 4]), index=st.just(False))
+gradings = st.builds(Grading, by_population=st.booleans(), levels=st.sampled_from([None, 4]), by_index=st.just(False))
 classes = st.integers(0, len(SIMILARITY) - 1)
 
 
@@ -140,7 +140,7 @@ def test_blocks_change_nothing(monkeypatch):
 
 def test_by_index_the_order_of_equals_is_theirs():
     vectors, labels = np.ones((3, 1)), [1, 0, 2]
-    by_index = taxonomic_search([[1.0]], vectors, [0], labels, SIMILARITY, (1,), 3, Grading(index=True))
+    by_index = taxonomic_search([[1.0]], vectors, [0], labels, SIMILARITY, (1,), 3, Grading(by_index=True))
     assert by_index["hierarchical_distance@1"].tolist() == [0.25]
     assert taxonomic_search([[1.0]], vectors, [0], labels, SIMILARITY, (1,), 3)[
         "hierarchical_distance@1"
