@@ -57,7 +57,8 @@ def write(
 def comparing(settings: params.Params) -> CompareOptions:
     """How methods are compared: the draws are those of the evaluation, so that its intervals come again."""
     drawn, tested = settings.evaluate, settings.compare
-    return CompareOptions(drawn.bootstrap, drawn.confidence, drawn.seed, tested.permutations, tested.seed)
+    draws = drawn.bootstrap, drawn.confidence, drawn.seed
+    return CompareOptions(*draws, tested.permutations, tested.seed, tested.details)
 
 
 def read_runs(settings: params.Params, folder: Path, data: str) -> list[MethodRun]:

@@ -11,6 +11,8 @@ from kith.evaluation.catalogue import DIRECTIONS
 from kith.evaluation.classes import KnownClasses
 from kith.evaluation.codes import ClassDatabase
 from kith.evaluation.gallery import Gallery, GallerySide
+from kith.evaluation.judged import Judged, judged_texts
+from kith.evaluation.judgements import read_captions, read_judgements
 from kith.evaluation.measure import MeasureOptions, measure
 from kith.evaluation.results import FIRST
 from kith.metrics.classification import svm_scores
@@ -69,9 +71,10 @@ def main(
     known = classes_of(prepared, embeddings, predicted, Classes(taxonomy, prepared), options)
     database = database_of(prepared, embeddings, known.labels, options)
     wanted = MeasureOptions(**{name: getattr(options, name) for name in MeasureOptions.__annotations__})
+    judged = None if options.judged is None else judged_by(options.judged, prepared)
     splits, tables = {}, []
     for split, gallery in galleries.items():
-        splits[split], table = measure(gallery, known, database.without(split), wanted)
+        splits[split], table = measure(gallery, known, database.without(split), wanted, judged)
         _print(split, splits[split])
         table["group"] = prepared.table["group"].to_numpy()[table["row"]]
         tables.append(table.assign(split=split))
@@ -146,6 +149,16 @@ def _svm(embedded: EmbeddedSide, splits: np.ndarray, labels: np.ndarray, options
         c=options.svm_c,
         seed=options.seed,
     )
+
+
+def judged_by(folder: Path, data: Prepared) -> Judged:
+    """What `folder` says is right beside, or in place of, the pairs of the data. Raises KithError where it is of other
+    data."""
+    judgements, pictures = read_judgements(folder), data.table["id"].to_numpy(dtype=str)
+    captions = judged_texts(pictures, data.table["texts"], read_captions(folder))
+    if not captions:
+        raise KithError(f"{folder}: evaluate.judged: its captions are of other pictures than those of {data.folder}")
+    return Judged(judgements, pictures, captions)
 
 
 def database_of(data: Prepared, embeddings: Embeddings, labels: np.ndarray, options: params.Evaluate) -> ClassDatabase:

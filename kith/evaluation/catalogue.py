@@ -10,6 +10,8 @@ from typing import Literal, NamedTuple
 DIRECTIONS = ("text_to_image", "image_to_text")
 IMAGES = "image_to_image"  # pictures found by pictures, right where the class is the same
 PREDICTORS = ("classifier", "nearest", "svm")  # by what the class of a picture is predicted
+FOLDS = "_folds"  # ends the group of what is searched fold by fold
+TAXONOMY = "_taxonomy"  # ends the group of what finds, where its answers are measured in the taxonomy
 
 
 class Group(NamedTuple):
@@ -46,7 +48,8 @@ class Metric(NamedTuple):
     """A metric of one or more groups.
 
     key: its name in a group, where {k} stands for a number. title: the head of its column, the key with spaces where
-    nothing is said. better: which end is. column: of queries.parquet, which holds its value for each query.
+    nothing is said. better: which end is. column: of queries.parquet, which holds its value for each query. detail: it
+    stands in metrics.json, and in the leaderboard only where params.yaml asks for details.
     """
 
     groups: tuple[str, ...]
@@ -57,6 +60,7 @@ class Metric(NamedTuple):
     better: Literal["max", "min", ""] = "max"
     column: str = ""
     ranking: Ranking | None = None
+    detail: bool = False
 
     @property
     def group(self) -> Group:
@@ -92,9 +96,25 @@ GROUPS = {
     "hamming": Group("binary codes"),
     "database": Group("among training pictures"),
     "metric_learning": Group("metric learning"),
+    "text_to_image_taxonomy": Group("text → image, in the taxonomy", "t→i"),
+    "image_to_text_taxonomy": Group("image → text, in the taxonomy", "i→t"),
+    "hamming_taxonomy": Group("binary codes, in the taxonomy"),
+    "database_taxonomy": Group("among training pictures, in the taxonomy"),
+    "image_to_image_taxonomy": Group("image → image, in the taxonomy"),
+    "mean_folds": Group("both directions, in folds"),
+    "text_to_image_folds": Group("text → image, in folds", "t→i"),
+    "image_to_text_folds": Group("image → text, in folds", "i→t"),
+    "text_to_image_eccv": Group("text → image, by ECCV Caption", "t→i"),
+    "image_to_text_eccv": Group("image → text, by ECCV Caption", "i→t"),
+    "text_to_image_cxc": Group("text → image, by CxC", "t→i"),
+    "image_to_text_cxc": Group("image → text, by CxC", "i→t"),
 }
 MEAN, PAIRS, NEAR, CLASS, CODES = ("mean",), ("pairs",), ("neighborhood",), (IMAGES,), ("hamming",)
 DATABASE, LEARNING = ("database",), ("metric_learning",)
+OTHERS_IN_TAXONOMY = tuple(f"{each}{TAXONOMY}" for each in (*DIRECTIONS, *CODES, *DATABASE))
+IN_FOLDS = tuple(f"{each}{FOLDS}" for each in DIRECTIONS)
+BY_JUDGES = tuple(f"{each}_{judges}" for judges in ("eccv", "cxc") for each in DIRECTIONS)
+ALL_IN_TAXONOMY = (*OTHERS_IN_TAXONOMY, f"{IMAGES}{TAXONOMY}")
 SHARE, PERCENT, RANK, COUNT = Scale(3), Scale(1, percent=True), Scale(1), Scale(0)
 BY_PAIRS = Ranking(DIRECTIONS, "", "texts find pictures and pictures texts", "mean reciprocal rank of both directions")
 BY_CLASSES = Ranking(CLASS, "ahp ", "pictures find pictures of near classes")
@@ -103,7 +123,15 @@ BY_CODES = Ranking(CLASS, "hamming ")
 MRR = "Mean reciprocal rank of the first right answer: 1 if it always comes first."
 MAP = "Mean average precision over all right answers."
 RECALL = "Recall: percentage of queries with a right answer among the k best."
+R_PRECISION = "Share of right ones among as many answers as there are right."
+MAP_AT_R = "Average precision over as many answers as there are right ones."
+RSUM = "Sum of R@1, R@5 and R@10 of both directions, 600 at best."
 HP = "Nearness in the taxonomy of the first k pictures found by a picture, 1 at best."
+NEARNESS = "Nearness in the taxonomy of the first k answers, 1 at best."
+HAP = "Average precision in which a near class counts as far as it is similar (Ramzi et al., ECCV 2022)."
+NDCG = "Similarity of the classes found, as a share of the best order's, 1 at best; early places count more."
+FAR = "Mean height at which the classes of the first k answers meet the right one (Bertinetto et al., CVPR 2020)."
+SEVERE = "Height at which the class of a wrong first answer meets the right one."
 AHP_K = "Hierarchical precision of pictures found by a picture, averaged over the first answers."
 AHP = "Hierarchical precision averaged over all answers."
 CLASSES = "Percentage of pictures whose class"
@@ -119,6 +147,7 @@ METRICS = (
     Metric(MEAN, "mrr", SHARE, MRR, "MRR", "max", "reciprocal_rank", BY_PAIRS),
     Metric((*DIRECTIONS, IMAGES), "mrr", SHARE, MRR, "MRR", "max", "reciprocal_rank"),
     Metric((*DIRECTIONS, "mean"), "R@{k}", PERCENT, RECALL),
+    Metric(MEAN, "rsum", RANK, RSUM, "RSUM", detail=True),
     Metric(DIRECTIONS, "median_rank", RANK, "Median rank of the first right answer.", "", "min", "rank"),
     Metric(DIRECTIONS, "mean_rank", RANK, "Mean rank of the first right answer.", "", "min", "rank"),
     Metric((*DIRECTIONS, IMAGES), "map", SHARE, MAP, "mAP", "max", "average_precision"),
@@ -145,6 +174,7 @@ METRICS = (
         PREDICTORS, "hierarchical_accuracy", PERCENT, "Accuracy in which a wrong class counts as far as it is similar."
     ),
     Metric(PREDICTORS, "mistake_severity", PERCENT, "Height at which wrong classes meet the right one.", better="min"),
+    Metric(PREDICTORS, "hierarchical_distance@{k}", PERCENT, FAR, better="min", detail=True),
     Metric(CODES, "map", SHARE, MAP, "mAP", "max", "hamming_ap", BY_CODES),
     Metric(CODES, "map@{k}", SHARE, "Mean average precision over the right answers among the first k.", "mAP@{k}"),
     Metric(CODES, "precision@{k}", SHARE, "Share of right ones among the first k answers.", "P@{k}"),
@@ -157,12 +187,24 @@ METRICS = (
     Metric(DATABASE, "map", SHARE, MAP, "mAP"),
     Metric(DATABASE, "knn_accuracy", PERCENT, f"{CLASSES} most of the nearest vote for.", "k-NN accuracy"),
     Metric(LEARNING, "R@{k}", PERCENT, RECALL),
-    Metric(
-        LEARNING, "r_precision", SHARE, "Share of right ones among as many answers as there are right.", "R-precision"
-    ),
-    Metric(LEARNING, "map@r", SHARE, "Average precision over as many answers as there are right ones.", "MAP@R"),
+    Metric(LEARNING, "r_precision", SHARE, R_PRECISION, "R-precision"),
+    Metric(LEARNING, "map@r", SHARE, MAP_AT_R, "MAP@R"),
     Metric(LEARNING, "nmi", SHARE, "Normalised mutual information of k-means clusters and classes, 1 the same.", "NMI"),
     Metric(LEARNING, "ami", SHARE, "NMI, adjusted: 0 for clusters at random.", "AMI"),
+    Metric(OTHERS_IN_TAXONOMY, "HP@{k}", SHARE, NEARNESS, detail=True),
+    Metric(OTHERS_IN_TAXONOMY, "AHP@{k}", SHARE, "HP@k, averaged over the first answers.", detail=True),
+    Metric(OTHERS_IN_TAXONOMY, "AHP", SHARE, "HP@k, averaged over all answers.", detail=True),
+    Metric(ALL_IN_TAXONOMY, "HAP", SHARE, HAP, "H-AP", detail=True),
+    Metric(ALL_IN_TAXONOMY, "NDCG", SHARE, NDCG, "nDCG", detail=True),
+    Metric(ALL_IN_TAXONOMY, "hierarchical_distance@{k}", SHARE, FAR, detail=True, better="min"),
+    Metric(ALL_IN_TAXONOMY, "mistake_severity", SHARE, SEVERE, detail=True, better="min"),
+    Metric((f"mean{FOLDS}",), "rsum", RANK, RSUM, "RSUM"),
+    Metric(IN_FOLDS, "mrr", SHARE, MRR, "MRR"),
+    Metric(IN_FOLDS, "R@{k}", PERCENT, RECALL),
+    Metric(IN_FOLDS, "map", SHARE, MAP, "mAP"),
+    Metric(BY_JUDGES, "R@{k}", PERCENT, RECALL),
+    Metric(BY_JUDGES, "r_precision", SHARE, R_PRECISION, "R-precision"),
+    Metric(BY_JUDGES, "map@r", SHARE, MAP_AT_R, "mAP@R"),
 )
 
 SUMMARY = {  # name in metrics/<method>.json, which DVC shows, beside AHP@k → the columns that it is the mean of

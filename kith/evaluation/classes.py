@@ -10,7 +10,7 @@ from kith.evaluation.catalogue import IMAGES
 from kith.evaluation.chance import hierarchical_chance
 from kith.evaluation.gallery import GallerySide
 from kith.evaluation.results import FIRST, HITS, QueryMetrics, SearchResult
-from kith.metrics.classification import classification_metrics
+from kith.metrics.classification import classification_metrics, hierarchical_distances
 from kith.metrics.hierarchical import hierarchical_retrieval
 from kith.metrics.ordering import first_hits
 from kith.similarity import top_candidates
@@ -87,6 +87,7 @@ def predictions(images: GallerySide, known: KnownClasses, top_k: int = 5) -> lis
     found = []
     for way, scores in known.scores.items():
         measured = classification_metrics(scores[rows], label, known.similarity["lcsh"], top_k)
+        measured |= hierarchical_distances(scores[rows], label, known.similarity["lcsh"])
         values = {f"{way}/{name}": 100 * each for name, each in measured.items()}
         found.append(QueryMetrics(values, chosen.groups))
     return found

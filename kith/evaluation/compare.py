@@ -27,13 +27,14 @@ class MethodRun(NamedTuple):
 @dataclass(frozen=True)
 class CompareOptions:
     """bootstrap, confidence, bootstrap_seed: draws of the intervals, how much of them these hold, and their seed;
-    permutations, seed: of the paired tests."""
+    permutations, seed: of the paired tests. details: also the metrics that the catalogue calls so."""
 
     bootstrap: int = 1000
     confidence: float = 0.95
     bootstrap_seed: int = 0
     permutations: int = 10000
     seed: int = 0
+    details: bool = False
 
 
 def rank(runs: Sequence[MethodRun], options: CompareOptions) -> pd.DataFrame:
@@ -58,7 +59,7 @@ def rank(runs: Sequence[MethodRun], options: CompareOptions) -> pd.DataFrame:
     there = [each for each in ranked if any(_answers(run, *each) for run in runs)]
     boards = []
     for split in sorted(merged_splits(runs), key=lambda split: split != "test"):
-        board = _means(runs, split)
+        board = _means(runs, split, options.details)
         for metric, ranking in there:
             board = board.join(_certainty(runs, split, metric, ranking, board, options), on="method")
         boards.append(board)
@@ -105,10 +106,12 @@ def _answers(run: MethodRun, metric: str, ranking: Ranking) -> bool:
     return set(ranking.directions) <= set(asked)
 
 
-def _means(runs: Sequence[MethodRun], split: str) -> pd.DataFrame:
+def _means(runs: Sequence[MethodRun], split: str, details: bool) -> pd.DataFrame:
     """Mean, and with several seeds the standard deviation, of every metric of a split: one row a method."""
+    found = [run.splits[split]["metrics"].items() for run in runs]
     each = pd.DataFrame(
-        {name: measured["value"] for name, measured in run.splits[split]["metrics"].items()} for run in runs
+        {name: measured["value"] for name, measured in metrics if details or not describe(name).detail}
+        for metrics in found
     ).groupby([run.method for run in runs], sort=False)
     board, seeds = each.mean(), len({run.seed for run in runs})
     if seeds > 1:

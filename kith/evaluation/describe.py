@@ -17,6 +17,10 @@ This page is written by `python -m kith.evaluation.describe > docs/metrics.md` f
 Every metric that `evaluate` can write, group by group. In `metrics.json` and in the columns of `leaderboard.csv` its
 name is `<group>/<name>`; {k} stands for a number. *Column* is where `queries.parquet` holds its value for each query.
 Methods are ranked by the metrics in **bold**, in this order: of these the leaderboard has intervals and tests.
+Those in *italics* are details: the leaderboard has them where `params.yaml` says `compare.details: true`.
+
+In groups that end in `_taxonomy`, answers count as far as their classes are similar to that of the query (LCSH). A text
+has the class of its item. The equations are at the head of `kith/metrics/graded.py`.
 """
 
 
@@ -94,7 +98,8 @@ def page() -> str:
 
 
 def _row(metric: Metric) -> str:
-    name = f"**`{metric.key}`**" if metric.ranking else f"`{metric.key}`"
+    mark = "**" if metric.ranking else "*" * metric.detail
+    name = f"{mark}`{metric.key}`{mark}"
     better = {"max": "high", "min": "low", "": ""}[metric.better]
     head = metric.head + (", percent" if metric.scale.percent else "")
     return f"| {name} | {head} | {better} | {metric.column and f'`{metric.column}`'} | {metric.meaning} |"

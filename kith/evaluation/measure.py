@@ -9,19 +9,23 @@ import pandas as pd
 
 from kith.errors import KithError
 from kith.evaluation import gallery as galleries
-from kith.evaluation.catalogue import DIRECTIONS, IMAGES
+from kith.evaluation.catalogue import DIRECTIONS, FOLDS, IMAGES
 from kith.evaluation.chance import chance_level
 from kith.evaluation.classes import KnownClasses, predictions, search_classes
 from kith.evaluation.codes import ClassDatabase, search_database
 from kith.evaluation.estimates import MetricEstimate, estimate, interval
+from kith.evaluation.folds import in_folds
 from kith.evaluation.gallery import Gallery
+from kith.evaluation.judged import Judged, by_judgements
 from kith.evaluation.metric_learning import search_themselves
 from kith.evaluation.results import DECIMALS, FIRST, HITS, QueryMetrics, SearchResult
 from kith.evaluation.statistics import Resamples
+from kith.evaluation.taxonomic import in_taxonomy
 from kith.metrics.pairs import distance_summary
 from kith.similarity import top_candidates
 
 BOTH = ("mrr", "R@1", "R@10")  # also reported as the mean of the two directions
+SUMMED = ("R@1", "R@5", "R@10")  # of both directions: RSUM
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,8 @@ class MeasureOptions:
     ks: cutoffs of recall; nway: candidates of N-way accuracy; neighborhood: how many neighbours are to be kept; ties:
     see `cross_modal_retrieval`; clip, precision_ks: cutoffs of AHP and HP; top_k: among how many of the likeliest
     classes the true one may be; knn, hamming_topk: see `search_database`; metric_learning: also measure as
-    metric-learning papers do; bootstrap, confidence, seed: draws of the intervals, how much of them these hold, and
-    the seed of all that is drawn.
+    metric-learning papers do; folds: see `in_folds`; bootstrap, confidence, seed: draws of the intervals, how much of
+    them these hold, and the seed of all that is drawn.
     """
 
     ks: tuple[int, ...]
@@ -45,13 +49,18 @@ class MeasureOptions:
     knn: int
     hamming_topk: int | None
     metric_learning: bool
+    folds: int | None
     bootstrap: int
     confidence: float
     seed: int
 
 
 def measure(
-    gallery: Gallery, known: KnownClasses, database: ClassDatabase, options: MeasureOptions
+    gallery: Gallery,
+    known: KnownClasses,
+    database: ClassDatabase,
+    options: MeasureOptions,
+    judged: Judged | None = None,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """The split's entry of metrics.json, and its rows of queries.parquet (without split and group).
 
@@ -60,7 +69,7 @@ def measure(
     >>> rows = np.arange(4)
     >>> side = galleries.GallerySide(np.eye(4), rows, rows, 0 * rows)
     >>> unknown = KnownClasses(np.full(4, -1), {}, {}, rows)
-    >>> options = MeasureOptions((1,), (2,), 1, "mean", 250, (1,), 5, 10, None, False, 10, confidence=0.9, seed=0)
+    >>> options = MeasureOptions((1,), (2,), 1, "mean", 250, (1,), 5, 10, None, False, None, 10, confidence=0.9, seed=0)
     >>> entry, queries = measure(Gallery(side, side, np.eye(4)), unknown, ClassDatabase(coded=False), options)
     >>> entry["metrics"]["mean/mrr"], len(queries)
     ({'value': 1.0, 'low': 1.0, 'high': 1.0}, 8)
@@ -69,6 +78,9 @@ def measure(
     coded = search_database(gallery.images, known, database, options.precision_ks, options.knn, options.hamming_topk)
     predicted = predictions(gallery.images, known, options.top_k)
     others = [*_neighborhoods(gallery, options.neighborhood), *predicted, coded]
+    others += in_taxonomy(gallery, known, database, options.precision_ks, options.clip)
+    others += in_folds(gallery, options.folds, options.ties, options.ks)
+    others += by_judgements(gallery, judged, options.ties, options.ks)
     if options.metric_learning:
         others.append(search_themselves(gallery.images, known, options.seed))
     estimates = _estimate_all(gallery, searches, others, options)
@@ -153,6 +165,8 @@ def _estimate_all(
     for each in others:
         estimates |= estimate(each.values, np.searchsorted(groups, each.groups), resamples)
         estimates |= {name: MetricEstimate(value, np.empty(0)) for name, value in each.together.items()}
+    for name, parts in _summed(estimates).items():
+        estimates[name] = MetricEstimate(sum(each.value for each in parts), sum(each.drawn for each in parts))
     return estimates
 
 
@@ -162,13 +176,19 @@ def _chance_levels(searches: dict[str, SearchResult], others: list[QueryMetrics]
     chance |= {name: (a + b) / 2 for name, a, b in _both(chance)}
     for each in others:
         chance |= each.chance
-    return chance
+    return chance | {name: sum(parts) for name, parts in _summed(chance).items()}
 
 
 def _both(known: dict[str, Any]) -> list[tuple[str, Any, Any]]:
     """Name, and what is known of both directions, of each metric that is also reported as their mean."""
     there, back = DIRECTIONS
     return [(f"mean/{n}", known[f"{there}/{n}"], known[f"{back}/{n}"]) for n in BOTH if f"{there}/{n}" in known]
+
+
+def _summed(known: dict[str, Any]) -> dict[str, list[Any]]:
+    """What is known of each part of RSUM, of all candidates and in folds, by its name, where no part is missing."""
+    names = {f"mean{end}/rsum": [f"{d}{end}/{name}" for d in DIRECTIONS for name in SUMMED] for end in ("", FOLDS)}
+    return {name: [known[part] for part in parts] for name, parts in names.items() if set(parts) <= set(known)}
 
 
 def _distances(gallery: Gallery, groups: np.ndarray, resamples: Resamples) -> dict[str, MetricEstimate]:

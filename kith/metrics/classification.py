@@ -3,13 +3,16 @@
 Every metric is an array of one value an item, whose mean is the metric, so that intervals can be bootstrapped.
 """
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 from scipy.spatial.distance import cdist
 
 from kith.errors import KithError
+from kith.metrics.graded import lists_of
 from kith.metrics.relevance import class_labels, similarity_tables
+from kith.metrics.ties import at_places
 from kith.similarity import as_array, as_matrix, unit_rows
 
 
@@ -53,6 +56,41 @@ def classification_metrics(scores: Any, labels: Any, similarity: Any = None, k: 
         metrics["hierarchical_accuracy"] = near
         metrics["mistake_severity"] = np.where(right > 0, np.nan, 1 - near)
     return metrics
+
+
+def hierarchical_distances(
+    scores: Any,
+    labels: Any,
+    similarity: Any,
+    ks: Sequence[int] = (1, 5, 20),
+    ties: Literal["expected", "index"] = "expected",
+) -> dict[str, np.ndarray]:
+    """Of the k likeliest classes, how far they are from the true one: the mean of 1 − s(predicted, true), with LCSH the
+    mean height of the lowest common ancestor, as a share of the taxonomy's (Bertinetto et al., CVPR 2020).
+
+    scores (n, n_classes), labels (n,), similarity (n_classes, n_classes): as `classification_metrics` takes them, but
+    that scores may be of the first classes alone. ties:
+    equally likely classes come in every order (the exact expectation), or the lower first, as there. Returns (n,)
+    float64 "hierarchical_distance@<k>" for each k up to the number of classes. Raises KithError for shapes that do not
+    fit, classes out of range and scores that are NaN.
+
+    >>> similarity = np.array([[1, 0.5, 0], [0.5, 1, 0], [0, 0, 1]])
+    >>> found = hierarchical_distances([[0.2, 0.7, 0.1]], [0], similarity, ks=[1, 2])
+    >>> found["hierarchical_distance@1"].tolist(), found["hierarchical_distance@2"].tolist()
+    ([0.5], [0.25])
+    """
+    scores, (table,) = as_matrix(scores, "scores"), similarity_tables(similarity).values()
+    labels = class_labels("labels", labels, len(table))
+    n, n_classes = scores.shape
+    if n != len(labels) or n_classes > len(table):
+        raise KithError(f"scores of the shape {scores.shape} do not fit {len(labels)} labels of {len(table)} classes")
+    _refuse_nan(scores)
+    found = lists_of(np.arange(n), -scores)
+    far = 1 - table[found.order, labels[:, None]]
+    for row, order, starts in found.tied if ties == "expected" else ():
+        far[row] = at_places(1 - table[order, labels[row]], starts, n_classes)
+    means = np.cumsum(far, axis=1) / np.arange(1, n_classes + 1)
+    return {f"hierarchical_distance@{k}": means[:, k - 1] for k in ks if 1 <= k <= n_classes}
 
 
 def nearest_embedding_scores(features: Any, embedding: Any) -> np.ndarray:
@@ -119,12 +157,16 @@ def svm_scores(
 
 def _rank_of(scores: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """How many classes come before the true one."""
-    bad = np.flatnonzero(np.isnan(scores).any(axis=1))
-    if len(bad):
-        raise KithError(f"scores: row {bad[0]} has a NaN ({len(bad)} such rows)")
+    _refuse_nan(scores)
     own = scores[np.arange(len(labels)), labels][:, None]
     lower = np.arange(scores.shape[1]) < labels[:, None]
     return np.count_nonzero((scores > own) | ((scores == own) & lower), axis=1)
+
+
+def _refuse_nan(scores: np.ndarray) -> None:
+    bad = np.flatnonzero(np.isnan(scores).any(axis=1))
+    if len(bad):
+        raise KithError(f"scores: row {bad[0]} has a NaN ({len(bad)} such rows)")
 
 
 def _finite(name: str, features: Any) -> np.ndarray:

@@ -44,6 +44,7 @@ class Inputs(Section):
     image_root: Path
     embedding: Path
     words: Path
+    judged: Path
     encoders: dict[Name, Encoding]
     runs: dict[str, Training]
 
@@ -61,6 +62,7 @@ def inputs_of(content: dict[str, Any]) -> dict[str, Any]:
         "image_root": _path(fetch.get("image_root")),
         "embedding": _path(embedding.get("file")),
         "words": NONE if words == "text" else _path(words),
+        "judged": _path((content.get("evaluate") or {}).get("judged")),
         "encoders": _encoders(content),
         "runs": {
             f"{method}-{seed}": {

@@ -1,5 +1,6 @@
 """What is computed of the trained models: embeddings, figures, comparisons and reports."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -23,7 +24,9 @@ class Evaluate(Section):
     (training and validation pictures and the split database), for which embed.splits has to name train; or the rest,
     the split database alone, which prepare.per_class makes. Of these, knn vote on a class. hamming_topk: answers that
     count in the mAP@R of binary codes; metric_learning: also measure pictures as metric-learning papers do (Recall@k,
-    R-precision, MAP@R, NMI, AMI)."""
+    R-precision, MAP@R, NMI, AMI); folds: also search pictures and texts in so many folds of each split, and report
+    the mean, as COCO's 1K test does in 5; judged: a folder with the files of ECCV Caption or CxC, and those of COCO
+    that say whose the captions are, by which texts and pictures are measured too."""
 
     ks: Annotated[list[Positive], Field(min_length=1)] = [1, 5, 10, 25]
     nway: list[Annotated[int, Field(ge=2)]] = [5, 20]
@@ -39,6 +42,8 @@ class Evaluate(Section):
     knn: Positive = 10
     hamming_topk: Positive | None = None
     metric_learning: bool = False
+    folds: Annotated[int, Field(ge=2)] | None = None
+    judged: Path | None = None
     bootstrap: Positive = 1000
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
     seed: Count = 0
@@ -53,10 +58,14 @@ class Choice(Section):
 
 
 class Compare(Section):
+    """details: the leaderboard also has the metrics that otherwise only metrics.json has, such as those in the
+    taxonomy of texts and codes (docs/metrics.md tells which)."""
+
     choose: dict[Name, Choice] = {}
     permutations: Positive = 10000
     significance: Annotated[float, Field(gt=0, lt=1)] = 0.05
     seed: Count = 0
+    details: bool = False
 
 
 class Report(Section):

@@ -3,19 +3,25 @@
 import hashlib
 import importlib.util
 import json
+from itertools import permutations
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import balanced_accuracy_score, recall_score
 from sklearn.svm import LinearSVC
 
 from kith.errors import KithError
-from kith.metrics.classification import classification_metrics, nearest_embedding_scores, svm_scores
+from kith.metrics.classification import (
+    classification_metrics,
+    hierarchical_distances,
+    nearest_embedding_scores,
+    svm_scores,
+)
 from kith.taxonomy import Taxonomy
 
 GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden" / "hierarchy"
@@ -67,6 +73,32 @@ def test_a_mistake_is_as_severe_as_its_common_ancestor_is_high():
     found = classification_metrics(predicted, labels, taxonomy.similarity(["cat", "dog", "oak"]))
     assert np.nanmean(found["mistake_severity"]) == (1 / 2 + 2 / 2) / 2
     assert np.isnan(found["mistake_severity"]).tolist() == [True, False, False, True]
+
+
+@settings(max_examples=25)
+@given(small())
+def test_distances_of_the_likeliest_are_their_expectation(case):
+    scores, labels, k = case
+    n_classes = scores.shape[1]
+    similarity = np.random.default_rng(0).random((6, 6))[:n_classes, :n_classes]
+    found = hierarchical_distances(scores, labels, similarity, [k])
+    by_index = hierarchical_distances(scores, labels, similarity, [1], ties="index")
+    assert by_index["hierarchical_distance@1"].tolist() == pytest.approx(
+        1 - classification_metrics(scores, labels, similarity)["hierarchical_accuracy"]
+    )
+    if k > n_classes:
+        assert not found
+        return
+    for row, label, value in zip(scores, labels, found[f"hierarchical_distance@{k}"], strict=True):
+        orders = [o for o in permutations(range(n_classes)) if (np.diff(row[list(o)]) <= 0).all()]
+        assert value == pytest.approx(np.mean([[1 - similarity[c, label] for c in o[:k]] for o in orders]))
+
+
+def test_distances_are_of_known_classes():
+    assert hierarchical_distances([[0.9, 0.1]], [2], np.eye(3), [1])["hierarchical_distance@1"] == [1]
+    for scores, message in (([[0.1, 0.9, 0, 0]], "do not fit"), ([[0.1, np.nan, 0.2]], "row 0 has a NaN")):
+        with pytest.raises(KithError, match=message):
+            hierarchical_distances(scores, [0], np.eye(3))
 
 
 def test_tensors_give_what_arrays_give():

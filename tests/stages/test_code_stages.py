@@ -15,6 +15,7 @@ from kith.codes import sign_codes
 from kith.errors import KithError
 from kith.metrics.hashing import hamming_retrieval
 from kith.metrics.metric_learning import cluster_agreement, database_precision, knn_predictions, self_retrieval
+from kith.metrics.taxonomic import taxonomic_hamming, taxonomic_search
 from kith.plots import hierarchy as hierarchy_plots
 from kith.store.classes import Classes
 from stages import compare, evaluate, params, report, taxonomy
@@ -137,6 +138,14 @@ def test_the_database_of_training_pictures(classes):  # noqa: F811
     assert figures["database/map"] == pytest.approx(precision.mean(), abs=1e-6)
     right = knn_predictions(others, known, 3, vectors) == labels
     assert figures["database/knn_accuracy"] == pytest.approx(100 * right.mean(), abs=1e-6)
+    table = Classes(Path("data/shapes/taxonomy"), None).similarity("lcsh")
+    graded = {
+        "database": taxonomic_search(vectors, others, labels, known, table, (1, 10)),
+        "hamming": taxonomic_hamming(sign_codes(vectors), sign_codes(others), labels, known, table, (1, 10)),
+    }
+    for family, values in graded.items():
+        for name in ("HAP", "NDCG", "AHP", "HP@10", "hierarchical_distance@10"):
+            assert figures[f"{family}_taxonomy/{name}"] == pytest.approx(values[name].mean(), abs=1e-6)
     assert "train" not in json.loads((run / "metrics.json").read_text())["splits"]
     page = (pages() / "leaderboard.md").read_text()
     assert "among the pictures that are not for testing by the Hamming distance" in page

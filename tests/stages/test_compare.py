@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from kith.errors import KithError
+from kith.evaluation.describe import describe, metrics_of
 from kith.evaluation.statistics import Resamples, holm, paired_test
 from stages import compare, evaluate, files, params
 from stages.reporting import cells
@@ -160,6 +161,17 @@ def test_distances_of_pairs_are_columns_of_the_leaderboard(study):
     for name in ("mean", "median", "min", "max"):
         expected = run_files(study, "bad")[0]["val"]["metrics"][f"pairs/{name}_distance"]["value"]
         assert board.loc[("val", "bad"), f"pairs/{name}_distance"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_details_are_columns_only_on_request(study):
+    without = pd.read_csv(compared(study) / "leaderboard.csv")
+    write_params(study, study={"methods": list(METHODS)}, compare={"details": True})
+    board = pd.read_csv(compared(study) / "leaderboard.csv")
+    more = {"mean/rsum", "text_to_image_taxonomy/HAP", "image_to_text_taxonomy/NDCG"}
+    assert more <= set(board.columns)
+    assert not any(describe(name).detail for name in metrics_of(without))
+    known = [name for name in metrics_of(board) if not describe(name).detail]
+    pd.testing.assert_frame_equal(board[["split", "method", *known]], without[["split", "method", *known]])
 
 
 def test_features_without_texts_or_meaning(tracked, tmp_path):

@@ -88,11 +88,15 @@ def test_metrics_file(run):
         names = ["R@1", "R@5", "R@10", "median_rank", "mean_rank", "mrr", "map"]
         names += ["random_5way", "hard_5way", "random_20way", "hard_20way"]
         expected = {f"{d}/{name}" for d in ("text_to_image", "image_to_text") for name in names}
-        expected |= {f"mean/{name}" for name in ("mrr", "R@1", "R@10")}
+        expected |= {f"mean/{name}" for name in ("mrr", "R@1", "R@10", "rsum")}
         expected |= {f"pairs/{name}_distance" for name in ("mean", "median", "min", "max")}
         expected |= {f"neighborhood/{s}_{q}@10" for s in ("image", "text") for q in ("recall", "ndcg")}
         names = [f"{name}{end}" for name in ("HP@1", "HP@10", "AHP", "AHP@250") for end in ("", "_wup")]
         expected |= {f"image_to_image/{name}" for name in ("mrr", "map", *names)}
+        graded = ["HAP", "NDCG", "hierarchical_distance@1", "hierarchical_distance@10", "mistake_severity"]
+        expected |= {f"image_to_image_taxonomy/{name}" for name in graded}
+        graded += ["HP@1", "HP@10", "AHP@250", "AHP"]
+        expected |= {f"{d}_taxonomy/{name}" for d in ("text_to_image", "image_to_text") for name in graded}
         assert set(figures) == expected
         for name, figure in figures.items():
             assert list(figure) == ["value", "low", "high"]
@@ -102,8 +106,37 @@ def test_metrics_file(run):
                 assert figure["low"] <= figure["value"] <= figure["high"], (split, name)
         mean = (figures["text_to_image/mrr"]["value"] + figures["image_to_text/mrr"]["value"]) / 2
         assert figures["mean/mrr"]["value"] == pytest.approx(mean, abs=1e-6)
+        recalls = [f"{d}/R@{k}" for d in ("text_to_image", "image_to_text") for k in (1, 5, 10)]
+        assert figures["mean/rsum"]["value"] == pytest.approx(sum(figures[name]["value"] for name in recalls), abs=1e-5)
         assert content["chance"]["text_to_image/random_20way"] == 5
         assert set(content["chance"]) < expected
+
+
+def test_folds_are_measured_on_request(run, tmp_path):
+    write_params(tmp_path, evaluate={"folds": 4})
+    figures = measured(run)[0]["splits"]["test"]["metrics"]
+    parts = [f"{d}_folds/R@{k}" for d in ("text_to_image", "image_to_text") for k in (1, 5, 10)]
+    assert figures["mean_folds/rsum"]["value"] == pytest.approx(sum(figures[name]["value"] for name in parts), abs=1e-5)
+    assert figures["text_to_image_folds/R@1"]["value"] > figures["text_to_image/R@1"]["value"]
+
+
+def test_judgements_are_measured_on_request(run, tmp_path):
+    items, folder = pd.read_parquet(run["data"] / "items.parquet"), tmp_path / "judged"
+    folder.mkdir()
+    rows = np.flatnonzero(items["split"] == "test")
+    captions = [{"id": int(i), "image_id": items["id"][i], "caption": items["texts"][i][0]} for i in rows]
+    (folder / "captions_test.json").write_text(json.dumps({"annotations": captions}))
+    pictures = items["id"][rows[:2]].tolist()
+    (folder / "eccv_caption_to_image.json").write_text(json.dumps({str(rows[0]): pictures}))
+    (folder / "eccv_image_to_caption.json").write_text(json.dumps({pictures[0]: [int(i) for i in rows[:2]]}))
+    write_params(tmp_path, evaluate={"judged": "judged"})
+    splits = measured(run)[0]["splits"]
+    for direction in ("text_to_image", "image_to_text"):
+        assert 0 <= splits["test"]["metrics"][f"{direction}_eccv/map@r"]["value"] <= 1
+    assert not any("eccv" in name for name in splits["val"]["metrics"])
+    (folder / "captions_test.json").write_text(json.dumps({"annotations": []}))
+    with pytest.raises(KithError, match=r"evaluate\.judged: its captions are of other pictures"):
+        measured(run)
 
 
 @pytest.mark.parametrize("split", ["val", "test", "test_faces"])
