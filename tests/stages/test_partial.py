@@ -57,7 +57,7 @@ def compared(study):
 
 
 def test_the_others_are_ranked_and_the_failed_one_is_named_with_its_reason(study, capsys):
-    with pytest.raises(KithError):  # what it has reached before stays in runs/, and does not count
+    with pytest.raises(KithError):  # what it has reached before does not count
         train = failed.noting(fails(KithError("the loss is nan in epoch 3;\nlower <train.lr>")))
         train(model=study / "runs/made/good-0/model.pt", trained=None)
     (study / "runs/made/bad-0/metrics.json").unlink()

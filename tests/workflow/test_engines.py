@@ -105,16 +105,16 @@ def test_finished_stages_are_recorded_when_another_fails(origin):
 
 
 @pytest.mark.parametrize("engine", ["dvc", "snakemake"])
-def test_a_failed_stage_loses_nothing(by_dvc, by_snakemake, tmp_path, engine):
-    """Under Snakemake its file stays; DVC removes it, and has it in its cache."""
+def test_what_a_failed_stage_has_lost_comes_back_from_the_cache_and_it_is_tried_again(
+    by_dvc, by_snakemake, tmp_path, engine
+):
     repository = copy(by_dvc if engine == "dvc" else by_snakemake, tmp_path)
     model = repository.path / "runs/mini/a-0/model.txt"
     before = model.read_text()
     repository.edit("methods", a={"fails": True})
     getattr(repository, engine)(*["repro"] * (engine == "dvc"), fails=True)
-    assert model.exists() == (engine == "snakemake")
-    if engine == "dvc":
-        repository.dvc("checkout", "runs/mini/a-0/model.txt")
+    assert not model.exists()
+    repository.dvc("checkout", "runs/mini/a-0/model.txt")
     assert model.read_text() == before
     assert "train@a-0" in getattr(repository, engine)(*["repro"] * (engine == "dvc"), fails=True)
 

@@ -54,9 +54,10 @@ REPORTED = {
 def declare(out):
     """An output as Snakemake wants it declared: directories say so, and results go into its report.
 
-    A file is one to `update`: Snakemake leaves it where it is until the stage replaces it, and puts it back if that fails.
+    No file is one to `update`, which Snakemake would put back after a failure: it then notes the file as made by the stage
+    that failed, and does not run that again.
     """
-    declared = directory(out) if is_directory(out) else update(out)
+    declared = directory(out) if is_directory(out) else out
     shown = REPORTED.get(PurePosixPath(out).name)
     return report(declared, **shown) if shown else declared
 
