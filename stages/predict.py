@@ -82,11 +82,10 @@ def _tell(out: Path, counted: Counter[str], raw: RawInputs) -> None:
     """What was written: how many rows, how many have a problem, and how many have a text that was cut."""
     told = f", {counted['problems']:,} with a problem" if counted["problems"] else ""
     print(f"{out}: {counted['rows']:,} rows{told}", file=sys.stderr)
-    if counted["cut"]:
-        print(
-            f"{counted['cut']:,} texts are longer than the model reads, {raw.longest} tokens, and are cut",
-            file=sys.stderr,
-        )
+    if cut := counted["cut"]:
+        print(f"{cut:,} texts are longer than the model reads, {raw.longest} tokens, and are cut", file=sys.stderr)
+    if unnamed := counted["unnamed"]:
+        print(f"{unnamed:,} rows have no id, or that of another; rows are in the order of the input", file=sys.stderr)
 
 
 def _check_out(out: Path, input: Path) -> None:
@@ -119,13 +118,14 @@ def _batches(
     skip_bad: bool,
     counted: Counter[str],
 ) -> Iterator[pa.RecordBatch]:
-    """What is written of all rows, batch by batch. counted: "rows", "problems" and "cut" texts, which are added to.
+    """What is written of all rows, batch by batch. counted: "rows", "problems", "cut" texts and "unnamed" rows,
+    whose id is empty or that of another; they are added to.
 
     Raises KithError for rows that cannot be used, unless skipped.
     """
     readers = {side: raw.reader(side) for side in source.sides}
     columns = schema(model, source.sides, True)
-    rows = over(source.rows(), "embed", unit="rows")
+    rows, ids = over(source.rows(), "embed", unit="rows"), set[str | None]()
     while batch := list(itertools.islice(rows, batch_size)):
         sides = {side: given.read(side, batch, reader, raw) for side, reader in readers.items()}
         problems = _problems(source, batch, sides)
@@ -133,6 +133,9 @@ def _batches(
             _refuse(source.path, batch, problems)
         cut = sum(content.cut for content in sides.values())
         counted.update({"rows": len(batch), "problems": len(problems), "cut": cut})
+        for row in batch:
+            counted["unnamed"] += not row.fault and (not row.id or row.id in ids)
+            ids.add(row.id)
         told = [problems.get(number) for number in range(len(batch))]
         values = {"id": pa.array([row.id for row in batch], pa.string()), "problem": pa.array(told, pa.string())}
         for side, content in sides.items():
