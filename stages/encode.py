@@ -4,6 +4,7 @@ What was encoded is kept in parts under data/encoded, by its content: after a ki
 study of the same pictures takes it over. That folder may be deleted at any time.
 """
 
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +49,10 @@ def main(*, encoder: str, sides: str, data: Path, out: Path) -> None:
                 frozen = _frozen(options, side, device)
                 width = _write(folder / FEATURES[side], frozen, side, prepared, values.encode.batch_size)
                 known[side] = reference(frozen.encoder) | {"width": width}
+                if side == "text" and (cut := frozen.cut(prepared.texts)):
+                    longest = known[side]["max_tokens"]
+                    said = f"{cut:,} are longer than {encoder} reads, {longest} tokens, and are cut"
+                    print(f"encode: of {len(prepared.texts):,} texts {said}", file=sys.stderr)
         made_of = {"data": prepared.checksum, "encoders": known}
         made_of["parameters"] = parameters(options.model_dump() | values.encode.model_dump())
         files.write_json(folder / NOTE, note(sorted(folder.iterdir()), **made_of))

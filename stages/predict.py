@@ -5,6 +5,7 @@ Their vectors and, where the model knows classes, what they show.
 
 import itertools
 import sys
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
@@ -67,18 +68,24 @@ def main(
     if input.is_dir() and raw.takes_features("image"):
         raise KithError(f"{input}: this model takes features, not pictures; give a table with a column of lists")
     columns = schema(model, source.sides, skip_bad)
-    batches = iter(_batches(model, raw, source, batch_size, skip_bad))
-    rows = problems = 0
+    counted: Counter[str] = Counter()
+    batches = iter(_batches(model, raw, source, batch_size, skip_bad, counted))
     with files.replacing(out) as temporary, pq.ParquetWriter(temporary, columns, compression="zstd") as writer:
         while group := list(itertools.islice(batches, max(1, GROUP // batch_size))):
-            table = pa.Table.from_batches(group).select(columns.names)
-            rows += table.num_rows
-            problems += table.num_rows - table["problem"].null_count if skip_bad else 0
-            writer.write_table(table)
-        if not rows:
+            writer.write_table(pa.Table.from_batches(group).select(columns.names))
+        if not counted["rows"]:
             raise KithError(f"{input}: has no {'pictures' if input.is_dir() else 'rows'}")
-    told = f", {problems:,} with a problem" if problems else ""
-    print(f"{out}: {rows:,} rows{told}", file=sys.stderr)
+    _tell(out, counted, raw)
+
+
+def _tell(out: Path, counted: Counter[str], raw: RawInputs) -> None:
+    """What was written: how many rows, how many have a problem, and how many have a text that was cut."""
+    told = f", {counted['problems']:,} with a problem" if counted["problems"] else ""
+    print(f"{out}: {counted['rows']:,} rows{told}", file=sys.stderr)
+    if cut := counted["cut"]:
+        print(f"{cut:,} texts are longer than the model reads, {raw.longest} tokens, and are cut", file=sys.stderr)
+    if unnamed := counted["unnamed"]:
+        print(f"{unnamed:,} rows have no id, or that of another; rows are in the order of the input", file=sys.stderr)
 
 
 def _check_out(out: Path, input: Path) -> None:
@@ -104,17 +111,31 @@ def schema(model: DualEncoder, sides: list[str], skip_bad: bool) -> pa.Schema:
 
 
 def _batches(
-    model: DualEncoder, raw: RawInputs, source: given.GivenInput, batch_size: int, skip_bad: bool
+    model: DualEncoder,
+    raw: RawInputs,
+    source: given.GivenInput,
+    batch_size: int,
+    skip_bad: bool,
+    counted: Counter[str],
 ) -> Iterator[pa.RecordBatch]:
-    """What is written of all rows, batch by batch. Raises KithError for rows that cannot be used, unless skipped."""
+    """What is written of all rows, batch by batch. counted: "rows", "problems", "cut" texts and "unnamed" rows,
+    whose id is empty or that of another; they are added to.
+
+    Raises KithError for rows that cannot be used, unless skipped.
+    """
     readers = {side: raw.reader(side) for side in source.sides}
     columns = schema(model, source.sides, True)
-    rows = over(source.rows(), "embed", unit="rows")
+    rows, ids = over(source.rows(), "embed", unit="rows"), set[str | None]()
     while batch := list(itertools.islice(rows, batch_size)):
         sides = {side: given.read(side, batch, reader, raw) for side, reader in readers.items()}
         problems = _problems(source, batch, sides)
         if problems and not skip_bad:
             _refuse(source.path, batch, problems)
+        cut = sum(content.cut for content in sides.values())
+        counted.update({"rows": len(batch), "problems": len(problems), "cut": cut})
+        for row in batch:
+            counted["unnamed"] += not row.fault and (not row.id or row.id in ids)
+            ids.add(row.id)
         told = [problems.get(number) for number in range(len(batch))]
         values = {"id": pa.array([row.id for row in batch], pa.string()), "problem": pa.array(told, pa.string())}
         for side, content in sides.items():

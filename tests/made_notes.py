@@ -23,7 +23,8 @@ def seal(root: Path, study: str) -> None:
     for folder in (root / "data" / study / name for name in FOLDERS):
         if folder.is_dir():
             written = sorted(path for path in folder.iterdir() if path.name != NOTE)
-            files.write_json(folder / NOTE, note(written, data=data))
+            known = files.read_json(folder / NOTE) if (folder / NOTE).exists() else {}
+            files.write_json(folder / NOTE, known | note(written, data=data))
     for run in sorted((root / "runs" / study).glob("*")):
         seal_run(run, data)
 

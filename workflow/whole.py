@@ -3,10 +3,12 @@
 import os
 from pathlib import Path
 
+from kith.data.temporary import beside
+
 
 def write(path: Path, text: str) -> None:
-    """Under a temporary name beside `path`, then in its place."""
+    """Under a temporary name beside `path`, then in its place; what killed processes have left beside it goes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temporary = beside(path)
     temporary.write_text(text, encoding="utf-8")
     os.replace(temporary, path)

@@ -116,7 +116,8 @@ def _kind(path: Path) -> str:
         raise KithError(f"{path}: is a workbook; {encodings.SHEET}")
     if kind not in SUFFIXES:
         known = ", ".join(f".{each}" for each in (*SUFFIXES, *ALSO))
-        raise KithError(f"{path}: unknown suffix '{path.suffix}'; tables are {known}")
+        advice = "write one object a line into a .jsonl" if kind == "json" else "let its name end in the one that it is"
+        raise KithError(f"{path}: unknown suffix '{path.suffix}'; tables are {known}: {advice}")
     if not path.is_file():
         raise KithError(f"{path}: no such file; mend fetch.path")
     return kind

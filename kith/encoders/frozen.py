@@ -15,6 +15,7 @@ from kith.encoders.names import Side
 from kith.encoders.preprocessing import Preprocess, Preprocessing
 from kith.encoders.registry import load
 from kith.errors import KithError
+from kith.text.tokenizer import WHOLE
 
 DTYPE = np.float16  # of features on the disk; half the size, and what a model was trained on
 BATCH = 32
@@ -48,6 +49,13 @@ class Frozen:
         assert isinstance(self.encoder, TextEncoder)
         tokens, lengths = self.encoder.tokenizer.encode(list(texts), self.encoder.max_tokens)
         return _stored(self.network(*(torch.from_numpy(each).long().to(self.device) for each in (tokens, lengths))))
+
+    def cut(self, texts: Sequence[str]) -> int:
+        """How many texts are longer than the encoder reads."""
+        assert isinstance(self.encoder, TextEncoder)
+        parts = (list(texts[at : at + BATCH]) for at in range(0, len(texts), BATCH))
+        lengths = [self.encoder.tokenizer.encode(part, WHOLE)[1] for part in parts]
+        return int((np.concatenate(lengths) > self.encoder.max_tokens).sum()) if lengths else 0
 
 
 def reference(encoder: PictureEncoder | TextEncoder) -> dict[str, Any]:

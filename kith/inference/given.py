@@ -35,11 +35,13 @@ class GivenRow(NamedTuple):
 
 
 class GivenSide(NamedTuple):
-    """One side of some rows: what the model takes of the rows `good`, and what is wrong with the others."""
+    """One side of some rows: what the model takes of the rows `good`, and what is wrong with the others. cut: how many
+    of its texts are longer than the model reads."""
 
     arrays: tuple[np.ndarray, ...]
     good: np.ndarray
     faults: dict[int, str]
+    cut: int = 0
 
 
 @dataclass(frozen=True)
@@ -147,11 +149,11 @@ def read(side: str, rows: list[GivenRow], read_cell: Reader, raw: RawInputs) -> 
     all are not good, and no fault of the side.
 
     >>> from kith.text.tokens import Vocabulary
-    >>> raw = RawInputs({"text": {}}, Vocabulary(["red", "fox"]), max_tokens=8)
-    >>> rows = [GivenRow("row 0", "a", {"text": "red fox"}), GivenRow("row 1", "b", {"text": "N/A"})]
+    >>> raw = RawInputs({"text": {}}, Vocabulary(["red", "fox"]), max_tokens=4)
+    >>> rows = [GivenRow("", "a", {"text": cell}) for cell in ("red fox", "N/A", "red fox red")]
     >>> found = read("text", rows, raw.reader("text"), raw)
-    >>> [each.tolist() for each in found.arrays], found.good.tolist(), found.faults
-    ([[[2, 4, 5, 3]], [4]], [True, False], {1: "is 'N/A', which is no text"})
+    >>> [each.tolist() for each in found.arrays], found.good.tolist(), found.faults, found.cut
+    ([[[2, 4, 5, 3], [2, 4, 5, 3]], [4, 4]], [True, False, True], {1: "is 'N/A', which is no text"}, 1)
     """
 
     def value(row: GivenRow) -> Any:
@@ -169,4 +171,6 @@ def read(side: str, rows: list[GivenRow], read_cell: Reader, raw: RawInputs) -> 
     usable = [value for value in values if not isinstance(value, Unusable)]
     if not usable:
         return GivenSide((), good, faults)
-    return GivenSide(raw.arrays(side, usable), good, faults)
+    of_texts = side == "text" and not raw.takes_features("text")
+    cut = sum(raw.tokenizer.is_cut(text, raw.longest) for text in usable) if of_texts else 0
+    return GivenSide(raw.arrays(side, usable), good, faults, cut)

@@ -85,11 +85,15 @@ class RawInputs:
 
     def cut(self, text: str) -> tuple[int, int] | None:
         """Of a text that is longer than the model reads, how many of its pieces are read, and how many there are."""
-        side = self.config["text"]
-        longest = side["encoder"]["max_tokens"] if "encoder" in side else self.max_tokens
         pieces = len(self.tokenizer.pieces(text))
-        read, whole = (int(self.tokenizer.encode([text], most)[1][0]) for most in (longest, WHOLE))
+        read, whole = (int(self.tokenizer.encode([text], most)[1][0]) for most in (self.longest, WHOLE))
         return (pieces - (whole - read), pieces) if read < whole else None
+
+    @property
+    def longest(self) -> int:
+        """How many tokens of a text are read, its marks among them."""
+        side = self.config["text"]
+        return side["encoder"]["max_tokens"] if "encoder" in side else self.max_tokens
 
     def _known(self, cell: Any) -> str | Unusable:
         """The text in a cell; one of whose words none is known would get the vector of any other such text."""

@@ -52,9 +52,5 @@ class HierarchicalCrossEntropyLoss(ClassLoss, name="hierarchical_cross_entropy",
 
     options: HierarchicalOptions
 
-    @classmethod
-    def classifier(cls, options: object) -> str:
-        return "linear"
-
     def of_classes(self, known: LabelledRows, step: TrainingStep) -> Tensor:
         return hierarchical_cross_entropy(known.logits, known.label, known.similarity, self.options.alpha)

@@ -52,8 +52,8 @@ class Loss(nn.Module):
 
     @classmethod
     def classifier(cls, options: Any) -> str | None:
-        """The kind of classifier that it trains, see kith.models.classifier, if any."""
-        return None
+        """The kind of classifier that it trains, see kith.models.classifier, if any: a linear one, if nothing else."""
+        return "linear" if "classifier" in cls.needs else None
 
     def forward(self, batch: Batch, step: TrainingStep) -> LossValue:
         """The value, without its weight; of mined losses also what mining has found."""

@@ -39,9 +39,5 @@ class SoftLabelLoss(ClassLoss, name="soft_labels", needs={"class": {}, "classifi
 
     options: SoftLabelOptions
 
-    @classmethod
-    def classifier(cls, options: object) -> str:
-        return "linear"
-
     def of_classes(self, known: LabelledRows, step: TrainingStep) -> Tensor:
         return soft_labels(known.logits, known.label, known.similarity, self.options.beta)

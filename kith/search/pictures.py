@@ -6,13 +6,12 @@ import warnings
 import numpy as np
 from PIL import ExifTags, Image
 
-from kith.data.images import UndecodableImage, formats
+from kith.data.images import LONGEST, UndecodableImage, formats
 from kith.data.loader import Unusable
 from kith.inference.raw import RawInputs
 
 MAX_BYTES = 16 << 20
 MAX_PIXELS = 50_000_000
-MAX_SIDE = 32_768  # of a picture with few pixels too: each row and column costs time of its own
 DARK, LIGHT = 0.25, 0.75  # mean brightness below or above which grey pictures have a ground that is dark or light
 
 
@@ -23,7 +22,7 @@ def read(data: bytes, raw: RawInputs, brightness: float = 0.5, invert: bool | No
     invert: whether light and dark are exchanged. None decides for grey pictures: if those of the data set are light
     on dark and this one is the other way round, or dark on light.
 
-    Raises UndecodableImage (a KithError) for more than 16 MiB, 50 million pixels or 32,768 on a side, known from the
+    Raises UndecodableImage (a KithError) for more than 16 MiB, 50 million pixels or 65,500 on a side, known from the
     header before anything is decoded, and for data that are no picture of `kith.data.images.FORMATS`.
     """
     width, height = _size(data)
@@ -57,8 +56,8 @@ def _size(data: bytes) -> tuple[int, int]:
         raise UndecodableImage(f"not a picture that can be read; formats are {', '.join(formats())}") from None
     if width * height > MAX_PIXELS:
         raise UndecodableImage(f"the picture has {width}×{height} pixels, more than the limit of {MAX_PIXELS:,}")
-    if max(width, height) > MAX_SIDE:
-        raise UndecodableImage(f"the picture has {width}×{height} pixels; a side has at most {MAX_SIDE:,}")
+    if max(width, height) > LONGEST:
+        raise UndecodableImage(f"the picture has {width}×{height} pixels; a side has at most {LONGEST:,}")
     return (height, width) if turned else (width, height)
 
 

@@ -508,6 +508,7 @@ def test_no_rows(tmp_path):
     [
         ("t.xlsx", b"", "is a workbook; open it in a spreadsheet program and save the sheet as CSV (UTF-8)"),
         ("t.doc", b"", "unknown suffix '.doc'; tables are .parquet, .csv, .tsv, .jsonl, .txt, .tab, .ndjson"),
+        ("t.json", b"[]", "write one object a line into a .jsonl"),
         ("t.parquet", None, "no such file"),
         ("t.parquet", b"version https://git-lfs.github.com/spec/v1\n", "is a pointer of Git LFS"),
         ("t.csv", b"<!DOCTYPE html><html>404</html>\n", "is a web page, not data; download the file itself"),

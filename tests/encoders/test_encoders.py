@@ -78,6 +78,8 @@ def test_long_texts_are_cut_and_keep_their_last_mark(tmp_path):
     encoder = registry.load(write_encoder("bert", tmp_path), "text")
     tokens, lengths = encoder.tokenizer.encode(["red " * 50, "red"], encoder.max_tokens)
     assert encoder.max_tokens == 12
+    assert Frozen(encoder).cut(["red " * 50, "red", *["blue " * 11] * 40, "red " * 10]) == 41
+    assert Frozen(encoder).cut([]) == 0
     assert tokens.shape == (2, 12)
     assert lengths.tolist() == [12, 3]
     assert tokens[0, -1] == tokens[1, 2] == 3

@@ -221,6 +221,15 @@ def test_ids_and_texts_are_read_as_prepare_reads_them(there, tmp_path):
     np.testing.assert_array_equal(found["text_vector"][0], found["text_vector"][1])
 
 
+def test_cut_texts_and_ids_that_name_no_row_are_told(there, tmp_path, capsys):
+    rows = pd.DataFrame({"id": [1.0, None, 3.0, 3.0], "text": ["a red bar", "red " * 99, "a blue bar", "red"]})
+    rows.to_parquet(tmp_path / "in.parquet")
+    said(EMBEDS, tmp_path / "in.parquet", tmp_path)
+    told = capsys.readouterr().err
+    assert "1 texts are longer than the model reads, 64 tokens, and are cut" in told
+    assert "2 rows have no id, or that of another; rows are in the order of the input" in told
+
+
 def test_a_table_without_the_usual_names_is_asked_about(there, tmp_path):
     (tmp_path / "in.csv").write_text("title,photo\na,b\n")
     with pytest.raises(KithError, match="say with --image or --text which column to read; the columns are: title,"):

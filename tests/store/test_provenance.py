@@ -115,7 +115,7 @@ def test_what_was_made_with_other_parameters_is_refused(there):
         compare.read_runs(params.load(), Path("runs/shapes"), data)
 
 
-@pytest.mark.parametrize(("section", "values"), [("embed", {"batch_size": 3})])
+@pytest.mark.parametrize(("section", "values"), [("embed", {"batch_size": 3}), ("text", {"seed": 7})])
 def test_an_evaluation_of_what_has_other_parameters_is_refused(there, section, values):
     edit(**{section: values})
     with pytest.raises(KithError, match=rf"the stage {section} ran with other parameters than params\.yaml has"):

@@ -1,11 +1,12 @@
 """dvc.lock after a kill: whatever part of it is left, no entry is lost."""
 
+import os
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from workflow import lockfile, yamls
+from workflow import lockfile, whole, yamls
 
 
 def entry(name: str, md5: str) -> str:
@@ -81,3 +82,11 @@ def test_a_broken_list_of_busy_paths_is_removed(there, content):
     busy.write_text("{}")
     lockfile.repair()
     assert busy.exists()
+
+
+def test_what_killed_processes_left_beside_a_file_goes_when_it_is_written(tmp_path):
+    (tmp_path / ".dvc.lock.999999999.part").write_text("half")
+    (tmp_path / f".dvc.lock.{os.getppid()}.part").write_text("of a process that lives")
+    whole.write(tmp_path / "dvc.lock", "all")
+    assert sorted(file.name for file in tmp_path.iterdir()) == [f".dvc.lock.{os.getppid()}.part", "dvc.lock"]
+    assert (tmp_path / "dvc.lock").read_text() == "all"
