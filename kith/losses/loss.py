@@ -102,5 +102,5 @@ class Needs:
         kinds = [kind for loss, options in built if (kind := loss.classifier(options)) is not None]
         # With two kinds asked for, the one with a hidden layer serves both.
         kind = "hidden" if "hidden" in kinds else next(iter(kinds), None)
-        names: tuple[Need, ...] = ("text", "class", "targets", "neighbours")
-        return cls(*(name in needed for name in names), kind, "random texts" in needed)
+        known = "text" in needed, "class" in needed, "targets" in needed, "neighbours" in needed
+        return cls(*known, kind, "random texts" in needed)
