@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -49,8 +50,16 @@ class AngularOptions(LossOptions):
     as_published: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class TextNegativesOptions(AngularOptions):
+    """negatives: the texts of the batch's other items, or as many `random` ones of the training split, as in the
+    authors' program: an item's own may be among them. In validation always the former."""
+
+    negatives: Literal["random"] | None = None
+
+
 class AngularLoss(Loss):
-    """An angular loss whose negatives are the batch's other items."""
+    """An angular loss whose negatives are the batch's other items, or random texts."""
 
     options: AngularOptions
 
@@ -69,22 +78,28 @@ class AngularLoss(Loss):
         (`own_counts`) the anchor's picture is among them.
         """
         mask = batch.group[:, None] != batch.group[None, :]
-        repeats = 1
-        if self.options.as_published:
-            repeats = len(anchor)
-            mask = torch.ones_like(mask) if own_counts else mask
+        repeats = len(anchor) if self.options.as_published else 1
+        if negatives is batch.random_texts or (self.options.as_published and own_counts):
+            mask = mask.new_ones(len(anchor), len(negatives))
         if anchors is not None:
             if not anchors.any():
                 return anchor.sum() * 0  # with a gradient, for there may be no other loss
             anchor, positive, mask = anchor[anchors], positive[anchors], mask[anchors]
         return angular(anchor, positive, negatives, mask, self.options.angle, repeats)
 
+    def text_negatives(self, batch: Batch) -> Tensor:
+        """Of the terms whose negatives are texts."""
+        random = getattr(self.options, "negatives", None) == "random"
+        return batch.random_texts if random and batch.random_texts is not None else batch.text
 
-class AngularCrossLoss(AngularLoss, name="angular_cross"):
+
+class AngularCrossLoss(AngularLoss, name="angular_cross", needs={"text": {}, "random texts": {"negatives": "random"}}):
     """Angular N-pairs: pictures are anchors, their texts positives, other texts negatives."""
 
+    options: TextNegativesOptions
+
     def forward(self, batch: Batch, step: TrainingStep) -> Tensor:
-        return self.of_rows(batch, batch.image, batch.text, batch.text)
+        return self.of_rows(batch, batch.image, batch.text, self.text_negatives(batch))
 
 
 class AngularSymmetricLoss(AngularLoss, name="angular_symmetric"):
@@ -105,9 +120,16 @@ class AngularImageLoss(AngularLoss, name="angular_image", needs={"text": {}, "ne
         return torch.stack(values).mean() if values else batch.image.new_zeros(())
 
 
-class AngularTextLoss(AngularLoss, name="angular_text", needs={"text": {}, "neighbours": {}}):
+class AngularTextLoss(
+    AngularLoss,
+    name="angular_text",
+    needs={"text": {}, "neighbours": {}, "random texts": {"negatives": "random"}},
+):
     """Angular N-pairs within texts: the positive is the text of a neighbour in the semantic space."""
 
+    options: TextNegativesOptions
+
     def forward(self, batch: Batch, step: TrainingStep) -> Tensor:
-        values = [self.of_rows(batch, batch.text, text, batch.text, batch.has_neighbor) for _, text in batch.neighbors]
+        others = self.text_negatives(batch)
+        values = [self.of_rows(batch, batch.text, text, others, batch.has_neighbor) for _, text in batch.neighbors]
         return torch.stack(values).mean() if values else batch.text.new_zeros(())

@@ -30,7 +30,8 @@ class Batch:
 
     neighbors: for each neighbour drawn, (image (B, d), text (B, d)); has_neighbor: (B,) bool;
     correlations: (d,) canonical correlations of the batch, where the model has a CCA layer;
-    classes: for losses that look at classes.
+    classes: for losses that look at classes; random_texts: (R, d) texts of random training items, for those that
+    look at these.
     """
 
     image: Tensor
@@ -40,6 +41,7 @@ class Batch:
     has_neighbor: Tensor
     correlations: Tensor | None = None
     classes: LabelledRows | None = None
+    random_texts: Tensor | None = None
 
     @property
     def twins(self) -> Tensor:

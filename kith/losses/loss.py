@@ -1,7 +1,7 @@
 """How a loss declares itself: its name, its options with defaults and bounds, what it needs, and how it is computed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, get_type_hints
 
 from torch import nn
@@ -9,7 +9,7 @@ from torch import nn
 from kith.constraints import NonNegative
 from kith.losses.batch import Batch, LabelledRows, LossValue, TrainingStep
 
-Need = Literal["text", "class", "targets", "neighbours", "classifier"]
+Need = Literal["text", "class", "targets", "neighbours", "classifier", "random texts"]
 LOSSES: dict[str, type["Loss"]] = {}  # by name, in the order in which kith.losses imports them
 
 
@@ -75,13 +75,15 @@ class ClassLoss(Loss, needs={"class": {}}):
 
 @dataclass(frozen=True)
 class Needs:
-    """What the losses of a method need together; classifier: the kind that is trained, if any."""
+    """What the losses of a method need together; classifier: the kind that is trained, if any; random_texts: texts of
+    the training split beside the batch's own."""
 
     texts: bool
     classes: bool
     targets: bool
     neighbors: bool
     classifier: str | None
+    random_texts: bool = field(default=False, repr=False)
 
     @classmethod
     def of(cls, terms: Mapping[str, Mapping[str, Any]]) -> "Needs":
@@ -100,4 +102,5 @@ class Needs:
         kinds = [kind for loss, options in built if (kind := loss.classifier(options)) is not None]
         # With two kinds asked for, the one with a hidden layer serves both.
         kind = "hidden" if "hidden" in kinds else next(iter(kinds), None)
-        return cls("text" in needed, "class" in needed, "targets" in needed, "neighbours" in needed, kind)
+        known = "text" in needed, "class" in needed, "targets" in needed, "neighbours" in needed
+        return cls(*known, kind, "random texts" in needed)

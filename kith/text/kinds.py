@@ -33,7 +33,7 @@ def learned(
     >>> len(learned(["red fox", "red dog"], min_count=2))
     5
     """
-    if name in (None, *OF_WORDS):
+    if name is None or name in OF_WORDS:
         rule: Rule = "spaced" if name == "spaced" else "units" if ordered else "pairs"
         if selection is not None:
             return SelectedWords.select(texts, selection, min_count, max_words, rule)

@@ -41,7 +41,8 @@ def train_epoch(
     totals: dict[str, Tensor] = {}
     batches = sampler.epoch(epoch)
     whole = crops_of(data, config) is None
-    with closing(read(data, batches, task.objective.needs.neighbors, config, fabric, epoch)) as tensors:
+    needs = task.objective.needs
+    with closing(read(data, batches, needs.neighbors, config, fabric, epoch, needs.random_texts)) as tensors:
         for step, batch in enumerate(tensors):
             images, *rest = fabric.to_device(batch)
             key = int(generator(config.seed, epoch, step, 3 + fabric.global_rank).integers(2**62))

@@ -47,7 +47,7 @@ def fit(
     stopped: all randomness comes from (seed, epoch), so the result is the same bytes. name: of its progress. Raises
     FloatingPointError when embeddings or the loss are not finite, unless a refinement is left, which comes at once.
     """
-    task, data = Task(model, objective, data.similarity), with_workers(data, config, fabric.world_size)
+    task, data = _task(model, objective, data, config), with_workers(data, config, fabric.world_size)
     if not config.epochs:
         return [_as_it_is(task.to(fabric.device), data, config, fabric, on_epoch)]
     optimizer = optimizer_of(task, config)
@@ -75,6 +75,10 @@ def fit(
             on_checkpoint(state.save())
     model.load_state_dict(state.best["model"])
     return state.history
+
+
+def _task(model: DualEncoder, objective: Objective, data: TrainingData, config: TrainingConfig) -> Task:
+    return Task(model, objective, data.similarity, config.neighbors.separate is True)
 
 
 def _as_it_is(

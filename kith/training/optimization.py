@@ -13,7 +13,7 @@ FACTOR = "lr_factor"  # of a group whose rates are a share of those of the rest
 
 def optimizer_of(task: Task, config: TrainingConfig) -> torch.optim.Optimizer:
     """Weight decay on the model's matrices and kernels only, as is usual; not on biases, norms, temperatures, and
-    what the objective knows of the classes.
+    what the objective knows of the classes, but with `decay_all`.
 
     `l2` adds l2·Σw² over every parameter to the objective (Dorfer et al.), here as its gradient 2·l2·w. Towers that
     have a factor are in groups of their own, behind the others.
@@ -35,7 +35,7 @@ def optimizer_of(task: Task, config: TrainingConfig) -> torch.optim.Optimizer:
 
 def _groups(task: Task, chosen: set[nn.Parameter], config: TrainingConfig) -> list[dict[str, Any]]:
     """Matrices and kernels, then the rest, of the chosen parameters."""
-    decays = {True: config.weight_decay, False: 0.0}
+    decays = {True: config.weight_decay, False: config.weight_decay if config.decay_all else 0.0}
     if config.l2:
         decays = dict.fromkeys(decays, 2 * config.l2)
     matrices = {p for p in task.model.parameters() if p.ndim >= 2}

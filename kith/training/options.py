@@ -140,11 +140,11 @@ class Augmentation:
 
 @dataclass(frozen=True)
 class Optimization:
-    """The optimizer, its schedule, and which epoch is kept. `l2` is the weight of Σw² over every parameter, in place
-    of `weight_decay`, for the optimizers adam and sgd. In the first `head_epochs` the towers stay as they are, and the
-    heads alone are trained: so a pretrained tower is unfrozen only when they have settled. max_decay: whatever the
-    schedule, but refine, rates also fall steadily to that share of themselves; plateau_minimum: plateau goes no lower.
-    """
+    """The optimizer, its schedule, and which epoch is kept. decay_all: weights decay on every parameter, biases and
+    norms among them. `l2` is the weight of Σw² over every parameter, in place of `weight_decay`, for the optimizers
+    adam and sgd. In the first `head_epochs` the towers stay as they are, and the heads alone are trained: so a
+    pretrained tower is unfrozen only when they have settled. max_decay: whatever the schedule, but refine, rates also
+    fall steadily to that share of themselves; plateau_minimum: plateau goes no lower."""
 
     head_epochs: Count = 0
     optimizer: Literal["adam", "adamw", "sgd", "adagrad"] = "adamw"
@@ -152,6 +152,7 @@ class Optimization:
     nesterov: bool = True
     lr: AboveZero = 1e-3
     weight_decay: NonNegative = 1e-4
+    decay_all: Literal[True] | None = None
     l2: NonNegative = 0.0
     clip_norm: AboveZero | None = None
     schedule: Literal["constant", "cosine", "plateau", "refine", "sgdr", "steps", "resnet", "cyclical", "one_cycle"] = (
@@ -172,10 +173,12 @@ class Optimization:
 
 @dataclass(frozen=True)
 class DrawNeighbors:
-    """For each training item, `count` neighbours are drawn from its `among` nearest in meaning."""
+    """For each training item, `count` neighbours are drawn from its `among` nearest in meaning. separate: they go
+    through the towers by themselves, so that batch norm sees the batch alone."""
 
     count: Positive = 1
     among: Positive = 10
+    separate: Literal[True] | None = None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,9 @@ from kith.training.samplers import generator
 
 AHEAD = 2  # batches that are read while one is computed
 
-Tensors = tuple[Any, ...]  # pictures, a tuple of texts, groups, who has a neighbour, and classes if there are any
+# Pictures, a tuple of texts, groups, who has a neighbour, and classes if there are any. Of both sides first the batch,
+# then its neighbours; of texts at last random ones.
+Tensors = tuple[Any, ...]
 
 
 def with_workers(data: TrainingData, config: TrainingConfig, processes: int) -> TrainingData:
@@ -38,14 +40,22 @@ def crops_of(data: TrainingData, config: TrainingConfig) -> Crops | None:
 
 
 def read(
-    data: TrainingData, batches: list[np.ndarray], neighbors: bool, config: TrainingConfig, fabric: Fabric, epoch: int
+    data: TrainingData,
+    batches: list[np.ndarray],
+    neighbors: bool,
+    config: TrainingConfig,
+    fabric: Fabric,
+    epoch: int,
+    random_texts: bool = False,
 ) -> Generator[Tensors, None, None]:
-    """This process's share of each batch of items, on the CPU. neighbors: whether items bring theirs along."""
+    """This process's share of each batch of items, on the CPU. neighbors: whether items bring theirs along;
+    random_texts: whether as many texts of random training items come with it."""
     crops = crops_of(data, config)
     pinned = fabric.device.type == "cuda" and data.image.workers > 0
 
     def batch(step: int) -> Tensors:
-        images, *rest = _batch(data, batches[step], neighbors, crops, config, fabric, (config.seed, epoch, step))
+        key = config.seed, epoch, step
+        images, *rest = _batch(data, batches[step], neighbors, random_texts, crops, config, fabric, key)
         return (images.pin_memory() if pinned else images), *rest
 
     return ahead(batch, range(len(batches)), AHEAD if data.image.workers else 0)
@@ -55,6 +65,7 @@ def _batch(
     data: TrainingData,
     rows: np.ndarray,
     neighbors: bool,
+    random_texts: bool,
     crops: Crops | None,
     config: TrainingConfig,
     fabric: Fabric,
@@ -78,7 +89,10 @@ def _batch(
         images = _parts(data.image, chosen, crops, draws.reshape(-1, DRAWS))
     texts: tuple[Tensor, ...] = ()
     if data.text is not None:
-        texts = data.text.take(np.concatenate([data.text.one_of(each, random)[share] for each in drawn]))
+        told = [data.text.one_of(each, random)[share] for each in drawn]
+        if random_texts:
+            told.append(data.text.one_of(random.choice(data.train, len(rows)), random)[share])
+        texts = data.text.take(np.concatenate(told))
     of_items = [data.groups[rows], has_neighbor] + ([] if data.labels is None else [data.labels[rows]])
     return images, texts, *(torch.from_numpy(each[share]) for each in of_items)
 

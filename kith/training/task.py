@@ -1,5 +1,6 @@
 """What is trained, as one module; in several processes the objective sees the rows of all."""
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,13 +15,18 @@ from kith.training.objective import Objective
 class Task(nn.Module):
     """Model and objective as one module, so that both are moved, wrapped and trained together.
 
-    similarity: (classes, classes), of the classes in their taxonomy, where it is known.
+    similarity: (classes, classes), of the classes in their taxonomy, where it is known. separate: whether neighbours,
+    and random texts, go through the towers by themselves, as in the program of Thomas & Kovashka: batch norm then sees
+    the batch alone.
     """
 
     similarity: Tensor | None
 
-    def __init__(self, model: DualEncoder, objective: Objective, similarity: np.ndarray | None = None):
+    def __init__(
+        self, model: DualEncoder, objective: Objective, similarity: np.ndarray | None = None, separate: bool = False
+    ):
         super().__init__()
+        self.separate = separate
         self.model = model
         self.objective = objective
         known = None if similarity is None else torch.from_numpy(similarity).float()
@@ -34,10 +40,11 @@ class Task(nn.Module):
         has_neighbor: Tensor,
         label: Tensor | None = None,
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The first len(group) rows are the batch; any further ones are its neighbours, batch after batch."""
-        size = len(group)
-        image, *neighbor_images = map(_gather, self.model.encode_images(images).split(size))
-        text, *neighbor_texts = map(_gather, self.model.encode_texts(*texts).split(size)) if texts else [None]
+        """The first len(group) rows are the batch; any further ones are its neighbours, batch after batch, and of texts
+        at last random ones."""
+        image, *neighbor_images = self._encoded(self.model.encode_images, (images,), len(group))
+        text, *other_texts = self._encoded(self.model.encode_texts, texts, len(group)) if texts else [None]
+        neighbor_texts, random = other_texts[: len(neighbor_images)], other_texts[len(neighbor_images) :]
         # The sums of exponentials need float32 whatever precision the towers run in.
         with torch.autocast(image.device.type, enabled=False):
             space: Any = self.model.projection
@@ -54,9 +61,17 @@ class Task(nn.Module):
                 _gather(has_neighbor),
                 space.correlations,
                 None if label is None else labelled_rows(self, image, _gather(label)),
+                space.second(random[0]) if random else None,
             )
             check_finite(batch.image, batch.text)
             return self.objective(batch)
+
+    def _encoded(self, encode: Callable[..., Tensor], given: tuple[Tensor, ...], size: int) -> Iterator[Tensor]:
+        """What the towers make of each part of so many rows, of all processes."""
+        if self.separate:
+            parts = (encode(*part) for part in zip(*(each.split(size) for each in given), strict=True))
+            return map(_gather, parts)
+        return map(_gather, encode(*given).split(size))
 
 
 def check_finite(*sides: Tensor | None) -> None:
