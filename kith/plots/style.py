@@ -33,6 +33,7 @@ NUMBER: dict[str, Any] = {"textcoords": "offset points", "fontsize": 9}
 DIRECTIONS = {direction: catalogue.GROUPS[direction].title for direction in catalogue.DIRECTIONS}
 WIDTH, DPI = 5, 168  # inches, pixels an inch
 CHART = 10_000  # colours that a chart has at most, from the smoothing of lines; photographs have more
+COUNTED = (1 << 32) // 255  # pixels whose sums of white Pillow can hold; of more it makes black
 SEAM = "\ue000"  # where a name may be broken; a character of no script
 LETTERS, LINE = 42, 0.23  # of a legend: letters in a line of two names, inches
 # The first two come with matplotlib; the others serve scripts which these lack, where they are installed.
@@ -77,7 +78,7 @@ def png(figure: Figure) -> bytes:
         warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
         figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     picture = Image.open(buffer).convert("RGB")
-    if picture.getcolors(CHART) is None:
+    if picture.width * picture.height > COUNTED or picture.getcolors(CHART) is None:
         return buffer.getvalue()
     small = io.BytesIO()
     palette = picture.quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE)

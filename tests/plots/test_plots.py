@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from PIL import Image
 
 from kith.plots import galleries
@@ -257,6 +258,12 @@ def test_recall_climbs_slowly_through_answers_that_tie():
     table = queries([1]).assign(before=10, tied_right=1, tied_wrong=39)
     recall = plots.recall_at_k(table).axes[0].lines[0].get_ydata()
     assert recall == pytest.approx([100 * min(max(k - 10, 0) / 40, 1) for k in range(1, 101)])
+
+
+def test_a_very_large_figure_stays_white():
+    figure = Figure((24.5, 24.5))
+    figure.subplots().plot([0, 1])
+    assert Image.open(io.BytesIO(plots.png(figure))).convert("L").getpixel((5, 5)) == 255
 
 
 def test_forty_eight_methods_look_different_and_twelve_in_colour_and_in_marker():
