@@ -50,8 +50,9 @@ def build(
 
     A val or test split that the data set does not have is taken from its training part by class, with the shares
     `val` and `test`; of each class `train_per_class` pictures are left in what then is train. Every picture is a
-    group of its own; where all splits are drawn, equal ones are in one. `skip`: kinds of problems (SKIPPABLE) to leave
-    out. Raises KithError that names the list and line, or the file, of up to 20 faults at once.
+    group of its own; where all splits are drawn, equal ones are in one (not with `train_per_class`). `skip`: kinds of
+    problems (SKIPPABLE) to leave out. Raises KithError that names the list and line, or the file, of up to 20 faults at
+    once.
     """
     if broken := next((entry for entry in listing.entries if SURROGATE.search(entry.id + entry.label)), None):
         raise KithError(f"{path}: {broken.id!a}: the name is not valid Unicode; rename it")
@@ -141,6 +142,7 @@ def store(
 
 def _inside(loader: Loader, root: str, image: Any) -> Any:
     """What the loader gives; a path that leads out of `root` is not followed. Links in it are the user's own."""
-    if isinstance(image, str) and not Path(os.path.abspath(os.path.join(root, image))).is_relative_to(root):
-        return Unusable("image", f"'{shorten(image, 300)}' lies outside of {root}; mend the list")
+    named = isinstance(image, str | os.PathLike)
+    if named and not Path(os.path.abspath(os.path.join(root, image))).is_relative_to(root):
+        return Unusable("image", f"'{shorten(str(image), 300)}' lies outside of {root}; mend the list")
     return loader(image)

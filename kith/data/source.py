@@ -101,8 +101,10 @@ class Source(ABC):
         if self.recipe is None:
             return "bring it"
         gigabytes = self.recipe.about or self.recipe.size / 1e9
-        size = f", {gigabytes:.3g} GB" if gigabytes >= 10 else f", {gigabytes:.1f} GB" if gigabytes else ""
-        return f"[{'downloaded' if self.recipe.files else 'by hand'}{size}]({self.recipe.home})"
+        size = f"{gigabytes:.3g} GB" if gigabytes >= 10 else f"{gigabytes:.1f} GB"
+        size = f"{1e3 * gigabytes:.0f} MB" if gigabytes < 0.05 else size
+        told = f", {size}" if gigabytes else ""
+        return f"[{'downloaded' if self.recipe.files else 'by hand'}{told}]({self.recipe.home})"
 
     def licence(self, stated: str) -> str:
         """The licence as the user states it, or else as it is known of the data set."""

@@ -100,7 +100,7 @@ class Needs:
             if all(getattr(options, option) == value for option, value in when.items())
         }
         kinds = [kind for loss, options in built if (kind := loss.classifier(options)) is not None]
-        # With two kinds asked for, the one with a hidden layer serves both.
-        kind = "hidden" if "hidden" in kinds else next(iter(kinds), None)
+        # With two kinds asked for, the one that is not by default serves both.
+        kind = next((each for each in ("tower", "hidden") if each in kinds), next(iter(kinds), None))
         known = "text" in needed, "class" in needed, "targets" in needed, "neighbours" in needed
         return cls(*known, kind, "random texts" in needed)

@@ -50,9 +50,10 @@ def training_tokenizer(
     ordered: bool,
     selection: Selection | None = None,
 ) -> Tokenizer:
-    """One that knows the training texts, each group's once; see `kinds.learned`."""
-    train = data.table[data.splits == "train"].drop_duplicates("group")
-    texts = [text for each in train["texts"] for text in each]
+    """One that knows the training texts; items of a group that have the same ones count once. See `kinds.learned`."""
+    train = data.table[data.splits == "train"]
+    kept = dict.fromkeys((group, tuple(own)) for group, own in zip(train["group"], train["texts"], strict=True))
+    texts = [text for _, own in kept for text in own]
     return learned(texts, name, min_count, max_words, ordered, selection)
 
 

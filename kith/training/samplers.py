@@ -8,6 +8,8 @@ from typing import Literal
 
 import numpy as np
 
+from kith.errors import KithError
+
 
 def generator(*key: int) -> np.random.Generator:
     """A random generator of its own for each key, such as (seed, epoch, purpose).
@@ -182,7 +184,7 @@ class TupleSampler:
     class, label −1. The second of a pair is of its class or of another, with even chances; of a triplet the second is
     of its class and the third of another. Partners are drawn uniformly, anew in each epoch. `batch_size` counts items;
     a batch has as many whole tuples as there is room for. With `items_per_group` only so many items of each of the
-    `groups`, (n,) integers, take part in an epoch. Raises ValueError where there is no triplet.
+    `groups`, (n,) integers, take part in an epoch. Raises KithError where there is no triplet.
 
     >>> sampler = TupleSampler(np.array([5, 6, 7]), np.array([0, 0, 1]), "triplets", batch_size=3)
     >>> sorted(batch.tolist() for batch in sampler.epoch(1))
@@ -198,7 +200,13 @@ class TupleSampler:
     items_per_group: int | None = None
 
     def __post_init__(self) -> None:
-        random_triplets(self.labels, generator(0))
+        try:
+            self.epoch(1)
+        except ValueError:
+            left = "" if self.items_per_group is None else f", of {self.items_per_group} items a group"
+            raise KithError(
+                f"sampler: {self.of} need two training items of one class and one of another{left}; there are none"
+            ) from None
 
     def epoch(self, epoch: int) -> list[np.ndarray]:
         """The batches of one epoch."""

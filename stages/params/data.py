@@ -102,6 +102,8 @@ class Fetch(Section):
         given = self.model_fields_set - {"source", "path", "licence"} - find(self.source).options
         if given:
             raise ValueError(f"the source {self.source} does not take {', '.join(sorted(given))}; leave it out")
+        if self.min_characters and self.max_characters and self.min_characters > self.max_characters:
+            raise ValueError("min_characters is more than max_characters, at which texts are cut; exchange them")
         if self.columns.categories and self.taxonomy is not None:
             raise ValueError("columns.categories are a taxonomy by themselves; leave out taxonomy or the categories")
         if self.taxonomy is None and (idle := self.model_fields_set & self._of_taxonomy):

@@ -47,6 +47,12 @@ def test_idx_files(tmp_path, end, mark):
         assert pixels.shape == (28, 28, 3)
 
 
+@pytest.mark.parametrize("below", ["raw", "MNIST/raw"])
+def test_files_where_torchvision_has_them(tmp_path, below):
+    files(tmp_path / below)
+    assert len(mnist.mnist(tmp_path).entries) == 30
+
+
 def test_a_folder_of_pictures(tmp_path):
     for split in ("training", "testing"):
         for digit in "01":
@@ -67,7 +73,9 @@ def test_a_folder_of_pictures(tmp_path):
             b"\0\0\x08\x03abcd",
             "train-labels-idx1-ubyte: is no IDX file of bytes with 1 axes",
         ),
-        ("train-images-idx3-ubyte", b"\0\0\x08\x03abcd", "train-images-idx3-ubyte: says that it holds "),
+        ("train-images-idx3-ubyte", b"\0\0\x08\x03abcd", "train-images-idx3-ubyte: ends within its head"),
+        ("train-images-idx3-ubyte", b"\0\0\x08\x03ab", "train-images-idx3-ubyte: ends within its head"),
+        ("train-images-idx3-ubyte", b"\0\0\x08\x03" + b"\0\0\0\x09" * 3, "says that it holds (9, 9, 9)"),
         ("train-labels-idx1-ubyte", idx(np.zeros(3, np.uint8)), "20 pictures, but 3 labels; get both files again"),
         ("train-labels-idx1-ubyte.gz", b"junk", "train-labels-idx1-ubyte.gz: cannot be read (Not a gzipped file"),
     ],

@@ -35,6 +35,8 @@ def test_the_schema_has_the_options_and_defaults_of_every_loss():
         ({"center": {}}, Needs(False, True, False, False, None)),
         ({"center": {"learned": False}}, Needs(False, True, True, False, None)),
         ({"cross_entropy": {}, "label_embedding": {}}, Needs(False, True, False, False, "hidden")),
+        ({"cross_entropy": {"head": "tower"}, "soft_labels": {}}, Needs(False, True, False, False, "tower")),
+        ({"soft_labels": {}, "cross_entropy": {"head": "tower"}}, Needs(False, True, False, False, "tower")),
     ],
 )
 def test_what_losses_need_together(terms, expected):

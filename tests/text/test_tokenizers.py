@@ -2,8 +2,10 @@
 
 import json
 import sys
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 from tokenizers import Tokenizer as Library
 from tokenizers import models, normalizers, pre_tokenizers
@@ -15,6 +17,7 @@ from kith.text.kinds import learned, tokenizer_of
 from kith.text.pretrained import Pretrained, tokenizer_file
 from kith.text.selected import SelectedWords, Selection
 from kith.text.tokens import Vocabulary
+from kith.training.data import training_tokenizer
 
 TEXTS = ["红色的横条", "蓝色的圆环", "红色的圆环"]
 
@@ -170,3 +173,13 @@ def test_texts_that_share_no_words_are_told(texts, said):
 def test_a_tokenizer_json_keeps_its_own_bytes():
     text = json.dumps(json.loads(content()), indent=3)
     assert Pretrained.build(["red"], text).state()["tokenizer_json"] == text
+
+
+def test_items_of_a_group_that_differ_are_all_learned_and_equal_ones_once():
+    texts = [["a red fox"], ["a red fox"], ["a blue crab"], ["not this one"]]
+    table = pd.DataFrame({"group": ["g", "g", "g", "h"], "texts": texts})
+    data = SimpleNamespace(table=table, splits=np.array(["train"] * 3 + ["test"]))
+    known = training_tokenizer(data, None, 1, None, ordered=False)
+    assert set(known.words) >= {"a", "red", "fox", "blue", "crab"}
+    assert "this" not in known.words
+    assert training_tokenizer(data, None, 2, None, ordered=False).words == ["a"]  # equal texts of a group count once

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chisquare
 
+from kith.errors import KithError
 from kith.training.samplers import BalancedSampler, TupleSampler, random_pairs, random_triplets
 
 
@@ -126,5 +127,10 @@ def test_half_of_the_pairs_are_of_one_class():
     thin = TupleSampler(np.arange(400), labels, "pairs", 64, groups=np.arange(400) // 4, items_per_group=1)
     assert sum(map(len, thin.epoch(1))) == 200
     assert not np.array_equal(made.epoch(1)[0], made.epoch(2)[0])
-    with pytest.raises(ValueError, match="two items of one class and one of another"):
+    with pytest.raises(
+        KithError, match="pairs need two training items of one class and one of another; there are none"
+    ):
         TupleSampler(np.arange(3), np.zeros(3, dtype=int), "pairs", 2)
+    labels = np.array([0, 0, 1, 1])
+    with pytest.raises(KithError, match="of another, of 1 items a group; there are none"):
+        TupleSampler(np.arange(4), labels, "triplets", 4, groups=np.zeros(4, dtype=int), items_per_group=1)

@@ -24,8 +24,11 @@ FOLDERS = {"training": "train", "testing": "test"}
 
 def mnist(path: Path) -> Listing:
     """train-images-idx3-ubyte, train-labels-idx1-ubyte, and the same of t10k, which is the test split; each plain or as
-    .gz, with a dot or a dash before idx. Or, where the first is not there, a folder of pictures: see `image_folder`,
-    whose splits may be called training and testing. The label is the digit."""
+    .gz, with a dot or a dash before idx; also in MNIST/raw, as torchvision has them. Or, where the first is not there,
+    a folder of pictures: see `image_folder`, whose splits may be called training and testing. The label is the digit.
+    """
+    below = (path / inner for inner in (".", "raw", "MNIST/raw"))
+    path = next((each for each in below if _file(each, "train", "images", 3).is_file()), path)
     if (
         not _file(path, "train", "images", 3).is_file()
         and path.is_dir()
@@ -70,8 +73,10 @@ def _idx(file: Path, axes: int) -> np.ndarray:
     if content[:4] != bytes([0, 0, UNSIGNED_BYTES, axes]):
         raise KithError(f"{file}: is no IDX file of bytes with {axes} axes; get it again")
     head = 4 + 4 * axes
+    if len(content) < head:
+        raise KithError(f"{file}: ends within its head; get it again")
     shape = tuple(np.frombuffer(content[4:head], dtype=">u4").tolist())
-    if len(shape) < axes or len(content) - head != np.prod(shape, dtype=np.int64):
+    if len(content) - head != np.prod(shape, dtype=np.int64):
         raise KithError(f"{file}: says that it holds {shape}, and has {len(content):,} bytes; get it again")
     return np.frombuffer(content, dtype=np.uint8, offset=head).reshape(shape)
 
