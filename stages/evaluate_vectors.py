@@ -19,7 +19,7 @@ from kith.vectors import beir, labels, measures, table, trec
 from kith.vectors import files as vector_files
 from kith.vectors.measures import Measured, Similarity
 from kith.vectors.sets import VectorSet
-from kith.vectors.standard import judged
+from kith.vectors.standard import judged, measures_of
 from kith.vectors.table import Measurement
 from stages import cli, files
 
@@ -84,6 +84,8 @@ def main(
     asked = Asked(classes, taxonomy, taxonomy_order, match, similarity, k or [], clip, qrels, measure or [], depth)
     given = Given(vectors or [], queries or [], trec_run or [], split, binary, write_trec_run)
     _check(asked, given)
+    if qrels is not None:
+        measures_of(asked.measures)
     _check_outs(out or [], curves, measured=qrels is not None or write_trec_run is None)
     called = _called([*given.vectors, *map(str, given.runs)], label or [])
     found = _judged_runs(asked, given) if given.runs else _measured(asked, given, called[0])
@@ -100,6 +102,12 @@ def _check(asked: Asked, given: Given) -> None:
         and bool(given.vectors or given.queries),
         "--trec-run: is measured by judgments; give --qrels": bool(given.runs) and not judging,
         "--qrels: judges what queries find; give --queries": judging and not asking and not given.runs,
+        "--split: of a run file there is none; it chooses the judgments of a BEIR folder, with --qrels": bool(
+            given.runs
+        )
+        and given.split is not None
+        and asked.qrels is not None
+        and not asked.qrels.is_dir(),
         "--measure: is of judgments; give --qrels": bool(asked.measures) and not judging,
         "--k: judgments have their cutoffs in --measure, such as nDCG@20": bool(asked.ks) and judging,
         "--queries: give one for all --vectors, or one for each, in their order": len(given.queries)
@@ -129,6 +137,8 @@ def _check_outs(outs: Sequence[Path], curves: Path | None, measured: bool) -> No
     for path in outs:
         if path.suffix.lower() not in (*TABLES, *PICTURES):
             raise KithError(f"--out {path}: unknown suffix '{path.suffix}'; take {', '.join((*TABLES, *PICTURES))}")
+    if curves is not None and curves in outs:
+        raise KithError(f"--curves {curves}: --out writes this file too; take another name")
     if curves is not None and curves.suffix.lower() != ".csv":
         raise KithError(f"--curves {curves}: what is written is CSV; let the name end in .csv")
 
@@ -158,6 +168,9 @@ def _set(name: str, given: Given) -> VectorSet:
 def _measured(asked: Asked, given: Given, tag: str) -> list[Measured]:
     sets = [_set(name, given) for name in given.vectors]
     asking = [_set(name, given) for name in given.queries]
+    whole = given.split is not None and all(each.splits is None for each in [*sets, *asking])
+    if whole and not (asked.qrels is not None and asked.qrels.is_dir()):
+        raise KithError(f"--split {given.split}: none of the files has splits; leave it out")
     measures.same_items(sets)
     if not asking:
         return _by_class(sets, asked)
@@ -172,12 +185,18 @@ def _measured(asked: Asked, given: Given, tag: str) -> list[Measured]:
         return [measures.by_pairs(*pair, ks=asked.ks) for pair in pairs]
     file = None if asked.classes is None else labels.LabelFile(asked.classes)
     told = [[(each, labels.labels_of(each, file)) for each in pair] for pair in pairs]
+    for pair in told:
+        _tell_unknown(pair)
     return [measures.by_class_in(*queries, *database, ks=asked.ks) for queries, database in told]
 
 
 def _by_class(sets: Sequence[VectorSet], asked: Asked) -> list[Measured]:
     file = None if asked.classes is None else labels.LabelFile(asked.classes)
     told = [labels.labels_of(each, file) for each in sets]
+    measures.same_labels(list(zip(sets, told, strict=True)))
+    for each in sets:
+        if each.ids is not None:
+            each.unique_ids("by which items are told apart")
     tree = None
     if asked.taxonomy is not None:
         tree = labels.read_taxonomy(asked.taxonomy, asked.taxonomy_order, np.concatenate(told))
@@ -185,11 +204,15 @@ def _by_class(sets: Sequence[VectorSet], asked: Asked) -> list[Measured]:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         found = [measures.by_class(each, of, tree, **options) for each, of in zip(sets, told, strict=True)]
-    for each, of in zip(sets, told, strict=True):
-        if unknown := np.count_nonzero(of == ""):
-            _tell([f"{each.name}: {unknown:,} vectors without a label are left out"])
+    _tell_unknown(list(zip(sets, told, strict=True)))
     _tell(dict.fromkeys(str(each.message) for each in caught))
     return found
+
+
+def _tell_unknown(told: Sequence[tuple[VectorSet, np.ndarray]]) -> None:
+    for each, of in told:
+        if unknown := np.count_nonzero(of == ""):
+            _tell([f"{each.name}: {unknown:,} vectors without a label are left out"])
 
 
 def _judged(queries: VectorSet, candidates: VectorSet, asked: Asked, given: Given, tag: str) -> Measured:

@@ -32,6 +32,7 @@ def write(folder: Path) -> None:
         pickle.dump({"feat": pictures}, file)
     np.save(folder / "labels.npy", LABELS)
     np.savez(folder / "codes.npz", codes=pictures > 0.3, ids=IDS, labels=LABELS)
+    np.savez(folder / "database.npz", codes=texts > 0.3, ids=[f"d{row}" for row in range(N)], labels=LABELS)
     pairs = {"image_vectors": pictures, "image_ids": IDS, "text_vectors": pictures + texts / 4, "text_ids": IDS}
     np.savez(folder / "pairs.npz", **pairs)
     np.savez(folder / "documents.npz", vectors=pictures, ids=IDS)

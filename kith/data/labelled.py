@@ -51,8 +51,7 @@ def build(
     A val or test split that the data set does not have is taken from its training part by class, with the shares
     `val` and `test`; of each class `train_per_class` pictures are left in what then is train. Every picture is a
     group of its own; where all splits are drawn, equal ones are in one (not with `train_per_class`). `skip`: kinds of
-    problems (SKIPPABLE) to leave out. Raises KithError that names the list and line, or the file, of up to 20 faults at
-    once.
+    problems (SKIPPABLE) to leave out. Raises KithError that names list and line, or the file, of up to 20 faults.
     """
     if broken := next((entry for entry in listing.entries if SURROGATE.search(entry.id + entry.label)), None):
         raise KithError(f"{path}: {broken.id!a}: the name is not valid Unicode; rename it")

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from kith.codes import unpack
 from kith.errors import KithError, listed, reading
 from kith.unpickle import BadPickle, load
 from kith.vectors.sets import VectorSet, checked, words
@@ -64,7 +65,7 @@ def _npz(name: str, path: Path, chosen: str, binary: bool) -> VectorSet:
         found = {each: _array(path, arrays, each) for each in arrays.files}
     matrices = [each for each, array in found.items() if array.ndim == 2 and array.dtype.kind in "biuf"]
     wanted = _one(path, chosen, list(found), matrices, "(n, d) array of numbers")
-    return checked(name, found[wanted], binary, **_fields(wanted, found))
+    return checked(name, found[wanted], binary, **_fields(path, wanted, found))
 
 
 def _array(path: Path, arrays: Any, name: str) -> np.ndarray:
@@ -77,14 +78,16 @@ def _array(path: Path, arrays: Any, name: str) -> np.ndarray:
         raise KithError(f"{path}: {said}") from None
 
 
-def _fields(wanted: str, found: dict[str, np.ndarray]) -> dict[str, np.ndarray | None]:
+def _fields(path: Path, wanted: str, found: dict[str, np.ndarray]) -> dict[str, np.ndarray | None]:
     """What is told of the rows of the array `wanted`: by arrays that begin as its name does, else by plain ones."""
     begins = [f"{wanted.removesuffix(ending)}_" for ending in ENDINGS if wanted.endswith(ending)]
     told: dict[str, np.ndarray | None] = {}
     for field, names in FIELDS.items():
         there = [each for begin in (*begins, "") for each in (begin + n for n in names) if each in found]
         array = found[there[0]] if there else None
-        told[field] = None if array is None or array.ndim != 1 else words(array)
+        if array is not None and array.ndim != 1:
+            raise KithError(f"{path}: array '{there[0]}' has the shape {array.shape}; expected (n,), one a row")
+        told[field] = None if array is None else words(array)
     return told
 
 
@@ -98,7 +101,9 @@ def _parquet(name: str, path: Path, chosen: str, binary: bool) -> VectorSet:
         raise KithError(f"{path}: has no rows")
     told = {f: None if column is None else words(table[column].to_pylist()) for f, column in there.items()}
     array, packed = _matrix(f"{path}: row", table[wanted].combine_chunks(), wanted, told["ids"])
-    return checked(name, array, binary or packed, **told)
+    if packed:
+        array = unpack(array, 8 * array.itemsize * array.shape[1])
+    return checked(name, array, binary, **told)
 
 
 def _matrix(where: str, column: Any, name: str, ids: np.ndarray | None) -> tuple[np.ndarray, bool]:

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from kith.data import edges, readers
+from kith.data.labels import numbered
 from kith.errors import KithError, listed, reading
 from kith.taxonomy import Taxonomy
 from kith.vectors.sets import VectorSet, words
@@ -72,18 +73,20 @@ class LabelFile:
 
 
 def labels_of(vectors: VectorSet, file: LabelFile | None) -> np.ndarray:
-    """(n,) str labels of a set, of the file or else its own. Raises KithError where there are none.
+    """(n,) str labels of a set, of the file or else its own; unknown ones are empty, as is −1 where all are whole
+    numbers. Raises KithError where there are none.
 
     >>> labels_of(VectorSet("a.npz", np.eye(2), False, labels=np.array(["cat", "dog"])), None).tolist()
     ['cat', 'dog']
     """
-    if file is not None:
-        return file.of(vectors)
-    if vectors.labels is None:
+    if file is None and vectors.labels is None:
         raise KithError(
             f"{vectors.name}: has no labels: give --classes, a table of ids and labels; or, for pairs, --queries"
         )
-    return vectors.labels
+    found = vectors.labels if file is None else file.of(vectors)
+    assert found is not None
+    number, _ = numbered(found.tolist())
+    return np.where((found == "-1") & (number == -1), "", found)
 
 
 def read_taxonomy(path: Path, order: edges.Order, labels: np.ndarray) -> Taxonomy:

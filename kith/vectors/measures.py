@@ -79,7 +79,7 @@ def by_class_in(
     """Queries look for their class in a database, by cosine and, where both are codes, by Hamming distance.
 
     labels (n,), known (m,): str, empty for an unknown class, whose vectors are left out. Raises KithError where the
-    database lacks the class of every query.
+    database lacks the class of every query, and where it has the queries themselves, which would be found first.
 
     >>> one = VectorSet("q.npz", np.array([[1.0, 0]]), False), np.array(["cat"])
     >>> two = VectorSet("d.npz", np.array([[1.0, 0], [0, 1]]), False), np.array(["cat", "dog"])
@@ -87,6 +87,7 @@ def by_class_in(
     1.0
     """
     same_dimensions(queries, database)
+    _apart(queries, database)
     queries, database = queries[labels != ""], database[known != ""]
     labels, known = labels[labels != ""], known[known != ""]
     asked, others = queries.comparable, database.comparable
@@ -123,7 +124,7 @@ def by_pairs(queries: VectorSet, candidates: VectorSet, *, ks: Sequence[int] = (
     number = np.unique(np.concatenate([asked, found]), return_inverse=True)[1]
     relevance = same_group(number[: len(asked)], number[len(asked) :])
     every = range(1, min(LONGEST, len(candidates)) + 1)
-    wanted = ks or RECALL
+    wanted = [k for k in ks or RECALL if k <= len(candidates)]
     told = cross_modal_retrieval(queries.comparable, candidates.comparable, relevance, ks=sorted({*every, *wanted}))
     names = [*(f"R@{k}" for k in wanted), "median_rank", "mean_rank", "mrr", "map"]
     values = {f"text_to_image/{name}": told[name] for name in names}
@@ -140,6 +141,16 @@ def same_dimensions(queries: VectorSet, candidates: VectorSet) -> None:
         raise KithError(f"{codes.name} has binary codes, {others.name} has none; say --binary where both are codes")
 
 
+def _apart(queries: VectorSet, database: VectorSet) -> None:
+    if queries.ids is None or database.ids is None:
+        both = ["rows of the same file"] if queries.name == database.name else []
+    else:
+        both = sorted(set(queries.ids.tolist()) & set(database.ids.tolist()) - {""})
+    if both:
+        said = f"{database.name}: has {listed(both)} of {queries.name} too: queries would find themselves"
+        raise KithError(f"{said}; leave them out, or leave --queries out, and each looks among all others")
+
+
 def same_items(sets: Sequence[VectorSet]) -> None:
     """Raises KithError that names both files unless all sets are of the same items: else no number of one compares with
     that of another."""
@@ -154,11 +165,33 @@ def same_items(sets: Sequence[VectorSet]) -> None:
             raise KithError(f"{said}; leave them out, or measure each by itself")
 
 
+def same_labels(told: Sequence[tuple[VectorSet, np.ndarray]]) -> None:
+    """Raises KithError unless sets of the same items have the same labels: by id, or without ids as many of each.
+
+    told: each set and its (n,) labels.
+    """
+    (first, of_first), *others = told
+    for other, of_other in others:
+        if first.ids is None or other.ids is None:
+            same = sorted(of_first.tolist()) == sorted(of_other.tolist())
+        else:
+            same = set(zip(first.ids.tolist(), of_first.tolist(), strict=True)) == set(
+                zip(other.ids.tolist(), of_other.tolist(), strict=True)
+            )
+        if not same:
+            said = f"{first.name} and {other.name} have other labels for the same items"
+            raise KithError(f"{said}; give one table of labels for all with --classes, or measure each by itself")
+
+
 def _keys(vectors: VectorSet, grouped: bool) -> np.ndarray:
     keys = vectors.groups if grouped else vectors.ids
+    why = "by which queries and candidates belong together"
     if keys is None:
-        why = "by which queries and candidates belong together"
         raise KithError(f"{vectors.name}: has no ids, {why}; give an .npz file with ids, or a Parquet table")
+    if len(empty := np.flatnonzero(keys == "")):
+        kind = "group" if grouped else "id"
+        said = f"has no {kind}, {why} ({len(empty)} such rows)"
+        raise KithError(f"{vectors.place(empty[0])}: {said}; leave such rows out, or give them one")
     return keys
 
 

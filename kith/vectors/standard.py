@@ -23,13 +23,22 @@ def judged(qrels: Qrels, run: Run, names: Sequence[str] = ()) -> dict[str, float
     >>> judged({"q1": {"a": 1}}, {"q1": {"a": 0.5, "b": 0.5}}, ["MRR", "nDCG@10"])  # of equals, b comes first
     {'MRR': 0.5, 'nDCG@10': 0.6309297535714575}
     """
-    names = tuple(names) or DEFAULT
-    measures = {name: _measure(name) for name in names}
+    measures = measures_of(names)
     ordered = {query: _by_place(order(scores)) for query, scores in run.items() if query in qrels}
     # In trec_eval's order of queries, whatever that of the files.
     kept = {query: qrels[query] for query in sorted(qrels)}
     found = _library().pytrec_eval.calc_aggregate(list(measures.values()), kept, ordered)
     return {name: float(found[measure]) for name, measure in measures.items()}
+
+
+def measures_of(names: Sequence[str] = ()) -> dict[str, Any]:
+    """The library's measures by these names, or the default ones. Raises KithError for a name that is unknown, and
+    where the library is not installed.
+
+    >>> list(measures_of(["MRR"]))
+    ['MRR']
+    """
+    return {name: _measure(name) for name in tuple(names) or DEFAULT}
 
 
 def _by_place(documents: list[str]) -> dict[str, float]:
@@ -47,6 +56,8 @@ def _measure(name: str) -> Any:
         # The library shows an object where a number is missing.
         said = "it lacks a number, as in P@10" if "object" in str(error) else line_of(error)
         raise KithError(f"--measure {name}: {said}; take one such as {listed(DEFAULT)}") from None
+    if bad := [key for key, value in measure.params.items() if key in ("cutoff", "rel") and int(value) < 1]:
+        raise KithError(f"--measure {name}: {bad[0]} has to be 1 or more")
     if not supported:
         raise KithError(f"--measure {name}: trec_eval does not have it; take one such as {listed(DEFAULT)}")
     return measure

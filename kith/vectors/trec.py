@@ -42,6 +42,8 @@ def read_qrels(path: Path) -> Qrels:
         if document in qrels.setdefault(query, {}):
             raise _fault(path, number, f"document '{document}' of query '{query}' {SEEN}")
         qrels[query][document] = level
+    if not qrels:
+        raise KithError(f"{path}: has no judgments")
     return qrels
 
 
@@ -95,6 +97,8 @@ def ranked(
     run: Run = {}
     names = known[falling]
     for block, scores in similarity_blocks(rows[0], rows[1][falling]):
+        if not np.isfinite(scores).all():
+            raise KithError(f"{queries.name}, {candidates.name}: a dot product is too large a number; take cosines")
         for query, row in zip(asked[block].tolist(), scores.astype(np.float32), strict=True):
             best = [place for place in _best(row, depth + others) if not (others and names[place] == query)][:depth]
             run[query] = {str(names[place]): float(row[place]) for place in best}

@@ -171,6 +171,18 @@ def test_beir_leaves_out_the_query_itself(folder):
         ("--vectors features.pickle", "features.pickle: has no labels: give --classes"),
         ("--vectors ours.npz codes.npz --queries ours.npz", "codes.npz has binary codes, ours.npz has none"),
         ("--vectors runs/a-0", "runs/a-0: no such file"),
+        ("--vectors codes.npz --queries codes.npz --match class", "codes.npz: has 'i0', 'i1', 'i10'"),
+        ("--vectors ours.npz --split test", "--split test: none of the files has splits; leave it out"),
+        ("--trec-run a.run --qrels qrels.txt --split dev", "--split: of a run file there is none"),
+        ("--vectors ours.npz --out a.csv --curves a.csv", "--curves a.csv: --out writes this file too"),
+        (
+            "--vectors documents.npz --queries queries.npz --qrels qrels.txt --measure nDCG@0",
+            "--measure nDCG@0: cutoff",
+        ),
+        (
+            "--vectors documents.npz --queries queries.npz --qrels qrels.txt --measure 'P(rel=0)@5'",
+            "--measure P(rel=0)@5",
+        ),
         ("--trec-run qrels.txt --qrels qrels.txt", "qrels.txt: line 1: expected query, Q0, document, rank, score"),
     ],
 )
@@ -182,6 +194,58 @@ def test_what_does_not_go_together_is_told_in_one_sentence(folder, capsys, comma
     assert told.count("\n") == 0
     assert not list(folder.glob("*.csv.*"))
     assert not (folder / "a.png").exists()
+
+
+def put(name: str, **arrays) -> None:
+    np.savez(name, vectors=np.random.default_rng(3).normal(size=(6, 4)), **arrays)
+
+
+def fault(capsys, command: str) -> str:
+    with pytest.raises(SystemExit) as ended:
+        evaluate(command)
+    return f"{ended.value.code}{capsys.readouterr().err}"
+
+
+def test_rows_without_a_key_belong_to_nothing(folder, capsys):
+    ids = ["x", "y", "", "", "z", "w"]
+    put("a.npz", ids=ids)
+    put("b.npz", ids=ids)
+    assert "b.npz: row 2 (id ''): has no id" in fault(capsys, "--vectors a.npz --queries b.npz")
+
+
+def test_items_that_stand_twice_and_labels_that_differ_are_refused(folder, capsys):
+    put("a.npz", ids=list("abcabc"), labels=list("ccdccd"))
+    assert "a.npz: row 3 (id 'a'): row 0 has the same id" in fault(capsys, "--vectors a.npz")
+    put("a.npz", ids=list("abcdef"), labels=list("ccdccd"))
+    put("b.npz", ids=list("abcdef"), labels=list("cdcddc"))
+    assert "a.npz and b.npz have other labels for the same items" in fault(capsys, "--vectors a.npz b.npz")
+
+
+def test_minus_one_is_no_class(folder, capsys):
+    put("a.npz", labels=[-1, -1, -1, 0, 0, 1])
+    evaluate("--vectors a.npz --out a.csv")
+    assert "a.npz: 3 vectors without a label are left out" in capsys.readouterr().err
+    assert table("a.csv")["queries"] == 3
+
+
+def test_labels_of_another_shape_are_named(folder, capsys):
+    put("a.npz", labels=np.zeros((6, 1)))
+    assert "a.npz: array 'labels' has the shape (6, 1); expected (n,)" in fault(capsys, "--vectors a.npz")
+
+
+def test_judgments_without_a_line_are_named(folder, capsys):
+    Path("qrels.txt").write_text("query-id\tcorpus-id\tscore\n")
+    said = fault(capsys, "--vectors documents.npz --queries queries.npz --qrels qrels.txt")
+    assert "qrels.txt: has no judgments" in said
+
+
+def test_packed_bytes_of_few_bits_are_eight_of_them(folder):
+    labels = ["a", "a", "b"]
+    pd.DataFrame({"id": list("xyz"), "label": labels, "image_code": [b"\x01", b"\x00", b"\x01"]}).to_parquet(
+        "c.parquet"
+    )
+    evaluate("--vectors c.parquet:image_code --out c.csv")
+    assert table("c.csv")["Hamming bits"] == 8
 
 
 def test_without_the_package_it_is_named(folder, monkeypatch, capsys):

@@ -116,4 +116,4 @@ def test_sets_that_do_not_belong_together_are_refused():
     with pytest.raises(KithError, match="q has 2 vectors, c 3: sets of different items cannot be compared"):
         measures.same_items([named("q", "ab"), VectorSet("c", np.eye(3), False)])
     with pytest.raises(KithError, match="q: no label of it is among those of c"):
-        measures.by_class_in(named("q", "a"), np.array(["x"]), named("c", "a"), np.array(["y"]))
+        measures.by_class_in(named("q", "x"), np.array(["x"]), named("c", "a"), np.array(["y"]))
