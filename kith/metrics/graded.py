@@ -135,7 +135,14 @@ class GradedLists:
         """
         classes, counts = np.unique(class_labels("query labels", labels, len(self.table)), return_counts=True)
         measured = self.measure(classes, self._all_equal(classes))
-        return {name: _mean(values, counts) for name, values in measured.items() if not np.isnan(values).all()}
+        right = np.bincount(self.labels, minlength=len(self.table))[classes] - self.itself
+        # Of queries whose first answer is wrong alone.
+        wrong = counts * (1 - right / self.length)
+        return {
+            name: _mean(values, wrong if name == "mistake_severity" else counts)
+            for name, values in measured.items()
+            if not np.isnan(values).all()
+        }
 
     def _all_equal(self, classes: np.ndarray) -> Iterator[RankedLists]:
         for at, label in enumerate(classes.tolist()):

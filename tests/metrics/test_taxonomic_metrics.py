@@ -188,3 +188,12 @@ def test_codes_of_other_lengths_and_items_are_refused():
         taxonomic_hamming(codes, codes[:, :2], [0] * 3, [0] * 3, SIMILARITY)
     with pytest.raises(KithError, match="the same items"):
         taxonomic_hamming(codes[:2], codes, [0] * 2, [0] * 3, SIMILARITY, exclude_self=True)
+
+
+def test_chance_of_mistakes_is_the_mean_over_all_first_answers_that_are_wrong():
+    """Classes of other sizes: a query of a large class errs less often, and counts the less."""
+    labels = np.array([0] * 6 + [1, 1, 2])
+    pairs = [(a, b) for a, b in permutations(range(len(labels)), 2) if labels[a] != labels[b]]
+    expected = np.mean([1 - SIMILARITY[labels[a], labels[b]] for a, b in pairs])
+    level = GradedLists(labels, SIMILARITY, ks=[1], clip=3, itself=True).by_chance(labels)
+    assert level["mistake_severity"] == pytest.approx(expected, rel=1e-12)
