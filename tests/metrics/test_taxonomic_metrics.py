@@ -157,6 +157,7 @@ def test_chance_is_what_constant_vectors_find(itself):
     else:
         found = taxonomic_search(ones, ones, labels, labels, SIMILARITY, KS, CLIP)
     level = lists.by_chance(labels)
+    del level["mistake_severity"], found["mistake_severity"]  # of one order, those that err count; of all, every query
     assert level == pytest.approx({name: np.nanmean(values) for name, values in found.items()})
 
 
