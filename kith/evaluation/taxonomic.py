@@ -45,7 +45,7 @@ def in_taxonomy(
         values = taxonomic_search(asking.vectors, answers.vectors, asked, of_answers, table, *cutoffs)
         lists = GradedLists(of_answers, table, *cutoffs)
         found.append(_named(direction, values, lists.by_chance(asked), asking.groups, cutoffs[1], clip))
-    if len(of_images) > 2:
+    if len(of_images) > 1:
         cutoffs = _cutoffs(len(of_images) - 1, ks, clip)
         values = taxonomic_self_search(images.vectors, of_images, table, *cutoffs)
         level = GradedLists(of_images, table, *cutoffs, itself=True).by_chance(of_images)
