@@ -1,4 +1,4 @@
-"""Draw what any runs measured in each epoch, MRR or another metric, in one figure."""
+"""Draw what runs measured in each epoch: MRR, or another metric."""
 
 from pathlib import Path
 from typing import Annotated

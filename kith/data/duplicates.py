@@ -5,8 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 
 def groups(ids: pa.ChunkedArray, image_rows: np.ndarray) -> pa.ChunkedArray:
@@ -32,6 +30,10 @@ def together(split: np.ndarray, groups: Sequence[str] | np.ndarray, image_rows: 
     >>> together(np.array(["train", "test", "val"]), ["a", "b", "b"], np.array([0, 0, 1])).tolist()
     ['train', 'train', 'train']
     """
+    # It takes as long as all the rest of a stage's start.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     _, group = np.unique(groups, return_inverse=True)
     shown = np.flatnonzero(image_rows >= 0)
     count = group.max(initial=-1) + 1

@@ -254,7 +254,7 @@ def test_linear_cca_in_closed_form(encoded):
         ({"train": {"epochs": 0}}, r"takes? .*head: none|trains no tower, head"),
         ({"losses": {"info_nce": {}}, "train": {"epochs": 0, "head": "none"}}, "leave the losses out"),
         ({"train": {"head": "none"}}, "losses: name at least one"),
-        ({"losses": {"info_nce": {}}, "train": {"text": {"tokenizer": "minilm"}}}, "leave the tokenizer out"),
+        ({"losses": {"info_nce": {}}, "train": {"text": {"tokenizer": "minilm"}}}, "leave tokenizer and tokens out"),
         ({"losses": {"info_nce": {}}, "train": {"augment": {"flip": True}}}, "train.augment varies pictures"),
         (
             {"losses": {"info_nce": {}}, "train": {"image": {"encoder": "lite0", "tower": "cnn"}}},

@@ -249,7 +249,7 @@ def test_lite0_is_trained_on(clip, capsys):
         ({"image": {"tower": "linear", "finetune": {"lr_factor": 1}}}, "finetune is for the tower encoder"),
         ({"image": {"finetune": {"batch_norm": "trained", "checkpointing": True}}}, "would count batches twice"),
         ({"text": {"pretrained_words": True}}, "starts from vectors of words, and an encoder has its own"),
-        ({"text": {"tokenizer": "minilm"}}, "leave the tokenizer out"),
+        ({"text": {"tokenizer": "minilm"}}, "leave tokenizer and tokens out"),
         ({"head": "none", "head_epochs": 1}, "heads alone are trained, and head: none has none"),
         ({"text": {"finetune": {"size": 3}}}, r"text\.finetune\.size: no such parameter"),
         ({"epochs": 0}, "leave the losses out"),
