@@ -8,6 +8,7 @@ import numpy as np
 from kith.errors import KithError
 
 BLOCK = 1 << 22  # similarities held at once
+AT_ONCE = 1 << 24  # numbers whose rows are made unit at once
 
 
 def unit_rows(vectors: Any, name: str = "vectors") -> Any:
@@ -26,6 +27,16 @@ def unit_rows(vectors: Any, name: str = "vectors") -> Any:
     bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
     if len(bad):
         raise KithError(f"{name}: row {bad[0]} is not finite ({len(bad)} such rows); leave it out or mend it")
+    if array.size <= AT_ONCE:
+        return _unit(array)
+    found = np.empty_like(array)
+    step = max(1, AT_ONCE // array.shape[1])
+    for start in range(0, len(array), step):  # so a large matrix is held twice, not four times
+        found[start : start + step] = _unit(array[start : start + step])
+    return found
+
+
+def _unit(array: np.ndarray) -> np.ndarray:
     # A power of two is an exact scale: squares neither overflow nor vanish.
     exponent = np.frexp(np.abs(array).max(axis=1, keepdims=True, initial=0))[1]
     array = np.ldexp(array, -exponent)

@@ -423,3 +423,14 @@ def test_chance_is_what_random_orders_reach():
     assert level["mrr"] == pytest.approx(np.mean(1 / ranks), abs=0.01)
     assert level["median_rank"] == np.median(ranks)
     assert chance_level(np.array([1]), 1000)["mean_rank"] == pytest.approx(500.5)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_unit_rows_of_a_large_matrix_are_made_in_parts_and_are_the_same(monkeypatch, order):
+    rows = np.random.default_rng(0).normal(size=(101, 7)).astype(np.float32, order=order)
+    whole = unit_rows(rows)
+    monkeypatch.setattr(similarity, "AT_ONCE", 50)
+    np.testing.assert_array_equal(unit_rows(rows), whole)
+    rows[60, 2] = np.nan
+    with pytest.raises(KithError, match="row 60 is not finite"):
+        unit_rows(rows)
