@@ -8,7 +8,7 @@ from torch import Tensor
 
 from kith.constraints import NonNegative
 from kith.losses.batch import LossValue, TrainingStep
-from kith.losses.code_pairs import same_class
+from kith.losses.code_pairs import negative_likelihood
 from kith.losses.loss import LossOptions
 from kith.losses.metric_loss import MetricLoss
 from kith.losses.rows import of_rows
@@ -27,11 +27,7 @@ def dhn(outputs: Tensor, labels: Tensor, quantization: float = 0.1) -> Tensor:
     >>> round(float(dhn(torch.tensor([[1.0], [-1.0]]), torch.tensor([0, 1]))), 4)  # log(1 + e^−½)
     0.4741
     """
-    alike, pairs = same_class(labels)
-    theta = outputs @ outputs.T / 2
-    likelihood = (F.softplus(theta) - alike * theta) * pairs
-    errors = _log_cosh(outputs.abs() - 1)
-    return likelihood.sum() / pairs.sum().clamp(min=1) + quantization * errors.mean()
+    return negative_likelihood(outputs, labels) + quantization * _log_cosh(outputs.abs() - 1).mean()
 
 
 def _log_cosh(values: Tensor) -> Tensor:

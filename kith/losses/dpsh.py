@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass
 
-import torch.nn.functional as F
 from torch import Tensor
 
 from kith.constraints import NonNegative
 from kith.losses.batch import LossValue, TrainingStep
-from kith.losses.code_pairs import same_class
+from kith.losses.code_pairs import negative_likelihood
 from kith.losses.dtsh import quantization_errors
 from kith.losses.loss import LossOptions
 from kith.losses.metric_loss import MetricLoss
@@ -28,12 +27,8 @@ def dpsh(outputs: Tensor, labels: Tensor, quantization: float = 0.1) -> Tensor:
     >>> round(float(dpsh(torch.tensor([[1.0], [-1.0]]), torch.tensor([0, 1]))), 4)  # log(1 + e^−½)
     0.4741
     """
-    alike, pairs = same_class(labels)
-    theta = outputs @ outputs.T / 2
-    likelihood = F.softplus(theta) - alike * theta
-    return (likelihood * pairs).sum() / pairs.sum().clamp(min=1) + (
-        quantization * quantization_errors(outputs).mean() / outputs.shape[1]
-    )
+    likelihood = negative_likelihood(outputs, labels)
+    return likelihood + quantization * quantization_errors(outputs).mean() / outputs.shape[1]
 
 
 @dataclass(frozen=True, kw_only=True)
