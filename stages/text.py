@@ -105,6 +105,8 @@ def _nothing_to_learn(options: params.Text) -> str:
 def _documents(texts: list[str], options: params.Tokens) -> tuple[list[list[str]], np.ndarray]:
     """Distinct tokenised texts, and for every text of the data the number of its document."""
     codes, distinct = pd.factorize(pd.Series(texts, dtype="object"))
+    if not len(distinct):  # nor is what picks words needed
+        return [], codes
     selection = options.selection
     return [selection.words(each) for each in distinct], codes
 

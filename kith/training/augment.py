@@ -47,7 +47,7 @@ def augment(
 def _crop(images: Tensor, generator: torch.Generator, side: int) -> Tensor:
     count, device = len(images), images.device
     rows, columns = (
-        (torch.randint(room + 1, (count, 1), generator=generator) + torch.arange(side)).to(device)
+        (torch.randint(room + 1, (count, 1), generator=generator) + torch.arange(side)).to(device, non_blocking=True)
         for room in crop_room(images, side)
     )
     picture = torch.arange(count, device=device)[:, None, None]
@@ -67,7 +67,8 @@ def _warp(images: Tensor, generator: torch.Generator, flip: bool, shift: float, 
     offset = uniform(2 * shift, columns=2)
     cos, sin = torch.cos(angle) * factor, torch.sin(angle) * factor
     matrix = torch.stack([cos * mirror, -sin, offset[:, 0], sin * mirror, cos, offset[:, 1]], dim=1).view(-1, 2, 3)
-    grid = F.affine_grid(matrix, list(images.shape), align_corners=False).to(images.device, images.dtype)
+    grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
+    grid = grid.to(images.device, images.dtype, non_blocking=True)
     warped = F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
     return warped.contiguous(memory_format=torch.channels_last)
 
@@ -90,6 +91,7 @@ def _erase(images: Tensor, generator: torch.Generator, probability: float) -> Te
         (at >= start[:, [axis]]) & (at < start[:, [axis]] + sides[chosen][:, [axis]])
         for axis, at in enumerate((torch.arange(height), torch.arange(width)))
     ]
-    mask = (erased[:, None, None] & inside[0][:, :, None] & inside[1][:, None, :])[:, None].to(images.device)
-    noise = torch.randn(images.shape[1:], generator=generator).to(images.device, images.dtype)
+    mask = (erased[:, None, None] & inside[0][:, :, None] & inside[1][:, None, :])[:, None]
+    mask = mask.to(images.device, non_blocking=True)  # else a GPU is waited for
+    noise = torch.randn(images.shape[1:], generator=generator).to(images.device, images.dtype, non_blocking=True)
     return torch.where(mask, noise, images).contiguous(memory_format=torch.channels_last)

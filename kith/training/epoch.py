@@ -1,6 +1,7 @@
 """One epoch of training: batches drawn from (seed, epoch, step) alone, gradients, and steps of the optimizer."""
 
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import torch
@@ -17,6 +18,8 @@ from kith.training.options import Augment, TrainingConfig
 from kith.training.reading import Tensors, crops_of, read
 from kith.training.samplers import Sampler, generator
 from kith.training.scheduling import Schedule
+
+SETTLED = 50  # steps after which a GPU is asked whether all is finite
 
 
 def train_epoch(
@@ -55,9 +58,14 @@ def train_epoch(
             if epoch <= config.head_epochs:
                 _keep_towers(model)
             if config.clip_norm is not None:
-                fabric.clip_gradients(task, optimizer, max_norm=config.clip_norm)
+                # Asking whether the norm is finite waits for the GPU; the loss is watched anyway.
+                refused = fabric.device.type == "cpu"
+                fabric.clip_gradients(task, optimizer, max_norm=config.clip_norm, error_if_nonfinite=refused)
             optimizer.step()
             schedule.after_step()
+            if (step + 1) % SETTLED == 0 or step + 1 == len(batches):
+                with _at(f"epoch {epoch}, by batch {step + 1} of {len(batches)}"):
+                    task.watch.settle()
             for name, value in {"loss": loss, **terms}.items():
                 totals[name] = totals.get(name, 0) + value.detach()
             if progress is not None:
@@ -67,13 +75,19 @@ def train_epoch(
 
 def _loss(task: Any, given: Tensors, place: str) -> tuple[Tensor, dict[str, Tensor]]:
     """What the objective says of a batch. Raises FloatingPointError that names the place."""
-    try:
+    with _at(place):
         loss, terms = task(*given)
+        task.watch.see(f"the loss is {loss.item()}" if loss.device.type == "cpu" else "the loss is not finite", loss)
+    return loss, terms
+
+
+@contextmanager
+def _at(place: str) -> Iterator[None]:
+    """Name the place where something is not finite."""
+    try:
+        yield
     except FloatingPointError as error:
         raise FloatingPointError(f"{error} in {place}") from None
-    if not torch.isfinite(loss):
-        raise FloatingPointError(f"the loss is {loss.item()} in {place}")
-    return loss, terms
 
 
 def _amounts(options: Augment, whole: bool) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
+import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
@@ -12,13 +13,15 @@ from kith.models import DualEncoder
 from kith.models.dual_encoder import UnitLayer
 from kith.models.embed import encode_pairs
 from kith.progress import Progress
+from kith.training.compiling import compile_towers
 from kith.training.data import TrainingData
 from kith.training.epoch import train_epoch, training_step
 from kith.training.fitting import fit_projection
 from kith.training.objective import Objective
 from kith.training.optimization import optimizer_of
 from kith.training.options import TrainingConfig
-from kith.training.reading import with_workers
+from kith.training.reading import crops_of, with_workers
+from kith.training.resident import resident
 from kith.training.samplers import BalancedSampler, PairSampler, Sampler, TupleSampler, generator
 from kith.training.scheduling import schedule_of
 from kith.training.state import Record, State, TrainingState
@@ -47,10 +50,10 @@ def fit(
     stopped: all randomness comes from (seed, epoch), so the result is the same bytes. name: of its progress. Raises
     FloatingPointError when embeddings or the loss are not finite, unless a refinement is left, which comes at once.
     """
-    task, data = _task(model, objective, data, config), with_workers(data, config, fabric.world_size)
+    task, data = _task(model, objective, data, config), _placed(data, config, fabric)
     if not config.epochs:
         return [_as_it_is(task.to(fabric.device), data, config, fabric, on_epoch)]
-    optimizer = optimizer_of(task, config)
+    optimizer = _suited(task, config, fabric.device)
     (wrapped, stepper), sampler = fabric.setup(task, optimizer), batches_of(data, config)
     batches, seen = len(sampler.epoch(1)), _as_many_groups(data, config.seed)
     state = TrainingState(task, optimizer, schedule_of(optimizer, config, batches), fabric.strategy.precision)
@@ -78,7 +81,26 @@ def fit(
 
 
 def _task(model: DualEncoder, objective: Objective, data: TrainingData, config: TrainingConfig) -> Task:
-    return Task(model, objective, data.similarity, config.neighbors.separate is True)
+    measured = np.concatenate([data.train, data.val])
+    labelled = data.labels is not None and bool((data.labels[measured] >= 0).all())
+    return Task(model, objective, data.similarity, config.neighbors.separate is True, labelled)
+
+
+def _placed(data: TrainingData, config: TrainingConfig, fabric: Fabric) -> TrainingData:
+    """The data where steps take them from: on a GPU, where they fit, else read ahead of the steps."""
+    data = with_workers(data, config, fabric.world_size)
+    return data if crops_of(data, config) is not None else resident(data, fabric.device)
+
+
+def _suited(task: Task, config: TrainingConfig, device: torch.device) -> torch.optim.Optimizer:
+    """The optimizer, and what makes a GPU fast: kernels in the order in which pictures come, channels last, and
+    compiled towers."""
+    on_gpu, image, text = device.type == "cuda", task.model.image_tower, task.model.text_tower
+    if on_gpu:
+        image.to(memory_format=torch.channels_last)
+    if on_gpu and config.compile:
+        compile_towers([tower for tower in (image, text) if tower is not None], device)
+    return optimizer_of(task, config, on_gpu)
 
 
 def _as_it_is(

@@ -11,12 +11,13 @@ from kith.training.task import Task
 FACTOR = "lr_factor"  # of a group whose rates are a share of those of the rest
 
 
-def optimizer_of(task: Task, config: TrainingConfig) -> torch.optim.Optimizer:
+def optimizer_of(task: Task, config: TrainingConfig, gpu: bool = False) -> torch.optim.Optimizer:
     """Weight decay on the model's matrices and kernels only, as is usual; not on biases, norms, temperatures, and
     what the objective knows of the classes, but with `decay_all`.
 
     `l2` adds l2·Σw² over every parameter to the objective (Dorfer et al.), here as its gradient 2·l2·w. Towers that
-    have a factor are in groups of their own, behind the others.
+    have a factor are in groups of their own, behind the others. gpu: whether it will run on one; a step of SGD is then
+    one kernel, which rounds otherwise.
     """
     towers: dict[str, Any] = {"image": task.model.image_tower, "text": task.model.text_tower}
     apart = {side: set(towers[side].parameters()) for side in config.lr_factors}
@@ -26,7 +27,8 @@ def optimizer_of(task: Task, config: TrainingConfig) -> torch.optim.Optimizer:
         factor = config.lr_factors[side]
         groups += [group | {"lr": config.lr * factor, FACTOR: factor} for group in _groups(task, own, config)]
     if config.optimizer == "sgd":
-        return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov)
+        one_kernel = {"fused": True} if gpu else {}
+        return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, nesterov=config.nesterov, **one_kernel)
     if config.optimizer == "adagrad":
         return torch.optim.Adagrad(groups, lr=config.lr)
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimizer]

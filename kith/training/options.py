@@ -185,7 +185,7 @@ class DrawNeighbors:
 class TrainingConfig(Optimization, Augmentation, Batches):
     """All that `fit` goes by. lr_factors: of towers that learn by other rates than the rest, their share of these.
     workers: threads that read and decode batches ahead; 0: none; None: one for each core where pictures have to be
-    decoded or cut, else none. Results do not depend on them.
+    decoded or cut, else none. Results do not depend on them. compile: on a GPU, compile the towers first.
 
     >>> TrainingConfig(epochs=2, lr=0.01).schedule
     'cosine'
@@ -195,3 +195,4 @@ class TrainingConfig(Optimization, Augmentation, Batches):
     lr_factors: Mapping[Literal["image", "text"], float] = field(default_factory=dict)
     seed: int = 0
     workers: Count | None = None
+    compile: Literal[True] | None = None

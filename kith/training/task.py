@@ -9,7 +9,10 @@ from torch import Tensor, distributed, nn
 
 from kith.losses import Batch, LabelledRows
 from kith.models import DualEncoder
+from kith.training.finite import FiniteWatch
 from kith.training.objective import Objective
+
+NOT_FINITE = "the embeddings are not finite"
 
 
 class Task(nn.Module):
@@ -17,16 +20,21 @@ class Task(nn.Module):
 
     similarity: (classes, classes), of the classes in their taxonomy, where it is known. separate: whether neighbours,
     and random texts, go through the towers by themselves, as in the program of Thomas & Kovashka: batch norm then sees
-    the batch alone.
+    the batch alone. labelled: whether the class of every picture that comes is known. watch: of what is not finite.
     """
 
     similarity: Tensor | None
 
     def __init__(
-        self, model: DualEncoder, objective: Objective, similarity: np.ndarray | None = None, separate: bool = False
+        self,
+        model: DualEncoder,
+        objective: Objective,
+        similarity: np.ndarray | None = None,
+        separate: bool = False,
+        labelled: bool = False,
     ):
         super().__init__()
-        self.separate = separate
+        self.separate, self.labelled, self.watch = separate, labelled, FiniteWatch()
         self.model = model
         self.objective = objective
         known = None if similarity is None else torch.from_numpy(similarity).float()
@@ -63,7 +71,7 @@ class Task(nn.Module):
                 None if label is None else labelled_rows(self, image, _gather(label)),
                 space.second(random[0]) if random else None,
             )
-            check_finite(batch.image, batch.text)
+            self.watch.see(NOT_FINITE, batch.image, batch.text)
             return self.objective(batch)
 
     def _encoded(self, encode: Callable[..., Tensor], given: tuple[Tensor, ...], size: int) -> Iterator[Tensor]:
@@ -82,14 +90,14 @@ def check_finite(*sides: Tensor | None) -> None:
     ...
     FloatingPointError: the embeddings are not finite
     """
-    if not all(side.isfinite().all() for side in sides if side is not None):
-        raise FloatingPointError("the embeddings are not finite")
+    FiniteWatch(at_once=True).see(NOT_FINITE, *sides)
 
 
 def labelled_rows(task: Task, features: Tensor, label: Tensor) -> LabelledRows:
     """features (B, d), as the model encodes pictures, and label (B,), −1 where unknown, of all pictures of a batch."""
     hidden = logits = None
-    known, model = label >= 0, task.model
+    # Choosing rows by a mask waits for the GPU.
+    known, model = slice(None) if task.labelled else label >= 0, task.model
     if model.classifier is not None:
         # Batch norm sees the whole batch.
         hidden = model.classifier.hidden(features)[known]

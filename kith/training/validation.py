@@ -12,6 +12,7 @@ from kith.losses import Batch
 from kith.metrics.cross_modal import cross_modal_retrieval
 from kith.metrics.hierarchical import hierarchical_retrieval
 from kith.metrics.ordering import first_hits
+from kith.metrics.relevance import same_group
 from kith.models import DualEncoder
 from kith.models.embed import embed_texts, encode_images
 from kith.training.data import TrainingData
@@ -76,8 +77,8 @@ def _pairs(
     check_finite(torch.from_numpy(text))
     image_group, text_group = data.groups[items], data.groups[owner]
     both = [
-        cross_modal_retrieval(text, pictures, text_group[:, None] == image_group[None, :]),
-        cross_modal_retrieval(pictures, text, image_group[:, None] == text_group[None, :]),
+        cross_modal_retrieval(text, pictures, same_group(text_group, image_group)),
+        cross_modal_retrieval(pictures, text, same_group(image_group, text_group)),
     ]
     names = ("mrr", "R@1", "R@10", "median_rank")
     record = {name: float(np.mean([result[name] for result in both])) for name in names}
@@ -91,7 +92,7 @@ def _classes(
 ) -> Record:
     """Search of pictures by pictures, and class predictions, for the pictures whose class is known."""
     known = label >= 0
-    vectors, label = image.cpu().numpy()[known], label[known]
+    vectors, label = image[torch.from_numpy(known)], label[known]
     first = first_hits(vectors, label).reciprocal
     record = {"mrr": float(np.nanmean(first)) if np.isfinite(first).any() else 0.0}
     if similarity is not None and len(label) > 2:

@@ -8,7 +8,7 @@ from kith.errors import KithError
 from kith.store.provenance import Note
 from stages.params.schema import Params
 
-MACHINE = ("device", "devices", "threads", "workers")  # where it is trained, not how
+MACHINE = ("device", "devices", "threads", "workers", "compile")  # where it is trained, not how
 
 
 def trained_with(settings: Params, method: str) -> dict[str, Any]:

@@ -31,13 +31,15 @@ class Start(Section):
 
 class Machine(Section):
     """Where it is computed, and in which precision. `workers` are threads that read and decode pictures ahead of the
-    steps: null takes one for each core where pictures have to be decoded or cut, 0 reads them in the step."""
+    steps: null takes one for each core where pictures have to be decoded or cut, 0 reads them in the step. `compile`:
+    on a GPU the towers are compiled, which takes a minute and pays in a long training."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     devices: Positive = 1
     precision: Literal["auto", "32", "bf16", "16"] = "auto"
     threads: Positive = 2
     workers: Count | None = None
+    compile: Literal[True] | None = None
 
 
 # Fields stand in the order of the bases from the last to the first.
