@@ -27,6 +27,7 @@ THREADS = {"stages.neighbors": 2, "stages.report": 2}
 COMMANDS = {
     "check": "stages.check",
     "study": "stages.study",
+    "audit": "stages.audit",
     "download": "stages.download",
     "search": "stages.search",
     "embed": "stages.predict",

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from kith.data import arrays, duplicates, items, sources, splits
+from kith.data import arrays, duplicates, items, marks, sources, splits
 from kith.data.depths import Depths
 from kith.data.digests import sha256
 from kith.data.images import CHANNELS
@@ -53,7 +53,8 @@ def main(*, raw: Path, out: Path) -> None:
                 Progress("prepare", count or None, "pictures") as progress,
             ):
                 watched = Watched(pictures, progress)
-                dataset = _drawn(source.build(fetch, prepare.model_dump(), raw, watched), prepare)
+                built = source.build(fetch, prepare.model_dump(), raw, watched)
+                dataset = _drawn(marks.heed(built, prepare.exclude, prepare.relabel), prepare)
             inputs = _describe_pictures(dataset, folder, prepare)
         items.check_train(dataset, pinned["path"])
         pq.write_table(dataset.items, folder / "items.parquet", compression="zstd", row_group_size=ROW_GROUP)
@@ -104,6 +105,8 @@ def _write_features(
     source: Vectors, fetch: dict[str, Any], prepare: params.Prepare, folder: Path
 ) -> tuple[Dataset, dict[str, Any]]:
     """Write features_image.npy and features_text.npy; the items, and what dataset.json says of both sides."""
+    if prepare.exclude or prepare.relabel:
+        raise KithError("prepare.exclude and prepare.relabel are for pictures and texts; mend the arrays themselves")
     found = source.views(fetch, prepare.model_dump())
     train = np.flatnonzero(found.dataset.items["split"].to_pandas() == "train")
     features = {}

@@ -11,6 +11,8 @@ from stages.params.presets import presets
 from stages.params.schema import PARAMS, Params, merged
 from stages.params.validation import suggest, validate
 
+OPTIONAL = ("audit", "inputs")  # sections that a study need not have
+
 
 def complete(content: dict[str, Any], path: Path = PARAMS) -> dict[str, Any]:
     """The whole of params.yaml for a study, in plain values: sections, parameters and presets filled in.
@@ -18,12 +20,12 @@ def complete(content: dict[str, Any], path: Path = PARAMS) -> dict[str, Any]:
     `path` is for messages. Raises KithError for whatever the schema refuses.
     """
     filled = {name: {} if section is None else section for name, section in content.items() if name != "inputs"}
-    filled |= {name: {} for name in Params.model_fields if name not in (*filled, "inputs")}
+    filled |= {name: {} for name in Params.model_fields if name not in (*filled, *OPTIONAL)}
     try:
         filled["methods"] = _expanded(filled.get("study"), filled["methods"])
         filled["study"] = _with_encoders(filled)
         params = validate(Params, filled)
-        whole = {name: given(getattr(params, name)) for name in Params.model_fields}
+        whole = {name: given(getattr(params, name)) for name in params.parameters() if name != "inputs"}
         whole["methods"] = {name: _method(params, name) for name in params.methods}
     except KithError as error:
         raise KithError(f"{path}: {error}") from None

@@ -167,6 +167,10 @@ class PerClass(Section):
 
 
 class Prepare(Section):
+    """exclude: a CSV file of items (column id) and texts (columns id and text) to leave out; relabel: one of items and
+    their right labels (columns id and label); with a column mark, only the lines with the mark of that name count, so
+    that one file, as the page /audit of `kith search --serve` writes it, can be both."""
+
     image: Image = Image()
     features: FeatureScaling = FeatureScaling()
     glyphs: Glyphs = Glyphs()
@@ -175,3 +179,9 @@ class Prepare(Section):
     per_class: PerClass | None = None
     seed: Count = 0
     skip: list[Literal["missing_image", "undecodable_image", "empty_text"]] = []
+    exclude: Path | None = None
+    relabel: Path | None = None
+
+    def parameters(self) -> list[str]:
+        absent = {name for name in ("exclude", "relabel") if getattr(self, name) is None}
+        return [name for name in type(self).model_fields if name not in absent]

@@ -35,9 +35,16 @@ class Training(Section):
     encoder_text: Path
 
 
+class AuditInput(Section):
+    """The audit, where a study has one: what was encoded for it."""
+
+    encoded_image: Path
+    encoded_text: Path
+
+
 class Inputs(Section):
     """Written by `kith study`, from the other sections; dvc.yaml reads it. runs: a training each, by the name of its
-    folder, <method>-<seed>."""
+    folder, <method>-<seed>. audit: one entry where the study has an audit; audited: what that writes."""
 
     taxonomy: Path
     class_names: Path
@@ -45,6 +52,10 @@ class Inputs(Section):
     embedding: Path
     words: Path
     judged: Path
+    exclude: Path
+    relabel: Path
+    audited: Path
+    audit: dict[Name, AuditInput]
     encoders: dict[Name, Encoding]
     runs: dict[str, Training]
 
@@ -55,7 +66,7 @@ def inputs_of(content: dict[str, Any]) -> dict[str, Any]:
     Methods are looked up as they stand: presets have to be in them already.
     """
     fetch, embedding = content["fetch"], content["class_embedding"]
-    words = embedding.get("words")
+    words, audited = embedding.get("words"), content.get("audit") is not None
     return {
         "taxonomy": _path(fetch.get("taxonomy")),
         "class_names": _path(fetch.get("class_names")),
@@ -63,6 +74,10 @@ def inputs_of(content: dict[str, Any]) -> dict[str, Any]:
         "embedding": _path(embedding.get("file")),
         "words": NONE if words == "text" else _path(words),
         "judged": _path((content.get("evaluate") or {}).get("judged")),
+        "exclude": _path((content.get("prepare") or {}).get("exclude")),
+        "relabel": _path((content.get("prepare") or {}).get("relabel")),
+        "audited": f"data/{content['study']['name']}/audit" if audited else NONE,
+        "audit": {"all": _audit(content)} if audited else {},
         "encoders": _encoders(content),
         "runs": {
             f"{method}-{seed}": {
@@ -126,12 +141,30 @@ def _encoded(content: dict[str, Any], method: str) -> dict[str, str]:
     return {f"encoded_{side}": f"{folder}/{called(used[side])}" if side in used else NONE for side in SIDES}
 
 
+def _audit(content: dict[str, Any]) -> dict[str, str]:
+    """What was encoded for the audit: by the encoders that it names, or else by the first of the methods'."""
+    used, folder = audit_encoders(content), f"data/{content['study']['name']}/encoded"
+    return {f"encoded_{side}": f"{folder}/{called(used[side])}" if side in used else NONE for side in SIDES}
+
+
+def audit_encoders(content: dict[str, Any]) -> dict[str, str]:
+    """The encoder of each side that the audit uses, as the study calls it; none where a study has no audit."""
+    if content.get("audit") is None:
+        return {}
+    methods = [used_encoders(content, method) for method in content["study"]["methods"]]
+    named = {side: (content["audit"] or {}).get(side) for side in SIDES}
+    found = {side: named[side] or next((used[side] for used in methods if side in used), None) for side in SIDES}
+    return {side: name for side, name in found.items() if name is not None}
+
+
 def _encoders(content: dict[str, Any]) -> dict[str, Any]:
-    """The encoders of the methods that are run, in the order in which these name them."""
+    """The encoders of the methods that are run, in the order in which these name them, and those of the audit."""
     sides: dict[str, list[str]] = {}
     for method in content["study"]["methods"]:
         for side, name in used_encoders(content, method).items():
             sides.setdefault(called(name), []).append(side)
+    for side, name in audit_encoders(content).items():
+        sides.setdefault(called(name), []).append(side)
     return {
         name: {
             "name": name,

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from kith.encoders.names import SIDES
 from kith.errors import KithError, listed
+from stages.params.auditing import Audit
 from stages.params.base import Count, Name, Section
 from stages.params.data import Fetch, Prepare
 from stages.params.encoders import Encode, EncoderOptions
@@ -66,7 +67,11 @@ class Params(Section):
     compare: Compare
     report: Report
     expect: dict[Name, dict[Figure, Expected]]
+    audit: Audit | None = None
     inputs: Inputs | None = None
+
+    def parameters(self) -> list[str]:
+        return [name for name in type(self).model_fields if name != "audit" or self.audit is not None]
 
     def method(self, name: str) -> "Method":
         """The method `name`, trained with what it changes of the section train.
@@ -108,6 +113,10 @@ class Params(Section):
                     f"study.methods names '{name}', which is not under methods (there: {known}), nor a preset"
                     f"{suggest(name, [*self.methods, *presets()])}"
                 )
+        for side in SIDES:
+            name = getattr(self.audit, side) if self.audit is not None else None
+            if name is not None and name not in self.study.encoders:
+                raise ValueError(f"audit.{side} names '{name}', which is not under study.encoders; put it there")
         chosen = {f"compare.choose.{name}": choice.methods for name, choice in self.compare.choose.items()}
         for key, names in {"expect": list(self.expect), **chosen}.items():
             if unknown := [name for name in names if name not in self.methods]:

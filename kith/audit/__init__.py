@@ -1,0 +1,1 @@
+"""What is wrong with the data: duplicates and leaks, suspect labels, wrong pairs, odd pictures and texts."""

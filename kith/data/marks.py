@@ -1,0 +1,125 @@
+"""What a person has marked in the data: items and texts to leave out, and labels to change."""
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from kith.data.items import Dataset
+from kith.data.problems import Problem
+from kith.errors import KithError, reading
+
+MARKS = ("keep", "exclude", "relabel")
+
+
+@dataclass(frozen=True)
+class Marked:
+    """A line of a file of marks. text: the text that is meant, "" for the whole item; label: the new one, or ""."""
+
+    id: str
+    text: str = ""
+    label: str = ""
+    line: int = 0
+
+
+def read_marks(path: Path, mark: str) -> list[Marked]:
+    """The lines of a CSV file of marks that have this mark, "exclude" or "relabel".
+
+    Columns: id; for relabel label; of exclude maybe text; where there is a column mark, lines with another one count
+    for nothing. Raises KithError that names file, line and column.
+    """
+    with reading(path, "mend it, or name another file"), path.open(newline="", encoding="utf-8-sig") as file:
+        rows = list(csv.reader(file))
+    head = [name.strip() for name in rows[0]] if rows else []
+    needed = ["id"] if mark == "exclude" else ["id", "label"]
+    if missing := [name for name in needed if name not in head]:
+        raise KithError(f"{path}: no column '{missing[0]}'; its first line names the columns: {','.join(needed)}")
+    found = []
+    for line, row in enumerate(rows[1:], start=2):
+        if not any(row):
+            continue
+        if len(row) != len(head):
+            raise KithError(f"{path}, line {line}: {len(row)} fields, and the first line has {len(head)} columns")
+        named = dict(zip(head, row, strict=True))
+        given = named.get("mark", mark)
+        if given not in MARKS:
+            raise KithError(f"{path}, line {line}, column 'mark': unknown mark '{given}'; marks are {', '.join(MARKS)}")
+        if given == mark:
+            if mark == "relabel" and not named["label"]:
+                raise KithError(f"{path}, line {line}, column 'label': is empty; name the right label")
+            found.append(Marked(named["id"], named.get("text", ""), named.get("label", ""), line))
+    return found
+
+
+def heed(dataset: Dataset, exclude: Path | None, relabel: Path | None) -> Dataset:
+    """The data set without the items and texts that the file `exclude` names, and with the labels of `relabel`.
+
+    Pictures stay where they are stored. Items that are left out are told in `skipped`. Raises KithError for ids,
+    texts and labels that the data do not have, and for an item that is given two labels.
+    """
+    if relabel is not None:
+        dataset = _relabelled(dataset, relabel, read_marks(relabel, "relabel"))
+    if exclude is not None:
+        dataset = _without(dataset, exclude, read_marks(exclude, "exclude"))
+    return dataset
+
+
+def _rows(dataset: Dataset, path: Path, marks: Sequence[Marked]) -> list[int]:
+    place = {name: row for row, name in enumerate(dataset.items["id"].to_pylist())}
+    for each in marks:
+        if each.id not in place:
+            raise KithError(f"{path}, line {each.line}: no item has the id '{each.id}'; mend it, or delete the line")
+    return [place[each.id] for each in marks]
+
+
+def _relabelled(dataset: Dataset, path: Path, marks: Sequence[Marked]) -> Dataset:
+    items = dataset.items
+    labels, names = items["label"].to_numpy().copy(), items["label_name"].to_numpy(zero_copy_only=False).copy()
+    known = dict(zip(names[labels >= 0].tolist(), labels[labels >= 0].tolist(), strict=True))
+    given: dict[int, Marked] = {}
+    for row, each in zip(_rows(dataset, path, marks), marks, strict=True):
+        if each.label not in known:
+            raise KithError(f"{path}, line {each.line}: no item has the label '{each.label}'; take one that is there")
+        before = given.setdefault(row, each)
+        if before.label != each.label:
+            raise KithError(
+                f"{path}, line {each.line}: '{each.id}' gets the label '{each.label}', and '{before.label}' in line "
+                f"{before.line}; delete one of them"
+            )
+        labels[row], names[row] = known[each.label], each.label
+    for name, column in (("label", pa.array(labels, pa.int64())), ("label_name", pa.array(names, pa.string()))):
+        place = items.schema.get_field_index(name)
+        items = items.set_column(place, items.schema.field(name), column)
+    return replace(dataset, items=items)
+
+
+def _without(dataset: Dataset, path: Path, marks: Sequence[Marked]) -> Dataset:
+    items, rows = dataset.items, _rows(dataset, path, marks)
+    texts = items["texts"].to_pylist()
+    kept = np.ones(len(items), bool)
+    for row, each in zip(rows, marks, strict=True):
+        if not each.text:
+            kept[row] = False
+        elif each.text in texts[row]:
+            texts[row] = [text for text in texts[row] if text != each.text]
+        elif each.text not in items["texts"][row].as_py():
+            raise KithError(f"{path}, line {each.line}: '{each.id}' has no such text; mend it, or delete the line")
+    place = items.schema.get_field_index("texts")
+    field = items.schema.field("texts")
+    whole = items.set_column(place, field, pa.array(texts, field.type))
+    numbers = np.flatnonzero(kept)
+    left = [
+        Problem("excluded", dataset.where(row).row, items["id"][row].as_py(), "", f"by {path}")
+        for row in np.flatnonzero(~kept).tolist()
+    ]
+    rows_of = np.arange(len(items)) if dataset.rows is None else dataset.rows
+    return replace(
+        dataset,
+        items=whole.take(pa.array(numbers)),
+        skipped=(*dataset.skipped, *left),
+        rows=rows_of[numbers],
+        lines=None if dataset.lines is None else dataset.lines[numbers],
+    )

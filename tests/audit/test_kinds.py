@@ -1,0 +1,107 @@
+"""Every kind of finding, at the places where tests/made_audit.py has put a fault."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from kith.audit.every import CHECKS
+from kith.audit.findings import COLUMNS, KINDS, Findings, table
+from kith.audit.subject import AuditOptions, Subject
+from kith.store.prepared import Prepared
+from tests import made_audit
+
+NOTHING = [made_audit.BLACK, made_audit.GREY, made_audit.OUTLIER]
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory) -> pd.DataFrame:
+    data = Prepared(made_audit.make_audit_data(tmp_path_factory.mktemp("audit")))
+    subject = Subject(data, data.images, {}, AuditOptions(max_tokens=32))
+    parts = [findings for check in CHECKS.values() for findings in check(subject)]
+    return table(parts, data.table, data.texts, most=1000)
+
+
+def pairs(found: pd.DataFrame, kind: str) -> list[tuple[int, int]]:
+    part = found[found["kind"] == kind]
+    return [tuple(sorted(pair)) for pair in zip(part["row"].tolist(), part["other_row"].tolist(), strict=True)]
+
+
+def rows(found: pd.DataFrame, kind: str) -> list[int]:
+    return sorted(found.loc[found["kind"] == kind, "row"].tolist())
+
+
+def test_equal_and_nearly_equal_pictures(found):
+    equal, near, twins = made_audit.EQUAL_PICTURE, made_audit.NEAR_PICTURE, made_audit.TWIN_LABELS
+    assert pairs(found, "exact_pictures") == [equal]
+    assert sorted(pairs(found, "near_pictures")) == [near, twins]
+    both = found[found["kind"].isin(["exact_pictures", "near_pictures"])]
+    assert both["leak"].all()  # train and test
+    assert (both["score"] > 0.95).all()
+
+
+def test_equal_and_nearly_equal_texts(found):
+    assert pairs(found, "exact_texts") == [made_audit.EQUAL_TEXT]
+    assert pairs(found, "near_texts") == [made_audit.NEAR_TEXT]
+    (near,) = found[found["kind"] == "near_texts"].itertuples()
+    # 10 words and 10 pairs of them; the other text has one of each more.
+    assert near.score == pytest.approx(20 / 22)
+    assert near.other_text in near.text
+
+
+def test_twins_of_two_classes(found):
+    assert pairs(found, "twin_labels") == [made_audit.TWIN_LABELS]
+
+
+def test_suspect_labels_and_what_they_should_be(found):
+    wrong, twin = made_audit.WRONG_LABELS, made_audit.TWIN_LABELS[1]
+    # What shows no bar at all fits no label.
+    assert rows(found, "suspect_label") == sorted([*wrong, twin, *NOTHING])
+    told = found[found["kind"] == "suspect_label"].set_index("row")["suggestion"]
+    assert [told[row] for row in wrong] == [made_audit.ROWS[row % 6] for row in wrong]
+    assert told[twin] == made_audit.ROWS[made_audit.TWIN_LABELS[0] % 6]
+
+
+def test_texts_of_other_pictures(found):
+    told = found[found["kind"] == "wrong_pair"]
+    swapped = told[~told["row"].isin(NOTHING)]
+    texts = {row: made_audit.text_of(row, place) for row, place in reversed(made_audit.SWAPPED)}
+    (a, _), (b, _) = made_audit.SWAPPED
+    assert dict(zip(swapped["row"], swapped["text"], strict=True)) == {a: texts[b], b: texts[a]}
+    # The picture that is named has what the text says.
+    for row, other in zip(swapped["row"], swapped["other_row"], strict=True):
+        assert other % 36 == (b if row == a else a) % 36
+    assert set(told["row"]) == {a, b, *NOTHING}
+
+
+def test_a_text_that_fits_many_pictures(found):
+    assert rows(found, "ambiguous_text") == [made_audit.AMBIGUOUS]
+
+
+def test_items_alone(found):
+    assert rows(found, "outlier") == [made_audit.OUTLIER]
+    assert rows(found, "odd_picture") == [made_audit.BLACK, made_audit.GREY]
+    details = found[found["kind"] == "odd_picture"].set_index("row")["detail"]
+    assert details.to_dict() == {made_audit.BLACK: "black", made_audit.GREY: "one colour"}
+    assert rows(found, "other_script") == [made_audit.CYRILLIC]
+    assert rows(found, "long_text") == [made_audit.LONG]
+    (long,) = found[found["kind"] == "long_text"].itertuples()
+    assert long.detail == "65 words, 32 are read"
+    (lost,) = found[found["kind"] == "unreadable"].itertuples()
+    assert (lost.row, lost.id) == (-1, "")
+    assert "id 'lost'" in lost.detail
+
+
+def test_the_table_has_its_columns_and_kinds_in_order(found):
+    assert list(found) == list(COLUMNS)
+    order = [list(KINDS).index(kind) for kind in found["kind"]]
+    assert order == sorted(order)
+    assert found["score"].between(0, 1).all()
+
+
+def test_only_the_first_of_a_kind_are_kept(found):
+    whole = Findings("outlier", np.array([4, 2, 3]), np.array([0.5, 0.9, 0.5]))
+    items = pd.DataFrame({"id": list("abcde"), "split": "train", "label_name": ""})
+    kept = table([whole], items, [], most=2)
+    assert kept["row"].tolist() == [2, 3]
+    assert kept["id"].tolist() == ["c", "d"]
+    assert not kept["leak"].any()
