@@ -126,7 +126,9 @@ def _costs(rows: pd.DataFrame, data: Prepared, runs: Path) -> pd.DataFrame:
 
 
 def _tell(summary: dict[str, dict[str, int]], cost: pd.DataFrame, encoded: dict[str, Encoded], out: Path) -> None:
-    by = {side: encoded[side].name if side in encoded else own for side, own in (("image", "pixels"), ("text", "words"))}
+    by = {
+        side: encoded[side].name if side in encoded else own for side, own in (("image", "pixels"), ("text", "words"))
+    }
     print(f"Pictures compared by {by['image']}, texts by {by['text']}.")
     if not summary:
         print("Nothing was found.")

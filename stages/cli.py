@@ -42,6 +42,7 @@ COMMANDS = {
 }
 # What an option of a stage means, in every stage that has it; `dvc.yaml` fills them in.
 OPTIONS = {
+    "audited": "Folder that the stage audit has written; workflow/none: none.",
     "class_embedding": "Folder that the stage class_embedding has written.",
     "compared": "Folder that the stage compare has written.",
     "data": "Folder that the stage prepare has written.",

@@ -12,17 +12,30 @@ from kith.evaluation.describe import rankings
 from kith.store.classes import Classes
 from kith.store.prepared import Prepared
 from stages import cli, compare, files, params, tracking
+from stages.params.inputs import NONE, named
+from stages.reporting import audited as audit_section
 from stages.reporting import charts, encoders, examples, spaces
 from stages.reporting import page as report_page
 
+NOTHING = Path(NONE)  # what a study without an audit names
 AGAIN = "make it again with `dvc repro -f compare`"
 
 
-def main(*, data: Path, neighbors: Path, taxonomy: Path, runs: Path, compared: Path, figures: Path, page: Path) -> None:
+def main(
+    *,
+    data: Path,
+    neighbors: Path,
+    taxonomy: Path,
+    runs: Path,
+    compared: Path,
+    figures: Path,
+    page: Path,
+    audited: Path = NOTHING,
+) -> None:
     """Write the figures (PNG) into --figures and the report to --page; beside the figure of hierarchical precision, its
     numbers (CSV), HP@k of every k."""
     inputs = {"data": data, "neighbors": neighbors, "taxonomy": taxonomy, "runs": runs, "compared": compared}
-    write(params.load(), {}, **inputs, figures=figures, page=page)
+    write(params.load(), {}, **inputs, figures=figures, page=page, audited=audited)
     tracking.log_report(figures, page, runs)
 
 
@@ -37,6 +50,7 @@ def write(
     compared: Path,
     figures: Path,
     page: Path,
+    audited: Path = NOTHING,
 ) -> None:
     """As `main`, of the methods of `settings`. missing: other methods that are named, and why they are not ranked."""
     board = read_leaderboard(compared / "leaderboard.csv")
@@ -62,7 +76,8 @@ def write(
             curves.precision.to_csv(folder / "hierarchical_precision.csv", index=False, lineterminator="\n")
     quality = compare.read_quality(neighbors, prepared.checksum, settings)
     used = encoders.of_runs(settings.study, runs)
-    known = prepared.dataset, quality, used, missing
+    faults = [] if named(audited) is None else audit_section.section(audited, prepared, run)
+    known = prepared.dataset, quality, used, missing, faults
     files.write_text(page, report_page.render(settings, board, measured, pictures, *known))
 
 

@@ -20,7 +20,7 @@ WRONG_LABELS = (50, 93)
 SWAPPED = ((60, 1), (103, 1))  # item and place of its text
 EQUAL_TEXT = (45, 333)  # of the same row and column
 NEAR_TEXT = (46, 334)
-BLACK, GREY, OUTLIER, CYRILLIC, LONG, AMBIGUOUS = 80, 81, 82, 83, 84, 85
+BLACK, GREY, OUTLIER, CYRILLIC, LONG = 80, 81, 82, 83, 84
 
 
 def picture(row: int, column: int, random: np.random.Generator) -> np.ndarray:
@@ -65,7 +65,6 @@ def make_audit_data(root: Path, study: str = "made") -> Path:
     texts[NEAR_TEXT[0]][0], texts[NEAR_TEXT[1]][0] = longer, f"{longer} today"
     pictures[BLACK], pictures[GREY] = 0, 90
     pictures[OUTLIER] = (np.indices((SIDE, SIDE)).sum(axis=0) // 4 % 2 * 255)[:, :, None]
-    texts[AMBIGUOUS][1] = "a stripe crosses ground"
     texts[CYRILLIC][0] = "красная полоса на сером поле"
     texts[LONG][0] = f"{texts[LONG][0]} {' '.join(f'word{i}' for i in range(60))}"
     folder = root / "data" / study / "prepared"

@@ -27,8 +27,8 @@ class Fits(NamedTuple):
 def fits(
     texts: np.ndarray, pictures: np.ndarray, owner: np.ndarray, groups: np.ndarray, count: int = 5, seed: int = 0
 ) -> Fits:
-    """The space is that of linear CCA (`kith.cca.CCA`, shrunk by as much as fits the number of rows), learned on the
-    other folds.
+    """The space is that of linear CCA (`kith.cca.CCA`, covariances shrunk the more, the fewer rows there are), learned
+    on the other folds.
 
     texts: (n, d) floats; pictures: (m, e) floats; owner: (n,) int64, the picture of each text; groups: (m,) integers,
     kept together.
@@ -74,7 +74,9 @@ def learned(texts: np.ndarray, pictures: np.ndarray, owner: np.ndarray, rows: np
         (np.asarray(pictures[owner[part]], dtype=np.float32), np.asarray(texts[part], dtype=np.float32))
         for part in parts
     )
-    return CCA(None, None, shrink=True, power=1.0).fit_batches(pairs)
+    # The fewer rows for its numbers, the nearer to its mean variance a covariance is brought.
+    r1, r2 = (width / (width + len(rows)) for width in (pictures.shape[1], texts.shape[1]))
+    return CCA(r1, r2, shrink=True, power=1.0).fit_batches(pairs)
 
 
 def _cosines(space: CCA, text: np.ndarray, pictures: np.ndarray, rows: np.ndarray) -> np.ndarray:

@@ -25,6 +25,9 @@ class AuditOptions(NamedTuple):
     seed: int = 0
 
 
+DEFAULTS = AuditOptions()
+
+
 class Subject:
     """Prepared data under audit.
 
@@ -32,9 +35,7 @@ class Subject:
     "image" and "text", features (rows, d) of each row of the pictures and of each text, where an encoder read them.
     """
 
-    def __init__(
-        self, data: Prepared, pictures: Any, encoded: dict[str, np.ndarray], options: AuditOptions = AuditOptions()
-    ):
+    def __init__(self, data: Prepared, pictures: Any, encoded: dict[str, np.ndarray], options: AuditOptions = DEFAULTS):
         self.data, self.pictures, self.encoded, self.options = data, pictures, encoded, options
         self.items, self.groups, self.texts = data.table, data.groups, data.texts
         self.labels = data.table["label"].to_numpy()

@@ -66,9 +66,7 @@ def _of_texts(subject: Subject) -> Iterator[Findings]:
     groups, owner = subject.groups[subject.owner], subject.owner
     plain = np.array([normalize(text).casefold() for text in subject.texts], dtype=object).astype(str)
     equal = same_pairs(plain, groups)
-    yield Findings(
-        "exact_texts", owner[equal[:, 1]], np.ones(len(equal)), owner[equal[:, 0]], equal[:, 1], equal[:, 0]
-    )
+    yield Findings("exact_texts", owner[equal[:, 1]], np.ones(len(equal)), owner[equal[:, 0]], equal[:, 1], equal[:, 0])
     pairs, share = near_texts(subject.texts, groups, subject.options.near_texts, subject.options.seed)
     new = plain[pairs[:, 0]] != plain[pairs[:, 1]]
     pairs, share = pairs[new], share[new]

@@ -1,7 +1,8 @@
 """Texts that share nearly all of their words: MinHash, and the exact share for what it proposes."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -42,7 +43,7 @@ def _codes(texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     parts, counts = [], np.zeros(len(texts) + 1, np.int64)
     for place, text in enumerate(texts):
         words = tokenize(text)
-        pieces = {*words, *map(" ".join, zip(words, words[1:], strict=False))}
+        pieces = {*words, *map(" ".join, pairwise(words))}
         codes = [numbers[each] if each in numbers else numbers.setdefault(each, _code(each)) for each in pieces]
         parts.append(np.unique(np.array(codes, dtype=np.uint64)))
         counts[place + 1] = len(parts[-1])
@@ -53,7 +54,9 @@ def _code(piece: str) -> int:
     return int.from_bytes(hashlib.blake2b(piece.encode(), digest_size=4).digest(), "little")
 
 
-def _bands(codes: np.ndarray, start: np.ndarray, known: np.ndarray, random: np.random.Generator):
+def _bands(
+    codes: np.ndarray, start: np.ndarray, known: np.ndarray, random: np.random.Generator
+) -> Iterator[np.ndarray]:
     """Of each band one number a known text, (n,) uint64: equal where the ROWS least hashes are."""
     for _ in range(BANDS):
         band = np.zeros(len(known), np.uint64)

@@ -4,7 +4,7 @@ import base64
 import importlib.metadata
 import platform
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +38,11 @@ def render(
     quality: dict[str, float],
     encoders: list[str],
     missing: Mapping[str, str],
+    audit: Sequence[Mapping[str, Any]] = (),
 ) -> str:
     """The page. `board` has the deciding split first; `measured` is any run's splits, for chance levels; encoders: see
-    stages.reporting.encoders. missing: methods that could not be ranked, and why."""
+    stages.reporting.encoders. missing: methods that could not be ranked, and why. audit: see
+    stages.reporting.audited."""
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     page = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
     features = dataset.get("features") or {}
@@ -67,6 +69,7 @@ def render(
         },
         encoders=encoders,
         missing=missing,
+        audit=audit,
         versions=versions(),
     )
 

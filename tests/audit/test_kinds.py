@@ -6,6 +6,7 @@ import pytest
 
 from kith.audit.every import CHECKS
 from kith.audit.findings import COLUMNS, KINDS, Findings, table
+from kith.audit.judgement import pairs_of_sides
 from kith.audit.subject import AuditOptions, Subject
 from kith.store.prepared import Prepared
 from tests import made_audit
@@ -14,11 +15,15 @@ NOTHING = [made_audit.BLACK, made_audit.GREY, made_audit.OUTLIER]
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory) -> pd.DataFrame:
-    data = Prepared(made_audit.make_audit_data(tmp_path_factory.mktemp("audit")))
-    subject = Subject(data, data.images, {}, AuditOptions(max_tokens=32))
+def made(tmp_path_factory) -> Prepared:
+    return Prepared(made_audit.make_audit_data(tmp_path_factory.mktemp("audit")))
+
+
+@pytest.fixture(scope="module")
+def found(made) -> pd.DataFrame:
+    subject = Subject(made, made.images, {}, AuditOptions(max_tokens=32))
     parts = [findings for check in CHECKS.values() for findings in check(subject)]
-    return table(parts, data.table, data.texts, most=1000)
+    return table(parts, made.table, made.texts, most=1000)
 
 
 def pairs(found: pd.DataFrame, kind: str) -> list[tuple[int, int]]:
@@ -73,8 +78,21 @@ def test_texts_of_other_pictures(found):
     assert set(told["row"]) == {a, b, *NOTHING}
 
 
-def test_a_text_that_fits_many_pictures(found):
-    assert rows(found, "ambiguous_text") == [made_audit.AMBIGUOUS]
+def test_a_text_that_fits_many_pictures(found, made):
+    """Texts that say of three things roughly what their picture shows; one that says little of one of them."""
+    random = np.random.default_rng(0)
+    subject = Subject(made, made.images, {})
+    shown = random.normal(size=(made_audit.COUNT, 3)).astype(np.float32)
+    shown[12] = [1, 0.9, -0.2]
+    said = np.repeat(shown, 2, axis=0) + 0.4 * random.normal(size=(2 * made_audit.COUNT, 3)).astype(np.float32)
+    said[24] = [1, 0, 0]
+    subject.__dict__ |= {"picture_features": shown, "text_features": said}
+    parts = {each.kind: each for each in pairs_of_sides(subject)}
+    place = parts["ambiguous_text"].texts.tolist().index(24)
+    cosine = shown[:, 0] / np.linalg.norm(shown, axis=1)
+    expected = (cosine >= cosine[12]).mean()
+    assert parts["ambiguous_text"].scores[place] == pytest.approx(expected, abs=0.05)
+    assert 24 not in parts["wrong_pair"].texts
 
 
 def test_items_alone(found):
