@@ -229,6 +229,14 @@ def test_search(folder):
     assert "<html" in page
 
 
+def test_audit(folder):
+    stand_ins = SHOP | {"data/glyphs/": "data/shop/"}
+    outputs, _ = follow("docs/audit.md", folder, stand_ins, ELSEWHERE)
+    assert "All of them: data/shop/audit/audit.csv" in outputs["kith audit"]
+    assert pd.read_csv(folder / "data/shop/audit/costs.csv")["run"].isin(["infonce-0", "hierarchy_ce-0"]).all()
+    assert (folder / "faults" / "audit.parquet").is_file()
+
+
 def test_evaluate(folder):
     made_vectors.write(folder)
     outputs, _ = follow("docs/evaluate.md", folder, {"pip install -r": "pip install --no-index -r"}, ELSEWHERE)
@@ -290,6 +298,7 @@ def test_blocks_that_are_not_run():
     kinds = {"python", "command", "inline", "yaml"}
     others = [(page, example) for page in PAGES for example in examples(page) if example.kind not in kinds]
     assert [(page, example.text.split()[0]) for page, example in others] == [
+        ("docs/audit.md", "id,mark,label,text"),
         ("docs/concepts.md", "fetch"),
         ("docs/new-problem.md", "test,"),
         ("docs/own-data.md", "sku,photo,title,description,level1,level2"),
