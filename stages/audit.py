@@ -10,7 +10,7 @@ import typer
 
 from kith.audit.cost import costs
 from kith.audit.every import CHECKS
-from kith.audit.findings import KINDS, Findings, table
+from kith.audit.findings import KINDS, AuditFindings, table
 from kith.audit.subject import AuditOptions, Subject
 from kith.encoders.names import SIDES
 from kith.errors import KithError
@@ -49,7 +49,7 @@ def main(
     encoded = {side: found for side in SIDES if (found := _encoded(prepared, side, given[side])) is not None}
     features = {side: found.features(side) for side, found in encoded.items()}
     subject = Subject(prepared, pictures(prepared), features, options)
-    found: list[Findings] = []
+    found: list[AuditFindings] = []
     with Progress("audit", len(CHECKS), "checks") as progress:
         for check in CHECKS.values():
             found.extend(check(subject))
@@ -103,7 +103,7 @@ def _runs(data: Prepared, given: Path | None) -> Path | None:
     return beside if any(beside.glob("*/queries.parquet")) else None
 
 
-def _summary(found: list[Findings], rows: pd.DataFrame) -> dict[str, dict[str, int]]:
+def _summary(found: list[AuditFindings], rows: pd.DataFrame) -> dict[str, dict[str, int]]:
     """Of each kind that was found: how many, how many of them are listed, and how many of those are leaks."""
     totals = {kind: sum(len(each) for each in found if each.kind == kind) for kind in KINDS}
     listed, leaks = rows["kind"].value_counts(), rows["kind"][rows["leak"]].value_counts()

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator
 
-from kith.audit.findings import Findings
+from kith.audit.findings import AuditFindings
 from kith.audit.judgement import class_labels, pairs_of_sides
 from kith.audit.looks import left_out, single_pictures, single_texts
 from kith.audit.subject import Subject
 from kith.audit.twins import duplicates
 
-Check = Callable[[Subject], Iterator[Findings]]
+Check = Callable[[Subject], Iterator[AuditFindings]]
 
 CHECKS: dict[str, Check] = {
     "duplicates": duplicates,

@@ -100,8 +100,8 @@ COLUMNS = {
 
 
 @dataclass(frozen=True)
-class Findings:
-    """Findings of one kind: the item of each, and of pairs the other one.
+class AuditFindings:
+    """AuditFindings of one kind: the item of each, and of pairs the other one.
 
     rows, others: (n,) int64 rows of items, −1 for none; scores: (n,) floats; texts, other_texts: (n,) int64 rows of
     texts, −1 for none; suggestions: a better label, or the id of a better picture, "" for none; details: a line each.
@@ -121,7 +121,7 @@ class Findings:
         return len(self.rows)
 
 
-def table(found: Sequence[Findings], items: pd.DataFrame, texts: Sequence[str], most: int) -> pd.DataFrame:
+def table(found: Sequence[AuditFindings], items: pd.DataFrame, texts: Sequence[str], most: int) -> pd.DataFrame:
     """All findings as rows with the COLUMNS: by kind as KINDS has them, leaks first, then by falling score.
 
     items: id, split and label_name of each item; texts: of all items, by their row. most: rows kept of a kind.
@@ -135,7 +135,7 @@ def table(found: Sequence[Findings], items: pd.DataFrame, texts: Sequence[str], 
     )
 
 
-def _rows(found: Findings, items: pd.DataFrame, texts: Sequence[str]) -> pd.DataFrame:
+def _rows(found: AuditFindings, items: pd.DataFrame, texts: Sequence[str]) -> pd.DataFrame:
     count = len(found)
     others = np.full(count, -1) if found.others is None else found.others
     split, other_split = _at(items["split"], found.rows), _at(items["split"], others)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from kith.audit.classes import classes_alike
-from kith.audit.findings import Findings
+from kith.audit.findings import AuditFindings
 from kith.audit.fits import fits, learned
 from kith.audit.labels import out_of_sample, suspect_labels
 from kith.audit.subject import Subject
@@ -14,7 +14,7 @@ from kith.errors import KithError
 from kith.taxonomy import Taxonomy
 
 
-def class_labels(subject: Subject) -> Iterator[Findings]:
+def class_labels(subject: Subject) -> Iterator[AuditFindings]:
     """Suspect labels, and classes that look alike where a taxonomy puts them apart."""
     rows, features = subject.class_features
     labels, groups = subject.labels[rows], subject.groups[rows]
@@ -27,7 +27,7 @@ def class_labels(subject: Subject) -> Iterator[Findings]:
     right = (judged.classes[judged.probabilities.argmax(axis=1)] == labels[judged.rows]).mean()
     told = f"a classifier that has not seen it; it is right in {100 * right:.0f} % of all items"
     found = suspect_labels(judged, labels)
-    yield Findings(
+    yield AuditFindings(
         "suspect_label",
         rows[found.rows],
         found.scores,
@@ -39,7 +39,7 @@ def class_labels(subject: Subject) -> Iterator[Findings]:
         yield _alike(subject, judged, labels, rows, names)
 
 
-def _alike(subject: Subject, judged, labels: np.ndarray, rows: np.ndarray, names) -> Findings:
+def _alike(subject: Subject, judged, labels: np.ndarray, rows: np.ndarray, names) -> AuditFindings:
     """Each pair of classes by the first item of both."""
     wanted = [names[label] for label in judged.classes]
     try:
@@ -50,7 +50,7 @@ def _alike(subject: Subject, judged, labels: np.ndarray, rows: np.ndarray, names
     shown = dict(zip(subject.data.taxonomy["child"], subject.data.taxonomy["name"], strict=True))
     found = classes_alike(judged, labels, similarity)
     first = {label: int(rows[np.flatnonzero(labels == label)[0]]) for pair in found for label in pair[:2]}
-    return Findings(
+    return AuditFindings(
         "classes_alike",
         np.array([first[each[0]] for each in found], dtype=np.int64),
         np.array([each[2] for each in found]),
@@ -63,7 +63,7 @@ def _alike(subject: Subject, judged, labels: np.ndarray, rows: np.ndarray, names
     )
 
 
-def pairs_of_sides(subject: Subject) -> Iterator[Findings]:
+def pairs_of_sides(subject: Subject) -> Iterator[AuditFindings]:
     """Texts of other pictures, and texts that fit many."""
     place = np.full(len(subject.items), -1)
     place[subject.shown] = np.arange(len(subject.shown))
@@ -79,7 +79,7 @@ def pairs_of_sides(subject: Subject) -> Iterator[Findings]:
     bad, good = np.flatnonzero(wrong.probability >= LEAST), np.flatnonzero(wrong.probability < LEAST)
     ids = subject.items["id"].to_numpy()
     better = better_pictures(learned(texts, pictures, owner, good), texts, bad, pictures, groups, owner[bad])
-    yield Findings(
+    yield AuditFindings(
         "wrong_pair",
         subject.owner[rows[bad]],
         wrong.probability[bad],
@@ -90,4 +90,4 @@ def pairs_of_sides(subject: Subject) -> Iterator[Findings]:
     )
     share = fitting_shares(found)
     many = np.flatnonzero((share >= MANY) & (wrong.probability < LEAST))
-    yield Findings("ambiguous_text", subject.owner[rows[many]], share[many], texts=rows[many])
+    yield AuditFindings("ambiguous_text", subject.owner[rows[many]], share[many], texts=rows[many])

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from kith.audit.findings import Findings
+from kith.audit.findings import AuditFindings
 from kith.audit.letters import script_of
 from kith.audit.odd import odd_pictures, odd_shape
 from kith.audit.outliers import outliers
@@ -18,17 +18,17 @@ from kith.text.tokens import tokenize
 RARE = 0.05  # share of texts below which a script is another one
 
 
-def single_pictures(subject: Subject) -> Iterator[Findings]:
+def single_pictures(subject: Subject) -> Iterator[AuditFindings]:
     """Odd pictures, and items that are far from all others."""
     if len(subject.shown):
         far, share = outliers(subject.picture_graph)
-        yield Findings("outlier", subject.shown[far], share)
+        yield AuditFindings("outlier", subject.shown[far], share)
     if subject.pictures is None:
         return
     rows = subject.image_rows[subject.shown]
     odd = odd_pictures(subject.pictures, np.unique(rows)) | _shapes(subject, np.unique(rows))
     found = np.flatnonzero(np.isin(rows, list(odd)))
-    yield Findings(
+    yield AuditFindings(
         "odd_picture", subject.shown[found], np.ones(len(found)), details=[odd[int(row)] for row in rows[found]]
     )
 
@@ -45,14 +45,14 @@ def _shapes(subject: Subject, rows: np.ndarray) -> dict[int, str]:
     return found
 
 
-def single_texts(subject: Subject) -> Iterator[Findings]:
+def single_texts(subject: Subject) -> Iterator[AuditFindings]:
     """Texts in another script than most, and texts that are cut."""
     scripts = [script_of(text) for text in subject.texts]
     counts = Counter(filter(None, scripts))
     written = sum(counts.values())
     rare = np.array([bool(each) and counts[each] < RARE * written for each in scripts], dtype=bool)
     rows = np.flatnonzero(rare)
-    yield Findings(
+    yield AuditFindings(
         "other_script",
         subject.owner[rows],
         np.array([1 - counts[scripts[row]] / written for row in rows]),
@@ -64,7 +64,7 @@ def single_texts(subject: Subject) -> Iterator[Findings]:
         return
     lengths = np.array([len(tokenize(text)) for text in subject.texts], dtype=np.int64)
     rows = np.flatnonzero(lengths > most)
-    yield Findings(
+    yield AuditFindings(
         "long_text",
         subject.owner[rows],
         1 - most / lengths[rows],
@@ -73,11 +73,11 @@ def single_texts(subject: Subject) -> Iterator[Findings]:
     )
 
 
-def left_out(subject: Subject) -> Iterator[Findings]:
+def left_out(subject: Subject) -> Iterator[AuditFindings]:
     """Rows that prepare has passed over; they are no items, so they have no row."""
     skipped = subject.data.dataset.get("skipped") or []
     count = len(skipped)
-    yield Findings(
+    yield AuditFindings(
         "unreadable",
         np.full(count, -1),
         np.ones(count),

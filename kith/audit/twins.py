@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from kith.audit.copies import likeness
-from kith.audit.findings import Findings
+from kith.audit.findings import AuditFindings
 from kith.audit.near import pairs_of
 from kith.audit.same import same_pairs
 from kith.audit.subject import Subject
@@ -17,20 +17,20 @@ OF_FEATURES = 0.9995  # cosine of features that are nearly the same
 BLOCK = 4096
 
 
-def duplicates(subject: Subject) -> Iterator[Findings]:
+def duplicates(subject: Subject) -> Iterator[AuditFindings]:
     """Equal and nearly equal pictures and texts, and those of them that have two labels."""
     found = [*_of_pictures(subject), *_of_texts(subject)]
     yield from found
     yield _two_labels(subject, found)
 
 
-def _of_pictures(subject: Subject) -> Iterator[Findings]:
+def _of_pictures(subject: Subject) -> Iterator[AuditFindings]:
     if not len(subject.shown):
         return
     groups = subject.groups[subject.shown]
     if subject.pictures is not None:
         equal = subject.shown[same_pairs(subject.image_rows[subject.shown], groups)]
-        yield Findings("exact_pictures", equal[:, 1], np.ones(len(equal)), equal[:, 0])
+        yield AuditFindings("exact_pictures", equal[:, 1], np.ones(len(equal)), equal[:, 0])
     indices, similarities = subject.picture_graph
     pairs, similarity = pairs_of((indices[:, :NEIGHBORS], similarities[:, :NEIGHBORS]))
     if subject.pictures is None:
@@ -38,7 +38,7 @@ def _of_pictures(subject: Subject) -> Iterator[Findings]:
         pairs, score = subject.shown[pairs[kept]], similarity[kept].astype(np.float64)
     else:
         pairs, score = _copies(subject, pairs, similarity)
-    yield Findings("near_pictures", pairs[:, 1], score, pairs[:, 0])
+    yield AuditFindings("near_pictures", pairs[:, 1], score, pairs[:, 0])
 
 
 def _copies(subject: Subject, pairs: np.ndarray, similarity: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -60,20 +60,22 @@ def _copies(subject: Subject, pairs: np.ndarray, similarity: np.ndarray) -> tupl
     return pairs[kept], score[kept]
 
 
-def _of_texts(subject: Subject) -> Iterator[Findings]:
+def _of_texts(subject: Subject) -> Iterator[AuditFindings]:
     if not subject.texts:
         return
     groups, owner = subject.groups[subject.owner], subject.owner
     plain = np.array([normalize(text).casefold() for text in subject.texts], dtype=object).astype(str)
     equal = same_pairs(plain, groups)
-    yield Findings("exact_texts", owner[equal[:, 1]], np.ones(len(equal)), owner[equal[:, 0]], equal[:, 1], equal[:, 0])
+    yield AuditFindings(
+        "exact_texts", owner[equal[:, 1]], np.ones(len(equal)), owner[equal[:, 0]], equal[:, 1], equal[:, 0]
+    )
     pairs, share = near_texts(subject.texts, groups, subject.options.near_texts, subject.options.seed)
     new = plain[pairs[:, 0]] != plain[pairs[:, 1]]
     pairs, share = pairs[new], share[new]
-    yield Findings("near_texts", owner[pairs[:, 1]], share, owner[pairs[:, 0]], pairs[:, 1], pairs[:, 0])
+    yield AuditFindings("near_texts", owner[pairs[:, 1]], share, owner[pairs[:, 0]], pairs[:, 1], pairs[:, 0])
 
 
-def _two_labels(subject: Subject, found: list[Findings]) -> Findings:
+def _two_labels(subject: Subject, found: list[AuditFindings]) -> AuditFindings:
     """Twins by their pictures; of data without pictures by their texts."""
     kinds = ("exact_pictures", "near_pictures") if len(subject.shown) else ("exact_texts", "near_texts")
     twins = [each for each in found if each.kind in kinds]
@@ -85,4 +87,4 @@ def _two_labels(subject: Subject, found: list[Findings]) -> Findings:
     torn = (labels[rows] >= 0) & (labels[others] >= 0) & (labels[rows] != labels[others])
     rows, others, scores = rows[torn], others[torn], scores[torn]
     _, first = np.unique(np.stack([rows, others], axis=1), axis=0, return_index=True)
-    return Findings("twin_labels", rows[first], scores[first], others[first])
+    return AuditFindings("twin_labels", rows[first], scores[first], others[first])

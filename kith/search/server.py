@@ -23,6 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kith.data.images import UndecodableImage
 from kith.errors import KithError, UnanswerableError, line_of, of_machine
+from kith.search.audit import add_audit
 from kith.search.connections import MOST, PATIENCE, PatientProtocol
 from kith.search.pictures import MAX_BYTES
 from kith.search.query import Query, answer
@@ -86,6 +87,7 @@ def create_app(runs: Sequence[Run], hosts: Sequence[str] = LOCAL) -> FastAPI:
     app.get("/api/sample")(served.sample)
     app.get("/api/pictures/{row}.png")(served.picture)
     _add_search(app, served)
+    add_audit(app, served.data, served.items)
 
     @app.get("/")
     def page() -> Response:

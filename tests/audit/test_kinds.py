@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from kith.audit.every import CHECKS
-from kith.audit.findings import COLUMNS, KINDS, Findings, table
+from kith.audit.findings import COLUMNS, KINDS, AuditFindings, table
 from kith.audit.judgement import pairs_of_sides
 from kith.audit.subject import AuditOptions, Subject
 from kith.store.prepared import Prepared
@@ -117,7 +117,7 @@ def test_the_table_has_its_columns_and_kinds_in_order(found):
 
 
 def test_only_the_first_of_a_kind_are_kept(found):
-    whole = Findings("outlier", np.array([4, 2, 3]), np.array([0.5, 0.9, 0.5]))
+    whole = AuditFindings("outlier", np.array([4, 2, 3]), np.array([0.5, 0.9, 0.5]))
     items = pd.DataFrame({"id": list("abcde"), "split": "train", "label_name": ""})
     kept = table([whole], items, [], most=2)
     assert kept["row"].tolist() == [2, 3]

@@ -1,0 +1,182 @@
+"""The page /audit: its interface, the file of marks that it writes, and the page in a real browser."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import requests
+
+from kith.audit.findings import AuditFindings, table
+from kith.data.marks import read_marks
+from kith.errors import UnanswerableError
+from kith.search import Prepared, Run
+from kith.search.marks import Mark, MarksFile
+from kith.store.provenance import NOTE, note
+from stages import files
+from tests import made_search
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+PAIRS = 30  # of nearly equal pictures: three pages
+
+
+@pytest.fixture
+def data(tmp_path) -> Prepared:
+    made_search.make_data(tmp_path)
+    made_search.make_run(tmp_path, "pairs-0")
+    return Prepared(tmp_path / "data/made/prepared")
+
+
+@pytest.fixture
+def audited(data) -> Prepared:
+    """With findings: 30 pairs, a label, and the text that is markup."""
+    rows = np.arange(PAIRS)
+    found = [
+        AuditFindings("near_pictures", rows + 10, np.linspace(1, 0.9, PAIRS), rows),
+        AuditFindings("suspect_label", np.array([5]), np.array([0.8]), suggestions=["cross"]),
+        AuditFindings("ambiguous_text", np.array([47]), np.array([0.5]), texts=np.array([len(data.texts) - 1])),
+    ]
+    folder = data.folder.parent / "audit"
+    folder.mkdir()
+    table(found, data.table, data.texts, 1000).to_parquet(folder / "audit.parquet", index=False)
+    files.write_json(folder / NOTE, note([folder / "audit.parquet"], data=data.checksum))
+    return data
+
+
+@pytest.fixture
+def address(data):
+    with made_search.serving([Run(data.folder.parents[2] / "runs/made/pairs-0", data)]) as address:
+        yield address
+
+
+def marks_of(data: Prepared) -> Path:
+    return data.folder.parent / "marks.csv"
+
+
+def test_findings_come_a_page_at_a_time(audited, address):
+    first = requests.get(f"{address}/api/audit", params={"count": 12}, timeout=30).json()
+    assert first["kind"] == "near_pictures"
+    assert [each["found"] for each in first["kinds"]] == [30, 1, 1]
+    assert len(first["findings"]) == 12
+    sides = first["findings"][0]["sides"]
+    assert [side["id"] for side in sides] == ["item/24", "item/14"]  # a leak, and leaks come first
+    assert first["findings"][0]["leak"]
+    assert requests.get(address + sides[0]["picture"], timeout=30).content[:4] == b"\x89PNG"
+    last = requests.get(f"{address}/api/audit", params={"start": 24}, timeout=30).json()
+    assert len(last["findings"]) == 6
+    unknown = requests.get(f"{address}/api/audit", params={"kind": "fun"}, timeout=30)
+    assert (unknown.status_code, unknown.json()) == (404, {"error": "nothing was found of the kind 'fun'"})
+
+
+def test_without_an_audit_the_page_says_what_to_do(data, address):
+    asked = requests.get(f"{address}/api/audit", timeout=30)
+    assert (asked.status_code, asked.json()["error"]) == (404, "there is no audit of these data; run `kith audit`")
+
+
+def test_an_audit_of_other_data_is_none(audited, address):
+    folder = audited.folder.parent / "audit"
+    files.write_json(folder / NOTE, note([folder / "audit.parquet"], data="0" * 64))
+    assert "made of other data" in requests.get(f"{address}/api/audit", timeout=30).json()["error"]
+
+
+def test_marks_are_what_prepare_reads(audited, address):
+    post = f"{address}/api/audit/marks"
+    text = audited.texts[0]
+    sent = [{"id": "item/03", "mark": "exclude"}, {"id": "item/00", "mark": "exclude", "text": text}]
+    assert requests.post(post, json=sent, timeout=30).json() == {"marks": 2}
+    again = [{"id": "item/03", "mark": "relabel", "label": "cross"}, {"id": "item/04", "mark": "keep"}]
+    assert requests.post(post, json=again, timeout=30).json() == {"marks": 3}
+    path = marks_of(audited)
+    assert path.read_text() == f"id,mark,label,text\nitem/03,relabel,cross,\nitem/00,exclude,,{text}\nitem/04,keep,,\n"
+    assert [(each.id, each.text) for each in read_marks(path, "exclude")] == [("item/00", text)]
+    assert [(each.id, each.label) for each in read_marks(path, "relabel")] == [("item/03", "cross")]
+    assert requests.post(post, json=[{"id": "item/03", "mark": ""}], timeout=30).json() == {"marks": 2}
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "said"),
+    [
+        ([{"id": "item/99", "mark": "exclude"}], 400, "no item has the id 'item/99'"),
+        ([{"id": "item/03", "mark": "relabel", "label": "moon"}], 400, "no item has the label 'moon'"),
+        ([{"id": "item/03", "mark": "exclude", "text": "moon"}], 400, "has no such text"),
+        ([{"id": "item/03", "mark": "burn"}], 422, "no marks: "),
+        ({"id": "item/03"}, 422, "no marks: "),
+    ],
+)
+def test_what_is_no_mark_is_refused_and_nothing_is_written(audited, address, sent, status, said):
+    asked = requests.post(f"{address}/api/audit/marks", json=sent, timeout=30)
+    assert asked.status_code == status
+    assert said in asked.json()["error"]
+    assert not marks_of(audited).exists()
+
+
+def test_forms_of_other_sites_and_large_bodies_are_refused(audited, address):
+    post = f"{address}/api/audit/marks"
+    plain = requests.post(post, data="[]", headers={"content-type": "text/plain"}, timeout=30)
+    assert plain.status_code == 415
+    large = requests.post(post, json=[{"id": "x" * 70_000, "mark": "keep"}], timeout=30)
+    assert large.status_code == 413
+
+
+def test_marks_of_items_that_are_gone_stay(data):
+    path = marks_of(data)
+    path.write_text("id,mark,label,text\ngone,exclude,,\n")
+    marks = MarksFile(path, data)
+    assert marks.put([Mark("item/01", "keep")]) == 2
+    assert path.read_text().splitlines()[1] == "gone,exclude,,"
+    with pytest.raises(UnanswerableError, match="no item has the id 'gone'"):
+        marks.put([Mark("gone", "keep")])
+
+
+@pytest.fixture
+def page(audited, address):
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed: the page is not tested")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page, faults = browser.new_page(), []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+        page.goto(f"{address}/audit")
+        page.wait_for_selector(".finding")
+        yield page
+        browser.close()
+        assert faults == []
+
+
+def test_a_person_pages_through_pairs_and_marks_them(page, audited):
+    path = marks_of(audited)
+    assert page.locator(".finding").count() == 12
+    assert page.inner_text("#place") == "1 to 12 of 30"
+    first = page.locator(".finding").first
+    assert first.locator("img").count() == 2
+    first.get_by_role("button", name="Exclude", exact=True).first.click()
+    page.wait_for_selector("text=1 marks in marks.csv")
+    assert pd.read_csv(path).loc[0, ["id", "mark"]].tolist() == ["item/24", "exclude"]
+    page.locator(".finding").nth(1).get_by_role("button", name="Keep both").click()
+    page.wait_for_selector("text=3 marks in marks.csv")
+    page.locator(".finding").first.get_by_role("button", name="Exclude", exact=True).first.click()  # takes it back
+    page.wait_for_selector("text=2 marks in marks.csv")
+    page.click("#next")
+    page.wait_for_selector("text=13 to 24 of 30")
+    page.go_back()
+    page.wait_for_selector("text=1 to 12 of 30")
+    assert page.locator("text=marked: keep").count() >= 2  # as it was marked
+
+
+def test_a_label_is_changed_to_the_suggested_one_and_markup_is_text(page, audited):
+    page.get_by_role("button", name="suspect labels (1)").click()
+    page.wait_for_selector("text=better: cross")
+    assert page.input_value("input") == "cross"
+    page.get_by_role("button", name="Relabel").click()
+    page.wait_for_selector("text=marked: cross")
+    assert marks_of(audited).read_text().splitlines()[1:] == ["item/05,relabel,cross,"]
+    page.get_by_role("button", name="texts that fit many pictures (1)").click()
+    page.wait_for_selector(f"text={made_search.MARKUP[:20]}")
+    assert page.title() == "Faults in the data · Kith"  # nothing of it was run
+    page.get_by_role("button", name="Exclude the text").click()
+    page.wait_for_selector("text=marked: exclude this text")
+    assert [each.text for each in read_marks(marks_of(audited), "exclude")] == [made_search.MARKUP]
