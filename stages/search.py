@@ -50,6 +50,12 @@ def main(
     serve: Annotated[bool, typer.Option("--serve", help="Serve a web page.")] = False,
     host: Annotated[str, typer.Option(help="Address to listen on, by default for this computer only.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on.")] = 8000,
+    token: Annotated[
+        str | None, typer.Option(envvar="KITH_TOKEN", help="What visitors of the page have to know; default: nothing.")
+    ] = None,
+    name: Annotated[
+        list[str] | None, typer.Option(help="Name that a proxy shows the page by; repeat it for several.")
+    ] = None,
 ) -> None:
     """Search trained runs by --text, by --image or by --item, or --serve a page."""
     ways = [text is not None, image is not None, item is not None, serve]
@@ -57,11 +63,14 @@ def main(
         raise typer.BadParameter("a search takes one of --text, --image and --item; or --serve a page")
     if embed_all and held_out:
         raise typer.BadParameter("--embed-all searches all items, --held-out those held out: choose one")
-    runs = load(run, data, embed_all or (serve and not held_out))
     if serve:
+        from kith.search.access import checked
         from kith.search.server import serve as serve_page
 
-        serve_page(runs, host, port)
+        checked(token)  # before what takes long
+    runs = load(run, data, embed_all or (serve and not held_out))
+    if serve:
+        serve_page(runs, host, port, token=token, names=name or ())
         return
     query = Query(
         text=text, item=item, image=_content(image), invert=invert, side=side, count=count, one_per_group=one_per_group
@@ -110,6 +119,8 @@ def table(found: dict[str, Any]) -> str:
     """An answer as lines of text."""
     more = " (--embed-all: all)" if "held-out" in found["among"] else ""
     lines = [f"{found['run']}: nearest {found['side']}s among {found['among']}{more}"]
+    if found.get("suggestion"):
+        lines.append(f"did you mean: {found['suggestion']}")
     if found["cut"]:
         lines.append("read the first {:,} of {:,} words".format(*found["cut"]))
     if not found["results"]:
