@@ -60,7 +60,8 @@ def main(*, raw: Path, out: Path) -> None:
         pq.write_table(dataset.items, folder / "items.parquet", compression="zstd", row_group_size=ROW_GROUP)
         pq.write_table(dataset.taxonomy, folder / "taxonomy.parquet", compression="zstd")
         if dataset.extras is not None:
-            pq.write_table(dataset.extras, folder / "extras.parquet", compression="zstd")
+            kept = dataset.extras.filter(pc.is_in(dataset.extras["id"], dataset.items["id"].combine_chunks()))
+            pq.write_table(kept, folder / "extras.parquet", compression="zstd")
         described = {"name": source.title(fetch), **_describe(dataset, pinned, folder, inputs)}
         files.write_json(folder / "dataset.json", described)
     _tell(dataset, out)
