@@ -127,6 +127,8 @@ class _TreeFacet:
         nodes, self._place = self._tree.nodes, {node: place for place, node in enumerate(self._tree.nodes)}
         found, codes = np.unique(labels, return_inverse=True)
         self._codes = codes.reshape(-1)
+        # Of each label its node, of one that is none the place after all nodes.
+        self._at = np.array([self._place.get(label, len(nodes)) for label in found.tolist()], dtype=np.int64)
         above = [
             (code, self._place[node])
             for code, label in enumerate(found.tolist())
@@ -152,7 +154,8 @@ class _TreeFacet:
         nearest = None if near is None else self._counted(self._codes[near])
         place = self._place[chosen[-1]] if chosen else None
         below = self._roots() if place is None else self._children[place]
-        while len(below := [child for child in below if counts[child]]) == 1 and self._children[below[0]]:
+        here = np.bincount(self._at[self._codes[passed]], minlength=len(counts) + 1)  # items of the node itself
+        while len(below := [child for child in below if counts[child]]) == 1 and not here[below[0]]:
             below = self._children[below[0]]  # a level with nothing to choose
         order = _ordered([self._narrow(child, counts) for child in below], counts, nearest)
         values = [self._node(child, counts, nearest) for child in order[:LISTED]]
