@@ -19,6 +19,7 @@ from kith.data.items import Dataset
 from kith.data.kinds import Listed, Tabular, Vectors
 from kith.data.photos import PhotoWriter
 from kith.data.shards import INDEX
+from kith.data.shown import ArrayAndPhotos
 from kith.data.source import Source
 from kith.data.store import ImageWriter, Watched, moments
 from kith.errors import KithError
@@ -32,7 +33,7 @@ LARGEST = 4 << 30  # bytes of an array of pictures, where prepare.image.store is
 SAMPLE = 10_000  # training photographs that the mean and the deviation are of
 
 PICTURES = ("images.npy", "images-*.arrow", INDEX)
-WRITTEN = ("items.parquet", *PICTURES, "features_*.npy", "taxonomy.parquet", "dataset.json")
+WRITTEN = ("items.parquet", "extras.parquet", *PICTURES, "features_*.npy", "taxonomy.parquet", "dataset.json")
 
 
 def main(*, raw: Path, out: Path) -> None:
@@ -59,6 +60,9 @@ def main(*, raw: Path, out: Path) -> None:
         items.check_train(dataset, pinned["path"])
         pq.write_table(dataset.items, folder / "items.parquet", compression="zstd", row_group_size=ROW_GROUP)
         pq.write_table(dataset.taxonomy, folder / "taxonomy.parquet", compression="zstd")
+        if dataset.extras is not None:
+            kept = dataset.extras.filter(pc.is_in(dataset.extras["id"], dataset.items["id"].combine_chunks()))
+            pq.write_table(kept, folder / "extras.parquet", compression="zstd")
         described = {"name": source.title(fetch), **_describe(dataset, pinned, folder, inputs)}
         files.write_json(folder / "dataset.json", described)
     _tell(dataset, out)
@@ -119,7 +123,7 @@ def _write_features(
     return found.dataset, {"image": None, "mean": None, "std": None, "features": features}
 
 
-def _writer(folder: Path, image: Image, count: int, seen: Depths) -> ImageWriter | PhotoWriter:
+def _writer(folder: Path, image: Image, count: int, seen: Depths) -> ImageWriter | PhotoWriter | ArrayAndPhotos:
     """Where `count` pictures go; `seen` notes their deep greys; a choice of photographs is said on standard error."""
     array, short_side = count * image.size**2 * CHANNELS[image.mode], _short_side(image)
     choices = replace(image.choices, seen=seen)
@@ -133,7 +137,11 @@ def _writer(folder: Path, image: Image, count: int, seen: Depths) -> ImageWriter
         )
     if chosen or image.store == "photos":
         return PhotoWriter(folder, image.size, image.mode, short_side, choices=choices)
-    return ImageWriter(folder / "images.npy", image.size, image.mode, choices)
+    pixels = ImageWriter(folder / "images.npy", image.size, image.mode, choices)
+    if image.shown is None:
+        return pixels
+    # Deep greys are noted once.
+    return ArrayAndPhotos(pixels, PhotoWriter(folder, image.size, image.mode, image.shown, choices=image.choices))
 
 
 def _short_side(image: Image) -> int:
@@ -147,13 +155,14 @@ def _describe_pictures(dataset: Dataset, folder: Path, prepare: params.Prepare) 
     frame = dataset.items.select(["split", "image_row"]).to_pandas()
     rows = frame["image_row"][(frame["split"] == "train") & (frame["image_row"] >= 0)].to_numpy()
     image, stored = prepare.image, {}
-    if (index := folder / INDEX).exists():
+    if (index := folder / INDEX).exists() and not (folder / "images.npy").exists():
         images: Any = Photos(folder, np.load(index), image.size, image.mode, image.fit, image.choices)
         if len(rows) > SAMPLE:
             rows = np.sort(np.random.default_rng(prepare.seed).choice(rows, SAMPLE, replace=False))
         stored = {"store": {"kind": "photos", "short_side": _short_side(image), "moments_of": len(rows)}}
     else:
         images = np.load(folder / "images.npy", mmap_mode="r")
+        stored = {} if image.shown is None else {"shown": {"short_side": image.shown}}
     mean, std = moments(images, rows)
     shape = dict(zip(("height", "width", "channels"), images.shape[1:], strict=True))
     shape |= {"fit": image.fit, **image.choices.told()}

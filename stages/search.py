@@ -21,35 +21,42 @@ from stages import cli
 
 TEXT_WIDTH = 80
 
+EmbedAll = Annotated[bool, typer.Option("--embed-all", help="Search all items, as --serve does by itself.")]
+HeldOut = Annotated[bool, typer.Option("--held-out", help="Serve only what is held out, as others search.")]
+Side = Annotated[
+    Literal["image", "text"] | None, typer.Option(help="What to compare with, by default image if there are any.")
+]
+Inverted = Annotated[
+    bool | None,
+    typer.Option(
+        help="Exchange light and dark of --image, by default of grey pictures where the data set's ground differs."
+    ),
+]
+Token = Annotated[
+    str | None, typer.Option(envvar="KITH_TOKEN", help="What visitors of the page have to know; default: nothing.")
+]
+Names = Annotated[list[str] | None, typer.Option(help="Name that a proxy shows the page by; repeat it for several.")]
+
 
 def main(
     *,
     run: Annotated[list[Path], typer.Option(help="Folder of a run; repeat it for several.")],
     data: Annotated[Path | None, typer.Option(help="Their prepared data, by default those beside them.")] = None,
-    embed_all: Annotated[
-        bool, typer.Option("--embed-all", help="Search all items, as --serve does by itself.")
-    ] = False,
-    held_out: Annotated[
-        bool, typer.Option("--held-out", help="Serve only what is held out, as others search.")
-    ] = False,
+    embed_all: EmbedAll = False,
+    held_out: HeldOut = False,
     text: Annotated[str | None, typer.Option(help="Words to search by.")] = None,
     image: Annotated[Path | None, typer.Option(help="A picture file to search by.")] = None,
     item: Annotated[str | None, typer.Option(help="The id of an item to search by.")] = None,
-    side: Annotated[
-        Literal["image", "text"] | None, typer.Option(help="What to compare with, by default image if there are any.")
-    ] = None,
+    side: Side = None,
     count: Annotated[int, typer.Option(min=1, help="Number of results.")] = 10,
     one_per_group: Annotated[bool, typer.Option("--one-per-group", help="Of each group, only the nearest.")] = False,
-    invert: Annotated[
-        bool | None,
-        typer.Option(
-            help="Exchange light and dark of --image, by default of grey pictures where the data set's ground differs."
-        ),
-    ] = None,
+    invert: Inverted = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")] = False,
     serve: Annotated[bool, typer.Option("--serve", help="Serve a web page.")] = False,
     host: Annotated[str, typer.Option(help="Address to listen on, by default for this computer only.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on.")] = 8000,
+    token: Token = None,
+    name: Names = None,
 ) -> None:
     """Search trained runs by --text, by --image or by --item, or --serve a page."""
     ways = [text is not None, image is not None, item is not None, serve]
@@ -57,11 +64,14 @@ def main(
         raise typer.BadParameter("a search takes one of --text, --image and --item; or --serve a page")
     if embed_all and held_out:
         raise typer.BadParameter("--embed-all searches all items, --held-out those held out: choose one")
-    runs = load(run, data, embed_all or (serve and not held_out))
     if serve:
+        from kith.search.access import checked
         from kith.search.server import serve as serve_page
 
-        serve_page(runs, host, port)
+        checked(token)  # before what takes long
+    runs = load(run, data, embed_all or (serve and not held_out))
+    if serve:
+        serve_page(runs, host, port, token=token, names=name or ())
         return
     query = Query(
         text=text, item=item, image=_content(image), invert=invert, side=side, count=count, one_per_group=one_per_group
@@ -110,6 +120,8 @@ def table(found: dict[str, Any]) -> str:
     """An answer as lines of text."""
     more = " (--embed-all: all)" if "held-out" in found["among"] else ""
     lines = [f"{found['run']}: nearest {found['side']}s among {found['among']}{more}"]
+    if found.get("suggestion"):
+        lines.append(f"did you mean: {found['suggestion']}")
     if found["cut"]:
         lines.append("read the first {:,} of {:,} words".format(*found["cut"]))
     if not found["results"]:

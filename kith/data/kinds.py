@@ -4,7 +4,7 @@ import inspect
 import sys
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -203,10 +203,14 @@ class Tabular(Source):
         return super().count(fetch, pinned) if _columns(fetch).image else 0
 
     def build(self, fetch: Options, prepare: Options, raw: Path, pictures: "Sink") -> "Dataset":
-        from kith.data import table
+        from kith.data import extras, table
 
-        more = {name: fetch[name] for name in self.own_options - {"columns"}}
-        return table.build(fetch["path"], _columns(fetch), pictures, **more, **_preparing(prepare))
+        more, columns = {name: fetch[name] for name in self.own_options - {"columns"}}, _columns(fetch)
+        found = table.build(fetch["path"], columns, pictures, **more, **_preparing(prepare))
+        if not columns.extras:
+            return found
+        assert found.rows is not None
+        return replace(found, extras=extras.read(fetch["path"], columns.extras, found.rows, found.items["id"]))
 
 
 @dataclass(frozen=True, kw_only=True)

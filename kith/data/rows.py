@@ -34,7 +34,7 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 @dataclass(frozen=True)
 class Columns:
     """Which column of a table holds what; None: none does. `categories`: from the widest to the narrowest; they
-    are a taxonomy and take the place of `label`."""
+    are a taxonomy and take the place of `label`. `extras`: columns that are shown and that nothing else reads."""
 
     id: str | None = None
     image: str | None = "image"
@@ -43,18 +43,19 @@ class Columns:
     split: str | None = None
     group: str | None = None
     categories: Sequence[str] = ()
+    extras: Sequence[str] = ()
 
     def named(self) -> list[tuple[str, str]]:
         """(field, column) of all that are given."""
         single = [(name, getattr(self, name)) for name in ("id", "image", "label", "split", "group")]
-        many = [("texts", name) for name in self.texts] + [("categories", name) for name in self.categories]
+        many = [(field, name) for field in ("texts", "categories", "extras") for name in getattr(self, field)]
         return [(field, name) for field, name in single if name] + many
 
     def without(self, names: Collection[str]) -> "Columns":
         """These but for the columns `names`.
 
         >>> Columns(label="kind").without({"kind", "text"})
-        Columns(id=None, image='image', texts=[], label=None, split=None, group=None, categories=[])
+        Columns(id=None, image='image', texts=[], label=None, split=None, group=None, categories=[], extras=[])
         """
         left: dict[str, Any] = {
             field: [name for name in value if name not in names] if isinstance(value, list | tuple) else value

@@ -170,7 +170,8 @@ def _read(
         problems.add(Problem("row", where.row, "", "", message, where.place))
 
     with ThreadPoolExecutor(THREADS) as pool:
-        for batch in readers.batches(path, [name for _, name in columns.named()], broken):
+        names = [name for field, name in columns.named() if field != "extras"]
+        for batch in readers.batches(path, names, broken):
             parsed = [(parser.parse(where, cells), cells) for where, cells in batch.rows()]
             kept = [(row, values) for row, values in parsed if row is not None]
             if columns.image is None:

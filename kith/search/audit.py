@@ -119,7 +119,7 @@ class _AuditPages:
 
     def _side(self, item: int, text: str, marks: dict[tuple[str, str], Mark]) -> dict[str, Any]:
         described = self._items.describe(item)
-        address = f"/api/pictures/{item}.png?data={self._data.checksum[:12]}"
+        address = f"api/pictures/{item}.png?data={self._data.checksum[:12]}"
         of = [marks.get((described["id"], each)) for each in dict.fromkeys((text, ""))]
         mark = next((each for each in of if each is not None), None)
         picture = address if self._items.has_picture(item) else None

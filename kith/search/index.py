@@ -50,12 +50,18 @@ class Index:
         return len(self.items)
 
     def search(
-        self, vector: np.ndarray, k: int, *, groups: np.ndarray | None = None, without: int | None = None
+        self,
+        vector: np.ndarray,
+        k: int,
+        *,
+        groups: np.ndarray | None = None,
+        without: int | None = None,
+        allowed: np.ndarray | None = None,
     ) -> Ranked:
         """The k nearest items, each at the place of its nearest vector; fewer where there are not as many.
 
         vector: (d,). groups: (n_items,) integers; of items with the same one only the nearest is returned.
-        without: an item that is left out.
+        without: an item that is left out. allowed: (n_items,) bool, the items that may be found; None: all.
 
         Returns items (≤ k,) int64 by falling similarity, of equals the earlier vector first, and similarities
         (≤ k,) float64: the cosine, of codes 1 − 2 · distance / bits, which is the cosine of ±1 codes.
@@ -63,11 +69,16 @@ class Index:
         if k < 1:
             raise ValueError(f"k: at least 1 result, not {k}")
         wanted = min(k + 1, len(self))
+        if allowed is not None:
+            share = np.count_nonzero(allowed[self.items]) / max(1, len(self))
+            if not share:
+                return np.empty(0, dtype=np.int64), np.empty(0)
+            wanted = min(len(self), int(1.2 * wanted / share) + 1)  # a few more than are likely to be enough
         while True:
             rows, similarities = self._ranking.best(vector, wanted)
             items = self.items[rows]
             keys = items if groups is None else groups[items]
-            kept = np.flatnonzero(items != without)
+            kept = np.flatnonzero(items != without if allowed is None else (items != without) & allowed[items])
             first = np.sort(kept[np.unique(keys[kept], return_index=True)[1]])[:k]
             if len(first) == k or wanted == len(self):
                 return items[first], similarities[first]

@@ -1,5 +1,7 @@
 """A trained run that can be asked: its model, and an index over what it embedded."""
 
+from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import NamedTuple
@@ -12,8 +14,10 @@ from kith.errors import KithError, UnanswerableError, listed
 from kith.inference.predict import predict_images, predict_texts
 from kith.inference.raw import RawInputs
 from kith.search import pictures
+from kith.search.facets import Facets, Where
 from kith.search.index import Index
 from kith.search.shown import ShownItems
+from kith.search.spelling import Spelling
 from kith.search.vectors import SIDES, embedded, everything
 from kith.store.prepared import Prepared
 from kith.store.run import existing
@@ -22,6 +26,14 @@ from kith.store.run import existing
 class Found(NamedTuple):
     item: int
     similarity: float
+
+
+class UnknownWordsError(UnanswerableError):
+    """A text of which a run knows no word. suggestion: how it may have been meant, or None."""
+
+    def __init__(self, message: str, suggestion: str | None):
+        super().__init__(message)
+        self.suggestion = suggestion
 
 
 class Run:
@@ -34,6 +46,7 @@ class Run:
     def __init__(self, folder: Path, data: Prepared, embed_all: bool = False):
         existing(folder)
         self.name, self.data, self.shown = folder.resolve().name, data, ShownItems(data)
+        self._spelling_lock = Lock()
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self.model, tokenizer, saved = models.load(folder / "model.pt", device)
         self._raw = RawInputs(self.model.config, tokenizer, saved["max_tokens"])
@@ -69,6 +82,44 @@ class Run:
         """The words of a text that the model never saw."""
         return self._raw.tokenizer.unknown_words(text)
 
+    def suggestion(self, text: str) -> str | None:
+        """The text with words that are in no text of the data exchanged for similar ones; None: nothing to exchange."""
+        with self._spelling_lock:  # whoever comes first makes it
+            spelling = self._spelling
+        return spelling.mended(text, lambda word: not self.unknown_words(word))
+
+    @cached_property
+    def _spelling(self) -> Spelling:
+        return Spelling(self.data.texts)
+
+    @cached_property
+    def facets(self) -> Facets:
+        """What a search can be narrowed by."""
+        return Facets(self.data, self.shown.columns)
+
+    @cached_property
+    def _has(self) -> dict[str, np.ndarray]:
+        """(n_items,) bool of each side: the items that are searched at all."""
+        found = {side: np.zeros(len(self.data), dtype=bool) for side in self.indexes}
+        for side, index in self.indexes.items():
+            found[side][index.items] = True
+        return found
+
+    def searched(self, side: str, where: Where, without: Sequence[int] = ()) -> np.ndarray:
+        """(n_items,) bool: the items that a search for this side goes over. where: filters; without: left out."""
+        if side not in self.indexes:
+            raise UnanswerableError(f"{self.name} embedded no {side}s; search for {listed(self.sides)}")
+        passed = self.facets.mask(where)
+        found = self._has[side].copy() if passed is None else self._has[side] & passed
+        found[list(without)] = False
+        return found
+
+    def count(self, searched: np.ndarray, one_per_group: bool) -> int:
+        """How many items, or groups of them, `searched` says."""
+        if one_per_group:
+            return len(np.unique(self.data.groups[searched]))
+        return int(np.count_nonzero(searched))
+
     def cut(self, text: str) -> tuple[int, int] | None:
         """How many words (or pieces) of a text are read, and how many it has; None where all are."""
         return self._raw.cut(text)
@@ -88,7 +139,8 @@ class Run:
             raise UnanswerableError("the text has no word to search by")
         if not self._raw.tokenizer.knows(text):
             unknown = listed(self.unknown_words(text))
-            raise UnanswerableError(f"{self.name} knows none of the words {unknown}: it has no answer; take others")
+            told = f"{self.name} knows none of the words {unknown}: it has no answer; take others"
+            raise UnknownWordsError(told, self.suggestion(text))
         with self._lock:
             return predict_texts(self.model, *self._raw.arrays("text", [text]))["vector"][0]
 
@@ -108,16 +160,24 @@ class Run:
         raise UnanswerableError(f"{self.name}: item '{name}' was not embedded; search among all items with --embed-all")
 
     def nearest(
-        self, vector: np.ndarray, side: str, count: int, *, one_per_group: bool = False, without: int | None = None
+        self,
+        vector: np.ndarray,
+        side: str,
+        count: int,
+        *,
+        one_per_group: bool = False,
+        without: int | None = None,
+        allowed: np.ndarray | None = None,
     ) -> list[Found]:
         """The items whose image or text side is nearest to a vector, best first.
 
-        one_per_group: of each group only the nearest item. without: an item that is left out.
+        one_per_group: of each group only the nearest item. without: an item that is left out. allowed: (n_items,)
+        bool, those that may be found; None: all.
         """
         if side not in self.indexes:
             raise UnanswerableError(f"{self.name} embedded no {side}s; search for {listed(self.sides)}")
         groups = self.data.groups if one_per_group else None
-        items, similarities = self.indexes[side].search(vector, count, groups=groups, without=without)
+        items, similarities = self.indexes[side].search(vector, count, groups=groups, without=without, allowed=allowed)
         return [Found(*found) for found in zip(items.tolist(), similarities.tolist(), strict=True)]
 
     def _must_ask(self, kind: str) -> None:

@@ -1,33 +1,44 @@
-"""The web page of a search, and its HTTP interface. Nothing is stored, and nothing that was sent is run or shown as
-markup."""
+"""The web page of a search, and its HTTP interface. Nothing that is sent is stored, and nothing of it is run or shown
+as markup."""
 
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import uvicorn
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, Request
 from fastapi import Query as Parameter
-from fastapi.exceptions import RequestValidationError, StarletteHTTPException
+from fastapi.exceptions import HTTPException, RequestValidationError, StarletteHTTPException
 from fastapi.middleware.trustedhost import TrustedHostMiddleware
-from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.datastructures import MutableHeaders
-from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kith.data.images import UndecodableImage
 from kith.errors import KithError, UnanswerableError, line_of, of_machine
-from kith.search.audit import add_audit
-from kith.search.connections import MOST, PATIENCE, PatientProtocol
-from kith.search.pictures import MAX_BYTES
-from kith.search.query import Query, answer
-from kith.search.run import Run
+from kith.search.access import Door, Prefixed, checked
+from kith.search.connections import MOST, PatientProtocol
+from kith.search.metering import Meters
+from kith.search.pages import add_pages
+from kith.search.query import Query
+from kith.search.run import Run, UnknownWordsError
+from kith.search.schema import (
+    AboutTold,
+    AnswerTold,
+    AskedByName,
+    AskedByPicture,
+    AskedSample,
+    FaultTold,
+    Id,
+    ItemTold,
+    SampleTold,
+)
+from kith.search.served import ServedRuns
+from kith.search.uploads import Uploads
 
 log = logging.getLogger(__name__)
 
@@ -43,20 +54,21 @@ HEADERS = {
 }
 # Of uvicorn, besides where it listens.
 OPTIONS: dict[str, Any] = {"http": PatientProtocol, "limit_concurrency": MOST, "server_header": False}
-UPLOADS, DECODERS = 8, 2  # pictures in memory, and threads that decode them, at once
 UNREADABLE = "the server cannot read its data; what is wrong stands in its log"
 PNG = b"\x89PNG"  # what such a file begins with
 FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+FAULTS: dict[int | str, dict[str, Any]] = {
+    status: {"model": FaultTold, "description": told}
+    for status, told in ((400, "What cannot be answered"), (404, "What is not there"), (422, "A parameter is wrong"))
+}
 
-Text = Annotated[str | None, Parameter(max_length=1000)]
-Name = Annotated[str, Parameter(max_length=200)]
-Side = Literal["image", "text"] | None
-Count = Annotated[int, Parameter(ge=1, le=100)]
 
+def serve(runs: Sequence[Run], host: str, port: int, *, token: str | None = None, names: Sequence[str] = ()) -> None:
+    """Serve until interrupted. A host other than this computer's own name makes the page public there.
 
-def serve(runs: Sequence[Run], host: str, port: int) -> None:
-    """Serve until interrupted. A host other than this computer's own name makes the page public there."""
-    hosts = LOCAL if host in ("127.0.0.1", "localhost", "::1") else ("*",)
+    token: what visitors have to know. names: other names that the page may be asked for by, behind a proxy.
+    """
+    hosts = [*LOCAL, *names] if host in ("127.0.0.1", "localhost", "::1") else names or ("*",)
     address = f"[{host}]" if ":" in host else host
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -66,126 +78,122 @@ def serve(runs: Sequence[Run], host: str, port: int) -> None:
             raise KithError(
                 f"{address}:{port}: cannot be listened on ({error.strerror}); choose another --port"
             ) from None
+    app = create_app(runs, hosts, token=token)
     print(f"Search {', '.join(run.name for run in runs)}: http://{address}:{port}   (Ctrl+C ends it)", flush=True)
-    uvicorn.run(create_app(runs, hosts), host=host, port=port, log_level="warning", **OPTIONS)
+    uvicorn.run(app, host=host, port=port, log_level="warning", **OPTIONS)
 
 
-def create_app(runs: Sequence[Run], hosts: Sequence[str] = LOCAL) -> FastAPI:
-    """The page over `runs`, which share their data.
+def create_app(runs: Sequence[Run], hosts: Sequence[str] = LOCAL, *, token: str | None = None) -> FastAPI:
+    """The page over `runs`, which share their data; its interface is described at /openapi.json and /docs.
 
-    GET /api/runs; GET /api/search?run=&text= or &item=, and POST /api/search?run= with an encoded picture as the body
-    (both with side, count, one_per_group; pictures with invert); GET /api/sample?run=; GET /api/pictures/{row}.png,
-    which is a JPEG where a photograph is stored as such.
     hosts: names that the page may be asked for by, so that no other site can reach it through a name of its own.
-    A fault is answered with its status and {"error": message}.
+    token: what visitors have to know (see `kith.search.access`); None: whoever comes may look.
+    A fault is answered with its status and {"error": message}. Raises KithError for a token that is easily guessed.
     """
-    app = FastAPI(title="Kith", docs_url=None, redoc_url=None, openapi_url=None)
+    token = checked(token)
+    app = FastAPI(title="Kith search", version="1", docs_url=None, redoc_url=None, openapi_url=None)
+    if token is not None:
+        app.add_middleware(Door, token=token)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
+    uploads, served = Uploads(), ServedRuns(runs)
+    Meters(len(served.data), len(runs), lambda: uploads.now).install(app)
+    app.add_middleware(Prefixed)
     _guard(app)
-    served = _Served(runs)
-    app.get("/api/runs")(served.describe)
-    app.get("/api/sample")(served.sample)
-    app.get("/api/pictures/{row}.png")(served.picture)
-    _add_search(app, served)
-    add_audit(app, served.data, served.items)
-
-    @app.get("/")
-    def page() -> Response:
-        return FileResponse(STATIC / "index.html")
-
+    _add_items(app, served)
+    _add_search(app, served, uploads)
+    _add_pages(app)
+    served.links = add_pages(app, runs)
     app.mount("/static", StaticFiles(directory=STATIC))
     return app
 
 
-class _Served:
-    """The runs over one data set, and what is told of them."""
-
-    def __init__(self, runs: Sequence[Run]):
-        self.runs = {run.name: run for run in runs}
-        self.data, self.items = runs[0].data, runs[0].shown
-        self.uploads = asyncio.Semaphore(UPLOADS)
-        self.decoders = ThreadPoolExecutor(DECODERS, thread_name_prefix="uploads")
-
-    def named(self, name: str) -> Run:
-        if name not in self.runs:
-            raise HTTPException(404, f"no run is called '{name}'; there are {', '.join(self.runs)}")
-        return self.runs[name]
-
-    def shown(self, result: dict[str, Any]) -> dict[str, Any]:
-        address = f"/api/pictures/{result['row']}.png?data={self.data.checksum[:12]}"
-        return result | {"picture": address if self.items.has_picture(result["row"]) else None}
-
-    def answered(self, run: Run, query: Query) -> dict[str, Any]:
-        found = answer(run, query)
-        return found | {"results": [self.shown(result) for result in found["results"]]}
-
-    def describe(self) -> dict[str, Any]:
-        runs = self.runs.values()
-        return {
-            "dataset": self.data.dataset["name"],
-            "licence": self.data.dataset["licence"],
-            "items": len(self.data),
-            "grey": self.items.grey,
-            "light_on_dark": self.items.grey and self.items.brightness < 0.5,
-            "groups": len(set(self.data.groups)) < len(self.data),
-            "max_bytes": MAX_BYTES,
-            "runs": [
-                {"name": run.name, "asks": run.asks, "sides": run.sides, "items": len(run.items)}
-                | {"among": run.among(run.sides[0])}
-                for run in runs
-            ],
-        }
-
-    def sample(self, run: Name, count: Count = 24) -> dict[str, Any]:
-        """Items to begin with, spread evenly over all that the run embedded."""
-        items = self.named(run).items
-        rows = items[:: max(1, len(items) // count)][:count].tolist()
-        return {"run": run, "results": [self.shown({"row": row, **self.items.describe(row)}) for row in rows]}
-
-    def picture(self, row: int) -> Response:
-        try:
-            data = self.items.picture(row)
-            kind = "image/png" if data.startswith(PNG) else "image/jpeg"
-            return Response(data, media_type=kind, headers=FOREVER)
-        except UnanswerableError as error:
-            raise HTTPException(404, str(error)) from None
+def _root(request: Request) -> str:
+    root: str = request.scope.get("root_path", "")
+    return root
 
 
-def _add_search(app: FastAPI, served: _Served) -> None:
+def _add_items(app: FastAPI, served: ServedRuns) -> None:
+    """What there is: runs, items and their pictures."""
+
+    @app.get("/api/runs", response_model=AboutTold, tags=["items"], summary="The data and the runs over them")
+    def runs() -> dict[str, Any]:
+        return served.about()
+
+    @app.get("/api/sample", **_told(SampleTold, "items", "Items to begin with, spread evenly over those that pass"))
+    def sample(request: Request, asked: Annotated[AskedSample, Parameter()]) -> dict[str, Any]:
+        return served.sample(served.named(asked.run), asked, _root(request))
+
+    @app.get("/api/item", **_told(ItemTold, "items", "An item by its id"))
+    def item(request: Request, id: Id) -> dict[str, Any]:
+        return served.item(id, _root(request))
+
+    @app.get("/api/pictures/{row}.png", response_class=Response, tags=["items"], summary="A picture, JPEG or PNG")
+    def picture(row: int) -> Response:
+        return _pictured(served.items.picture, row)
+
+    @app.get("/api/thumbnails/{row}", response_class=Response, tags=["items"], summary="A small picture, JPEG or PNG")
+    def thumbnail(row: int) -> Response:
+        return _pictured(served.thumbnails.of, row)
+
+
+def _pictured(picture: Any, row: int) -> Response:
+    try:
+        data: bytes = picture(row)
+    except UnanswerableError as error:
+        raise HTTPException(404, str(error)) from None
+    return Response(data, media_type="image/png" if data.startswith(PNG) else "image/jpeg", headers=FOREVER)
+
+
+def _told(model: Any, tag: str, summary: str) -> dict[str, Any]:
+    return {
+        **{"response_model": model, "response_model_exclude_unset": True, "tags": [tag], "summary": summary},
+        "responses": FAULTS,
+    }
+
+
+def _add_search(app: FastAPI, served: ServedRuns, uploads: Uploads) -> None:
     """The two ways to ask: by name or text in the address, by a picture in the body."""
 
-    @app.get("/api/search")
-    def by_name_or_text(
-        run: Name,
-        text: Text = None,
-        item: Text = None,
-        side: Side = None,
-        count: Count = 24,
-        one_per_group: bool = False,
-    ) -> dict[str, Any]:
-        query = Query(text=text, item=item, side=side, count=count, one_per_group=one_per_group)
-        return served.answered(served.named(run), query)
+    @app.get("/api/search", **_told(AnswerTold, "search", "The nearest items to a text, or to an item by its id"))
+    def by_name_or_text(request: Request, asked: Annotated[AskedByName, Parameter()]) -> dict[str, Any]:
+        query = Query(text=asked.text, item=asked.item, **asked.wanted())
+        return served.answered(served.named(asked.run), query, _root(request))
 
-    @app.post("/api/search")
-    async def by_picture(
-        request: Request,
-        run: Name,
-        invert: bool | None = None,
-        side: Side = None,
-        count: Count = 24,
-        one_per_group: bool = False,
-    ) -> dict[str, Any]:
-        asked = served.named(run)
-        async with _turn(served.uploads):
-            image = await _body(request)
-            query = Query(image=image, invert=invert, side=side, count=count, one_per_group=one_per_group)
-            # Threads of their own: pictures that take long to decode leave those that answer all else alone.
-            return await asyncio.get_running_loop().run_in_executor(served.decoders, served.answered, asked, query)
+    @app.post("/api/search", **_told(AnswerTold, "search", "The nearest items to a picture, the body of the request"))
+    async def by_picture(request: Request, asked: Annotated[AskedByPicture, Parameter()]) -> dict[str, Any]:
+        run = served.named(asked.run)
+        async with uploads.taken(request) as image:
+            query, loop = Query(image=image, invert=asked.invert, **asked.wanted()), asyncio.get_running_loop()
+            return await loop.run_in_executor(uploads.decoders, served.answered, run, query, _root(request))
+
+
+def _add_pages(app: FastAPI) -> None:
+    """The page, the description of the interface, and what watches the server asks."""
+
+    @app.get("/", include_in_schema=False)
+    def page() -> Response:
+        return FileResponse(STATIC / "index.html")
+
+    @app.get("/docs", include_in_schema=False)
+    def docs() -> Response:
+        return FileResponse(STATIC / "docs.html")
+
+    @app.get("/openapi.json", include_in_schema=False)
+    def openapi(request: Request) -> dict[str, Any]:
+        return app.openapi() | {"servers": [{"url": _root(request) or "/"}]}
+
+    @app.get("/healthz", response_class=PlainTextResponse, tags=["server"], summary="Whether the server answers")
+    def healthz() -> str:
+        return "ok\n"
 
 
 def _guard(app: FastAPI) -> None:
     """Safe headers on every answer; every fault as {"error": message}, without what the server's files are called."""
     app.add_middleware(_SafeHeaders)
+
+    @app.exception_handler(UnknownWordsError)
+    def unknown(request: Request, error: UnknownWordsError) -> Response:
+        return JSONResponse({"error": str(error), "suggestion": error.suggestion}, 400)
 
     @app.exception_handler(UnanswerableError)
     @app.exception_handler(UndecodableImage)
@@ -222,40 +230,3 @@ class _SafeHeaders:
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
-
-
-@asynccontextmanager
-async def _turn(uploads: asyncio.Semaphore) -> AsyncIterator[None]:
-    """One of the few pictures that are in memory at once; what is sent meanwhile waits on the way."""
-    try:
-        async with asyncio.timeout(PATIENCE):
-            await uploads.acquire()
-    except TimeoutError:
-        raise HTTPException(503, "the server is busy with other pictures; try again in a while") from None
-    try:
-        yield
-    finally:
-        uploads.release()
-
-
-async def _body(request: Request) -> bytes:
-    """The body, read only as far as a picture may be long, and only as long as one may take to come."""
-    try:
-        async with asyncio.timeout(PATIENCE):
-            return await _read(request)
-    except TimeoutError:
-        raise HTTPException(408, f"the picture did not come within {PATIENCE:g} seconds") from None
-    except ClientDisconnect:
-        raise HTTPException(400, "the picture broke off") from None  # nobody listens
-
-
-async def _read(request: Request) -> bytes:
-    limit = HTTPException(413, f"the picture is larger than the limit of {MAX_BYTES >> 20} MiB")
-    if int(request.headers.get("content-length", 0)) > MAX_BYTES:
-        raise limit
-    data = bytearray()
-    async for part in request.stream():
-        data += part
-        if len(data) > MAX_BYTES:
-            raise limit
-    return bytes(data)

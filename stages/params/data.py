@@ -18,7 +18,8 @@ else:
 
 class TableColumns(Section):
     """Column names of the user's table. Images: bytes, or paths relative to `image_root`. Categories, from the widest
-    to the narrowest: the taxonomy, and in the place of `label` the last of them."""
+    to the narrowest: the taxonomy, and in the place of `label` the last of them. Extras: shown by the page of a search,
+    read by nothing else."""
 
     id: str | None = None
     image: str | None = "image"
@@ -27,6 +28,10 @@ class TableColumns(Section):
     split: str | None = None
     group: str | None = None
     categories: list[str] = []
+    extras: list[str] = []
+
+    def parameters(self) -> list[str]:
+        return [name for name in super().parameters() if name != "extras" or self.extras]
 
     @model_validator(mode="after")
     def one_label(self) -> "TableColumns":
@@ -120,7 +125,8 @@ class Image(Section):
     `photos`, encoded, the shorter side at most `store_size` (or `size`, if that is more); `auto` takes photos where the
     array would be large. `fill`: the colour of the bars of `pad`: black, white, the middle of each picture's own
     border, or [red, green, blue]. `bits`: those that deep greys use, 8 to 16, or `unit` for floats from
-    0 to 1; by default 16, and of floats what each picture looks like."""
+    0 to 1; by default 16, and of floats what each picture looks like. `shown`: beside an array, pictures are kept as
+    they came for people to look at, the shorter side at most that."""
 
     size: Side = 128
     mode: Literal["L", "RGB"] = "RGB"
@@ -129,11 +135,17 @@ class Image(Section):
     bits: Annotated[int, Field(ge=8, le=16)] | Literal["unit"] | None = None
     store: Literal["auto", "array", "photos"] = "auto"
     store_size: Side = 512
+    shown: Side | None = None
+
+    def parameters(self) -> list[str]:
+        return [name for name in super().parameters() if name != "shown" or self.shown]
 
     @model_validator(mode="after")
     def fills_bars(self) -> "Image":
         if self.fill != "black" and self.fit != "pad":
             raise ValueError(f"fill is for the bars of fit: pad; with {self.fit} leave it out")
+        if self.shown and self.store == "photos":
+            raise ValueError("shown is for arrays; photographs are shown as they are stored: leave it out")
         return self
 
     @property

@@ -444,7 +444,7 @@ def test_what_is_searched_and_read_is_told(made, copy, data, capsys):
 
 def test_the_page_goes_over_all_items_unless_told_otherwise(copy, monkeypatch):
     served = []
-    monkeypatch.setattr("kith.search.server.serve", lambda runs, host, port: served.append(len(runs[0].items)))
+    monkeypatch.setattr("kith.search.server.serve", lambda runs, *_, **__: served.append(len(runs[0].items)))
     run = [copy / "runs/made/pairs-0"]
     main(run=run, serve=True)
     main(run=run, serve=True, held_out=True)

@@ -26,7 +26,7 @@ async function load() {
   const asked = new URLSearchParams({ start, count: COUNT });
   if (kind) asked.set("kind", kind);
   try {
-    shown = await ask(`/api/audit?${asked}`);
+    shown = await ask(`api/audit?${asked}`);
   } catch (error) {
     $("status").textContent = error.message;
     $("findings").replaceChildren();
@@ -117,7 +117,7 @@ async function send(marks) {
   ]);
   try {
     const options = { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(sent) };
-    const { marks: total } = await ask("/api/audit/marks", options);
+    const { marks: total } = await ask("api/audit/marks", options);
     const now = new Map(marks.map(([each, mark, label, text]) => [each.id, mark ? { id: each.id, mark, label, text } : null]));
     for (const found of shown.findings) for (const each of found.sides) if (now.has(each.id)) each.mark = now.get(each.id);
     draw();
