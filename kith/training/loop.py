@@ -10,8 +10,8 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from kith.models import DualEncoder
-from kith.models.dual_encoder import UnitLayer
 from kith.models.embed import encode_pairs
+from kith.models.projections import UnitLayer
 from kith.progress import Progress
 from kith.training.compiling import compile_towers
 from kith.training.data import TrainingData

@@ -12,6 +12,7 @@ from kith.losses import Batch
 from kith.metrics.cross_modal import cross_modal_retrieval
 from kith.metrics.hierarchical import hierarchical_retrieval
 from kith.metrics.ordering import first_hits
+from kith.metrics.pairs import pair_distances
 from kith.metrics.relevance import same_group
 from kith.models import DualEncoder
 from kith.models.embed import embed_texts, encode_images
@@ -83,8 +84,15 @@ def _pairs(
     names = ("mrr", "R@1", "R@10", "median_rank")
     record = {name: float(np.mean([result[name] for result in both])) for name in names}
     first = text[np.searchsorted(owner, items)]
-    record["distance"] = float(np.mean(1 - np.einsum("ij,ij->i", pictures, first)))
+    record["distance"] = float(np.mean(_distances(pictures, first)))
     return record, torch.from_numpy(first).to(image.device)
+
+
+def _distances(pictures: np.ndarray, texts: np.ndarray) -> np.ndarray:
+    """Of unit rows; of several vectors an item those of the nearest."""
+    if pictures.ndim == 3:
+        return pair_distances(pictures, texts)
+    return 1 - np.einsum("ij,ij->i", pictures, texts)
 
 
 def _classes(
