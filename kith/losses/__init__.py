@@ -40,3 +40,5 @@ from kith.losses.dsh import dsh as dsh
 from kith.losses.dhn import dhn as dhn
 from kith.losses.mmd import mmd as mmd
 from kith.losses.diversity import diversity as diversity
+from kith.losses.dsdh import discrete_codes as discrete_codes, dsdh as dsdh
+from kith.losses.dfh import center_terms as center_terms, dfh as dfh
