@@ -48,6 +48,8 @@ class Method(Section):
             raise ValueError(f"train.projection.kind: {train.projection.kind} needs a loss of pictures and texts")
         if train.epochs and train.select in ("ahp", "accuracy") and not needs.classes:
             raise ValueError(f"train.select: {train.select} needs a loss of classes, such as cross_entropy")
+        if train.epochs and train.select == "angular" and "angular_cross" not in self.losses.terms():
+            raise ValueError("train.select: angular needs losses.angular_cross; take mrr, or loss")
         _fits_sampler(self)
         _fits_attention(self)
         if train.head_epochs and not (_has_head(train) or needs.classifier or "metric_learning" in self.losses.terms()):
