@@ -12,7 +12,6 @@ from kith.losses import Batch, angular
 from kith.metrics.cross_modal import cross_modal_retrieval
 from kith.metrics.hierarchical import hierarchical_retrieval
 from kith.metrics.ordering import first_hits
-from kith.metrics.pairs import pair_distances
 from kith.metrics.relevance import same_group
 from kith.models import DualEncoder
 from kith.models.embed import embed_texts, encode_images
@@ -100,7 +99,7 @@ def _pairs(
 def _distances(pictures: np.ndarray, texts: np.ndarray) -> np.ndarray:
     """Of unit rows; of several vectors an item those of the nearest."""
     if pictures.ndim == 3:
-        return pair_distances(pictures, texts)
+        return 1 - np.einsum("ikd,ild->ikl", pictures, texts).max(axis=(1, 2))
     return 1 - np.einsum("ij,ij->i", pictures, texts)
 
 
