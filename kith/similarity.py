@@ -1,5 +1,10 @@
-"""Cosine similarities in blocks, so that no metric needs more memory than a few million numbers."""
+"""Cosine similarities in blocks, so that no metric needs more memory than a few million numbers.
 
+An item may have K vectors, (n, K, d) for n of them: two items are then as similar as the most similar two of their
+K×K pairs of vectors (Song & Soleymani, CVPR 2019).
+"""
+
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,7 +19,7 @@ AT_ONCE = 1 << 24  # numbers whose rows are made unit at once
 def unit_rows(vectors: Any, name: str = "vectors") -> Any:
     """Rows of length 1; a zero row stays zero, so that its similarity to anything is 0.
 
-    Takes an (n, d) array, a torch tensor on any device or a scipy.sparse matrix (returned as CSR). float32
+    Takes an (n, d) or (n, K, d) array, a torch tensor on any device or a scipy.sparse matrix (returned as CSR). float32
     and float64 keep their precision, smaller floats become float32, integers float64. Raises KithError that
     names the first row with a NaN or an infinity.
 
@@ -23,14 +28,14 @@ def unit_rows(vectors: Any, name: str = "vectors") -> Any:
     """
     if hasattr(vectors, "tocsr"):
         return _unit_csr(vectors.tocsr(), name)
-    array = as_matrix(vectors, name)
-    bad = np.flatnonzero(~np.isfinite(array).all(axis=1))
+    array = as_vectors(vectors, name)
+    bad = np.flatnonzero(~np.isfinite(array).all(axis=tuple(range(1, array.ndim))))
     if len(bad):
         raise KithError(f"{name}: row {bad[0]} is not finite ({len(bad)} such rows); leave it out or mend it")
     if array.size <= AT_ONCE:
         return _unit(array)
     found = np.empty_like(array)
-    step = max(1, AT_ONCE // array.shape[1])
+    step = max(1, AT_ONCE // array[0].size)
     for start in range(0, len(array), step):  # so a large matrix is held twice, not four times
         found[start : start + step] = _unit(array[start : start + step])
     return found
@@ -38,10 +43,22 @@ def unit_rows(vectors: Any, name: str = "vectors") -> Any:
 
 def _unit(array: np.ndarray) -> np.ndarray:
     # A power of two is an exact scale: squares neither overflow nor vanish.
-    exponent = np.frexp(np.abs(array).max(axis=1, keepdims=True, initial=0))[1]
+    exponent = np.frexp(np.abs(array).max(axis=-1, keepdims=True, initial=0))[1]
     array = np.ldexp(array, -exponent)
-    length = np.linalg.norm(array, axis=1, keepdims=True)
+    length = np.linalg.norm(array, axis=-1, keepdims=True)
     return array / np.where(length > 0, length, 1)
+
+
+def as_vectors(values: Any, name: str) -> np.ndarray:
+    """As `as_matrix`, and with K vectors an item (n, K, d).
+
+    >>> as_vectors([[[1, 2]]], "vectors").shape
+    (1, 1, 2)
+    """
+    array = as_array(values)
+    if array.ndim != 3:
+        return as_matrix(array, name)
+    return as_matrix(array.reshape(-1, array.shape[2]), name).reshape(array.shape)
 
 
 def as_matrix(values: Any, name: str) -> np.ndarray:
@@ -76,22 +93,33 @@ def as_array(values: Any) -> np.ndarray:
 def similarity_blocks(queries: Any, candidates: Any) -> Iterator[tuple[slice, np.ndarray]]:
     """For block after block of queries: its slice and its (queries, candidates) dot products.
 
-    Both are matrices as `unit_rows` returns them. Equal candidates get exactly equal similarities: a BLAS may
-    round equal columns differently by where they stand, so each distinct row is multiplied once.
+    Both are as `unit_rows` returns them; with K vectors an item the highest of the K×K dot products. Equal candidates
+    get exactly equal similarities: a BLAS may round equal columns differently by where they stand, so each distinct row
+    is multiplied once.
 
     Raises KithError for different dimensions.
 
     >>> [(block, scores.tolist()) for block, scores in similarity_blocks(np.eye(2), np.array([[1.0, 0.0]]))]
     [(slice(0, 2, None), [[1.0], [0.0]])]
     """
-    if queries.shape[1] != candidates.shape[1]:
-        widths = f"{queries.shape[1]} and {candidates.shape[1]}"
+    if queries.shape[1:] != candidates.shape[1:]:
+        widths = " and ".join("×".join(map(str, each.shape[1:])) for each in (queries, candidates))
         raise KithError(f"queries and candidates have different dimensions: {widths}")
     distinct, place = _distinct(candidates)
     for block in blocks(queries.shape[0], candidates.shape[0]):
-        scores = queries[block] @ distinct.T
+        scores = _products(queries[block], distinct)
         scores = scores.toarray() if hasattr(scores, "toarray") else scores
         yield block, scores if place is None else scores[:, place]
+
+
+def _products(queries: Any, candidates: Any) -> Any:
+    """(n, m) dot products; of (n, K, d) and (m, K, d) the highest of the K×K."""
+    if queries.ndim == 2:
+        return queries @ candidates.T
+    best = np.full((len(queries), len(candidates)), -np.inf, dtype=np.result_type(queries, candidates))
+    for asked, found in itertools.product(range(queries.shape[1]), range(candidates.shape[1])):
+        np.maximum(best, queries[:, asked] @ candidates[:, found].T, out=best)
+    return best
 
 
 def blocks(n_rows: int, n_columns: int) -> Iterator[slice]:
@@ -127,8 +155,9 @@ def top_k(scores: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
 def top_candidates(queries: Any, candidates: Any, k: int) -> tuple[np.ndarray, np.ndarray]:
     """The k most similar candidates of each query by cosine, best first, ties by lower index.
 
-    queries: (n, d), candidates: (m, d), as `unit_rows` takes them. Returns (n, min(k, m)) int64 indices and the cosine
-    similarities, of the same shape. Raises KithError for rows that are not finite, and for different dimensions.
+    queries: (n, d) or (n, K, d), candidates: (m, d) or (m, K, d), as `unit_rows` takes them. Returns (n, min(k, m))
+    int64 indices and the cosine similarities, of the same shape. Raises KithError for rows that are not finite, and for
+    different dimensions.
 
     >>> indices, similarities = top_candidates([[1, 0], [0, 1]], [[0, 1], [3, 4]], k=1)
     >>> indices.tolist(), similarities.round(3).tolist()

@@ -46,7 +46,8 @@ class TrainedRun:
         return self.model.dim
 
     def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
-        """(n, dim) float32 unit rows of n texts. Raises KithError for a run that knows no texts, or features alone."""
+        """(n, dim) float32 unit rows of n texts, or (n, K, dim) of a run with K vectors an item. Raises KithError for a
+        run that knows no texts, or features alone."""
         if self.model.config["text"] is None or self._raw.takes_features("text"):
             raise KithError(f"{self.name}: was trained without texts; embed pictures with it")
         if isinstance(texts, str) or not isinstance(texts, Iterable):
@@ -95,7 +96,7 @@ class TrainedRun:
         return Run(self.folder, Prepared(self._data or data_of(self.folder)))
 
     def _embedded(self, side: str, cells: Sequence[Any]) -> np.ndarray:
-        parts = [np.zeros((0, self.dim), np.float32)]
+        parts = [np.zeros((0, *self.model.shape), np.float32)]
         read = self._raw.reader(side)
         for start in range(0, len(cells), BATCH):
             values = [read(_cell(cell, number)) for number, cell in enumerate(cells[start : start + BATCH], start)]

@@ -49,7 +49,7 @@ def main(
     pictures = image_input(prepared, encoded.get("image"))
     image_rows, image_items = pictures.all_of(chosen)
     name = f"embed with {model.parent.name}"
-    text_vectors, text_items = np.zeros((0, encoder.dim), dtype=np.float32), np.zeros(0, dtype=np.int64)
+    text_vectors, text_items = np.zeros((0, *encoder.shape), dtype=np.float32), np.zeros(0, dtype=np.int64)
     if encoder.text_tower is not None:
         written = text_input(prepared, vocabulary, saved["max_tokens"], encoded.get("text"))
         text_rows, text_items = written.all_of(chosen)

@@ -1,5 +1,6 @@
 """Measure retrieval on the held-out splits, each a gallery of its own, with bootstrap intervals."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +71,7 @@ def main(
     predicted = read_scores(written, embeddings)
     known = classes_of(prepared, embeddings, predicted, Classes(taxonomy, prepared), options)
     database = database_of(prepared, embeddings, known.labels, options)
-    wanted = MeasureOptions(**{name: getattr(options, name) for name in MeasureOptions.__annotations__})
+    wanted = _wanted(options, embeddings)
     judged = None if options.judged is None else judged_by(options.judged, prepared)
     splits, tables = {}, []
     for split, gallery in galleries.items():
@@ -84,6 +85,12 @@ def main(
     made_of = {"data": prepared.checksum, "model": made["files"][model.name], "parameters": parameters_of(options)}
     files.write_json(evaluated, note([metrics, queries], method=method, seed=seed, **made_of))
     tracking.log_evaluation(method, seed, result, [metrics], model=model, history=history, data=prepared)
+
+
+def _wanted(options: params.Evaluate, embeddings: Embeddings) -> MeasureOptions:
+    """What is measured; the measures of metric learning are of one vector an item."""
+    wanted = MeasureOptions(**{name: getattr(options, name) for name in MeasureOptions.__annotations__})
+    return replace(wanted, metric_learning=False) if embeddings.image.several else wanted
 
 
 def _print(split: str, measured: dict[str, Any]) -> None:
@@ -127,9 +134,9 @@ def classes_of(
     classes: Classes,
     options: params.Evaluate,
 ) -> KnownClasses:
-    """Labels of all items, and what the run predicts of the embedded pictures."""
+    """Labels of all items, and what the run predicts of the embedded pictures. A linear SVM sees one vector an item."""
     labels, embedded = classes.numbers(data.table), embeddings.image
-    if options.svm:
+    if options.svm and not embedded.several:
         predicted = predicted | {"svm": _svm(embedded, data.splits, labels, options)}
     similarity = {measure: classes.similarity(measure) for measure in ("lcsh", "wup")}
     return KnownClasses(labels, similarity, predicted, embedded.items)
@@ -162,8 +169,9 @@ def judged_by(folder: Path, data: Prepared) -> Judged:
 
 
 def database_of(data: Prepared, embeddings: Embeddings, labels: np.ndarray, options: params.Evaluate) -> ClassDatabase:
-    """The database that params.yaml names; labels (n_items,), −1 unknown. Raises KithError where it is not there."""
-    if options.database == "same":
+    """The database that params.yaml names; labels (n_items,), −1 unknown. With several vectors an item it is not
+    searched: no votes are defined. Raises KithError where it is not there."""
+    if options.database == "same" or embeddings.image.several:
         return ClassDatabase(embeddings.coded)
     items = embeddings.image.items
     splits = data.splits[items]

@@ -5,7 +5,7 @@ By classes and a taxonomy, by pairs, by binary codes, or by judgments of relevan
 
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -30,16 +30,16 @@ PICTURES = (".png", ".svg")
 class Asked(NamedTuple):
     """How vectors are measured."""
 
-    classes: Path | None
-    taxonomy: Path | None
-    taxonomy_order: Order
-    match: Literal["id", "class"]
-    similarity: Similarity
-    ks: list[int]
-    clip: int
-    qrels: Path | None
-    measures: list[str]
-    depth: int
+    classes: Path | None = None
+    taxonomy: Path | None = None
+    order: Order = "parent-child"
+    match: Literal["id", "class"] = "id"
+    similarity: Similarity = "cosine"
+    ks: Sequence[int] = ()
+    clip: int = 250
+    qrels: Path | None = None
+    measures: Sequence[str] = ()
+    depth: int = 1000
 
 
 class Given(NamedTuple):
@@ -60,16 +60,16 @@ def main(
     label: Annotated[list[str] | None, typer.Option(help="Name of each in the table, by default its file's.")] = None,
     classes: Annotated[Path | None, typer.Option(help="Table of ids and labels, or .npy of one label a row.")] = None,
     taxonomy: Annotated[Path | None, typer.Option(help="File of edges between classes.")] = None,
-    taxonomy_order: Annotated[Order, typer.Option(help="Of the two ids in a line of it.")] = "parent-child",
+    taxonomy_order: Annotated[Order | None, typer.Option(help="Of two ids in a line, by default parent-child.")] = None,
     split: Annotated[str | None, typer.Option(help="Split to measure, of files that hold several.")] = None,
-    match: Annotated[Literal["id", "class"], typer.Option(help="What is right for a query.")] = "id",
-    similarity: Annotated[Similarity, typer.Option(help="By what vectors are near.")] = "cosine",
+    match: Annotated[Literal["id", "class"] | None, typer.Option(help="Right for a query, by default its id.")] = None,
+    similarity: Annotated[Similarity | None, typer.Option(help="What makes near, by default the cosine.")] = None,
     binary: Annotated[bool, typer.Option("--binary", help="All vectors are binary codes.")] = False,
     k: Annotated[list[int] | None, typer.Option(help="Cutoff; repeat it. By default those of each metric.")] = None,
-    clip: Annotated[int, typer.Option(help="Cutoff of AHP.")] = 250,
+    clip: Annotated[int | None, typer.Option(help="Cutoff of AHP, by default 250.")] = None,
     qrels: Annotated[Path | None, typer.Option(help="Judgments: a file of TREC or BEIR, or a BEIR folder.")] = None,
     measure: Annotated[list[str] | None, typer.Option(help="Measure by judgments, such as nDCG@20.")] = None,
-    depth: Annotated[int, typer.Option(help="Length of the lists that are judged or written.")] = 1000,
+    depth: Annotated[int | None, typer.Option(help="Length of lists that are judged, by default 1000.")] = None,
     trec_run: Annotated[list[Path] | None, typer.Option(help="TREC run file to measure in place of vectors.")] = None,
     write_trec_run: Annotated[Path | None, typer.Option(help="TREC run file to write.")] = None,
     out: Annotated[list[Path] | None, typer.Option(help="Table (.csv, .md) or curves (.png) to write.")] = None,
@@ -77,13 +77,16 @@ def main(
 ) -> None:
     """Print a table of what vectors are worth, one column each.
 
-    --vectors alone: each looks for others of its class, given by the file or by --classes; with --taxonomy also
-    hierarchical precision; of codes also Hamming mAP. With --queries: each query looks for what has its id (--match
-    class: its class). With --qrels: what is relevant is judged. Docs: docs/evaluate.md.
+    --vectors alone: each looks for others of its class, given by the file or by --classes; of codes also Hamming mAP.
+    With --queries: each query looks for what has its id (--match class: its class). --taxonomy: also hierarchical
+    precision. With --qrels: what is relevant is judged. Docs: docs/evaluate.md.
     """
-    asked = Asked(classes, taxonomy, taxonomy_order, match, similarity, k or [], clip, qrels, measure or [], depth)
     given = Given(vectors or [], queries or [], trec_run or [], split, binary, write_trec_run)
+    named = {"classes": classes, "taxonomy": taxonomy, "order": taxonomy_order, "match": match, "clip": clip}
+    named |= {"similarity": similarity, "ks": k, "qrels": qrels, "measures": measure, "depth": depth}
+    asked = Asked(**{name: value for name, value in named.items() if value is not None})
     _check(asked, given)
+    _mean_something(named, given)
     if qrels is not None:
         measures_of(asked.measures)
     _check_outs(out or [], curves, measured=qrels is not None or write_trec_run is None)
@@ -112,11 +115,11 @@ def _check(asked: Asked, given: Given) -> None:
         "--k: judgments have their cutoffs in --measure, such as nDCG@20": bool(asked.ks) and judging,
         "--queries: give one for all --vectors, or one for each, in their order": len(given.queries)
         not in (0, 1, len(given.vectors)),
-        "--taxonomy: measures vectors that look for each other; leave --queries and --qrels out": (asking or judging)
-        and asked.taxonomy is not None,
         "--classes: queries look for what has their id; --match class lets them look for their class": asking
         and asked.match == "id"
-        and asked.classes is not None,
+        and asked.classes is not None
+        and asked.taxonomy is None
+        and not judging,
         "--match class: has a meaning with --queries alone": asked.match == "class" and (not asking or judging),
         "--similarity euclidean: has a meaning without --queries alone": asked.similarity == "euclidean" and asking,
         "--similarity dot: has a meaning with --qrels or --write-trec-run alone": asked.similarity == "dot"
@@ -129,6 +132,27 @@ def _check(asked: Asked, given: Given) -> None:
     for said, wrong in faults.items():
         if wrong:
             raise KithError(said)
+
+
+def _mean_something(named: Mapping[str, Any], given: Given) -> None:
+    """Raises KithError for an option that was given and would change nothing."""
+    judging, asking, runs = named["qrels"] is not None, bool(given.queries), bool(given.runs)
+    lists = judging or given.written is not None
+    by_judgments = "with judgments, or where a run file is written, it means nothing; leave it out"
+    alone = {
+        "--classes": (named["classes"], lists, by_judgments),
+        "--taxonomy": (named["taxonomy"], lists, by_judgments),
+        "--match": (named["match"], not asking or judging, "it says what is right for --queries, without --qrels"),
+        "--taxonomy-order": (named["order"], named["taxonomy"] is None, "it is of --taxonomy; give one"),
+        "--clip": (named["clip"], named["taxonomy"] is None, "it is of AHP, which needs --taxonomy"),
+        "--depth": (named["depth"], not lists, "it is of lists that are judged or written: --qrels, --write-trec-run"),
+        "--similarity": (named["similarity"], runs, "a run file has its scores already"),
+        "--binary": (given.binary or None, runs, "a run file has no vectors"),
+        "--k": (named["ks"], given.written is not None and not judging, "a run file is written, and nothing measured"),
+    }
+    for option, (value, idle, why) in alone.items():
+        if value is not None and idle:
+            raise KithError(f"{option}: {why}")
 
 
 def _check_outs(outs: Sequence[Path], curves: Path | None, measured: bool) -> None:
@@ -162,6 +186,8 @@ def _set(name: str, given: Given) -> VectorSet:
         found = runs.read(name, path, side)
     else:
         found = vector_files.read(name, given.binary)
+    if found.left_out:
+        _tell([f"{found.name}: {len(found.left_out):,} rows have a problem in place of a vector, and are left out"])
     return found.of_split(given.split if found.splits is not None else None)
 
 
@@ -181,13 +207,41 @@ def _measured(asked: Asked, given: Given, tag: str) -> list[Measured]:
     if given.written is not None:
         _write_run(trec.ranked(*pairs[0], asked.depth, asked.similarity == "dot"), given.written, tag)
         return []
-    if asked.match == "id":
-        return [measures.by_pairs(*pair, ks=asked.ks) for pair in pairs]
     file = None if asked.classes is None else labels.LabelFile(asked.classes)
+    if asked.match == "id":
+        return [_by_pairs(*pair, asked, file) for pair in pairs]
     told = [[(each, labels.labels_of(each, file)) for each in pair] for pair in pairs]
     for pair in told:
         _tell_unknown(pair)
-    return [measures.by_class_in(*queries, *database, ks=asked.ks) for queries, database in told]
+    found = [measures.by_class_in(*queries, *database, ks=asked.ks) for queries, database in told]
+    return [_in_taxonomy(each, pair, asked, "database") for each, pair in zip(found, told, strict=True)]
+
+
+Labelled = tuple[VectorSet, np.ndarray]
+
+
+def _by_pairs(queries: VectorSet, candidates: VectorSet, asked: Asked, file: labels.LabelFile | None) -> Measured:
+    kept = measures.with_partners(queries, candidates)
+    if lost := len(queries) - len(kept):
+        _tell([f"{queries.name}: {lost:,} queries whose partner has no vector are left out"])
+    found = measures.by_pairs(kept, candidates, ks=asked.ks)
+    if asked.taxonomy is None:
+        return found
+    of_queries, known = labels.labels_of_pairs(kept, candidates, file)
+    told = [(kept, of_queries), (candidates, known)]
+    _tell_unknown(told)
+    return _in_taxonomy(found, told, asked, "text_to_image")
+
+
+def _in_taxonomy(found: Measured, pair: Sequence[Labelled], asked: Asked, family: str) -> Measured:
+    """What was found, with how near it is in the taxonomy, if there is one."""
+    if asked.taxonomy is None:
+        return found
+    (queries, of_queries), (candidates, known) = pair
+    tree = labels.read_taxonomy(asked.taxonomy, asked.order, np.concatenate([of_queries, known]))
+    given = {"family": family, "ks": asked.ks, "clip": asked.clip}
+    more = measures.in_taxonomy(queries, of_queries, candidates, known, tree, **given)
+    return found._replace(values=found.values | more)
 
 
 def _by_class(sets: Sequence[VectorSet], asked: Asked) -> list[Measured]:
@@ -199,7 +253,7 @@ def _by_class(sets: Sequence[VectorSet], asked: Asked) -> list[Measured]:
             each.unique_ids("by which items are told apart")
     tree = None
     if asked.taxonomy is not None:
-        tree = labels.read_taxonomy(asked.taxonomy, asked.taxonomy_order, np.concatenate(told))
+        tree = labels.read_taxonomy(asked.taxonomy, asked.order, np.concatenate(told))
     options: dict[str, Any] = {"ks": asked.ks, "clip": asked.clip, "normalize": asked.similarity == "cosine"}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")

@@ -15,7 +15,7 @@ from kith import models
 from kith.errors import KithError
 from kith.inference import onnx as onnx_export
 from kith.store.prepared import Prepared, data_of
-from kith.store.run import EmbeddingFiles, read_embeddings
+from kith.store.run import EmbeddingFiles, one_vector, read_embeddings
 from stages import cli, files
 
 FORMATS = ("onnx", "npz", "parquet")
@@ -73,6 +73,7 @@ def _vectors(run: Path, data: Path) -> dict[str, pa.Table]:
         vectors, rows = embedded.vectors, embedded.items
         if not len(rows):
             continue
+        one_vector(vectors.shape[1:], run)
         table = pa.table({name: items[name].to_numpy()[rows] for name in ("id", "split", "label_name")})
         texts = items["texts"].iloc[np.unique(rows)].tolist() if side == "text" else []
         if sum(map(len, texts)) == len(rows):

@@ -10,7 +10,7 @@ from kith import neighbors
 from kith.errors import KithError
 from kith.store.prepared import Prepared
 from kith.store.provenance import NOTE, note, parameters
-from kith.store.semantic import semantic_vectors, text_vectors
+from kith.store.semantic import Matrix, semantic_vectors, text_vectors
 from stages import cli, files, params, tracking
 
 
@@ -23,14 +23,9 @@ def main(*, data: Path, text: Path, out: Path) -> None:
     representative = train[np.unique(prepared.groups[train], return_index=True)[1]]
     representative.sort()
     vectors = semantic_vectors(text, prepared)[representative]
-    try:
-        graph = neighbors.neighbor_graph(
-            vectors, options.k, options.method, None, options.min_recall, options.sample, options.seed
-        )
-    except ValueError as error:
-        raise KithError(f"params.yaml: neighbors: {error}") from None
+    graph, recall = _graph(vectors, options)
     quality = {
-        "recall": neighbors.recall(graph, vectors, None, options.sample, options.seed),
+        "recall": recall,
         "without_neighbors": int((graph[0][:, 0] < 0).sum()),
         **_agreement(prepared.table.iloc[representative], graph[0][:, :10]),
         **_siblings(prepared, train, text, options),
@@ -42,6 +37,22 @@ def main(*, data: Path, text: Path, out: Path) -> None:
         files.write_json(folder / NOTE, note(sorted(folder.iterdir()), **made_of))
     print(json.dumps(quality))
     tracking.log_stage("neighbors", params=options.model_dump(), metrics=quality)
+
+
+def _graph(vectors: Matrix, options: params.Neighbors) -> tuple[neighbors.Graph, float]:
+    """The neighbours, and the share of the exact ones among them."""
+    if options.distance is not None:
+        if not isinstance(vectors, np.ndarray):
+            raise KithError(
+                "params.yaml: neighbors.distance: euclidean is of dense vectors; take text.backend: doc2vec"
+            )
+        return neighbors.euclidean_graph(vectors, options.k), 1.0
+    searched = None, options.min_recall, options.sample, options.seed
+    try:
+        graph = neighbors.neighbor_graph(vectors, options.k, options.method, *searched)
+    except ValueError as error:
+        raise KithError(f"params.yaml: neighbors: {error}") from None
+    return graph, neighbors.recall(graph, vectors, None, options.sample, options.seed)
 
 
 def _table(rows: np.ndarray, indices: np.ndarray, similarities: np.ndarray) -> pd.DataFrame:

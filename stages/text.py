@@ -37,7 +37,8 @@ def main(*, data: Path, out: Path) -> None:
             _tell(documents, document_of, prepared)
             vectors = _model(documents, in_train, options, folder)
             of_texts = vectors[document_of]
-            of_items = _item_means(of_texts, start)
+            plain = options.backend == "doc2vec" and options.doc2vec.as_published is True
+            of_items = _item_means(of_texts, start, plain)
             if len(document_of) > len(prepared):
                 save_matrix(folder / "text_vectors", of_texts)
         save_matrix(folder / "vectors", of_items)
@@ -119,17 +120,20 @@ def _tell(documents: list[list[str]], document_of: np.ndarray, data: Prepared) -
 
 
 def _doc2vec(documents: list[list[str]], in_train: np.ndarray, options: params.Text, folder: Path) -> np.ndarray:
-    """Trained vectors of the training documents, inferred ones of the others; zero where there are no words."""
+    """Trained vectors of the training documents, or, as published, inferred ones, as those of the others are; zero
+    where there are no words."""
     vectors = np.zeros((len(documents), options.doc2vec.dim), dtype=np.float32)
     filled = np.array([bool(d) for d in documents], dtype=bool)
     trained, unseen = np.flatnonzero(in_train & filled), np.flatnonzero(~in_train & filled)
     model = doc2vec.train(
         [documents[i] for i in trained],
-        **options.doc2vec.model_dump(),
+        **options.doc2vec.model_dump(exclude={"as_published"}),
         workers=options.workers,
         seed=options.seed,
     )
     vectors[trained] = model.dv.vectors
+    if options.doc2vec.as_published:
+        vectors[trained] = doc2vec.infer(model, [documents[i] for i in trained], options.seed)
     vectors[unseen] = doc2vec.infer(model, [documents[i] for i in unseen], options.seed)
     _write_words(folder, model.wv.index_to_key, list(model.wv.vectors))
     model.save(str(folder / "doc2vec.model"), separately=[])
@@ -149,12 +153,15 @@ def _tfidf(documents: list[list[str]], in_train: np.ndarray) -> sp.csr_matrix:
     return sp.csr_matrix(model.transform(documents))
 
 
-def _item_means(vectors: np.ndarray | sp.csr_matrix, start: np.ndarray) -> np.ndarray | sp.csr_matrix:
-    """Unit mean of each item's unit text vectors; zero for an item without any."""
+def _item_means(
+    vectors: np.ndarray | sp.csr_matrix, start: np.ndarray, plain: bool = False
+) -> np.ndarray | sp.csr_matrix:
+    """Unit mean of each item's unit text vectors, or the plain mean of these as they are; zero for an item without
+    any."""
     owner = np.repeat(np.arange(len(start) - 1), np.diff(start))
     ones = np.ones(len(owner), dtype=np.float32)
     add = sp.csr_matrix((ones, (owner, np.arange(len(owner)))), shape=(len(start) - 1, len(owner)))
-    return _unit(add @ _unit(vectors))
+    return _unit(add) @ vectors if plain else _unit(add @ _unit(vectors))
 
 
 def _unit(vectors: np.ndarray | sp.csr_matrix) -> np.ndarray | sp.csr_matrix:

@@ -21,7 +21,8 @@ from kith.similarity import unit_rows
 
 @dataclass(frozen=True)
 class GallerySide:
-    """One modality of a gallery: n vectors (n, d), and of each its item, its group and its place in the item.
+    """One modality of a gallery: n vectors (n, d), or K an item (n, K, d), and of each its item, its group and its
+    place in the item.
 
     items (n,) int64 rows of some table, ascending; groups (n,) int64 ids; places (n,) int64, 0 for
     pictures.
@@ -184,7 +185,7 @@ def item_means(side: GallerySide) -> GallerySide:
     [[0.707, 0.707]]
     """
     first, inverse = np.unique(side.items, return_index=True, return_inverse=True)[1:]
-    sums = np.zeros((len(first), side.vectors.shape[1]), dtype=side.vectors.dtype)
+    sums = np.zeros((len(first), *side.vectors.shape[1:]), dtype=side.vectors.dtype)
     np.add.at(sums, inverse, unit_rows(side.vectors))
     return GallerySide(unit_rows(sums), side.items[first], side.groups[first], side.places[first])
 

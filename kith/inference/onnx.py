@@ -223,9 +223,14 @@ class _Unpacked(nn.Module):
         self.tower = tower
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        states = self.tower.gru(self.tower.embedding(tokens))[0]
+        return self.parts(tokens, lengths)[0]
+
+    def parts(self, tokens: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As those of a GRU tower."""
+        embedded = self.tower.embedding(tokens)
+        states = self.tower.gru(embedded)[0]
         last = (lengths - 1).view(-1, 1, 1).expand(-1, 1, states.shape[2])
-        return states.gather(1, last)[:, 0]
+        return states.gather(1, last)[:, 0], embedded, tokens == Tokenizer.PAD
 
 
 def _require(*packages: str) -> None:

@@ -38,3 +38,7 @@ from kith.losses.soft_labels import soft_labels as soft_labels
 from kith.losses.hierarchical_cross_entropy import hierarchical_cross_entropy as hierarchical_cross_entropy
 from kith.losses.dsh import dsh as dsh
 from kith.losses.dhn import dhn as dhn
+from kith.losses.mmd import mmd as mmd
+from kith.losses.diversity import diversity as diversity
+from kith.losses.dsdh import discrete_codes as discrete_codes, dsdh as dsdh
+from kith.losses.dfh import center_terms as center_terms, dfh as dfh

@@ -26,12 +26,14 @@ class LabelledRows:
 
 @dataclass
 class Batch:
-    """Embeddings of a batch. image, text: (B, d) unit rows; text is None without a text side; group: (B,) integers.
+    """Embeddings of a batch. image, text: (B, d) unit rows, or (B, K, d) of K vectors an item; text is None without a
+    text side; group: (B,) integers.
 
     neighbors: for each neighbour drawn, (image (B, d), text (B, d)); has_neighbor: (B,) bool;
     correlations: (d,) canonical correlations of the batch, where the model has a CCA layer;
     classes: for losses that look at classes; random_texts: (R, d) texts of random training items, for those that
-    look at these.
+    look at these; added: in training, of a model whose heads are attention, what that has added to the vectors of
+    pictures and of texts, (B, K, d) each.
     """
 
     image: Tensor
@@ -42,6 +44,7 @@ class Batch:
     correlations: Tensor | None = None
     classes: LabelledRows | None = None
     random_texts: Tensor | None = None
+    added: tuple[Tensor, Tensor] | None = None
 
     @property
     def twins(self) -> Tensor:

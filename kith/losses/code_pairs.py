@@ -15,15 +15,15 @@ def same_class(labels: Tensor) -> tuple[Tensor, Tensor]:
     return labels[:, None] == labels[None, :], ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
 
 
-def negative_likelihood(outputs: Tensor, labels: Tensor) -> Tensor:
-    """Mean over the pairs of (B, bits) outputs of log(1 + e^θ) − s·θ, θ = ½uᵀu′; s is 1 for two rows of one class, else
+def negative_likelihood(outputs: Tensor, labels: Tensor, alpha: float = 0.5) -> Tensor:
+    """Mean over the pairs of (B, bits) outputs of log(1 + e^θ) − s·θ, θ = αuᵀu′; s is 1 for two rows of one class, else
     0. 0 for a row alone, which has no pairs.
 
     >>> round(float(negative_likelihood(torch.tensor([[1.0], [-1.0]]), torch.tensor([0, 1]))), 4)  # log(1 + e^−½)
     0.4741
     """
     alike, pairs = same_class(labels)
-    theta = outputs @ outputs.T / 2
+    theta = outputs @ outputs.T * alpha
     return ((F.softplus(theta) - alike * theta) * pairs).sum() / pairs.sum().clamp(min=1)
 
 

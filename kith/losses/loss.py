@@ -24,12 +24,13 @@ class Loss(nn.Module):
     """A loss as a term of an objective; what it learns, such as a temperature, are its parameters.
 
     A subclass that is given a `name` is known to params.yaml by it. It annotates `options` with a frozen dataclass.
-    needs: what it needs, each with the option values under which it does: {"targets": {"learned": False}}.
-    Built with its options, the width of embeddings before the projection and the number of classes.
-    """
+    needs: what it needs, each with the option values under which it does: {"targets": {"learned": False}}. of_several:
+    whether it takes several vectors an item. Built with its options, the width of embeddings before the projection and
+    the number of classes."""
 
     name: ClassVar[str]
     needs: ClassVar[Mapping[Need, Mapping[str, Any]]] = {"text": {}}
+    of_several: ClassVar[bool] = False
     options: LossOptions
 
     def __init_subclass__(

@@ -10,6 +10,7 @@ from kith.constraints import Count, NonNegative
 from kith.losses.batch import Batch, TrainingStep
 from kith.losses.loss import Loss, LossOptions
 from kith.losses.rows import of_rows
+from kith.losses.several import similarities
 
 Negatives = Literal["all", "hardest"]
 
@@ -28,15 +29,16 @@ def pairwise_hinge(
 ) -> Tensor:
     """Mean over queries of [margin + d_ii − d_ij]₊, over j ≠ i; texts as queries are added where `symmetric`.
 
-    image, text: (B, d) unit rows; d: 1 − cosine, or the angle. negatives: "all" takes every j ≠ i, summed (Kiros
-    et al., 2014) or averaged over all pairs (Dorfer et al., IJMIR 2018); "hardest" the nearest alone (Faghri et
-    al., "VSE++", BMVC 2018, eq. 6). excluded: (B, B) bool, true where a pair is neither positive nor negative.
+    image, text: (B, d) unit rows, or (B, K, d), see `similarities`; d: 1 − cosine, or the angle. negatives: "all" takes
+    every j ≠ i, summed (Kiros et al., 2014) or averaged over all pairs (Dorfer et al., IJMIR 2018); "hardest" the
+    nearest alone (Faghri et al., "VSE++", BMVC 2018, eq. 6). excluded: (B, B) bool, true where a pair is neither
+    positive nor negative.
 
     >>> rows = torch.eye(2)
     >>> float(pairwise_hinge(rows, rows, margin=1.5))  # each wrong one is 1 farther: 0.5 too little, both ways
     1.0
     """
-    near = image @ text.T
+    near = similarities(image, text)
     if distance == "angle":
         # The derivative of arccos is infinite at ±1.
         near = -torch.arccos(near.clamp(-1 + 1e-7, 1 - 1e-7))
@@ -75,6 +77,7 @@ class PairwiseHingeLoss(Loss, name="pairwise_hinge"):
     """A picture's own text is nearer than any other by a margin, and the other way round."""
 
     options: PairwiseHingeOptions
+    of_several = True
 
     def forward(self, batch: Batch, step: TrainingStep) -> Tensor:
         options = self.options

@@ -241,7 +241,7 @@ def _completed(ranking: np.ndarray, complete: Any, query: int, n: int) -> np.nda
 
 def _longest(features: Any, labels: np.ndarray, ks: Sequence[int], clip: int) -> int:
     """How many others there are for each item to find: enough for `ks`."""
-    if np.ndim(features) != 2 or len(features) != len(labels):
+    if np.ndim(features) not in (2, 3) or len(features) != len(labels):
         raise KithError(f"{len(labels)} labels, but features of the shape {tuple(np.shape(features))}")
     _check_ks(ks, clip, len(labels) - 1)
     return len(labels) - 1

@@ -11,7 +11,7 @@ import numpy as np
 
 from kith.errors import KithError
 from kith.metrics.ties import TiedList, first_right, tied_list
-from kith.similarity import as_array, as_matrix, similarity_blocks, unit_rows
+from kith.similarity import as_array, as_vectors, similarity_blocks, unit_rows
 
 CACHED = 1 << 19  # distances that are sorted while they stay in a processor's cache
 ON_GPU = 1 << 25  # distances held at once on a GPU
@@ -47,22 +47,24 @@ def nearest_first(
 def ranked_lists(features: Any, queries: np.ndarray, limit: int, normalize: bool = False) -> Iterator[RankedLists]:
     """For block after block of `queries` (row numbers): these and their nearest others.
 
-    features: (n, d) array or torch tensor; distances are computed in float64. The key is the squared Euclidean
-    distance or, with `normalize`, 1 − cosine, where a zero row is at 1 from everything. limit: at most n − 1.
-    The indices are a tensor on the features' device if that is a GPU, else an array. Raises KithError for a row
-    that is not finite.
+    features: (n, d) array or torch tensor, or of K vectors an item (n, K, d), then by cosine; distances are computed in
+    float64. The key is the squared Euclidean distance or, with `normalize`, 1 − cosine, where a zero row is at 1 from
+    everything. limit: at most n − 1. The indices are a tensor on the features' device if that is a GPU, else an array.
+    Raises KithError for a row that is not finite.
 
     >>> ((_, order, tied),) = ranked_lists(np.array([[0.0], [1.0], [-1.0]]), np.arange(3), limit=1)
     >>> order.tolist(), tied[0].order.tolist()  # of the first list: both others are equally near
     ([[1], [0], [0]], [1, 2])
     """
-    queried, candidates = _factors(as_matrix(features, "features").astype(np.float64, copy=False), normalize)
+    queried, candidates = _factors(as_vectors(features, "features").astype(np.float64, copy=False), normalize)
     gpu = gpu_of(features)
-    if gpu is not None:
+    if gpu is not None and candidates.ndim == 2:
         yield from _on_gpu(queried, candidates, queries, limit, gpu)
         return
     step = max(1, CACHED // len(candidates))
     for block, distances in similarity_blocks(queried[queries], candidates):
+        if candidates.ndim == 3:
+            distances = 1 - distances
         rows = queries[block]
         for start in range(0, len(rows), step):
             part = slice(start, start + step)
@@ -147,7 +149,11 @@ def gpu_of(values: Any) -> Any:
 
 
 def _factors(features: np.ndarray, normalize: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Two matrices whose rows' dot products are the distances: one matrix product, no pass for the norms."""
+    """Two matrices whose rows' dot products are the distances: one matrix product, no pass for the norms. Of K vectors
+    an item their unit vectors, twice."""
+    if features.ndim == 3:
+        unit = unit_rows(features, "features")
+        return unit, unit
     ones = np.ones((len(features), 1))
     if normalize:
         unit = unit_rows(features, "features")

@@ -11,24 +11,26 @@ import numpy as np
 
 from kith.errors import KithError
 from kith.metrics.relevance import as_relevance
-from kith.similarity import as_matrix, blocks, similarity_blocks, unit_rows
+from kith.similarity import as_vectors, blocks, similarity_blocks, unit_rows
 
 
 def pair_distances(first: Any, second: Any) -> np.ndarray:
     """1 − cos of row i of `first` and row i of `second`, in [0, 2].
 
-    first, second: (n, d) arrays or torch tensors of any lengths; a zero row is at distance 1 from everything.
+    first, second: (n, d) arrays or torch tensors of any lengths; a zero row is at distance 1 from everything. Of K
+    vectors an item, (n, K, d), the two nearest count.
     Computed in float64 whatever the precision given. Returns (n,) float64. Raises KithError for different
     shapes and for a row that is not finite.
 
     >>> pair_distances([[1.0, 0], [1, 0]], [[2.0, 0], [0, 1]]).tolist()
     [0.0, 1.0]
     """
-    first, second = as_matrix(first, "first"), as_matrix(second, "second")
+    first, second = as_vectors(first, "first"), as_vectors(second, "second")
     if first.shape != second.shape:
         raise KithError(f"pairs need a row each: the first has the shape {first.shape}, the second {second.shape}")
     a, b = unit_rows(first.astype(np.float64), "first"), unit_rows(second.astype(np.float64), "second")
-    return 1 - np.einsum("ij,ij->i", a, b).clip(-1, 1)
+    near = np.einsum("ij,ij->i", a, b) if a.ndim == 2 else np.einsum("ikd,ild->ikl", a, b).max(axis=(1, 2))
+    return 1 - near.clip(-1, 1)
 
 
 def distance_summary(distances: np.ndarray) -> dict[str, float]:
@@ -115,8 +117,13 @@ def hard_nway(queries: Any, candidates: Any, partners: np.ndarray, distractors: 
     if len(own):
         raise KithError(f"query {own[0]}: its partner {choices[own[0], 0]} is among its distractors")
     first = np.empty(len(queries))
-    for block in blocks(len(queries), choices.shape[1] * candidates.shape[1]):
+    of_sets = candidates.ndim == 3
+    for block in blocks(len(queries), choices.shape[1] * candidates[0].size * (candidates.shape[1] if of_sets else 1)):
         # Products and sums row by row: equal vectors get equal scores, which a BLAS does not promise.
-        scores = (queries[block, None, :] * candidates[choices[block]]).sum(axis=2)
+        asked, found = queries[block, None], candidates[choices[block]]
+        if of_sets:
+            scores = (asked[:, :, :, None] * found[:, :, None]).sum(axis=4).max(axis=(2, 3))
+        else:
+            scores = (asked * found).sum(axis=2)
         first[block] = (scores[:, :1] > scores[:, 1:]).all(axis=1)
     return np.where((choices < 0).any(axis=1), np.nan, first)

@@ -8,7 +8,6 @@ import itertools
 from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from kith.cca import CCALayer, LearnedLayer
@@ -20,6 +19,8 @@ from kith.models.encoded import EncodedFeatures
 from kith.models.encoder_tower import EncoderTower
 from kith.models.features import feature_tower
 from kith.models.image import image_tower
+from kith.models.polysemous import PolysemousHead, PolysemousLayer, polysemous_head
+from kith.models.projections import HeadLayer, UnitLayer, full
 from kith.models.text import text_tower
 
 FITTED = {"itq": ItqHead, "random": RandomHead}
@@ -38,7 +39,8 @@ class DualEncoder(nn.Module):
     "text": {"tower", "words", "embedding", "hidden", "layers", "dropout"}, or of features or an encoder as above, or
     None,
     "head": "linear" (default), "none" where the tower's output is the embedding, whatever `dim` says, for both sides,
-    "itq" or "random", which are fitted and not trained (see kith.models.code_heads),
+    "itq" or "random", which are fitted and not trained (see kith.models.code_heads), or "attention", with the options
+    "attention": {"vectors", "hidden", "dropout"} of `PolysemousHead`: several vectors an item,
     "codes": whether the signs of the embeddings are meant as binary codes (default: not),
     "projection": {"kind": "unit", "learned" or "cca", and the layer's parameters},
     "classes": {"names", "shown": readable names (default: the names), "classifier": a kind of `Classifier`, "tower" for
@@ -71,7 +73,9 @@ class DualEncoder(nn.Module):
             self.image_input, self.image_tower = _pictures(image)
         head = config.get("head", "linear")
         classes = config.get("classes") or {"names": [], "classifier": None, "targets": None}
-        image_head, late = _head(self.image_tower, config["dim"], head), classes["classifier"] == "tower"
+        attention = config["attention"] if head == "attention" else None
+        image_head = _head(self.image_tower, config["dim"], head, attention)
+        late = classes["classifier"] == "tower"
         self.image_head = nn.Identity() if late else image_head
         tower: Any = self.image_tower
         self.dim = tower.out_features if head == "none" else config["dim"]
@@ -81,9 +85,9 @@ class DualEncoder(nn.Module):
                 self.text_input, self.text_tower = _features(text)
             else:
                 self.text_tower = _encoder("text", text) if "network" in text else text_tower(**text)
-            self.text_head = _head(self.text_tower, config["dim"], head)
+            self.text_head = _head(self.text_tower, config["dim"], head, attention)
             self._check_widths(head, self.text_tower)
-        self.projection = _projection(self.dim, **config["projection"])
+        self.projection = _projection(self.dim, attention, **config["projection"])
         if late:
             self.projection = _after_head(image_head, self.projection)
         self._add_classes(classes, tower.out_features if late else self.dim)
@@ -113,6 +117,13 @@ class DualEncoder(nn.Module):
         return classes["names"], classes.get("shown", classes["names"])
 
     @property
+    def shape(self) -> tuple[int, ...]:
+        """Of what an item is embedded as: (dim,), or (K, dim) with several vectors an item."""
+        layer = self.projection
+        several = isinstance(layer, PolysemousLayer) and layer.vectors > 1
+        return (layer.vectors, self.dim) if several else (self.dim,)
+
+    @property
     def device(self) -> torch.device:
         # A model that is not trained may have buffers alone.
         return next(itertools.chain(self.parameters(), self.buffers())).device
@@ -124,7 +135,7 @@ class DualEncoder(nn.Module):
     def encode_images(self, images: Tensor) -> Tensor:
         """Prepared pictures or features to (B, dim) float32, before the projection; with a classifier on the tower
         to what that gives, (B, out_features), and the head is in the projection."""
-        return _full(self.image_head(self.image_tower(images)))
+        return _headed(self.image_tower, self.image_head, images)
 
     def embedded(self, features: Tensor) -> Tensor:
         """What `encode_images` gives to embeddings (B, dim), not yet of length 1: the same, where it is no wider."""
@@ -136,24 +147,26 @@ class DualEncoder(nn.Module):
             raise ValueError("this model has no text side")
         if self.text_input is not None:
             inputs = (self.text_input(*inputs),)
-        return _full(self.text_head(self.text_tower(*inputs)))
+        return _headed(self.text_tower, self.text_head, *inputs)
 
     def class_scores(self, features: Tensor) -> dict[str, Tensor]:
         """Scores (B, classes) of what `encode_images` gives, higher is likelier: "classifier", logits; "nearest",
         minus squared distances of the unit vectors to the class embeddings. Those the model has."""
         scores = {}
         if self.classifier is not None:
-            scores["classifier"] = _full(self.classifier(features))
+            scores["classifier"] = full(self.classifier(features))
         if self.targets is not None:
             scores["nearest"] = -torch.cdist(self.projection.stored().first(features), self.targets).square()
         return scores
 
     def embed_images(self, images: Tensor) -> Tensor:
-        """Prepared pictures or features to unit float32 rows (B, dim), by the stored projection."""
+        """Prepared pictures or features to unit float32 rows (B, dim), by the stored projection; with several vectors
+        an item (B, K, dim)."""
         return self.projection.stored().first(self.encode_images(images))
 
     def embed_texts(self, *inputs: Tensor) -> Tensor:
-        """Word numbers and lengths, or features, to unit float32 rows (B, dim), by the stored projection."""
+        """Word numbers and lengths, or features, to unit float32 rows (B, dim), by the stored projection; with several
+        vectors an item (B, K, dim)."""
         return self.projection.stored().second(self.encode_texts(*inputs))
 
 
@@ -206,45 +219,6 @@ class Features(nn.Module):
         return (features - self.shift) / self.scale
 
 
-class UnitLayer(nn.Module):
-    """No projection: rows are only brought to length 1. Has the interface of the layers of kith.cca.
-
-    >>> UnitLayer().first(torch.tensor([[3.0, 4.0]]))
-    tensor([[0.6000, 0.8000]])
-    """
-
-    correlations = None
-
-    def stored(self) -> "UnitLayer":
-        return self
-
-    def project(self, first: Tensor, second: Tensor) -> "UnitLayer":
-        return self
-
-    def first(self, rows: Tensor) -> Tensor:
-        return F.normalize(rows)
-
-    second = first
-
-
-class HeadLayer(UnitLayer):
-    """The head of the image tower, and no other projection: so a classifier can look at what comes before it.
-
-    >>> HeadLayer(nn.Identity()).first(torch.tensor([[3.0, 4.0]]))
-    tensor([[0.6000, 0.8000]])
-    """
-
-    def __init__(self, head: nn.Module):
-        super().__init__()
-        self.head = head
-
-    def headed(self, rows: Tensor) -> Tensor:
-        return _full(self.head(rows))
-
-    def first(self, rows: Tensor) -> Tensor:
-        return F.normalize(self.headed(rows))
-
-
 def center_crop(images: Tensor, side: int) -> Tensor:
     """The middle square of (B, C, H, W) pictures, as they are evaluated. Raises ValueError if they are smaller.
 
@@ -293,11 +267,17 @@ def _features(options: dict[str, Any]) -> tuple[nn.Module, nn.Module]:
     return scaling, feature_tower(**options | {"shape": tuple(options["shape"])})
 
 
-def _head(tower: Any, dim: int, kind: str = "linear") -> nn.Module:
+def _headed(tower: Any, head: Any, *inputs: Tensor) -> Tensor:
+    return full(head(*tower.parts(*inputs)) if isinstance(head, PolysemousHead) else head(tower(*inputs)))
+
+
+def _head(tower: Any, dim: int, kind: str = "linear", attention: dict[str, Any] | None = None) -> nn.Module:
     """The tower's own head, or a linear layer that starts Xavier-normal with bias 0.1, as published (Thomas &
     Kovashka, ECCV 2020)."""
     if kind == "none":
         return nn.Identity()
+    if attention is not None:
+        return polysemous_head(tower, dim, attention)
     if kind in FITTED:
         return FITTED[kind](tower.out_features, dim)
     if hasattr(tower, "head"):
@@ -308,18 +288,19 @@ def _head(tower: Any, dim: int, kind: str = "linear") -> nn.Module:
     return head
 
 
-def _full(rows: Tensor) -> Tensor:
-    """Half precision, as under autocast, to float32; a model in float64 stays there."""
-    return rows.float() if rows.dtype in (torch.float16, torch.bfloat16) else rows
-
-
 def _after_head(head: nn.Module, projection: nn.Module) -> HeadLayer:
     if not isinstance(projection, UnitLayer):
         raise ValueError("a classifier on the tower goes with projection.kind: unit; take another head of it")
     return HeadLayer(head)
 
 
-def _projection(dim: int, kind: str, **options: Any) -> UnitLayer | LearnedLayer | CCALayer:
+def _projection(
+    dim: int, attention: dict[str, Any] | None, kind: str, **options: Any
+) -> UnitLayer | LearnedLayer | CCALayer | PolysemousLayer:
+    if attention is not None:
+        if kind != "unit":
+            raise ValueError("head: attention goes with projection.kind: unit")
+        return PolysemousLayer(attention["vectors"], dim)
     if kind == "unit":
         return UnitLayer()
     return CCALayer(dim, **options) if kind == "cca" else LearnedLayer(dim, **options)

@@ -1,4 +1,4 @@
-"""Embedding in bulk: inputs of a modality in, unit rows out."""
+"""Embedding in bulk: inputs of a modality in, unit rows out; of a model of several vectors an item (n, K, dim)."""
 
 from collections.abc import Callable, Iterator
 
@@ -34,7 +34,7 @@ def embed_and_score(
     batches = _told(encode_images(model, inputs, rows, batch_size), name, len(rows), "pictures")
     parts = [vectors_and_scores(model, features) for features in batches]
     if not parts:
-        return np.zeros((0, model.dim), dtype=np.float32), {}
+        return np.zeros((0, *model.shape), dtype=np.float32), {}
     vectors, scores = zip(*parts, strict=True)
     return np.concatenate(vectors), {name: np.concatenate([part[name] for part in scores]) for name in scores[0]}
 
@@ -95,4 +95,4 @@ def _told(batches: Iterator[Tensor], name: str | None, total: int, unit: str) ->
 
 def _collect(model: DualEncoder, batches: Iterator[Tensor]) -> np.ndarray:
     parts = [batch.cpu().numpy() for batch in batches]
-    return np.concatenate([np.zeros((0, model.dim), dtype=np.float32), *parts])
+    return np.concatenate([np.zeros((0, *model.shape), dtype=np.float32), *parts])

@@ -115,7 +115,12 @@ class VGG(nn.Sequential):
             layers += [nn.BatchNorm2d(after, EPSILON), nn.ELU(inplace=True)]
             layers += [nn.MaxPool2d(2)] if i % 2 else []
         super().__init__(*layers)
-        self.out_features = widths[-1]
+        self.out_features = self.part_features = widths[-1]
+
+    def parts(self, maps: Tensor) -> tuple[Tensor, Tensor, None]:
+        """The mean of the last maps, (B, out_features), and their places, (B, H·W, out_features)."""
+        maps = self(maps)
+        return maps.mean(dim=(2, 3)), maps.flatten(2).transpose(1, 2), None
 
     def head(self, dim: int) -> nn.Module:
         """The last layer, into the common space."""

@@ -18,10 +18,17 @@ class GRUTower(nn.Module):
         self.embedding = nn.Embedding(words, embedding, padding_idx=Tokenizer.PAD)
         self.dropout = nn.Dropout(dropout)
         self.gru = nn.GRU(embedding, hidden, batch_first=True)
-        self.out_features = hidden
+        self.out_features, self.part_features = hidden, embedding
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
+        return self._last(self.dropout(self.embedding(tokens)), lengths)
+
+    def parts(self, tokens: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What `forward` gives, the embeddings of the words (B, L, part_features), and where there are none (B, L)."""
         embedded = self.dropout(self.embedding(tokens))
+        return self._last(embedded, lengths), embedded, tokens == Tokenizer.PAD
+
+    def _last(self, embedded: Tensor, lengths: Tensor) -> Tensor:
         packed = pack_padded_sequence(embedded, lengths.cpu(), batch_first=True, enforce_sorted=False)
         return self.gru(packed)[1][-1]
 
@@ -33,12 +40,16 @@ class BagTower(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(words, embedding, padding_idx=Tokenizer.PAD)
         self.mix = nn.Sequential(nn.Dropout(dropout), nn.Linear(embedding, hidden), nn.ReLU(inplace=True))
-        self.out_features = hidden
+        self.out_features, self.part_features = hidden, embedding
 
     def forward(self, tokens: Tensor, lengths: Tensor) -> Tensor:
-        present = (tokens != Tokenizer.PAD).unsqueeze(2)
-        total = (self.embedding(tokens) * present).sum(dim=1)
-        return self.mix(total / lengths.clamp(min=1).unsqueeze(1))
+        return self.parts(tokens, lengths)[0]
+
+    def parts(self, tokens: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What `forward` gives, the embeddings of the words (B, L, part_features), and where there are none (B, L)."""
+        embedded, absent = self.embedding(tokens), tokens == Tokenizer.PAD
+        total = (embedded * ~absent.unsqueeze(2)).sum(dim=1)
+        return self.mix(total / lengths.clamp(min=1).unsqueeze(1)), embedded, absent
 
 
 TextTower = GRUTower | BagTower | TfidfTower

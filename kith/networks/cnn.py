@@ -3,7 +3,7 @@
 import itertools
 import math
 
-from torch import nn
+from torch import Tensor, nn
 
 
 class CNN(nn.Sequential):
@@ -23,7 +23,12 @@ class CNN(nn.Sequential):
             layers += _conv(before, after) + _conv(after, after, stride=2)
         grid = nn.Identity() if size == 4 * 2**blocks else nn.AdaptiveAvgPool2d(4)
         super().__init__(*layers, grid, nn.Flatten())
-        self.out_features = widths[-1] * 16
+        self.out_features, self.part_features = widths[-1] * 16, widths[-1]
+
+    def parts(self, x: Tensor) -> tuple[Tensor, Tensor, None]:
+        """What `forward` gives, and the places of its grid, (B, 16, part_features)."""
+        whole = self(x)
+        return whole, whole.unflatten(1, (self.part_features, -1)).transpose(1, 2), None
 
 
 def _conv(before: int, after: int, kernel: int = 3, stride: int = 1) -> list[nn.Module]:

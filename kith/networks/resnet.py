@@ -97,10 +97,22 @@ class ResNet(nn.Module):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
 
     def forward(self, x: Tensor) -> Tensor:
+        return self._maps(x).mean(dim=(2, 3))
+
+    def parts(self, x: Tensor) -> tuple[Tensor, Tensor, None]:
+        """What `forward` gives, and the places of the last maps, (B, H·W, out_features)."""
+        maps = self._maps(x)
+        return maps.mean(dim=(2, 3)), maps.flatten(2).transpose(1, 2), None
+
+    @property
+    def part_features(self) -> int:
+        return self.out_features
+
+    def _maps(self, x: Tensor) -> Tensor:
         x = self.maxpool(self.relu(self.bn1(self.conv1(x))))
         for layer in (self.layer1, self.layer2, self.layer3, self.layer4):
             x = layer(x)
-        return x.mean(dim=(2, 3))
+        return x
 
     def load_torchvision(self, state: dict[str, Tensor]) -> None:
         """Take the weights of a torchvision ResNet of the same depth; its classifier `fc` is left out.

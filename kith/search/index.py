@@ -21,11 +21,10 @@ Ranked = tuple[np.ndarray, np.ndarray]
 class Index:
     """Vectors of items, any number an item, that can be searched; safe to use from several threads.
 
-    vectors: (n, d) floats. items: (n,) integers, the item that each belongs to.
-    codes: compare the signs of vectors (zero counts as positive) by Hamming distance.
-    method: "exact", "hnsw" (approximate, for floats only), or "auto", exact up to a million vectors.
-    Raises KithError for vectors that are not finite, or not as many as items.
-    """
+    vectors: (n, d) floats, or (n, K, d): the nearest of K count, as in kith.similarity. items: (n,) integers, the item
+    that each belongs to. codes: compare the signs of vectors (zero counts as positive) by Hamming distance. method:
+    "exact", "hnsw" (approximate, for floats only), or "auto", exact up to a million vectors. Raises KithError for
+    vectors that are not finite, or not as many as items."""
 
     def __init__(
         self,
@@ -41,7 +40,7 @@ class Index:
         self._ranking: _Ranking
         if codes:
             self._ranking = _Hamming(vectors)
-        elif method == "hnsw" or (method == "auto" and len(vectors) > EXACT_UP_TO):
+        elif method == "hnsw" or (method == "auto" and vectors.ndim == 2 and len(vectors) > EXACT_UP_TO):
             self._ranking = _Graph(vectors)
         else:
             self._ranking = _Exact(vectors)
@@ -60,8 +59,9 @@ class Index:
     ) -> Ranked:
         """The k nearest items, each at the place of its nearest vector; fewer where there are not as many.
 
-        vector: (d,). groups: (n_items,) integers; of items with the same one only the nearest is returned.
-        without: an item that is left out. allowed: (n_items,) bool, the items that may be found; None: all.
+        vector: (d,), or (K, d) as the vectors are. groups: (n_items,) integers; of items with the same one only the
+        nearest is returned. without: an item that is left out. allowed: (n_items,) bool, the items that may be found;
+        None: all.
 
         Returns items (≤ k,) int64 by falling similarity, of equals the earlier vector first, and similarities
         (≤ k,) float64: the cosine, of codes 1 − 2 · distance / bits, which is the cosine of ±1 codes.
@@ -95,7 +95,9 @@ class _Exact:
         self.unit = unit_rows(np.asarray(vectors, dtype=np.float32))
 
     def best(self, vector: np.ndarray, count: int) -> Ranked:
-        scores = (self.unit @ _unit(vector)).astype(np.float64)
+        scores = (self.unit @ _unit(vector).T).astype(np.float64)
+        if scores.ndim > 1:  # of several vectors an item
+            scores = scores.max(axis=(1, 2))
         return _best(np.round(scores, DECIMALS), count)
 
 
@@ -110,7 +112,8 @@ class _Hamming:
 
 
 class _Graph:
-    """Its recall@10 on a sample of the vectors themselves is .99, where any effort reaches that."""
+    """Of one vector an item. Its recall@10 on a sample of the vectors themselves is .99, where any effort reaches
+    that."""
 
     def __init__(self, vectors: np.ndarray):
         unit = unit_rows(np.asarray(vectors, dtype=np.float32))

@@ -33,8 +33,10 @@ def embedded(run: Path, dim: int, data: Prepared) -> dict[str, EmbeddedSide]:
         raise KithError(f"{files.rows}: no such file; run the embed stage, or let the search embed all: --embed-all")
     found = read_embeddings(files, data, run / "model.pt")
     for side, path in ((found.image, files.images), (found.text, files.texts)):
-        if side.vectors.shape[1] != dim:
-            raise KithError(f"{path}: {side.vectors.shape[1]} numbers a vector, but the model gives {dim}; embed again")
+        if side.vectors.shape[-1] != dim:
+            raise KithError(
+                f"{path}: {side.vectors.shape[-1]} numbers a vector, but the model gives {dim}; embed again"
+            )
     return {"image": found.image, "text": found.text}
 
 
@@ -51,7 +53,7 @@ def everything(
     if kept is not None:
         return kept
     items = np.arange(len(data))
-    sides = {side: EmbeddedSide(np.zeros((0, model.dim), np.float32), np.zeros(0, np.int64)) for side in SIDES}
+    sides = {side: EmbeddedSide(np.zeros((0, *model.shape), np.float32), np.zeros(0, np.int64)) for side in SIDES}
     encoded = {
         side: Encoded(encoded_beside(data, model.config[side]["encoder"]["called"]), data)
         for side in SIDES
@@ -70,7 +72,7 @@ def everything(
 
 
 def _in_chunks(embed, model: DualEncoder, inputs, rows: np.ndarray, name: str, unit: str) -> np.ndarray:
-    parts = [np.zeros((0, model.dim), np.float32)]
+    parts = [np.zeros((0, *model.shape), np.float32)]
     with Progress(f"embed all of {name}", len(rows), unit) as progress:
         for start in range(0, len(rows), CHUNK):
             parts.append(embed(model, inputs, rows[start : start + CHUNK]))

@@ -40,10 +40,16 @@ class EmbeddingFiles:
 
 @dataclass(frozen=True)
 class EmbeddedSide:
-    """Unit vectors (n, dim) float32 and the item (n,) int64 of each, ascending; an item may have several, or none."""
+    """Unit vectors (n, dim) float32, or of K vectors an item (n, K, dim), and the item (n,) int64 of each row,
+    ascending; an item may have several, or none."""
 
     vectors: np.ndarray
     items: np.ndarray
+
+    @property
+    def several(self) -> bool:
+        """Whether an item has several vectors, of which the nearest two count."""
+        return self.vectors.ndim == 3
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,19 @@ class Embeddings:
     image: EmbeddedSide
     text: EmbeddedSide
     coded: bool
+
+
+def one_vector(shape: tuple[int, ...], run: Path) -> None:
+    """Raise KithError for a run with several vectors an item, whose shape is (K, dim): what one does with a vector
+    would not do with these.
+
+    >>> one_vector((256,), Path("runs/glyphs/infonce-0"))
+    """
+    if len(shape) > 1:
+        raise KithError(
+            f"{run}: has {shape[0]} vectors an item (train.attention), which count by the nearest two; this takes one: "
+            "search it with `kith search`, or embed with kith.load, which gives (n, K, dim)"
+        )
 
 
 def existing(run: Path) -> Path:

@@ -10,6 +10,8 @@ from kith.training.statistics import standardisation
 
 Options = Mapping[str, Any]
 
+ONE_VECTOR = {"vectors": 1, "hidden": None, "dropout": 0.0}  # of head: attention, where nothing else is said
+
 
 def architecture(
     options: Options,
@@ -33,6 +35,7 @@ def architecture(
     encoder holds features.
     """
     encoders, networks = encoders or {}, networks or {}
+    attention = {"attention": options["attention"] or ONE_VECTOR} if options["head"] == "attention" else {}
     classes = {"names": list(labels), "shown": list(names), "classifier": needs.classifier, "targets": targets}
     return {
         "dim": options["dim"] if targets is None else targets,
@@ -43,6 +46,7 @@ def architecture(
         if needs.texts
         else None,
         "head": options["head"],
+        **attention,
         "codes": options["codes"],
         "projection": options["projection"],
         "classes": classes if needs.classes else None,

@@ -9,9 +9,9 @@ from torch import Tensor
 
 from kith.models import DualEncoder
 from kith.models.code_heads import RandomHead
-from kith.models.dual_encoder import UnitLayer
 from kith.models.embed import encode_pairs
 from kith.models.encoded import EncodedFeatures
+from kith.models.projections import UnitLayer
 from kith.store.inputs import ModalityInput
 from kith.training.data import TrainingData
 

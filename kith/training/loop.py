@@ -10,8 +10,8 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from kith.models import DualEncoder
-from kith.models.dual_encoder import UnitLayer
 from kith.models.embed import encode_pairs
+from kith.models.projections import UnitLayer
 from kith.progress import Progress
 from kith.training.compiling import compile_towers
 from kith.training.data import TrainingData
@@ -128,13 +128,13 @@ def _measured(
     with _after(epoch):
         task.objective.step = training_step(config, epoch)
         _refit(task, data, np.concatenate(sampler.epoch(epoch)), config, fabric, epoch)
-        record |= validate(task, data, seen, config.batch_size, fabric)
+        record |= validate(task, data, seen, config.batch_size, fabric, config.select)
         return _score(record, config.select)
 
 
 def _score(record: Record, select: str) -> float:
     """What the best epoch is chosen by; the higher, the better."""
-    score = -record["val_loss"] if select == "loss" else record[f"val_{select}"]
+    score = -record[f"val_{select}"] if select in ("loss", "angular") else record[f"val_{select}"]
     if np.isnan(score):
         raise FloatingPointError(f"val_{select} is not a number")
     return score

@@ -144,7 +144,9 @@ class Optimization:
     norms among them. `l2` is the weight of Σw² over every parameter, in place of `weight_decay`, for the optimizers
     adam and sgd. In the first `head_epochs` the towers stay as they are, and the heads alone are trained: so a
     pretrained tower is unfrozen only when they have settled. max_decay: whatever the schedule, but refine, rates also
-    fall steadily to that share of themselves; plateau_minimum: plateau goes no lower."""
+    fall steadily to that share of themselves; plateau_minimum: plateau goes no lower. select: which epoch is kept, by a
+    figure of the validation or by its loss; angular: by the term angular_cross alone, its negatives counted once, which
+    plateau then looks at as well."""
 
     head_epochs: Count = 0
     optimizer: Literal["adam", "adamw", "sgd", "adagrad"] = "adamw"
@@ -168,7 +170,7 @@ class Optimization:
     max_decay: SomeOrAll | None = None
     refine: Refine = Refine()
     early_stopping: Positive | None = None
-    select: Literal["mrr", "loss", "ahp", "accuracy"] = "mrr"
+    select: Literal["mrr", "loss", "ahp", "accuracy", "angular"] = "mrr"
 
 
 @dataclass(frozen=True)

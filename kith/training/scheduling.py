@@ -70,7 +70,7 @@ class StepSchedule(Schedule):
 
 class Plateau(Schedule):
     """A tenth of the rate, but not less than `plateau_minimum`, after `plateau_patience` epochs in which the validation
-    loss has not fallen; times the steady decay, which plateaus do not count."""
+    loss (or what `select: angular` looks at) has not fallen; times the steady decay, which plateaus do not count."""
 
     def __init__(self, optimizer: torch.optim.Optimizer, config: TrainingConfig, steps_per_epoch: int):
         self.lr = self.rate = config.lr
@@ -85,7 +85,7 @@ class Plateau(Schedule):
 
     def after_epoch(self, record: dict[str, float], improved: bool) -> Verdict:
         set_rates(self.optimizer, self.rate)
-        self.rates.step(record["val_loss"])
+        self.rates.step(record.get("val_angular", record["val_loss"]))
         # torch leaves off where a rate is small; the others have to leave off with the first, whatever their factors.
         self.rate = self.optimizer.param_groups[0]["lr"]
         self._set()

@@ -9,6 +9,7 @@ from torch import Tensor, distributed, nn
 
 from kith.losses import Batch, LabelledRows
 from kith.models import DualEncoder
+from kith.models.polysemous import PolysemousLayer
 from kith.training.finite import FiniteWatch
 from kith.training.objective import Objective
 
@@ -70,9 +71,16 @@ class Task(nn.Module):
                 space.correlations,
                 None if label is None else labelled_rows(self, image, _gather(label)),
                 space.second(random[0]) if random else None,
+                self._added(image, text),
             )
             self.watch.see(NOT_FINITE, batch.image, batch.text)
             return self.objective(batch)
+
+    def _added(self, image: Tensor, text: Tensor | None) -> tuple[Tensor, Tensor] | None:
+        layer = self.model.projection
+        if not isinstance(layer, PolysemousLayer) or text is None:
+            return None
+        return layer.added(image), layer.added(text)
 
     def _encoded(self, encode: Callable[..., Tensor], given: tuple[Tensor, ...], size: int) -> Iterator[Tensor]:
         """What the towers make of each part of so many rows, of all processes."""

@@ -2,6 +2,7 @@
 features as cvjena/semantic-embeddings writes them, which are read without running what they hold."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from kith.vectors.sets import VectorSet, checked, words
 MEND = "write it anew"
 ENDINGS = ("_vectors", "_vector", "_features", "_embeddings", "_code", "_codes")
 FIELDS = {"ids": ("ids", "id"), "labels": ("labels", "label", "label_name"), "groups": ("groups", "group")}
+PROBLEM = "problem"  # column that says why a row has no vector
 FIELDS |= {"splits": ("splits", "split")}
 
 
@@ -38,7 +40,8 @@ def read(name: str, binary: bool = False) -> VectorSet:
     binary: whether all are binary codes, see `kith.vectors.sets.checked`. An .npz file has one (n, d) array, or several
     of which one is named; arrays `ids`, `labels`, `groups` and `splits`, maybe with the beginning of its name
     (image_vectors, image_ids), tell of its rows. A Parquet table has a column of lists; its columns `id`, `label` or
-    `label_name`, `group` and `split` tell of the rows. A pickle is {id: vector}, or {"feat": either that or an (n, d)
+    `label_name`, `group` and `split` tell of the rows; a row without a vector whose column `problem` says why is left
+    out. A pickle is {id: vector}, or {"feat": either that or an (n, d)
     array}. A plain array, .npy, has no ids.
 
     Raises KithError that names the file, and the row or array, for what cannot be used.
@@ -96,14 +99,28 @@ def _parquet(name: str, path: Path, chosen: str, binary: bool) -> VectorSet:
     lists = [field.name for field in schema if _of_numbers(field.type)]
     wanted = _one(path, chosen, schema.names, lists, "column of lists of numbers")
     there = {field: next((n for n in names if n in schema.names), None) for field, names in FIELDS.items()}
-    table = pq.read_table(path, columns=[wanted, *filter(None, there.values())])
+    problem = [PROBLEM] if PROBLEM in schema.names else []
+    table = pq.read_table(path, columns=[wanted, *filter(None, there.values()), *problem])
     if not table.num_rows:
         raise KithError(f"{path}: has no rows")
+    table, left_out = _with_vectors(path, table, wanted, there["ids"])
     told = {f: None if column is None else words(table[column].to_pylist()) for f, column in there.items()}
     array, packed = _matrix(f"{path}: row", table[wanted].combine_chunks(), wanted, told["ids"])
     if packed:
         array = unpack(array, 8 * array.itemsize * array.shape[1])
-    return checked(name, array, binary, **told)
+    return replace(checked(name, array, binary, **told), left_out=left_out)
+
+
+def _with_vectors(path: Path, table: pa.Table, column: str, ids: str | None) -> tuple[pa.Table, tuple[str, ...]]:
+    """The rows with a vector, and the ids of those that have a problem in its place."""
+    if PROBLEM not in table.column_names:
+        return table, ()
+    told = pa.compute.and_(pa.compute.is_null(table[column]), pa.compute.is_valid(table[PROBLEM]))
+    left = table.filter(told)
+    if left.num_rows == table.num_rows:
+        raise KithError(f"{path}: no row of column '{column}' has a vector; its column '{PROBLEM}' says why")
+    known = words(left[ids].to_pylist()).tolist() if ids else [""] * left.num_rows
+    return table.filter(pa.compute.invert(told)), tuple(known)
 
 
 def _matrix(where: str, column: Any, name: str, ids: np.ndarray | None) -> tuple[np.ndarray, bool]:

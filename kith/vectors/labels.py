@@ -89,6 +89,22 @@ def labels_of(vectors: VectorSet, file: LabelFile | None) -> np.ndarray:
     return np.where((found == "-1") & (number == -1), "", found)
 
 
+def labels_of_pairs(queries: VectorSet, candidates: VectorSet, file: LabelFile | None) -> tuple[np.ndarray, np.ndarray]:
+    """(n,) and (m,) str labels of queries and candidates that belong together by their ids. Where the candidates have
+    labels and the queries none, a query has that of its id: a text has the class of its picture.
+
+    >>> texts = VectorSet("t.npz", np.eye(2), False, ids=np.array(["y", "x"]))
+    >>> pictures = VectorSet("p.npz", np.eye(2), False, ids=np.array(["x", "y"]), labels=np.array(["cat", "dog"]))
+    >>> labels_of_pairs(texts, pictures, None)[0].tolist()
+    ['dog', 'cat']
+    """
+    known = labels_of(candidates, file)
+    if file is not None or queries.labels is not None or queries.ids is None or candidates.ids is None:
+        return labels_of(queries, file), known
+    of_id = dict(zip(candidates.ids.tolist(), known.tolist(), strict=True))
+    return np.array([of_id.get(key, "") for key in queries.ids.tolist()], dtype=np.str_), known
+
+
 def read_taxonomy(path: Path, order: edges.Order, labels: np.ndarray) -> Taxonomy:
     """The taxonomy of a file, as `kith.data.edges.read` takes it, under one root where its trees have none, as in a
     study. Raises KithError for labels that it lacks."""

@@ -16,6 +16,7 @@ from kith.metrics.hashing import hamming_retrieval
 from kith.metrics.hierarchical import hierarchical_retrieval
 from kith.metrics.metric_learning import database_precision, knn_predictions, self_retrieval
 from kith.metrics.relevance import same_group
+from kith.metrics.taxonomic import taxonomic_search
 from kith.taxonomy import Taxonomy
 from kith.vectors.sets import VectorSet
 
@@ -129,6 +130,57 @@ def by_pairs(queries: VectorSet, candidates: VectorSet, *, ks: Sequence[int] = (
     names = [*(f"R@{k}" for k in wanted), "median_rank", "mean_rank", "mrr", "map"]
     values = {f"text_to_image/{name}": told[name] for name in names}
     return Measured(len(asked), len(found), values, np.array([told[f"R@{k}"] for k in every]))
+
+
+def with_partners(queries: VectorSet, candidates: VectorSet) -> VectorSet:
+    """The queries without those whose partner is a row that was left out of the candidates, by its id.
+
+    >>> texts = VectorSet("t.npz", np.eye(2), False, ids=np.array(["x", "y"]))
+    >>> with_partners(texts, VectorSet("p.npz", np.eye(1, 2), False, ids=np.array(["x"]), left_out=("y",))).ids.tolist()
+    ['x']
+    """
+    if queries.ids is None or candidates.ids is None or not candidates.left_out:
+        return queries
+    lost = np.isin(queries.ids, candidates.left_out) & ~np.isin(queries.ids, candidates.ids)
+    if lost.all():
+        raise KithError(f"{queries.name}: no query has a vector in {candidates.name}; nothing to measure")
+    return queries[~lost]
+
+
+def in_taxonomy(
+    queries: VectorSet,
+    labels: np.ndarray,
+    candidates: VectorSet,
+    known: np.ndarray,
+    taxonomy: Taxonomy,
+    *,
+    family: str,
+    ks: Sequence[int] = (),
+    clip: int = 250,
+) -> dict[str, float]:
+    """How near in the taxonomy what queries find is to their own class, by cosine, as a study measures texts that find
+    pictures; names begin with `family`: text_to_image, or database.
+
+    labels (n,), known (m,): str, empty for an unknown class, whose vectors are left out. ks, clip: see `by_class`.
+    Raises KithError where no query, or no candidate, has a class.
+
+    >>> tree = Taxonomy.from_edges([("thing", "cat"), ("thing", "dog")])
+    >>> rows = VectorSet("a.npz", np.eye(2), False)
+    >>> found = in_taxonomy(rows, np.array(["cat", "dog"]), rows, np.array(["cat", "dog"]), tree, family="database")
+    >>> found["database_taxonomy/AHP@250"]
+    0.75
+    """
+    asked, others = queries.comparable[labels != ""], candidates.comparable[known != ""]
+    labels, known = labels[labels != ""], known[known != ""]
+    for name, left in ((queries.name, labels), (candidates.name, known)):
+        if not len(left):
+            raise KithError(f"{name}: no vector has a label; leave --taxonomy out, or give labels")
+    names, number = np.unique(np.concatenate([labels, known]), return_inverse=True)
+    table, last = taxonomy.similarity(names.tolist(), "lcsh"), min(clip, len(known))
+    cutoffs = [k for k in ks or HIERARCHICAL if k <= len(known)]
+    found = taxonomic_search(asked, others, number[: len(labels)], number[len(labels) :], table, cutoffs, last)
+    means = {key: float(np.nanmean(each)) for key, each in found.items() if np.isfinite(each).any()}
+    return {f"{family}_taxonomy/{key.replace(f'AHP@{last}', f'AHP@{clip}')}": value for key, value in means.items()}
 
 
 def same_dimensions(queries: VectorSet, candidates: VectorSet) -> None:

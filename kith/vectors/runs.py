@@ -6,7 +6,7 @@ import numpy as np
 
 from kith.errors import KithError
 from kith.store.prepared import Prepared, data_of
-from kith.store.run import SIDES, EmbeddingFiles, existing, read_embeddings
+from kith.store.run import SIDES, EmbeddingFiles, existing, one_vector, read_embeddings
 from kith.vectors.sets import VectorSet, words
 
 
@@ -24,6 +24,7 @@ def read(name: str, run: Path, side: str) -> VectorSet:
     embedded = getattr(found, side)
     if not len(embedded.items):
         raise KithError(f"{name}: this run has no vectors of the side {side}")
+    one_vector(embedded.vectors.shape[1:], run)
     items = prepared.table.iloc[embedded.items]
     told = {"ids": "id", "labels": "label_name", "groups": "group", "splits": "split"}
     fields = {field: words(items[column].tolist()) for field, column in told.items()}

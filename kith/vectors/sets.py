@@ -18,7 +18,8 @@ class VectorSet:
 
     name: of the file, with the array or column where one was chosen. vectors: (n, d) float32 or float64, or int8 ±1
     where they are `coded`. ids, labels, groups, splits: (n,) str, or None where the file has none; an empty label is an
-    unknown one.
+    unknown one. left_out: ids of the rows of the file that have no vector, but a problem instead, as `kith embed`
+    writes it.
 
     >>> found = VectorSet("a.npz", np.eye(2), False, ids=np.array(["x", "y"]))
     >>> found.place(1), len(found[np.array([True, False])])
@@ -32,6 +33,7 @@ class VectorSet:
     labels: np.ndarray | None = None
     groups: np.ndarray | None = None
     splits: np.ndarray | None = None
+    left_out: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.vectors)

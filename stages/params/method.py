@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import model_validator
 
-from kith.losses import Needs
+from kith.losses import LOSSES, Needs
 from kith.training.options import DrawNeighbors, check_augment
 from stages.params.base import Section
 from stages.params.derived import section
@@ -48,7 +48,10 @@ class Method(Section):
             raise ValueError(f"train.projection.kind: {train.projection.kind} needs a loss of pictures and texts")
         if train.epochs and train.select in ("ahp", "accuracy") and not needs.classes:
             raise ValueError(f"train.select: {train.select} needs a loss of classes, such as cross_entropy")
+        if train.epochs and train.select == "angular" and "angular_cross" not in self.losses.terms():
+            raise ValueError("train.select: angular needs losses.angular_cross; take mrr, or loss")
         _fits_sampler(self)
+        _fits_attention(self)
         if train.head_epochs and not (_has_head(train) or needs.classifier or "metric_learning" in self.losses.terms()):
             raise ValueError("train.head_epochs: in these epochs heads alone are trained, and head: none has none")
         if train.l2 and train.optimizer == "adamw":
@@ -78,6 +81,28 @@ def _fits_sampler(method: Method) -> None:
             raise ValueError(f"losses.{name}.mining: given is for one device; take train.devices: 1")
         if options.get("bank"):
             raise ValueError(f"losses.{name}.bank is for triplets that are mined; leave it out, or mining: given")
+
+
+def _fits_attention(method: Method) -> None:
+    """Several vectors an item are for losses that compare them so."""
+    train, terms = method.train, method.losses.terms()
+    if train.head != "attention":
+        if train.attention is not None:
+            raise ValueError("train.attention is for train.head: attention; leave it out, or take that head")
+        if "diversity" in terms:
+            raise ValueError("losses.diversity looks at what attention adds; take train.head: attention")
+        return
+    if method.needs.classes or not method.needs.texts or train.codes or train.projection.kind != "unit":
+        raise ValueError(
+            "train.head: attention is for losses of pictures and texts alone, without train.codes, and with "
+            "train.projection.kind: unit"
+        )
+    several = train.attention is not None and train.attention.vectors > 1
+    if "diversity" in terms and not several:
+        raise ValueError("losses.diversity tells several vectors of an item apart; take train.attention: {vectors: 2}")
+    if several and (other := [name for name in terms if not LOSSES[name].of_several]):
+        able = ", ".join(name for name, loss in LOSSES.items() if loss.of_several)
+        raise ValueError(f"losses.{other[0]} compares one vector an item; with train.attention.vectors take {able}")
 
 
 def _has_head(train: Train) -> bool:

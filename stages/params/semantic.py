@@ -1,7 +1,9 @@
 """What is near in meaning: the texts' space, the neighbours in it, and the classes' taxonomy and embeddings."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, ClassVar, Literal
+
+from pydantic import model_serializer, model_validator
 
 from kith.text.selected import Selection
 from stages.params.base import Count, Positive, Section, Share
@@ -27,14 +29,34 @@ def _stop_words() -> frozenset[str]:
     return STOPWORDS
 
 
-class Doc2Vec(Section):
+class Later(Section):
+    """A section with parameters that came later: where they are not set, nothing that was made of it changes."""
+
+    LATER: ClassVar[tuple[str, ...]] = ()
+
+    def parameters(self) -> list[str]:
+        return [name for name in super().parameters() if name not in self.LATER or name in self.model_fields_set]
+
+    @model_serializer(mode="wrap")
+    def without_unset(self, serialize: Any) -> dict[str, Any]:
+        values: dict[str, Any] = serialize(self)
+        return {name: value for name, value in values.items() if name not in self.LATER or value is not None}
+
+
+class Doc2Vec(Later):
+    """as_published: as in Thomas & Kovashka's program, the vectors of training texts are inferred too, and all keep
+    their lengths, which neighbors.distance: euclidean looks at."""
+
     algorithm: Literal["dbow", "dm"] = "dbow"
     train_words: bool = True
     dim: Positive = 200
     window: Positive = 10
     min_count: Positive = 2
     negative: Positive = 10
+    LATER = ("as_published",)
+
     epochs: Positive = 40
+    as_published: Literal[True] | None = None
 
 
 class Text(Section):
@@ -48,12 +70,24 @@ class Text(Section):
     seed: Count = 0
 
 
-class Neighbors(Section):
+class Neighbors(Later):
+    """distance: by which vectors are near: that of directions (null, the cosine), or the Euclidean one, which is
+    searched exactly."""
+
+    LATER = ("distance",)
+
     k: Positive = 50
     method: Literal["auto", "exact", "hnsw"] = "auto"
+    distance: Literal["euclidean"] | None = None
     min_recall: Share = 0.99
     sample: Positive = 1000
     seed: Count = 0
+
+    @model_validator(mode="after")
+    def exact_by_distance(self) -> "Neighbors":
+        if self.distance is not None and self.method == "hnsw":
+            raise ValueError("neighbors.distance: euclidean is searched exactly; take method: exact, or no distance")
+        return self
 
 
 class TaxonomyOptions(Section):

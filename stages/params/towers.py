@@ -138,6 +138,16 @@ class ProjectionOptions(Section):
         return self.model_dump(include=set(known) if known else None, exclude_none=True)
 
 
+class Attention(Section):
+    """Of `head: attention` (Song & Soleymani, CVPR 2019): how many `vectors` an item has, each the whole of it and what
+    one head of attention finds among its parts; hidden: units of the attention, half of the numbers of a part by
+    default; dropout: of the whole and of what is added."""
+
+    vectors: Positive = 1
+    hidden: Positive | None = None
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+
+
 Tower = TypeVar("Tower", ImageTower, TextTower)
 
 

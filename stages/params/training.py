@@ -6,17 +6,19 @@ from typing import Literal
 from kith.training.options import Augmentation, Batches, Optimization
 from stages.params.base import Count, Positive, Section
 from stages.params.derived import section
-from stages.params.towers import ImageTower, ProjectionOptions, TextTower
+from stages.params.towers import Attention, ImageTower, ProjectionOptions, TextTower
 
 
 class Networks(Section):
     """What is trained. `dim` is the width of the embeddings; a method with class embeddings as targets has theirs.
     `head: none` leaves what the towers give as it is, without a last layer; itq and random make codes of the features
-    of a frozen encoder, fitted and not trained. `codes`: the embeddings of pictures are also evaluated as binary codes
-    of `dim` bits, their signs."""
+    of a frozen encoder, fitted and not trained; attention adds to the whole of an item what it finds among its parts,
+    as `attention` says. `codes`: the embeddings of pictures are also evaluated as binary codes of `dim` bits, their
+    signs."""
 
     dim: Positive = 256
-    head: Literal["linear", "none", "itq", "random"] = "linear"
+    head: Literal["linear", "none", "itq", "random", "attention"] = "linear"
+    attention: Attention | None = None
     codes: bool = False
     image: ImageTower = ImageTower()
     text: TextTower = TextTower()

@@ -34,11 +34,12 @@ class Space:
         return np.intersect1d(both, rows)
 
     def image(self, rows: np.ndarray) -> np.ndarray:
-        return self.images[np.searchsorted(self.image_rows, rows)]
+        """Of several vectors an item one long one, to be drawn."""
+        return _flat(self.images[np.searchsorted(self.image_rows, rows)])
 
     def text(self, rows: np.ndarray) -> np.ndarray:
         """The first text of each."""
-        return self.texts[np.searchsorted(self.text_rows, rows)]
+        return _flat(self.texts[np.searchsorted(self.text_rows, rows)])
 
     def nearest_texts(self, row: int, found: Iterable[int]) -> list[int]:
         """Which text of each item in `found` answers the picture of `row`; found again, the next best one."""
@@ -46,10 +47,18 @@ class Space:
         chosen = []
         for hit in found:
             own = slice(*np.searchsorted(self.text_rows, [hit, hit + 1]))
-            order = np.argsort(-(self.texts[own] @ self.image(np.array([row]))[0]), kind="stable")
+            order = np.argsort(-self._near(row, self.texts[own]), kind="stable")
             chosen.append(int(order[seen[hit]]))
             seen[hit] += 1
         return chosen
+
+    def _near(self, row: int, texts: np.ndarray) -> np.ndarray:
+        near = texts @ self.images[np.searchsorted(self.image_rows, row)].T
+        return near if near.ndim == 1 else near.max(axis=(1, 2))
+
+
+def _flat(vectors: np.ndarray) -> np.ndarray:
+    return vectors if vectors.ndim == 2 else vectors.reshape(len(vectors), -1)
 
 
 def one_run(options: params.Report, split: str, run: Path, data: Prepared) -> dict[str, Figure]:

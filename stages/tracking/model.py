@@ -88,8 +88,10 @@ def signature(config: Mapping[str, Any]) -> Any:
             columns[name] = DataType.double
             for _ in config[name]["shape"]:
                 columns[name] = Array(columns[name])
+    several = (config.get("attention") or {}).get("vectors", 1) > 1
+    shape = (-1, -1, -1) if several else (-1, -1)
     inputs = Schema([ColSpec(kind, name, required=False) for name, kind in columns.items()])
-    return ModelSignature(inputs=inputs, outputs=Schema([TensorSpec(np.dtype("float32"), (-1, -1))]))
+    return ModelSignature(inputs=inputs, outputs=Schema([TensorSpec(np.dtype("float32"), shape)]))
 
 
 def example(config: Mapping[str, Any], tokenizer: Any) -> Any:

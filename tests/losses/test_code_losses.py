@@ -6,7 +6,21 @@ import numpy as np
 import pytest
 import torch
 
-from kith.losses import LOSSES, TrainingStep, csq, dch, dhn, dpsh, dsh, greedy_hash, hash_centers, hashnet
+from kith.losses import (
+    LOSSES,
+    TrainingStep,
+    csq,
+    dch,
+    dfh,
+    dhn,
+    discrete_codes,
+    dpsh,
+    dsdh,
+    dsh,
+    greedy_hash,
+    hash_centers,
+    hashnet,
+)
 from kith.losses.batch import Batch, LabelledRows
 
 LABELS = torch.tensor([0, 1, 0, 2, 1])
@@ -50,13 +64,15 @@ def test_dsh_is_its_definition(margin):
     assert float(dsh(rows(), LABELS, margin, 0.3)) == pytest.approx(total / len(pairs()))
 
 
-def test_dhn_is_its_definition():
+@pytest.mark.parametrize("alpha", [0.5, 1.0])
+def test_dhn_is_its_definition(alpha):
     z, total = rows().tolist(), 0.0
     for i, j in pairs():
-        theta = sum(a * b for a, b in zip(z[i], z[j], strict=True)) / 2
+        theta = sum(a * b for a, b in zip(z[i], z[j], strict=True)) * alpha
         total += math.log(1 + math.exp(theta)) - float(LABELS[i] == LABELS[j]) * theta
     errors = [math.log(math.cosh(abs(value) - 1)) for row in z for value in row]
-    assert float(dhn(rows(), LABELS, 0.3)) == pytest.approx(total / len(pairs()) + 0.3 * sum(errors) / len(errors))
+    expected = total / len(pairs()) + 0.3 * sum(errors) / len(errors)
+    assert float(dhn(rows(), LABELS, 0.3, alpha)) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("beta", "alpha"), [(1.0, None), (3.0, 0.5)])
@@ -80,6 +96,52 @@ def test_dch_is_its_definition():
     errors = [math.log(1 + apart([abs(value) for value in row], [1.0] * 4) / gamma) for row in z]
     expected = total / len(pairs()) + 0.2 * sum(errors) / 5
     assert float(dch(rows(), LABELS, gamma, 0.2)) == pytest.approx(expected)
+
+
+def of_codes(code, u, label, w, eta, mu) -> float:
+    """What the codes of DSDH are to lower, of one row."""
+    fit = sum((float(c == label) - sum(b * w[k][c] for k, b in enumerate(code))) ** 2 for c in range(len(w[0])))
+    return mu * fit + eta * sum((b - x) ** 2 for b, x in zip(code, u, strict=True))
+
+
+def test_no_bit_of_the_codes_of_dsdh_is_better_turned():
+    z, w = rows(0, 3), rows(1, 3)[:3].T
+    found = discrete_codes(z, LABELS, w, 0.3, 2.0, rounds=5).tolist()
+    for code, u, label in zip(found, z.tolist(), LABELS.tolist(), strict=True):
+        assert set(code) <= {-1.0, 1.0}
+        for bit in range(3):
+            turned = [-b if k == bit else b for k, b in enumerate(code)]
+            assert of_codes(code, u, label, w.tolist(), 0.3, 2.0) <= of_codes(turned, u, label, w.tolist(), 0.3, 2.0)
+
+
+def test_dsdh_is_its_definition():
+    z, w, total = rows().tolist(), rows(1)[:3].T, 0.0
+    codes = discrete_codes(rows(), LABELS, w, 0.3, 2.0).tolist()
+    for i, j in pairs():
+        theta = sum(a * b for a, b in zip(z[i], z[j], strict=True)) / 2
+        total += (math.log(1 + math.exp(theta)) - float(LABELS[i] == LABELS[j]) * theta) / len(pairs())
+    for code, u, label in zip(codes, z, LABELS.tolist(), strict=True):
+        total += 0.3 * sum((b - x) ** 2 for b, x in zip(code, u, strict=True)) / 20
+        total += of_codes(code, u, label, w.tolist(), 0.0, 2.0) / 15
+    total += 0.4 * sum(value**2 for row in w.tolist() for value in row) / 12
+    assert float(dsdh(rows(), LABELS, w, 0.3, 2.0, 0.4)) == pytest.approx(total)
+
+
+def test_dfh_is_its_definition():
+    z, v, total = rows().tolist(), rows(1)[:3].tolist(), 0.0
+    for i, j in pairs():
+        theta = sum(a * b for a, b in zip(z[i], z[j], strict=True)) / 2
+        total += math.log(1 + math.exp(1.5 - theta if LABELS[i] == LABELS[j] else 1.5 + theta)) / len(pairs())
+    for row, label in zip(z, LABELS.tolist(), strict=True):
+        for value, center in zip(row, v[label], strict=True):
+            code = sign(value + 0.7 * sign(center))
+            total += (0.3 * (code - value) ** 2 + (code - center) ** 2) / 20
+    for a, first in enumerate(v):
+        for b, second in enumerate(v):
+            product = sum(x * y for x, y in zip(first, second, strict=True))
+            total += (product - (4 if a == b else -4)) ** 2 / 9
+        total += sum((value - sign(value)) ** 2 for value in first) / 12
+    assert float(dfh(rows(), LABELS, rows(1)[:3], 1.5, 0.3, 0.7)) == pytest.approx(total)
 
 
 def test_dch_of_equal_outputs_of_two_classes_is_finite():
@@ -135,7 +197,7 @@ def test_too_few_bits_are_refused():
         hash_centers(7, 3)
 
 
-@pytest.mark.parametrize("name", ["dpsh", "dsh", "dhn", "hashnet", "dch", "csq", "greedy_hash"])
+@pytest.mark.parametrize("name", ["dpsh", "dsh", "dhn", "hashnet", "dch", "csq", "greedy_hash", "dsdh", "dfh"])
 def test_following_the_gradient_brings_classes_together(name):
     """Codes of one class end nearer than codes of two."""
     torch.manual_seed(0)

@@ -110,7 +110,7 @@ def test_a_run_has_the_figures_that_its_study_has(trained_study, monkeypatch, tm
     tree = "data/shapes/prepared/taxonomy.parquet"
     measured = json.loads(Path(run, "metrics.json").read_text())["splits"]["test"]["metrics"]
     evaluate(f"--vectors {run} --split test --taxonomy {tree} --out {tmp_path}/classes.csv")
-    evaluate(f"--vectors {run}:image --queries {run}:text --split test --out {tmp_path}/pairs.csv")
+    evaluate(f"--vectors {run}:image --queries {run}:text --split test --taxonomy {tree} --out {tmp_path}/pairs.csv")
     evaluate(f"--vectors {run}:text --queries {run}:image --split test --out {tmp_path}/back.csv")
     for path, group, names in (
         ("classes.csv", "image_to_image", {"mAP": "map", "AHP": "AHP", "AHP@250 (WUP)": "AHP@250_wup"}),
@@ -121,6 +121,16 @@ def test_a_run_has_the_figures_that_its_study_has(trained_study, monkeypatch, tm
         assert {name: found[name] for name in names} == pytest.approx(
             {name: measured[f"{group}/{key}"]["value"] for name, key in names.items()}, abs=1e-5
         )
+    pairs = table(f"{tmp_path}/pairs.csv")
+    names = {
+        "HP@10": "HP@10",
+        "AHP@250": "AHP@250",
+        "H-AP": "HAP",
+        "nDCG": "NDCG",
+        "mistake severity": "mistake_severity",
+    }
+    for name, key in names.items():
+        assert pairs[name] == pytest.approx(measured[f"text_to_image_taxonomy/{key}"]["value"], abs=1e-5), name
     for command, said in (
         (f"--vectors {run}", f"{run}: holds the splits "),
         (f"--vectors {run}:sound --split test", f"{run}:sound: a run has image and text"),
@@ -128,6 +138,56 @@ def test_a_run_has_the_figures_that_its_study_has(trained_study, monkeypatch, tm
     ):
         with pytest.raises(SystemExit, match=f"error: {said}"):
             evaluate(command)
+
+
+def test_rows_that_embed_has_left_empty_are_left_out_and_counted(trained_study, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(trained_study)
+    given = pd.read_parquet("shapes.parquet").query("split == 'test'").explode("texts").groupby("id").head(1)
+    given.loc[given.index[1], "image"], given.loc[given.index[2], "texts"] = b"no picture", ""
+    given.rename(columns={"texts": "text", "shape": "label"}).to_parquet(tmp_path / "new.parquet")
+    vectors = f"{tmp_path}/vectors.parquet"
+    cli.main(
+        [
+            "embed",
+            "--run",
+            "runs/shapes/infonce-0",
+            "--input",
+            f"{tmp_path}/new.parquet",
+            "--out",
+            vectors,
+            "--skip-bad",
+        ]
+    )
+    capsys.readouterr()
+    evaluate(f"--vectors {vectors}:image --queries {vectors}:text --out {tmp_path}/pairs.csv")
+    told = capsys.readouterr().err
+    for side in ("image", "text"):
+        assert f"{vectors}:{side}: 1 rows have a problem in place of a vector, and are left out" in told
+    assert f"{vectors}:text: 1 queries whose partner has no vector are left out" in told
+    found = table(f"{tmp_path}/pairs.csv")
+    assert found["queries"] == len(given) - 2
+    assert found["candidates"] == len(given) - 1
+
+
+def test_an_empty_vector_without_a_reason_stays_a_fault(folder, capsys):
+    rows = pd.DataFrame({"id": ["x", "y", "z"], "label": ["a", "a", "b"], "vector": [[1.0, 0.0], None, [0.0, 1.0]]})
+    rows.to_parquet("a.parquet")
+    assert "a.parquet: row 1 (id 'y'): column 'vector' has no vector" in fault(capsys, "--vectors a.parquet")
+    rows.assign(vector=None, problem="broken").to_parquet("a.parquet")
+    assert "no row of column 'vector' has a vector; its column 'problem' says why" in fault(
+        capsys, "--vectors a.parquet:vector"
+    )
+
+
+def test_a_text_has_the_class_of_its_picture(folder):
+    pictures = np.load("ours.npz")
+    np.savez("texts.npz", vectors=pictures["vectors"], ids=pictures["ids"])
+    evaluate("--vectors ours.npz --queries texts.npz --taxonomy taxonomy.txt --out own.csv")
+    evaluate("--vectors ours.npz --queries texts.npz --taxonomy taxonomy.txt --classes classes.csv --out told.csv")
+    assert Path("own.csv").read_text() == Path("told.csv").read_text()
+    assert table("own.csv")["HP@1"] == 1
+    evaluate("--vectors database.npz --queries codes.npz --match class --taxonomy taxonomy.txt --clip 20 --out in.csv")
+    assert 0 < table("in.csv")["AHP@20"] < 1
 
 
 def test_beir_leaves_out_the_query_itself(folder):
@@ -151,12 +211,23 @@ def test_beir_leaves_out_the_query_itself(folder):
         ("--trec-run a.run", "--trec-run: is measured by judgments; give --qrels"),
         ("--vectors ours.npz --qrels qrels.txt", "--qrels: judges what queries find; give --queries"),
         ("--vectors ours.npz --measure MRR", "--measure: is of judgments; give --qrels"),
-        ("--vectors ours.npz --queries ours.npz --taxonomy taxonomy.txt", "--taxonomy: measures vectors that look for"),
         (
             "--vectors ours.npz --queries ours.npz --classes classes.csv",
             "--classes: queries look for what has their id",
         ),
         ("--vectors ours.npz --match class", "--match class: has a meaning with --queries alone"),
+        ("--vectors ours.npz --match id", "--match: it says what is right for --queries, without --qrels"),
+        ("--vectors ours.npz --clip 100", "--clip: it is of AHP, which needs --taxonomy"),
+        ("--vectors ours.npz --taxonomy-order child-parent", "--taxonomy-order: it is of --taxonomy; give one"),
+        ("--vectors ours.npz --depth 10", "--depth: it is of lists that are judged or written: --qrels, --write-trec"),
+        (
+            "--vectors documents.npz --queries queries.npz --qrels qrels.txt --classes classes.csv",
+            "--classes: with judgments, or where a run file is written, it means nothing; leave it out",
+        ),
+        ("--vectors documents.npz --queries queries.npz --qrels qrels.txt --taxonomy taxonomy.txt", "--taxonomy: with"),
+        ("--vectors documents.npz --queries queries.npz --write-trec-run a.run --k 5", "--k: a run file is written"),
+        ("--trec-run a.run --qrels qrels.txt --binary", "--binary: a run file has no vectors"),
+        ("--trec-run a.run --qrels qrels.txt --similarity dot", "--similarity: a run file has its scores already"),
         ("--vectors ours.npz --similarity dot", "--similarity dot: has a meaning with --qrels"),
         ("--vectors ours.npz --queries ours.npz --similarity euclidean", "--similarity euclidean: has a meaning"),
         ("--vectors ours.npz --queries ours.npz ours.npz", "--queries: give one for all --vectors, or one for each"),

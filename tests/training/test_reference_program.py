@@ -16,6 +16,9 @@ from kith.training.options import DrawNeighbors, TrainingConfig
 from kith.training.reading import read
 from kith.training.task import Task
 from stages.params.losses import Losses
+from stages.params.presets import presets
+from stages.params.semantic import Doc2Vec, Neighbors
+from tests.documentation import ROOT
 from tests.made import model_and_objective, pair_data
 
 LOSSES = Losses(
@@ -101,3 +104,21 @@ def test_weights_decay_on_all_parameters_or_on_matrices_alone(decay_all, decays)
     config = dataclasses.replace(CONFIG, weight_decay=1e-5, decay_all=decay_all)
     groups = optimizer_of(Task(model, objective), config).param_groups
     assert {group["weight_decay"] for group in groups if group["params"]} == decays
+
+
+def test_the_preset_is_what_the_page_says_of_it():
+    """docs/methods.md tells which keys follow the program; the preset has them."""
+    told = (ROOT / "docs/methods.md").read_text(encoding="utf-8")
+    section = told.split("### The authors' program")[1].split("\n## ")[0]
+    preset = presets()["neighborhood_reference"]
+    assert preset["neighbors"] == {"separate": True}
+    for key in ("negatives: random", "neighbors.separate: true", "train.decay_all: true", "train.select: angular"):
+        assert f"`{key}`" in section
+    assert {name for name, each in preset["losses"].items() if each.get("negatives") == "random"} == {
+        "angular_cross",
+        "angular_text",
+    }
+    assert (preset["train"]["decay_all"], preset["train"]["select"]) == (True, "angular")
+    for section_of, field in ((Doc2Vec, "as_published"), (Neighbors, "distance")):
+        assert field in section_of.model_fields
+        assert f"{field}: " in section
