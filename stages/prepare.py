@@ -41,7 +41,7 @@ def main(*, raw: Path, out: Path) -> None:
     settings = params.load()
     source, fetch, prepare = sources.find(settings.fetch.source), settings.fetch.model_dump(), settings.prepare
     pinned = _pinned(raw, source, fetch)
-    source.check(fetch, pinned)
+    source.check(fetch | {"index": files.index_of(raw)}, pinned)
     seen = Depths()
     with files.replacing_folder(out, *WRITTEN) as folder:
         if isinstance(source, Vectors):

@@ -1,9 +1,7 @@
 """The user's own table: any Parquet, CSV, TSV or JSONL file, read by the names of its columns."""
 
 import difflib
-import hashlib
 import itertools
-import os
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
@@ -134,31 +132,6 @@ def column_faults(path: Path, columns: Columns, image_root: Path | None = None) 
             known = ", ".join(there)
             faults.append((name, f"{path}: no column '{name}' (fetch.columns.{field}); the columns are: {known}{hint}"))
     return faults
-
-
-def picture_files(path: Path, column: str | None, image_root: Path | None) -> dict[str, dict[str, Any]]:
-    """{"image_root": {"path", "sha256", "bytes"}} of the files that the table's image column names: SHA-256 of names
-    and sizes, and the sum of these; {} where the column is None, or holds encoded pictures alone.
-
-    Files are not read, so one that is replaced by another of the same size goes unseen. One that is missing counts as
-    such.
-    """
-    if column is None:
-        return {}
-    root = image_root or home(path)
-    total, size, count = hashlib.sha256(), 0, 0
-    loader = Loader(root, 1, "RGB", "pad")
-    for batch in readers.batches(path, [column], lambda *_: None):
-        for file in filter(None, map(loader.file, batch[column])):
-            try:
-                length = file.stat().st_size
-                size += length
-                total.update(f"{os.path.relpath(file, root)}\n{length}\n".encode(errors="surrogatepass"))
-            except (OSError, ValueError):
-                total.update(f"{file}\n-\n".encode(errors="surrogatepass"))
-            count += 1
-    found = {"path": root.as_posix(), "sha256": total.hexdigest(), "bytes": size}
-    return {"image_root": found} if count else {}
 
 
 def _read(
