@@ -64,7 +64,7 @@ def main(*, raw: Path, out: Path) -> None:
     repeated = (
         duplicates.remarks(dataset.items, isinstance(source, Tabular)) if isinstance(source, Listed | Tabular) else []
     )
-    for line in [*seen.remarks(prepare.image.bits), *items.small_splits(dataset.items), *repeated]:
+    for line in [*dataset.remarks, *seen.remarks(prepare.image.bits), *items.small_splits(dataset.items), *repeated]:
         print(f"prepare: {line}", file=sys.stderr)
 
 

@@ -37,7 +37,7 @@ class Dataset:
     """What a source hands over: items (ITEMS), taxonomy (TAXONOMY, maybe empty), and the rows it left out.
 
     `rows` is the row of the source that each item comes from, for messages; None: the item's own row. `lines`: the
-    line on which it begins, 0 where there are none; None: nowhere.
+    line on which it begins, 0 where there are none; None: nowhere. `remarks`: what a user should know of it.
     """
 
     items: pa.Table
@@ -45,6 +45,7 @@ class Dataset:
     skipped: tuple[Problem, ...] = ()
     rows: np.ndarray | None = None
     lines: np.ndarray | None = None
+    remarks: tuple[str, ...] = ()
 
     def where(self, index: int) -> Where:
         """Where in the source an item is."""

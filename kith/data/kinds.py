@@ -165,7 +165,9 @@ class Tabular(Source):
 
     @property
     def own_options(self) -> frozenset[str]:
-        return frozenset({"columns", "image_root", "outside", "splits", "taxonomy", "taxonomy_order", "class_names"})
+        return frozenset(
+            {"columns", "image_root", "outside", "splits", "taxonomy", "taxonomy_order", "class_names", "missing"}
+        )
 
     def holds(self, fetch: Options) -> frozenset[Holding]:
         columns = _columns(fetch)

@@ -2,7 +2,7 @@
 
 import difflib
 import itertools
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from dataclasses import replace
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from kith.data import duplicates, edges, items, readers
 from kith.data.items import ITEMS, TAXONOMY, Dataset
-from kith.data.labels import numbered, read_names, readable, whole
+from kith.data.labels import numbered, read_names, readable, shortened, whole
 from kith.data.loader import Loader, Unusable
 from kith.data.parts import home
 from kith.data.problems import Problem, Problems, Where
@@ -62,6 +62,7 @@ def collect(
     taxonomy: Path | None = None,
     taxonomy_order: edges.Order = "parent-child",
     class_names: Path | None = None,
+    missing: Sequence[str] | None = None,
     val: float = 0.1,
     test: float = 0.1,
     seed: int = 0,
@@ -75,7 +76,8 @@ def collect(
     shares of a random split by group; with one that leaves val empty, the share `val` of train becomes val, of each
     class alike where there are labels and no groups, else by group. `taxonomy` is a file that edges.read takes,
     `class_names` one with names of its nodes, or without a taxonomy of the labels (see labels.read_names); by default
-    those that a Parquet file of Hugging Face notes itself. Columns of categories are a taxonomy by themselves. Without
+    those that a Parquet file of Hugging Face notes itself. `missing`: the words that stand for nothing (see Rows).
+    Columns of categories are a taxonomy by themselves. Without
     an id column the row number is the id; without a group an item is its own, and where splits are drawn, rows of one
     picture are a group. Faults of rows are added to `problems`; where there are any, the result is only good for
     looking at. Raises KithError for what makes the whole table unreadable: a missing file, a broken taxonomy.
@@ -83,10 +85,10 @@ def collect(
     check_map(splits or {})
     called = _class_names(path, columns, class_names)
     nodes = TAXONOMY.empty_table() if taxonomy is None else edges.read(taxonomy, taxonomy_order, called)
-    parser = Rows(columns, splits or {}, problems)
+    parser = Rows(columns, splits or {}, problems, missing)
     within = () if outside else folders(path, image_root)
     loader = replace(pictures.loader(image_root or home(path), fit), within=within)
-    rows = _whole(_table(_read(path, columns, parser, loader, pictures, problems)))
+    rows, changed = _whole(_table(_read(path, columns, parser, loader, pictures, problems)), columns, problems)
     if columns.categories:
         nodes = parser.categories.table()
     if not rows.num_rows and not problems.count:
@@ -95,7 +97,8 @@ def collect(
         rows = _split(rows, columns, val, test, seed)
     found = _items(rows, {} if nodes.num_rows else called)
     places = (rows[each].to_numpy() for each in ("number", "line"))
-    dataset = Dataset(found, nodes, tuple(problems.skipped), *places)
+    remarks = (*parser.remarks(), *changed)
+    dataset = Dataset(found, nodes, tuple(problems.skipped), *places, remarks=remarks)
     items.check(dataset, pictures.count, problems, dict(columns.named()))
     return dataset
 
@@ -167,15 +170,29 @@ def _table(rows: Iterator[ParsedRow]) -> pa.Table:
     return pa.Table.from_batches(pieces, schema=ROWS)
 
 
-def _whole(rows: pa.Table) -> pa.Table:
-    """With ids, groups and labels as whole numbers where a column writes them with a point, 3.0."""
+def _whole(rows: pa.Table, columns: Columns, problems: Problems) -> tuple[pa.Table, list[str]]:
+    """With ids, groups and labels as whole numbers where a column writes them with a point or an exponent, 3.0 or
+    1e+05, and what is to be said of the latter. Numbers that a spreadsheet has cut short are problems."""
+    told = []
     for name in ("id", "group", "label"):
-        column = rows[name].combine_chunks()
-        if mended := whole(pc.unique(column).to_pylist()):
+        column, words = rows[name].combine_chunks(), pc.unique(rows[name]).to_pylist()
+        called = getattr(columns, name) or ""
+        if called and (cut := shortened(words)):
+            _note_shortened(rows.filter(pc.is_in(column, pa.array(cut))), name, called, problems)
+        if mended := whole(words):
             encoded = column.dictionary_encode()
             values = pa.array([mended.get(each, each) for each in encoded.dictionary.to_pylist()], pa.string())
             rows = rows.set_column(ROWS.get_field_index(name), ROWS.field(name), values.take(encoded.indices))
-    return rows
+            if called and (powers := [each for each in mended if "e" in each]):
+                told.append(f"column '{called}': '{powers[0]}' is read as {mended[powers[0]]}, as the others are whole")
+    return rows, told
+
+
+def _note_shortened(rows: pa.Table, name: str, column: str, problems: Problems) -> None:
+    for row in rows.to_pylist():
+        where = Where(row["number"], row["line"])
+        said = f"'{row[name]}' is a number that a spreadsheet has cut short; save the column as text"
+        problems.add(Problem(name, where.row, row["id"], column, said, where.place))
 
 
 def _split(rows: pa.Table, columns: Columns, val: float, test: float, seed: int) -> pa.Table:

@@ -287,3 +287,16 @@ def test_characters_that_steer_a_terminal_are_not_written(capsys):
     with pytest.raises(SystemExit):
         stage.main(table=Path("t.csv"), id="sku", text=["title"])
     assert "\x1b" not in capsys.readouterr().out
+
+
+def test_words_that_are_taken_for_nothing_are_told_or_kept(capsys):
+    damage((3, "acme0", "NA"), (6, "acme0", "NA"))
+    stage.main(table=Path("products.csv"), label="maker", categories=["none"])
+    told = capsys.readouterr().out
+    assert "2 rows have no label\ncolumn 'maker': 'NA' is taken for nothing (2 cells); if it is a value, give" in told
+    assert suggested(told).fetch.missing is None
+    stage.main(table=Path("products.csv"), label="maker", categories=["none"], missing=["none"])
+    told = capsys.readouterr().out
+    assert "taken for nothing" not in told
+    assert "4 classes, from 'NA' with 2 to" in told
+    assert suggested(told).fetch.missing == []
