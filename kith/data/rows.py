@@ -133,10 +133,7 @@ class Rows:
         if value not in self._unknown_splits:
             self._unknown_splits.add(value)
             said = f"unknown split '{value}'" if value else "is empty"
-            message = (
-                f"{said}; splits are {splits.NAMES}; say what it means with "
-                f"fetch.splits: {{'{value}': {splits.suggestion(value)}}}"
-            )
+            message = f"{said}; splits are {splits.NAMES}; {splits.advice(value)}"
             self._note("split", where, name, self.columns.split or "", message)
         return ""
 
