@@ -120,6 +120,10 @@ def _note(problems: Problems, message: str) -> None:
 def _refuse_cells_as_names(path: Path, problems: Problems) -> None:
     """Of a table without a first line of names, the first row would be taken for it, and be lost."""
     names = readers.columns(path)
+    if len(names) == 1 and names[0].startswith("#"):
+        _note(
+            problems, f"the first line is '{names[0]}', and should name the columns; delete the lines above these names"
+        )
     if cell := next((name for name in names if is_picture_name(name) or ADDRESS.match(name)), None):
         _note(
             problems, f"the first row is taken for names, and '{cell}' looks like a cell; put names of columns above it"

@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -43,6 +44,10 @@ def word(value: Any) -> str:
     """A single value as text, without white space around it; empty for None and NaN.
 
     A column of integers with gaps may arrive as floats, so 3.0 is "3". Bytes are UTF-8 text, or else hex digits.
+    Letters with accents are one character each (Unicode's NFC), whichever system has written them.
+
+    >>> word(3.0), word(" a "), len(word("e\u0301"))
+    ('3', 'a', 1)
     """
     if value is None:
         return ""
@@ -50,10 +55,33 @@ def word(value: Any) -> str:
         return "" if np.isnan(value) else str(int(value))
     if isinstance(value, bytes):
         try:
-            return value.decode().strip()
+            value = value.decode()
         except UnicodeDecodeError:
             return value.hex()
-    return str(value).strip()
+    text = str(value).strip()
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+def alike(names: Iterable[str]) -> list[str]:
+    """What is to be said of names that differ in capitals, width or white space alone.
+
+    >>> alike(["Shoe", "shoe", "hat"])
+    ["classes 'Shoe' and 'shoe' differ in capitals, width or white space alone; if they are one, write them alike"]
+    """
+    first: dict[str, str] = {}
+    told = []
+    for name in sorted(set(names)):
+        plain = " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+        if (other := first.setdefault(plain, name)) != name:
+            told.append((other, name))
+    if not told:
+        return []
+    more = f" (and {len(told) - 1:,} more such pairs)" if len(told) > 1 else ""
+    one, other = told[0]
+    return [
+        f"classes '{one}' and '{other}'{more} differ in capitals, width or white space alone; if they are one, write "
+        "them alike"
+    ]
 
 
 def are_whole(words: Iterable[str]) -> bool:
@@ -119,7 +147,7 @@ def read_names(path: Path) -> dict[str, str]:
     Either a text with an id, white space and a name a line, or JSON: {id: name}, or {number: [id, name]} as
     Keras writes it for ImageNet. Raises KithError that names the file and the line or key.
     """
-    text = content(path, "fetch.class_names")
+    text = unicodedata.normalize("NFC", content(path, "fetch.class_names"))
     names: dict[str, str] = {}
     for place, key, name in _json(path, text) if path.suffix.lower() == ".json" else _lines(path, text):
         if names.setdefault(key, name) != name:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from kith.data import duplicates, edges, items, readers
 from kith.data.items import ITEMS, TAXONOMY, Dataset
-from kith.data.labels import numbered, read_names, readable, shortened, whole
+from kith.data.labels import alike, numbered, read_names, readable, shortened, whole
 from kith.data.loader import Loader, Unusable
 from kith.data.parts import home
 from kith.data.problems import Problem, Problems, Where
@@ -94,7 +94,10 @@ def collect(
     with suppress(KithError) if problems.count else nullcontext():
         rows = _split(rows, columns, val, test, seed)
     found = _items(rows, {} if nodes.num_rows else called)
-    places, remarks = (rows[each].to_numpy() for each in ("number", "line")), (*parser.remarks(), *changed)
+    places, remarks = (
+        (rows[each].to_numpy() for each in ("number", "line")),
+        (*parser.remarks(), *changed, *alike(pc.unique(found["label_name"]).to_pylist())),
+    )
     dataset = Dataset(found, nodes, tuple(problems.skipped), *places, remarks)
     items.check(dataset, pictures.count, problems, dict(columns.named()))
     return dataset

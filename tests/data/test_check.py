@@ -323,3 +323,11 @@ def test_what_splits_are_called_elsewhere_is_suggested(words, capsys):
     told = capsys.readouterr().out
     assert "40 rows: 30 train, 6 test, 4 val" in told
     assert suggested(told).fetch.splits == dict(zip(words, ("train", "val", "test"), strict=True))
+
+
+def test_a_comment_above_the_names_is_told(capsys):
+    Path("t.csv").write_text("# exported by a program\nimage,text\npictures/0.jpg,red\n")
+    with pytest.raises(SystemExit):
+        stage.main(table=Path("t.csv"))
+    told = capsys.readouterr().out
+    assert "the first line is '# exported by a program', and should name the columns; delete the lines above" in told

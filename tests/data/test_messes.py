@@ -546,3 +546,43 @@ def test_ids_that_a_spreadsheet_has_cut_short(tmp_path):
         f"{path}: line 3 (id '7'), column 'kind': '4E+11' is a number that a spreadsheet has cut short; save the "
         "column as text",
     ]
+
+
+def test_accents_of_other_systems_are_the_same_letters(tmp_path):
+    """macOS writes é as two characters: in labels, groups, a taxonomy, and names of files."""
+    one, two = "caf\u00e9", "cafe\u0301"
+    (tmp_path / "pictures").mkdir()
+    for number, name in enumerate((two, "tea")):
+        Image.new("RGB", (8, 8), (number * 90, 0, 0)).save(tmp_path / f"pictures/{name}.png")
+    path, tree = tmp_path / "t.csv", tmp_path / "tree.txt"
+    path.write_text(f"image,kind,room\npictures/{one}.png,{one},{two}\n pictures/tea.png ,{two},{one}\n", "utf-8")
+    tree.write_text(f"drinks {two}\ndrinks tea\n", "utf-8")
+    found, images, dataset = build(path, Columns(texts=(), label="kind", group="room"), taxonomy=tree)
+    assert [(row["label_name"], row["group"], row["image_row"]) for row in found] == [(one, one, 0), (one, one, 1)]
+    assert images[:, 0, 0, 0].tolist() == [0, 90]
+    assert dataset.remarks == ()
+
+
+def test_classes_that_look_alike_are_told(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("text,kind\na,Shoe\nb,shoe\nc,ＳＨＯＥ\nd,red hat\ne,hat\n", "utf-8")
+    (told,) = build(path, Columns(image=None, label="kind"))[2].remarks
+    assert told.startswith("classes 'Shoe' and 'shoe' (and 1 more such pairs) differ in capitals, width or white space")
+
+
+@pytest.mark.parametrize(
+    ("pixels", "mode", "message"),
+    [
+        (np.full((4, 4), np.nan, np.float32), "F", "it has no numbers, NaN alone"),
+        (
+            np.full((4, 4), 70_000, np.int32),
+            "I",
+            "values up to 70,000, and greys have at most 16 bits; save it with fewer",
+        ),
+    ],
+)
+def test_greys_that_eight_bits_cannot_stand_for(tmp_path, pixels, mode, message):
+    (tmp_path / "a.tiff").write_bytes(encoded(Image.fromarray(pixels, mode=mode), "TIFF"))
+    path = tmp_path / "t.csv"
+    path.write_text("image,text\na.tiff,a\n")
+    assert f"cannot be decoded ({message})" in fault(path, Columns())
