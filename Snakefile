@@ -1,21 +1,5 @@
-# The other engine for the DAG of dvc.yaml: `snakemake --cores 2`, or on a cluster `--profile workflow/profiles/slurm`.
-from snakemake.utils import min_version
-
-min_version("9.0")
+# All of it is in workflow/, where the catalogue of Snakemake looks for it.
+include: "workflow/Snakefile"
 
 
-report: "workflow/report/workflow.rst"
-
-
-include: "workflow/rules/common.smk"
-
-
-rule all:
-    """Everything that dvc.yaml writes"""
-    default_target: True
-    input:
-        dag.outs,
-
-
-include: "workflow/rules/stages.smk"
-include: "workflow/rules/record.smk"
+workflow.default_target = "all"  # an included file does not choose it

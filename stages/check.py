@@ -31,6 +31,9 @@ def main(
         bool, typer.Option("--outside", help="Allow pictures that lie neither there nor in the table's folder.")
     ] = False,
     taxonomy: Annotated[Path | None, typer.Option(help="File of edges between classes.")] = None,
+    missing: Annotated[
+        list[str] | None, typer.Option(help="Word that stands for nothing; repeat it. none: only empty cells do.")
+    ] = None,
     limit: Annotated[int, typer.Option(help="How many problems are shown; all are counted.")] = 50,
 ) -> None:
     """List all problems of a table, and end with the params that fit it; status 1 if there are problems.
@@ -48,6 +51,8 @@ def main(
     print("\n".join(advice.column_lines(columns, reasons)))
     meant = check.split_names(table, columns.split) if columns.split in readers.columns(table) else {}
     more: dict[str, Any] = {"image_root": image_root, "outside": outside, "taxonomy": taxonomy}
+    if missing:
+        more["missing"] = [] if missing == [NONE] else missing
     found = check.check(table, columns, **more, split_names=meant, limit=limit)
     print("", *advice.problem_lines(found.problems), sep="\n")
     if found.dataset is not None and found.dataset.items.num_rows:

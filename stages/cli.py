@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from kith.errors import KithError, of_machine
-from workflow import engine, failed
+from workflow import engine, failed, former
 
 INTERRUPTED = 130
 # Of a stage, whatever the machine and the engine: those that dvc.yaml asks a scheduler for. Where torch computes,
@@ -118,7 +118,7 @@ def run(main: Callable[..., Any], arguments: list[str] | None = None) -> None:
     engine.watch()
     os.environ |= dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"), str(threads))  # for what is not loaded yet
     with threadpool_limits(threads):
-        parser = command(failed.noting(main))
+        parser = command(failed.noting(former.keeping(main)))
         given = sys.argv[1:] if arguments is None else arguments
         _end(parser, f"python -m {module}", _repeated(given, parser))
 

@@ -21,6 +21,14 @@ if TYPE_CHECKING:  # it takes as long as all the rest of a stage's start
 MARKS = (".snakemake_timestamp", ".gitignore")  # what the engines put into a folder
 
 
+def index_of(raw: Path) -> Path:
+    """Where the stages, and Snakemake, keep what they have read of the files that a study is of (see
+    kith.data.watched): beside the folder `raw` of the stage fetch."""
+    from kith.data.watched import INDEX  # loads Arrow
+
+    return raw.parent / INDEX
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary sibling of the file `path` that takes its name if the block succeeds and vanishes if it fails.

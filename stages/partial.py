@@ -36,9 +36,8 @@ def lacking(settings: params.Params, data: Path, runs: Path) -> dict[str, str]:
     checksum = sha256(compare.there(data / "dataset.json", "prepare"))
     missing: dict[str, str] = {}
     for method in settings.study.methods:
-        named = {
-            f"{method}-{seed}": failed.reason(settings.study.name, f"{method}-{seed}") for seed in settings.study.seeds
-        }
+        each = [f"{method}-{seed}" for seed in settings.study.seeds]
+        named = {run: failed.reason(settings.study.name, run, runs / run / "evaluated.json") for run in each}
         if known := [f"{run}: {reason}" for run, reason in named.items() if reason is not None]:
             missing[method] = "; ".join(known)
             continue

@@ -42,7 +42,7 @@ def main(*, raw: Path, out: Path) -> None:
     settings = params.load()
     source, fetch, prepare = sources.find(settings.fetch.source), settings.fetch.model_dump(), settings.prepare
     pinned = _pinned(raw, source, fetch)
-    source.check(fetch, pinned)
+    source.check(fetch | {"index": files.index_of(raw)}, pinned)
     seen = Depths()
     with files.replacing_folder(out, *WRITTEN) as folder:
         if isinstance(source, Vectors):
@@ -69,7 +69,7 @@ def main(*, raw: Path, out: Path) -> None:
     repeated = (
         duplicates.remarks(dataset.items, isinstance(source, Tabular)) if isinstance(source, Listed | Tabular) else []
     )
-    for line in [*seen.remarks(prepare.image.bits), *items.small_splits(dataset.items), *repeated]:
+    for line in [*dataset.remarks, *seen.remarks(prepare.image.bits), *items.small_splits(dataset.items), *repeated]:
         print(f"prepare: {line}", file=sys.stderr)
 
 

@@ -150,8 +150,20 @@ class Dag:
         return [stage.command(item) for stage, item in self.items()]
 
     def inputs(self, stage: Stage, item: Item) -> list[str]:
-        """What Snakemake waits for before it runs an item: whole outputs, and source files."""
-        return [path for dep in stage.fill_all(stage.deps, item) for path in self._resolve(dep)]
+        """What Snakemake waits for before it runs an item: whole outputs, and source files; not what is in folders of
+        data."""
+        folders = set(self.folders(stage, item))
+        deps = (dep for dep in stage.fill_all(stage.deps, item) if dep not in folders)
+        return [path for dep in deps for path in self._resolve(dep)]
+
+    def folders(self, stage: Stage, item: Item) -> list[str]:
+        """The folders of data that an item reads: those that params.yaml names, and no stage writes. They may hold a
+        million files, which are too many for Snakemake."""
+        named = dict.fromkeys(stage.fill(dep, item) for dep in stage.deps if REFERENCE.search(dep))
+        return [dep for dep in named if Path(dep).is_dir() and not self._made(dep)]
+
+    def _made(self, dep: str) -> bool:
+        return any(_inside(dep, out) or _inside(out, dep) for out in self.outs)
 
     def _resolve(self, dep: str) -> list[str]:
         """A dependency is an output or lies in one, or it is a directory with outputs in it, or a source."""

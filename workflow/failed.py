@@ -20,7 +20,7 @@ def noting(main: Callable[..., None]) -> Callable[..., None]:
     """`main` of a stage of a run, which is known by its --model and --trained, with the notes; any other as it is."""
     if not {"model", "trained"} <= inspect.signature(main).parameters.keys():
         return main
-    stage = Path(inspect.getfile(main)).stem
+    stage = Path(inspect.getfile(inspect.unwrap(main))).stem
 
     @functools.wraps(main)
     def noted(*, model: Path, **options: Any) -> None:
@@ -37,10 +37,15 @@ def noting(main: Callable[..., None]) -> Callable[..., None]:
     return noted
 
 
-def reason(study: str, run: str) -> str | None:
-    """Why the run, such as infonce-0, is not whole; None of one whose stages have all succeeded, or never begun."""
+def reason(study: str, run: str, result: Path | None = None) -> str | None:
+    """Why the run, such as infonce-0, is not whole; None of one whose stages have all succeeded, or never begun, and
+    where the last file that a run writes, `result`, is newer than the note: DVC has brought it since, from its cache
+    or from elsewhere."""
+    note = note_of(study, run)
     try:
-        return str(json.loads(note_of(study, run).read_text(encoding="utf-8")))
+        if result is not None and result.exists() and result.stat().st_mtime_ns > note.stat().st_mtime_ns:
+            return None
+        return str(json.loads(note.read_text(encoding="utf-8")))
     except (OSError, ValueError):
         return None
 

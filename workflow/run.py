@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kith.errors import KithError
-from workflow import engine, lockfile, whole
+from workflow import engine, former, lockfile, whole
 from workflow.dag import Dag, Item, Stage
 from workflow.made import is_own, made_at, remake
 from workflow.record import record
@@ -31,6 +31,8 @@ class SnakemakeRun:
     def __init__(self, workflow: Any, dag: Dag):
         self.workflow, self.dag = workflow, dag
         self._begun = False
+        self._digests: dict[str, str] = {}
+        self._there: list[str] = []
 
     def inputs(self, stage: Stage, item: Item) -> list[str]:
         """What a job waits for. Snakemake asks for it first of all, once it knows what it is to do.
@@ -46,11 +48,14 @@ class SnakemakeRun:
     def values(self, stage: Stage, item: Item) -> dict[str, Any]:
         """The parameters of a job: a change of one runs it again.
 
-        Files with braces in their names, which Snakemake takes for wildcards, stand here with size and time.
+        Files with braces in their names, which Snakemake takes for wildcards, stand here with size and time, and
+        folders of data with the checksum of names and contents.
         """
         braced = [Path(path) for path in self.dag.inputs(stage, item) if "{" in path]
         files = {str(path): _size_and_time(path) for path in braced}
-        return stage.read_params(item) | ({"files": files} if files else {})
+        folders = {path: self._digest(path) for path in self.dag.folders(stage, item)}
+        more = {"files": files, "folders": folders}
+        return stage.read_params(item) | {name: found for name, found in more.items() if found}
 
     def end(self) -> None:
         """Record for DVC what is done, and send MLflow what waits. Raises KithError where DVC cannot."""
@@ -79,6 +84,10 @@ class SnakemakeRun:
             problem = "DVC failed, see above; once that is mended"
         raise KithError(f"Not recorded for DVC: {problem}: kith record {' '.join(new)}")
 
+    def put_back(self) -> None:
+        """What stages have lost that failed: what was there when the run began."""
+        former.put_back([out for out in self._there if not os.path.lexists(out)])
+
     def rank_the_others(self) -> None:
         """Where a method has failed, and the others had the time to go on: `kith partial`."""
         if not self.workflow.execution_settings.keep_going:
@@ -88,6 +97,14 @@ class SnakemakeRun:
         if "compare" in {job.rule.name for job in self.workflow.dag.jobs} and 0 < measured < runs:
             subprocess.run([sys.executable, "-m", "stages.partial"])
 
+    def _digest(self, folder: str) -> str:
+        """Once a run."""
+        if folder not in self._digests:
+            from kith.data.watched import INDEX, digest_of_folder  # loads Arrow
+
+            self._digests[folder] = digest_of_folder(Path(folder), Path("data", self.dag.study, INDEX))
+        return self._digests[folder]
+
     def _begin(self) -> None:
         """Nothing of it for a plan, a report and the like, and for jobs on other machines."""
         workflow = self.workflow
@@ -95,6 +112,7 @@ class SnakemakeRun:
             return
         try:
             killed = engine.claim(self.dag.outs)
+            self._there = [out for out in self.dag.outs if os.path.lexists(out)]
             lockfile.repair()
         except KithError as error:
             _quit(f"error: {error}")

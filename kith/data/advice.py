@@ -17,7 +17,11 @@ def study(table: Path, columns: Columns, findings: Findings, fetch: dict[str, An
     """A study of the table, short: sections by name, in plain values. `fetch`: more of that section, what is empty
     left out."""
     named = {name: value for name, value in vars(columns).items() if value or name in ("image", "texts")}
-    more = {key: value.as_posix() if isinstance(value, Path) else value for key, value in fetch.items() if value}
+    more = {
+        key: value.as_posix() if isinstance(value, Path) else value
+        for key, value in fetch.items()
+        if value or value == []
+    }
     related = columns.categories or fetch.get("taxonomy")
     methods = ["infonce"] if columns.image and columns.texts else []
     if columns.image and (columns.label or related):

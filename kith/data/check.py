@@ -3,7 +3,7 @@
 import hashlib
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,6 +69,7 @@ def check(
     outside: bool = False,
     split_names: Mapping[str, str] | None = None,
     taxonomy: Path | None = None,
+    missing: Sequence[str] | None = None,
     limit: int = 50,
 ) -> Findings:
     """Look at every row of the table at `path`; its first `limit` problems are kept, all are counted.
@@ -78,7 +79,7 @@ def check(
     """
     problems = Problems(str(path), limit=limit)
     pictures = Discarded()
-    options: dict[str, Any] = {"splits": split_names, "outside": outside}
+    options: dict[str, Any] = {"splits": split_names, "outside": outside, "missing": missing}
     dataset = None
     with _noted(problems):
         _refuse_cells_as_names(path, problems)
@@ -119,6 +120,10 @@ def _note(problems: Problems, message: str) -> None:
 def _refuse_cells_as_names(path: Path, problems: Problems) -> None:
     """Of a table without a first line of names, the first row would be taken for it, and be lost."""
     names = readers.columns(path)
+    if len(names) == 1 and names[0].startswith("#"):
+        _note(
+            problems, f"the first line is '{names[0]}', and should name the columns; delete the lines above these names"
+        )
     if cell := next((name for name in names if is_picture_name(name) or ADDRESS.match(name)), None):
         _note(
             problems, f"the first row is taken for names, and '{cell}' looks like a cell; put names of columns above it"
@@ -144,6 +149,7 @@ def facts(dataset: Dataset, max_tokens: int) -> list[str]:
     counted = Counter(frame["split"].to_pylist())
     lines = [f"{frame.num_rows:,} rows: " + ", ".join(f"{count:,} {split}" for split, count in counted.items())]
     found = [*_of_texts(frame, max_tokens), *_of_classes(frame), *items.small_splits(frame), *duplicates.remarks(frame)]
+    found += dataset.remarks
     return [*lines, *found]
 
 

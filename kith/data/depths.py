@@ -20,12 +20,13 @@ class Depths:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._whole = self._floats = self._unit = 0
+        self._whole = self._floats = self._unit = self._negative = 0
         self._largest = 0.0
 
-    def note(self, floats: bool, largest: float) -> None:
-        """One picture, of floats or of whole numbers, and its largest value."""
+    def note(self, floats: bool, largest: float, least: float = 0) -> None:
+        """One picture, of floats or of whole numbers, and its largest and its least value."""
         with self._lock:
+            self._negative += least < 0
             if floats:
                 self._floats += 1
                 self._unit += largest <= 1
@@ -62,6 +63,10 @@ class Depths:
             )
         elif bits is None and self._floats:
             lines.append(f"{self._floats:,} pictures of floats are read as 0…{1 if self._unit else 255}")
+        if self._negative:
+            lines.append(
+                f"{self._negative:,} pictures have values below 0, which are black; add to them what is missing"
+            )
         return lines
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import unicodedata
 import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -106,7 +107,8 @@ def _pairs(path: Path, order: Order) -> list[tuple[Where, Edge]] | None:
 def _text(path: Path) -> str:
     try:
         data = path.read_bytes()
-        return (gzip.decompress(data) if path.suffix.lower() == ".gz" else data).decode("utf-8-sig")
+        text = (gzip.decompress(data) if path.suffix.lower() == ".gz" else data).decode("utf-8-sig")
+        return unicodedata.normalize("NFC", text)  # as labels are
     except UnicodeDecodeError as error:
         raise KithError(f"{path}: cannot be read as UTF-8 text: {error}") from None
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:

@@ -26,6 +26,8 @@ FORMATS = (
 
 LONGEST = 65_500  # pixels of a side, at most: JPEG has no more, and a strip takes long to be brought to a square
 
+DEEPEST = 16  # bits of greys
+
 # Of the pixels that a part of a JPEG needs: for the last few the whole would be decoded at twice the size.
 ENOUGH = 0.95
 
@@ -169,9 +171,15 @@ def _eight_bits(image: Image.Image, choices: Conversion) -> Image.Image:
     if not image.mode.startswith(("I", "F")):
         return image
     values, floats, deep = np.asarray(image), image.mode == "F", image.mode.startswith("I;16")
-    largest = float(np.nan_to_num(values).max())
-    if choices.seen is not None and (floats or deep or largest > 255):
-        choices.seen.note(floats, largest)
+    if floats and np.isnan(values).all():
+        raise UndecodableImage("it has no numbers, NaN alone")
+    least, largest = (float(each) for each in (np.nan_to_num(values).min(), np.nan_to_num(values).max()))
+    if not floats and largest >= 1 << DEEPEST:
+        raise UndecodableImage(
+            f"values up to {largest:,.0f}, and greys have at most {DEEPEST} bits; save it with fewer"
+        )
+    if choices.seen is not None and (floats or deep or largest > 255 or least < 0):
+        choices.seen.note(floats, largest, least)
     return Image.fromarray(eight_bits(values, floats, deep, choices.bits))
 
 

@@ -38,7 +38,7 @@ class Dataset:
 
     `rows` is the row of the source that each item comes from, for messages; None: the item's own row. `lines`: the
     line on which it begins, 0 where there are none; None: nowhere. `extras`: the id and other columns of the items, as
-    texts.
+    texts. `remarks`: what a user should know of it.
     """
 
     items: pa.Table
@@ -47,6 +47,7 @@ class Dataset:
     rows: np.ndarray | None = None
     lines: np.ndarray | None = None
     extras: pa.Table | None = None
+    remarks: tuple[str, ...] = ()
 
     def where(self, index: int) -> Where:
         """Where in the source an item is."""

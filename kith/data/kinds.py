@@ -165,7 +165,9 @@ class Tabular(Source):
 
     @property
     def own_options(self) -> frozenset[str]:
-        return frozenset({"columns", "image_root", "outside", "splits", "taxonomy", "taxonomy_order", "class_names"})
+        return frozenset(
+            {"columns", "image_root", "outside", "splits", "taxonomy", "taxonomy_order", "class_names", "missing"}
+        )
 
     def holds(self, fetch: Options) -> frozenset[Holding]:
         columns = _columns(fetch)
@@ -186,10 +188,12 @@ class Tabular(Source):
         return {"rows": rows}
 
     def beside(self, fetch: Options) -> dict[str, dict[str, Any]]:
-        """Of pictures: names and sizes of those files that the table names."""
-        from kith.data import table
+        """Of pictures: names and contents of those files that the table names; `index`, where `fetch` has it, is the
+        file of what was read before (see watched.contents)."""
+        from kith.data.picture_files import picture_files
 
-        return _classes(fetch) | table.picture_files(fetch["path"], _columns(fetch).image, fetch["image_root"])
+        pictures = picture_files(fetch["path"], _columns(fetch).image, fetch["image_root"], fetch.get("index"))
+        return _classes(fetch) | pictures
 
     def digest(self, path: Path) -> tuple[str, int]:
         from kith.data import parts

@@ -3,6 +3,7 @@
 import os
 import re
 import stat
+import unicodedata
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -99,9 +100,26 @@ class Loader:
             raise _OutsideError
 
     def _path(self, cell: str) -> Path:
-        """The file as the table writes it, or else with the separators of Windows read as such."""
+        """The file as the table writes it, or else with the separators of Windows read as such, without white space
+        around it, or with its accents as another system writes them."""
         path = self.root / cell
-        return path if "\\" not in cell or path.exists() else self.root / cell.replace("\\", "/")
+        plain = cell.isascii() and "\\" not in cell and cell == cell.strip()
+        if plain or os.path.exists(path):
+            return path
+        others = [self.root / each for each in _otherwise(cell)]
+        return next(filter(os.path.exists, others), others[0])
+
+
+def _otherwise(cell: str) -> list[str]:
+    """How else a file may be called that a table names.
+
+    >>> _otherwise("a\\\\b.png ")
+    ['a/b.png ', 'a\\\\b.png', 'a/b.png']
+    """
+    parted = cell.replace("\\", "/")
+    names = [parted, cell.strip(), parted.strip()]
+    names += [unicodedata.normalize(form, parted.strip()) for form in ("NFC", "NFD")]
+    return list(dict.fromkeys(names))
 
 
 class _OutsideError(Exception):

@@ -82,6 +82,21 @@ def count(path: Path) -> int:
         return sum(1 for _ in _records(path))
 
 
+def holds_bytes(path: Path, column: str) -> bool:
+    """Whether a column holds encoded pictures alone, as far as it can be told without reading all of it: the first
+    hundreds of its cells, where each may be bytes or a path."""
+    if _kind(path) != "parquet":
+        return False
+    with _readable(path):
+        schema = pa.parquet.read_schema(_files(path)[0])
+        kind = schema.field(column).type if column in schema.names else pa.null()
+        if not pa.types.is_struct(kind):
+            return pa.types.is_binary(kind) or pa.types.is_large_binary(kind)
+        cells = itertools.chain.from_iterable(batch[column] for batch in itertools.islice(batches(path, [column]), 8))
+        found = [cell for cell in cells if isinstance(cell, dict)]
+        return bool(found) and all(cell.get("bytes") for cell in found)
+
+
 def class_names(path: Path, column: str) -> dict[str, str]:
     """{number: name} of the classes in a column, where the table notes them itself."""
     if _kind(path) != "parquet":

@@ -4,6 +4,7 @@ import ast
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -81,8 +82,17 @@ class ParsedRow(NamedTuple):
 class Rows:
     """Turns the cells of a row into a ParsedRow, and what is wrong with them into problems."""
 
-    def __init__(self, columns: Columns, split_names: Mapping[str, str], problems: Problems) -> None:
+    def __init__(
+        self,
+        columns: Columns,
+        split_names: Mapping[str, str],
+        problems: Problems,
+        missing: Collection[str] | None = None,
+    ) -> None:
+        """missing: the words that stand for nothing, as they are written; None: those of `is_nothing`."""
         self.columns = columns
+        self.missing = missing
+        self.taken = Counter[tuple[str, str]]()  # (column, word) of what counts as nothing, and is not empty
         self.split_names = split_names
         self.problems = problems
         self.categories = Categories()
@@ -124,10 +134,7 @@ class Rows:
         if value not in self._unknown_splits:
             self._unknown_splits.add(value)
             said = f"unknown split '{value}'" if value else "is empty"
-            message = (
-                f"{said}; splits are {splits.NAMES}; say what it means with "
-                f"fetch.splits: {{'{value}': {splits.suggestion(value)}}}"
-            )
+            message = f"{said}; splits are {splits.NAMES}; {splits.advice(value)}"
             self._note("split", where, name, self.columns.split or "", message)
         return ""
 
@@ -138,7 +145,7 @@ class Rows:
         for index, text in enumerate(cell if many else [cell]):
             which = f"text {index} " if many else ""
             text = utf8(text) if isinstance(text, bytes) else text
-            if _blank(text):
+            if _blank(text, self.missing):
                 self._note("empty_text", where, name, column, f"{which}{of_nothing(text)}")
             elif not isinstance(text, str):
                 kind = type(text).__name__
@@ -159,7 +166,19 @@ class Rows:
         if SURROGATE.search(text):
             self._note(field, where, name, column, "is not valid Unicode; mend the text")
             return ""
-        return "" if field != "id" and is_nothing(text) else text
+        if field == "id" or not is_nothing(text, self.missing):
+            return text
+        if text.strip():
+            self.taken[column, text.strip()] += 1
+        return ""
+
+    def remarks(self) -> list[str]:
+        """What is to be said of words that were taken for nothing."""
+        return [
+            f"column '{column}': '{word}' is taken for nothing ({count:,} {'cell' if count == 1 else 'cells'}); if it "
+            "is a value, give fetch.missing: [], or the words that stand for nothing (kith check --missing none)"
+            for (column, word), count in self.taken.items()
+        ]
 
     def _note(self, kind: str, where: Where, name: str, column: str, message: str) -> None:
         self.problems.add(Problem(kind, where.row, name, column, message, where.place))
@@ -183,12 +202,17 @@ def listed_texts(cell: Any) -> Any:
         return cell
 
 
-def is_nothing(text: str) -> bool:
-    """Whether a text is white space, or nothing but a word that programs write for nothing.
+def is_nothing(text: str, missing: Collection[str] | None = None) -> bool:
+    """Whether a text is white space, or nothing but a word that programs write for nothing; with `missing`, one of
+    these, as it is written.
 
     >>> is_nothing(" NaN "), is_nothing("NA"), is_nothing("na"), is_nothing("none of them")
     (True, True, False, False)
+    >>> is_nothing("NA", []), is_nothing("-", ["-"]), is_nothing(" ", [])
+    (False, True, True)
     """
+    if missing is not None:
+        return not text.strip() or text.strip() in missing
     return text.strip().lower() in NOTHING or text.strip() in NOTHING_AS_WRITTEN
 
 
@@ -201,9 +225,9 @@ def of_nothing(text: Any) -> str:
     return f"is '{text.strip()}', which is no text" if isinstance(text, str) and text.strip() else "is empty"
 
 
-def _blank(text: Any) -> bool:
+def _blank(text: Any, missing: Collection[str] | None) -> bool:
     if isinstance(text, str):
-        return is_nothing(text)
+        return is_nothing(text, missing)
     return text is None or text == [] or (isinstance(text, float) and math.isnan(text))
 
 

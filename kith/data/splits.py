@@ -17,10 +17,21 @@ MAIN = ("train", "val", "test")
 KNOWN = re.compile(r"train|val|database|test(_[A-Za-z0-9_]+)?")
 NAMES = "train, val, test, test_<name> or database"
 USUAL = {
-    **{"training": "train", "trn": "train"},
-    **{"dev": "val", "valid": "val", "validate": "val", "validation": "val"},
-    **{"eval": "test", "testing": "test"},
+    **dict.fromkeys(("training", "trn", "entrenamiento", "treino", "apprentissage", "训练", "訓練", "学習"), "train"),
+    **dict.fromkeys(("dev", "valid", "validate", "validation", "vld", "development", "validación", "validação"), "val"),
+    **dict.fromkeys(("验证", "驗證", "検証", "validierung"), "val"),
+    **dict.fromkeys(
+        ("eval", "testing", "tst", "holdout", "heldout", "prueba", "teste", "测试", "測試", "テスト"), "test"
+    ),
 }
+# What stands beside the name of a split and says nothing of its own: TrainSet, val_data, test-images, train.txt.
+BESIDE = frozenset(
+    {
+        *("set", "split", "data", "dataset", "subset", "part", "partition", "fold", "list", "ids", "only"),
+        *("image", "images", "img", "imgs", "picture", "pictures", "photos", "txt", "csv", "json", "jsonl", "parquet"),
+    }
+)
+PIECE = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![a-z])")
 
 
 def known(name: str) -> bool:
@@ -52,11 +63,37 @@ def spelled(value: str) -> str:
 def suggestion(value: str) -> str:
     """What `value` is likely to mean: a split's name, or "ignore" where nothing is likely.
 
-    >>> suggestion("Validation"), suggestion("VAL"), suggestion("holdout")
-    ('val', 'val', 'ignore')
+    >>> suggestion("Validation"), suggestion("VAL"), suggestion("TrainSet"), suggestion("val2014"), suggestion("spare")
+    ('val', 'val', 'train', 'val', 'ignore')
+    >>> suggestion("test tube")
+    'ignore'
     """
     plain = spelled(value)
-    return plain if known(plain) else USUAL.get(value.strip().lower(), "ignore")
+    if known(plain):
+        return plain
+    pieces = [USUAL.get(piece, piece) for piece in map(str.lower, PIECE.findall(value))]
+    meant = [_parted(piece) for piece in pieces if piece not in BESIDE]
+    return meant[0] if len(meant) == 1 and meant[0] in MAIN else "ignore"
+
+
+def _parted(piece: str) -> str:
+    """trainset is train; anything else as it is."""
+    name = next((name for name in (*MAIN, *USUAL) if piece.startswith(name) and piece[len(name) :] in BESIDE), piece)
+    return USUAL.get(name, name)
+
+
+def advice(value: str) -> str:
+    """What to write for a value that is no split.
+
+    >>> advice("TrainSet")
+    "say what it means with fetch.splits: {'TrainSet': train}"
+    >>> advice("spare")
+    "say what it means with fetch.splits: {'spare': test}, for instance; ignore leaves such rows out"
+    """
+    likely = suggestion(value)
+    if likely != "ignore":
+        return f"say what it means with fetch.splits: {{'{value}': {likely}}}"
+    return f"say what it means with fetch.splits: {{'{value}': test}}, for instance; ignore leaves such rows out"
 
 
 def chances(keys: "Sequence[str] | pa.ChunkedArray", seed: int) -> np.ndarray:

@@ -1,10 +1,8 @@
 """The user's own table: any Parquet, CSV, TSV or JSONL file, read by the names of its columns."""
 
 import difflib
-import hashlib
 import itertools
-import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext, suppress
 from dataclasses import replace
@@ -17,7 +15,7 @@ import pyarrow.compute as pc
 
 from kith.data import duplicates, edges, items, readers
 from kith.data.items import ITEMS, TAXONOMY, Dataset
-from kith.data.labels import numbered, read_names, readable, whole
+from kith.data.labels import alike, numbered, read_names, readable, shortened, whole
 from kith.data.loader import Loader, Unusable
 from kith.data.parts import home
 from kith.data.problems import Problem, Problems, Where
@@ -64,40 +62,43 @@ def collect(
     taxonomy: Path | None = None,
     taxonomy_order: edges.Order = "parent-child",
     class_names: Path | None = None,
+    missing: Sequence[str] | None = None,
     val: float = 0.1,
     test: float = 0.1,
     seed: int = 0,
 ) -> Dataset:
     """Read the table at `path`, decode its images into `pictures`, and return its items in the table's order.
 
-    `columns` are those that `check_columns` has seen.
-    Paths of images are relative to `image_root`, by default the table's folder; their files have to lie in one of
-    these, links followed, unless `outside` allows others. `splits` maps the values of the split column to train, val,
-    test, test_<name> or "ignore"; a split's name needs no mapping. Without a split column, `val` and `test` are the
-    shares of a random split by group; with one that leaves val empty, the share `val` of train becomes val, of each
-    class alike where there are labels and no groups, else by group. `taxonomy` is a file that edges.read takes,
-    `class_names` one with names of its nodes, or without a taxonomy of the labels (see labels.read_names); by default
-    those that a Parquet file of Hugging Face notes itself. Columns of categories are a taxonomy by themselves. Without
-    an id column the row number is the id; without a group an item is its own, and where splits are drawn, rows of one
-    picture are a group. Faults of rows are added to `problems`; where there are any, the result is only good for
-    looking at. Raises KithError for what makes the whole table unreadable: a missing file, a broken taxonomy.
+    `columns` are those that `check_columns` has seen. Paths of images are relative to `image_root`, by default the
+    table's folder; their files have to lie in one of these, links followed, unless `outside` allows others. `splits`
+    maps the values of the split column to train, val, test, test_<name> or "ignore"; a split's name needs no mapping.
+    Without a split column, `val` and `test` are the shares of a random split by group; with one that leaves val empty,
+    the share `val` of train becomes val, of each class alike where there are labels and no groups, else by group.
+    `taxonomy` is a file that edges.read takes, `class_names` one with names of its nodes, or without a taxonomy of the
+    labels (see labels.read_names); by default those that a Parquet file of Hugging Face notes itself. `missing`: the
+    words that stand for nothing (see Rows). Columns of categories are a taxonomy by themselves. Without an id column
+    the row number is the id; without a group an item is its own, and where splits are drawn, rows of one picture are a
+    group. Faults of rows are added to `problems`; where there are any, the result is only good for looking at. Raises
+    KithError for what makes the whole table unreadable: a missing file, a broken taxonomy.
     """
     check_map(splits or {})
     called = _class_names(path, columns, class_names)
     nodes = TAXONOMY.empty_table() if taxonomy is None else edges.read(taxonomy, taxonomy_order, called)
-    parser = Rows(columns, splits or {}, problems)
+    parser = Rows(columns, splits or {}, problems, missing)
     within = () if outside else folders(path, image_root)
     loader = replace(pictures.loader(image_root or home(path), fit), within=within)
-    rows = _whole(_table(_read(path, columns, parser, loader, pictures, problems)))
-    if columns.categories:
-        nodes = parser.categories.table()
+    rows, changed = _whole(_table(_read(path, columns, parser, loader, pictures, problems)), columns, problems)
+    nodes = parser.categories.table() if columns.categories else nodes
     if not rows.num_rows and not problems.count:
         raise KithError(f"{path}: no row is left to use; mend fetch.path, fetch.splits or prepare.skip")
     with suppress(KithError) if problems.count else nullcontext():
         rows = _split(rows, columns, val, test, seed)
     found = _items(rows, {} if nodes.num_rows else called)
-    places = (rows[each].to_numpy() for each in ("number", "line"))
-    dataset = Dataset(found, nodes, tuple(problems.skipped), *places)
+    places, remarks = (
+        (rows[each].to_numpy() for each in ("number", "line")),
+        (*parser.remarks(), *changed, *alike(pc.unique(found["label_name"]).to_pylist())),
+    )
+    dataset = Dataset(found, nodes, tuple(problems.skipped), *places, remarks)
     items.check(dataset, pictures.count, problems, dict(columns.named()))
     return dataset
 
@@ -136,31 +137,6 @@ def column_faults(path: Path, columns: Columns, image_root: Path | None = None) 
     return faults
 
 
-def picture_files(path: Path, column: str | None, image_root: Path | None) -> dict[str, dict[str, Any]]:
-    """{"image_root": {"path", "sha256", "bytes"}} of the files that the table's image column names: SHA-256 of names
-    and sizes, and the sum of these; {} where the column is None, or holds encoded pictures alone.
-
-    Files are not read, so one that is replaced by another of the same size goes unseen. One that is missing counts as
-    such.
-    """
-    if column is None:
-        return {}
-    root = image_root or home(path)
-    total, size, count = hashlib.sha256(), 0, 0
-    loader = Loader(root, 1, "RGB", "pad")
-    for batch in readers.batches(path, [column], lambda *_: None):
-        for file in filter(None, map(loader.file, batch[column])):
-            try:
-                length = file.stat().st_size
-                size += length
-                total.update(f"{os.path.relpath(file, root)}\n{length}\n".encode(errors="surrogatepass"))
-            except (OSError, ValueError):
-                total.update(f"{file}\n-\n".encode(errors="surrogatepass"))
-            count += 1
-    found = {"path": root.as_posix(), "sha256": total.hexdigest(), "bytes": size}
-    return {"image_root": found} if count else {}
-
-
 def _read(
     path: Path, columns: Columns, parser: Rows, loader: Loader, pictures: Sink, problems: Problems
 ) -> Iterator[ParsedRow]:
@@ -195,15 +171,29 @@ def _table(rows: Iterator[ParsedRow]) -> pa.Table:
     return pa.Table.from_batches(pieces, schema=ROWS)
 
 
-def _whole(rows: pa.Table) -> pa.Table:
-    """With ids, groups and labels as whole numbers where a column writes them with a point, 3.0."""
+def _whole(rows: pa.Table, columns: Columns, problems: Problems) -> tuple[pa.Table, list[str]]:
+    """With ids, groups and labels as whole numbers where a column writes them with a point or an exponent, 3.0 or
+    1e+05, and what is to be said of the latter. Numbers that a spreadsheet has cut short are problems."""
+    told = []
     for name in ("id", "group", "label"):
-        column = rows[name].combine_chunks()
-        if mended := whole(pc.unique(column).to_pylist()):
+        column, words = rows[name].combine_chunks(), pc.unique(rows[name]).to_pylist()
+        called = getattr(columns, name) or ""
+        if called and (cut := shortened(words)):
+            _note_shortened(rows.filter(pc.is_in(column, pa.array(cut))), name, called, problems)
+        if mended := whole(words):
             encoded = column.dictionary_encode()
             values = pa.array([mended.get(each, each) for each in encoded.dictionary.to_pylist()], pa.string())
             rows = rows.set_column(ROWS.get_field_index(name), ROWS.field(name), values.take(encoded.indices))
-    return rows
+            if called and (powers := [each for each in mended if "e" in each]):
+                told.append(f"column '{called}': '{powers[0]}' is read as {mended[powers[0]]}, as the others are whole")
+    return rows, told
+
+
+def _note_shortened(rows: pa.Table, name: str, column: str, problems: Problems) -> None:
+    for row in rows.to_pylist():
+        where = Where(row["number"], row["line"])
+        said = f"'{row[name]}' is a number that a spreadsheet has cut short; save the column as text"
+        problems.add(Problem(name, where.row, row["id"], column, said, where.place))
 
 
 def _split(rows: pa.Table, columns: Columns, val: float, test: float, seed: int) -> pa.Table:

@@ -22,6 +22,7 @@ def of_files(study: params.Params) -> Iterator[Fault]:
     if embedding.words not in (None, "text"):
         with noted(found, "class_embedding.words"):
             _check_words(Path(str(embedding.words)))
+    yield from _of_judgements(study.evaluate.judged)
     for name in study.study.methods:
         method = study.method(name)
         tokenizer = method.train.text.tokenizer
@@ -30,6 +31,22 @@ def of_files(study: params.Params) -> Iterator[Fault]:
                 opened(tokenizer_file(str(tokenizer)).read_text(encoding="utf-8"))
         if method.train.device == "cuda":
             found.extend(_without_cuda(f"methods.{name}.train.device"))
+    yield from found
+
+
+def _of_judgements(folder: Path | None) -> Iterator[Fault]:
+    """Of evaluate.judged, which is read after all has been trained."""
+    if folder is None:
+        return
+    if not folder.is_dir():
+        yield Fault("evaluate.judged", f"{folder}: no such folder yet; put it there, or mend the path", here=True)
+        return
+    from kith.evaluation.judgements import read_captions, read_judgements
+
+    found: list[Fault] = []
+    with noted(found, "evaluate.judged"):
+        read_judgements(folder)
+        read_captions(folder)
     yield from found
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from kith.encoders.names import called
 from kith.errors import KithError
 from stages.params.base import Section
-from stages.params.inputs import inputs_of, used_encoders
+from stages.params.inputs import inputs_of, pictures_of, used_encoders
 from stages.params.presets import presets
 from stages.params.schema import PARAMS, Params, merged
 from stages.params.validation import suggest, validate
@@ -29,7 +29,7 @@ def complete(content: dict[str, Any], path: Path = PARAMS) -> dict[str, Any]:
         whole["methods"] = {name: _method(params, name) for name in params.methods}
     except KithError as error:
         raise KithError(f"{path}: {error}") from None
-    return whole | {"inputs": inputs_of(whole)}
+    return whole | {"inputs": inputs_of(whole, pictures_of(whole))}
 
 
 def check(content: dict[str, Any], path: Path = PARAMS) -> Params:

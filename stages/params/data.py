@@ -62,12 +62,13 @@ class Fetch(Section):
     into `downloads`, and unpack it to `path`; offline: only from files that are in `downloads` already.
 
     taxonomy: a file of edges, with ids in the order that taxonomy_order says. class_names: a file of ids and
-    readable names. train_per_class: that many training pictures of each class. variant: half of the classes of
-    CIFAR-100. supercategory: that part of iNaturalist. image_root: where pictures lie, if not where the data set has
-    them. outside: whether a table may name pictures that lie neither there nor in its own folder. karpathy_split:
-    whether to use Karpathy's split; by default where its file is there. text: of goodnews. min_characters: news with
-    shorter texts are left out; max_characters: texts are cut there. languages: of the names of emoji; each gives a
-    text."""
+    readable names. missing: the words of a table that stand for nothing, as they are written; null: those that programs
+    write for it (nan, None, NA, …); []: only an empty cell does. train_per_class: that many training pictures of each
+    class. variant: half of the classes of CIFAR-100. supercategory: that part of iNaturalist. image_root: where
+    pictures lie, if not where the data set has them. outside: whether a table may name pictures that lie neither there
+    nor in its own folder. karpathy_split: whether to use Karpathy's split; by default where its file is there. text: of
+    goodnews. min_characters: news with shorter texts are left out; max_characters: texts are cut there. languages: of
+    the names of emoji; each gives a text."""
 
     source: SourceName
     path: Path
@@ -79,6 +80,7 @@ class Fetch(Section):
     taxonomy: Path | None = None
     taxonomy_order: Literal["parent-child", "child-parent"] = "parent-child"
     class_names: Path | None = None
+    missing: list[str] | None = None
     train_per_class: Positive | None = None
     variant: Literal["a", "b", "b-consec"] | None = None
     supercategory: str | None = None

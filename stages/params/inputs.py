@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import Any
 
 from kith.encoders.names import SIDES, called, files_of
+from kith.errors import KithError
 from kith.text.kinds import OF_WORDS
 from kith.text.pretrained import PACKAGED
 from stages.params.base import Count, Name, Section
 from stages.params.towers import ENCODER
 
+RESULTS = ("data", "runs", "reports")
 NONE = "workflow/none"  # a file that is always there, for what a study does not name
 
 
@@ -60,8 +62,9 @@ class Inputs(Section):
     runs: dict[str, Training]
 
 
-def inputs_of(content: dict[str, Any]) -> dict[str, Any]:
-    """What the section `inputs` has to say beside the other sections `content`, in plain values.
+def inputs_of(content: dict[str, Any], pictures: str | None = None) -> dict[str, Any]:
+    """What the section `inputs` has to say beside the other sections `content`, in plain values; `pictures`: the folder
+    of the pictures, where `fetch` does not name it.
 
     Methods are looked up as they stand: presets have to be in them already.
     """
@@ -70,7 +73,7 @@ def inputs_of(content: dict[str, Any]) -> dict[str, Any]:
     return {
         "taxonomy": _path(fetch.get("taxonomy")),
         "class_names": _path(fetch.get("class_names")),
-        "image_root": _path(fetch.get("image_root")),
+        "image_root": _path(fetch.get("image_root") or pictures),
         "embedding": _path(embedding.get("file")),
         "words": NONE if words == "text" else _path(words),
         "judged": _path((content.get("evaluate") or {}).get("judged")),
@@ -91,6 +94,30 @@ def inputs_of(content: dict[str, Any]) -> dict[str, Any]:
             for seed in content["study"]["seeds"]
         },
     }
+
+
+def pictures_of(content: dict[str, Any]) -> str | None:
+    """The folder of the pictures that a table of files names, and that `fetch` does not; None where there is none, or
+    it cannot be watched."""
+    fetch = content["fetch"]
+    if fetch.get("source") != "table" or fetch.get("image_root"):
+        return None
+    from kith.data.picture_files import folder_of_pictures
+
+    try:
+        folder = folder_of_pictures(Path(fetch["path"]), (fetch.get("columns") or {}).get("image"))
+    except KithError:  # what is wrong with the table is told by those who read it
+        return None
+    return None if folder is None or holds_results(folder, content["study"]["name"]) else folder
+
+
+def holds_results(folder: str, study: str) -> bool:
+    """Whether what the stages write lies in the folder: no stage can depend on it.
+
+    >>> holds_results("shop/photos", "shop"), holds_results("data", "shop"), holds_results(".", "shop")
+    (False, True, True)
+    """
+    return any(Path(each, study).absolute().is_relative_to(Path(folder).absolute()) for each in RESULTS)
 
 
 def _starts(content: dict[str, Any], method: str) -> dict[str, str]:

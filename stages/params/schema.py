@@ -156,7 +156,8 @@ def load(path: Path = PARAMS, *, methods: bool = False) -> Params:
         params = validate(Params, content)
         if missing := list(gaps(params)):
             raise KithError(_incomplete(missing, params.study.name))
-        if content["inputs"] != inputs_of(content):
+        # Where the pictures of a table lie, the table says: it is not read each time.
+        if content["inputs"] != inputs_of(content, content["inputs"]["image_root"] if _is_table(params) else None):
             raise KithError(
                 "inputs: is not what the other sections say; change methods, seeds and files with "
                 f"`kith study {params.study.name} --set KEY=VALUE`, which writes it anew"
@@ -166,6 +167,10 @@ def load(path: Path = PARAMS, *, methods: bool = False) -> Params:
     except KithError as error:
         raise KithError(f"{path}: {error}") from None
     return params
+
+
+def _is_table(params: Params) -> bool:
+    return params.fetch.source == "table" and params.fetch.columns.image is not None
 
 
 def parse(text: str, path: Path = PARAMS) -> dict[str, Any]:

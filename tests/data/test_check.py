@@ -111,7 +111,7 @@ def test_a_column_that_is_called_a_split_is_no_label(name, capsys):
     told = capsys.readouterr().out
     assert "label:      none" in told
     assert "unknown split '0'" in told
-    assert "fetch.splits: {'0': ignore}" in told
+    assert "fetch.splits: {'0': test}, for instance; ignore leaves such rows out" in told
 
 
 def test_rows_that_cannot_be_read_are_listed_where_no_column_can_be_guessed():
@@ -287,3 +287,47 @@ def test_characters_that_steer_a_terminal_are_not_written(capsys):
     with pytest.raises(SystemExit):
         stage.main(table=Path("t.csv"), id="sku", text=["title"])
     assert "\x1b" not in capsys.readouterr().out
+
+
+def test_words_that_are_taken_for_nothing_are_told_or_kept(capsys):
+    damage((3, "acme0", "NA"), (6, "acme0", "NA"))
+    stage.main(table=Path("products.csv"), label="maker", categories=["none"])
+    told = capsys.readouterr().out
+    assert "2 rows have no label\ncolumn 'maker': 'NA' is taken for nothing (2 cells); if it is a value, give" in told
+    assert suggested(told).fetch.missing is None
+    stage.main(table=Path("products.csv"), label="maker", categories=["none"], missing=["none"])
+    told = capsys.readouterr().out
+    assert "taken for nothing" not in told
+    assert "4 classes, from 'NA' with 2 to" in told
+    assert suggested(told).fetch.missing == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("TrainSet", "ValSet", "TestSet"),
+        ("train.txt", "valid.txt", "test.txt"),
+        ("split_train", "split_val", "split_test"),
+        ("trainset", "devset", "evalset"),
+        ("train2014", "val2014", "holdout"),
+        ("entrenamiento", "validación", "prueba"),
+        ("学習", "検証", "テスト"),
+    ],
+)
+def test_what_splits_are_called_elsewhere_is_suggested(words, capsys):
+    lines = Path("products.csv").read_text()
+    for usual, word in zip(("train", "validation", "test"), words, strict=True):
+        lines = lines.replace(f",{usual},", f",{word},")
+    Path("products.csv").write_text(lines)
+    stage.main(table=Path("products.csv"))
+    told = capsys.readouterr().out
+    assert "40 rows: 30 train, 6 test, 4 val" in told
+    assert suggested(told).fetch.splits == dict(zip(words, ("train", "val", "test"), strict=True))
+
+
+def test_a_comment_above_the_names_is_told(capsys):
+    Path("t.csv").write_text("# exported by a program\nimage,text\npictures/0.jpg,red\n")
+    with pytest.raises(SystemExit):
+        stage.main(table=Path("t.csv"))
+    told = capsys.readouterr().out
+    assert "the first line is '# exported by a program', and should name the columns; delete the lines above" in told

@@ -116,3 +116,11 @@ def test_choices_are_part_of_what_a_model_says_of_its_pictures():
 def test_fill_is_for_bars(image, message):
     with pytest.raises(ValueError, match=message):
         params.Prepare(image=image)
+
+
+def test_values_below_0_are_told():
+    """As of computed tomography."""
+    depths, buffer = Depths(), io.BytesIO()
+    Image.fromarray(np.array([[-1000, 3000]], np.int32), mode="I").save(buffer, "TIFF")
+    decode(buffer.getvalue(), 8, "L", "stretch", Conversion(seen=depths))
+    assert depths.remarks(12) == ["1 pictures have values below 0, which are black; add to them what is missing"]

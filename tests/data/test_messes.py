@@ -493,3 +493,96 @@ def test_faults_of_categories(tmp_path):
     assert "line 3 (id '1'), column 'b': a wider category is empty" in lines[0]
     assert "line 4 (id '2'), column 'b': 'a > b' has ' > ' in it" in lines[1]
     assert len(lines) == 2
+
+
+def test_a_class_that_is_called_na(tmp_path, capsys):
+    path = tmp_path / "t.csv"
+    rows = [("sodium", "NA"), ("iron", "FE"), ("none", "-"), ("empty", ""), ("null", "null")]
+    path.write_text("text,kind\n" + "".join(f"{text} metal,{kind}\n" for text, kind in rows * 2))
+    columns = Columns(image=None, label="kind")
+    for missing, named in [(None, "FE,-"), ([], "NA,FE,-,null"), (["-", "null"], "NA,FE")]:
+        found, _, dataset = build(path, columns, missing=missing)
+        assert {row["label_name"] for row in found} - {""} == set(named.split(","))
+        told = "".join(dataset.remarks)
+        assert (
+            "column 'kind': 'NA' is taken for nothing (2 cells); if it is a value, give fetch.missing: []" in told
+        ) == (missing is None)
+        assert ("'null' is taken for nothing" in told) == (missing != [])
+    path.write_text("text\nNA\nsodium\n")
+    assert "is 'NA', which is no text" in fault(path, Columns(image=None))
+    assert [row["texts"] for row in build(path, Columns(image=None), missing=[])[0]] == [["NA"], ["sodium"]]
+
+
+@pytest.mark.parametrize(
+    ("ids", "read"),
+    [
+        (["99999", "1e+05", "100001"], ["99999", "100000", "100001"]),
+        (["1.2e+07", "3.0", "2e+17"], ["12000000", "3", "200000000000000000"]),
+        (["1e+05", "a"], ["1e+05", "a"]),  # names
+        (["1e5", "12"], ["1e5", "12"]),  # hexadecimal digits
+        (["1.25e+01", "12"], ["1.25e+01", "12"]),  # no whole number
+    ],
+)
+def test_whole_numbers_with_an_exponent(tmp_path, ids, read):
+    path = tmp_path / "t.csv"
+    path.write_text("sku,text\n" + "".join(f"{each},a text\n" for each in ids))
+    found, _, dataset = build(path, Columns(id="sku", image=None))
+    assert [row["id"] for row in found] == read
+    powers = [each for each in ids if "e+" in each]
+    assert list(dataset.remarks) == (
+        [f"column 'sku': '{powers[0]}' is read as {read[ids.index(powers[0])]}, as the others are whole"]
+        if read != ids
+        else []
+    )
+
+
+def test_ids_that_a_spreadsheet_has_cut_short(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("sku,text,kind\n4.00638E+12,a,1\n7,b,4E+11\n")
+    told = fault(path, Columns(id="sku", image=None, label="kind")).splitlines()
+    assert told == [
+        f"{path}: line 2 (id '4.00638E+12'), column 'sku': '4.00638E+12' is a number that a spreadsheet has cut short; "
+        "save the column as text",
+        f"{path}: line 3 (id '7'), column 'kind': '4E+11' is a number that a spreadsheet has cut short; save the "
+        "column as text",
+    ]
+
+
+def test_accents_of_other_systems_are_the_same_letters(tmp_path):
+    """macOS writes é as two characters: in labels, groups, a taxonomy, and names of files."""
+    one, two = "caf\u00e9", "cafe\u0301"
+    (tmp_path / "pictures").mkdir()
+    for number, name in enumerate((two, "tea")):
+        Image.new("RGB", (8, 8), (number * 90, 0, 0)).save(tmp_path / f"pictures/{name}.png")
+    path, tree = tmp_path / "t.csv", tmp_path / "tree.txt"
+    path.write_text(f"image,kind,room\npictures/{one}.png,{one},{two}\n pictures/tea.png ,{two},{one}\n", "utf-8")
+    tree.write_text(f"drinks {two}\ndrinks tea\n", "utf-8")
+    found, images, dataset = build(path, Columns(texts=(), label="kind", group="room"), taxonomy=tree)
+    assert [(row["label_name"], row["group"], row["image_row"]) for row in found] == [(one, one, 0), (one, one, 1)]
+    assert images[:, 0, 0, 0].tolist() == [0, 90]
+    assert dataset.remarks == ()
+
+
+def test_classes_that_look_alike_are_told(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("text,kind\na,Shoe\nb,shoe\nc,ＳＨＯＥ\nd,red hat\ne,hat\n", "utf-8")
+    (told,) = build(path, Columns(image=None, label="kind"))[2].remarks
+    assert told.startswith("classes 'Shoe' and 'shoe' (and 1 more such pairs) differ in capitals, width or white space")
+
+
+@pytest.mark.parametrize(
+    ("pixels", "mode", "message"),
+    [
+        (np.full((4, 4), np.nan, np.float32), "F", "it has no numbers, NaN alone"),
+        (
+            np.full((4, 4), 70_000, np.int32),
+            "I",
+            "values up to 70,000, and greys have at most 16 bits; save it with fewer",
+        ),
+    ],
+)
+def test_greys_that_eight_bits_cannot_stand_for(tmp_path, pixels, mode, message):
+    (tmp_path / "a.tiff").write_bytes(encoded(Image.fromarray(pixels, mode=mode), "TIFF"))
+    path = tmp_path / "t.csv"
+    path.write_text("image,text\na.tiff,a\n")
+    assert f"cannot be decoded ({message})" in fault(path, Columns())

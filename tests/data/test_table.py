@@ -449,7 +449,7 @@ def test_rows_in_messages_are_those_of_the_table(tmp_path):
     assert "row 5 (id 'k3'), column 'key': already used by row 3" in message
 
 
-@pytest.mark.parametrize(("value", "meant"), [("validation", "val"), ("extra", "ignore")])
+@pytest.mark.parametrize(("value", "meant"), [("validation", "val"), ("extra", "test")])
 def test_unknown_split_is_told_once_with_the_mapping_to_add(tmp_path, value, meant):
     records = rows(8)
     records[2]["part"] = records[3]["part"] = value

@@ -1,5 +1,7 @@
 """`kith partial`: the others get their leaderboard, and the one that failed is named in it with its reason."""
 
+import json
+import os
 import shutil
 from unittest import mock
 
@@ -73,6 +75,33 @@ def test_the_others_are_ranked_and_the_failed_one_is_named_with_its_reason(study
     assert not (study / "reports/made/leaderboard.md").exists()  # the place of the whole one
     with pytest.raises(KithError, match="bad-0"):
         compared(study)
+
+
+@pytest.mark.parametrize("later", [True, False])
+def test_a_run_that_is_newer_than_the_note_of_a_failure_counts(study, capsys, later):
+    """As DVC brings it from its cache of runs, or from another clone; one of before does not."""
+    for method in ("good", "bad"):
+        with pytest.raises(KithError):
+            failed.noting(fails(KithError("too few")))(model=study / f"runs/made/{method}-0/model.pt", trained=None)
+    noted = failed.note_of("made", "good-0").stat().st_mtime_ns
+    os.utime(study / "runs/made/good-0/evaluated.json", ns=(noted, noted + (1 if later else -1) * 10**9))
+    partial.main()
+    ranked = set(pd.read_csv(study / "reports/made/partial/leaderboard.csv")["method"])
+    assert ranked == ({"good", "fair"} if later else {"fair"})
+
+
+def test_a_newer_run_of_other_parameters_does_not_count(study):
+    with pytest.raises(KithError):
+        failed.noting(fails(KithError("too few")))(model=study / "runs/made/good-0/model.pt", trained=None)
+    note = study / "runs/made/good-0/evaluated.json"
+    content = files.read_json(note)
+    note.write_text(json.dumps(content | {"parameters": "of others"}))
+    partial.main()
+    assert set(pd.read_csv(study / "reports/made/partial/leaderboard.csv")["method"]) == {"fair", "bad"}
+    assert (
+        "was evaluated with other parameters than params.yaml has"
+        in (study / "reports/made/partial/leaderboard.md").read_text()
+    )
 
 
 def test_a_whole_study_and_one_of_which_nothing_has_finished_have_no_partial_leaderboard(study):

@@ -16,7 +16,7 @@ from PIL import Image
 
 from kith.data.items import ITEMS, TAXONOMY
 from kith.errors import KithError
-from stages import fetch, prepare
+from stages import fetch, params, prepare
 from tests.made_params import write_params
 
 REST = {"study": {"name": "made", "methods": ["infonce"]}, "train": {"epochs": 1}, "methods": {"infonce": {}}}
@@ -139,10 +139,10 @@ def test_table():
 def test_running_again_gives_the_same_bytes(make):
     make()
     run()
-    first = digests(Path("data"))
+    first = [digests(RAW), digests(OUT)]
     run()
-    assert digests(Path("data")) == first
-    assert sorted(os.listdir("data")) == ["prepared", "raw"]
+    assert [digests(RAW), digests(OUT)] == first
+    assert {"prepared", "raw"} <= set(os.listdir("data")) <= {"prepared", "raw", ".watched.parquet"}
 
 
 def test_grey_and_cropped():
@@ -161,7 +161,7 @@ def test_a_fault_leaves_what_was_there_before():
     with pytest.raises(KithError, match=r"mine.parquet: row 7 \(id 'n7'\), column 'file'"):
         prepare.main(raw=RAW, out=OUT)
     assert digests(OUT) == before
-    assert sorted(os.listdir("data")) == ["prepared", "raw"]
+    assert sorted(os.listdir("data")) == [".watched.parquet", "prepared", "raw"]
 
 
 def test_skipped_rows_are_listed_and_told(capsys):
@@ -196,33 +196,55 @@ def test_a_taxonomy_that_changed_after_fetch():
         prepare.main(raw=RAW, out=OUT)
 
 
-def test_pictures_that_changed_after_fetch(capsys):
-    """Those that the table names, by name and size; other files in the folder play no part."""
+@pytest.mark.parametrize("root", ["pictures", "."])
+def test_pictures_that_changed_after_fetch(root):
+    """Those that the table names, by name and content; other files in the folder play no part."""
     small_table()
     settings = yaml.safe_load(Path("params.yaml").read_text())
-    for root in ("pictures", "."):
-        table = pq.read_table("mine.parquet").to_pylist()
-        named = [row | {"file": str(Path("pictures" if root == "." else "", Path(row["file"]).name))} for row in table]
-        pq.write_table(pa.Table.from_pylist(named), "mine.parquet")
-        settle(settings["fetch"] | {"image_root": None if root == "." else root}, settings["prepare"])
-        fetch.main(out=RAW)
-        told = (
-            "the table names pictures in files, and a change of one goes unseen; with fetch.image_root: . their folder"
-        )
-        assert (told in capsys.readouterr().err) == (root == ".")
-        noted = json.loads((RAW / "source.json").read_text())["image_root"]
-        assert (noted["path"], noted["bytes"]) == (
-            root,
-            sum(path.stat().st_size for path in Path("pictures").iterdir()),
-        )
-        Path("pictures/notes.txt").write_text("not a picture of the table")
-        prepare.main(raw=RAW, out=OUT)
-        Path("pictures/notes.txt").unlink()
-        data = Path("pictures/3.png").read_bytes()
-        Path("pictures/3.png").write_bytes(data + b"more")
+    table = pq.read_table("mine.parquet").to_pylist()
+    named = [row | {"file": str(Path("pictures" if root == "." else "", Path(row["file"]).name))} for row in table]
+    pq.write_table(pa.Table.from_pylist(named), "mine.parquet")
+    settle(settings["fetch"] | {"image_root": None if root == "." else root}, settings["prepare"])
+    fetch.main(out=RAW)
+    noted = json.loads((RAW / "source.json").read_text())["image_root"]
+    sizes = sum(path.stat().st_size for path in Path("pictures").iterdir())
+    assert (noted["path"], noted["folder"], noted["bytes"]) == (root, "pictures", sizes)
+    Path("pictures/notes.txt").write_text("not a picture of the table")
+    prepare.main(raw=RAW, out=OUT)
+    picture = Path("pictures/3.png")
+    data, times = picture.read_bytes(), (picture.stat().st_atime_ns, picture.stat().st_mtime_ns)
+    for other in (data + b"more", data[:-1] + b"?", None):  # another size, the same size, and gone
+        picture.write_bytes(other) if other is not None else picture.unlink()
         with pytest.raises(KithError, match=rf"^{root}: is not what the fetch stage saw; run the fetch stage again"):
             prepare.main(raw=RAW, out=OUT)
-        Path("pictures/3.png").write_bytes(data)
+    picture.write_bytes(data)
+    prepare.main(raw=RAW, out=OUT)
+    os.utime(picture, ns=times)
+    prepare.main(raw=RAW, out=OUT)
+
+
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [
+        ("mine", None),  # known to `kith study`
+        ("late", "the pictures that the table names lie in late, and the study does not know it: a change of one goes"),
+        ("data", "lie in data, beside results of Kith: a change of one goes unseen; put the pictures into a folder"),
+    ],
+)
+def test_the_folder_of_the_pictures_is_watched_or_it_is_said(capsys, place, told):
+    small_table()
+    settings = yaml.safe_load(Path("params.yaml").read_text())
+    Path("pictures").rename(place)
+    table = pq.read_table("mine.parquet").to_pylist()
+    if place == "late":
+        settle(settings["fetch"] | {"image_root": None}, settings["prepare"])
+    pq.write_table(pa.Table.from_pylist([row | {"file": f"{place}/{row['file']}"} for row in table]), "mine.parquet")
+    if place != "late":
+        settle(settings["fetch"] | {"image_root": None}, settings["prepare"])
+    assert params.load().inputs.image_root == Path("mine" if place == "mine" else "workflow/none")
+    fetch.main(out=RAW)
+    said = capsys.readouterr().err
+    assert told in said if told else not said
 
 
 def test_prepare_before_fetch_and_after_fetch_of_something_else():

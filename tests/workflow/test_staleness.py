@@ -52,13 +52,8 @@ def choose(folder: Path) -> None:
     python(folder, "-c", "from stages.study import choose; choose('two', [])")
 
 
-@pytest.fixture(scope="module")
-def done(tmp_path_factory) -> Path:
-    """A clone in which every stage has run, for both engines."""
-    folder = clone(tmp_path_factory.mktemp("staleness") / "clone")
-    (folder / "studies/two.yaml").write_text(yamls.write(STUDY))
-    (folder / "taxonomy.csv").write_text("parent,child\nshape,bar\n")
-    (folder / "start.pt").write_bytes(models.save(DualEncoder(START), Vocabulary(["bar"]), 8, {}))
+def replace_commands(folder: Path) -> None:
+    """Let every stage only write its outputs."""
     definition = yamls.read((folder / "dvc.yaml").read_text(), "dvc.yaml")
     for stage in definition["stages"].values():
         body = stage.get("do", stage)
@@ -73,6 +68,16 @@ def done(tmp_path_factory) -> Path:
         "        file.parent.mkdir(parents=True, exist_ok=True)\n"
         "        file.write_text('the same')\n"
     )
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory) -> Path:
+    """A clone in which every stage has run, for both engines."""
+    folder = clone(tmp_path_factory.mktemp("staleness") / "clone")
+    (folder / "studies/two.yaml").write_text(yamls.write(STUDY))
+    (folder / "taxonomy.csv").write_text("parent,child\nshape,bar\n")
+    (folder / "start.pt").write_bytes(models.save(DualEncoder(START), Vocabulary(["bar"]), 8, {}))
+    replace_commands(folder)
     choose(folder)
     python(folder, "-m", "dvc", "repro", "--quiet")
     python(folder, "-m", "stages.cli", "adopt")

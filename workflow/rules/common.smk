@@ -1,4 +1,4 @@
-# params.yaml is checked before any rule exists: a typo ends the run within seconds.
+# params.yaml is checked before all else: a typo ends the run within seconds.
 import json
 import os
 from pathlib import Path, PurePosixPath
@@ -11,7 +11,7 @@ from workflow.dag import Dag, is_directory
 from workflow.run import SnakemakeRun
 
 # Stages note in MLflow which engine ran them.
-os.environ["KITH_ENGINE"] = "snakemake"
+os.environ.update(KITH_ENGINE="snakemake")
 
 
 if config:
@@ -60,6 +60,21 @@ def declare(out):
     declared = directory(out) if is_directory(out) else out
     shown = REPORTED.get(PurePosixPath(out).name)
     return report(declared, **shown) if shown else declared
+
+
+def rule_of(stage):
+    """The parts of a rule that depend on the wildcards."""
+
+    def inputs(wildcards):
+        return run.inputs(stage, stage.item(dict(wildcards.items())))
+
+    def cmd(wildcards):
+        return stage.command(stage.item(dict(wildcards.items())))
+
+    def values(wildcards):
+        return run.values(stage, stage.item(dict(wildcards.items())))
+
+    return inputs, cmd, values
 
 
 onstart:

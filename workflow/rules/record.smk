@@ -11,4 +11,5 @@ onerror:
         run.end()
     except KithError as error:
         print(error, file=sys.stderr)
+    run.put_back()
     run.rank_the_others()

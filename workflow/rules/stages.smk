@@ -1,23 +1,6 @@
 # One rule a stage. What depends on the stage is bound by `rule_of`, not by the loop: Snakemake calls input and params
 # functions after the loop has ended, and `shell` has to be one constant for the same reason. What a stage prints is in
 # its log; how far it is, it tells on Snakemake's own terminal too, as file 3.
-
-
-def rule_of(stage):
-    """The parts of a stage's rule that depend on the wildcards."""
-
-    def inputs(wildcards):
-        return run.inputs(stage, stage.item(dict(wildcards.items())))
-
-    def cmd(wildcards):
-        return stage.command(stage.item(dict(wildcards.items())))
-
-    def values(wildcards):
-        return run.values(stage, stage.item(dict(wildcards.items())))
-
-    return inputs, cmd, values
-
-
 for stage in dag.stages:
     inputs, cmd, values = rule_of(stage)
 
@@ -34,6 +17,8 @@ for stage in dag.stages:
             f"{stage.log().removesuffix('.log')}.tsv"
         wildcard_constraints:
             **stage.constraints(),
+        conda:
+            "../envs/kith.yaml"
         threads: stage.meta.get("threads", 1)
         resources:
             **{name: amount for name, amount in stage.meta.items() if name != "threads"},

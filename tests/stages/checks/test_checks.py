@@ -1,6 +1,7 @@
 """What cannot work is known before anything runs: networks, weights, sizes, labels, texts, files, and the data."""
 
 import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -156,11 +157,29 @@ def test_two_arrays_have_labels_and_texts_where_they_are_named():
     assert "the cnn tower does not take features" in fault
 
 
+@pytest.mark.parametrize(
+    ("there", "message"),
+    [
+        ({}, "judged: has neither eccv_caption_to_image.json and its pair, nor sits_test.csv of CxC"),
+        ({"sits_test.csv": "caption,image,agg_score\n"}, "judged: needs dataset_coco.json or captions_val2014.json"),
+        ({"eccv_caption_to_image.json": "{}"}, "judged/eccv_image_to_caption.json: no such file"),
+    ],
+)
+def test_the_folder_of_judgements_is_looked_into(there, message):
+    """It is read after all has been trained."""
+    Path("judged").mkdir()
+    for name, content in there.items():
+        Path("judged", name).write_text(content)
+    (fault,) = told("evaluate.judged=judged")
+    assert fault.startswith("evaluate.judged: ")
+    assert message in fault
+
+
 def test_what_this_computer_lacks_is_another_kind():
-    gone = ["fetch.path=gone.csv", "fetch.taxonomy=gone.txt", "fetch.image_root=pictures"]
+    gone = ["fetch.path=gone.csv", "fetch.taxonomy=gone.txt", "fetch.image_root=pictures", "evaluate.judged=gone"]
     assert told(*gone) == []
     assert [fault.partition(": ")[0] for fault in told(*gone, here=True)] == [
-        "fetch.path", "fetch.image_root", "fetch.taxonomy"
+        "fetch.path", "fetch.image_root", "fetch.taxonomy", "evaluate.judged"
     ]  # fmt: skip
     if not torch.cuda.is_available():
         assert told("train.device=cuda", here=True)[0].startswith("methods.infonce.train.device: cuda: ")
