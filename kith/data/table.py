@@ -94,11 +94,9 @@ def collect(
     with suppress(KithError) if problems.count else nullcontext():
         rows = _split(rows, columns, val, test, seed)
     found = _items(rows, {} if nodes.num_rows else called)
-    places, remarks = (
-        (rows[each].to_numpy() for each in ("number", "line")),
-        (*parser.remarks(), *changed, *alike(pc.unique(found["label_name"]).to_pylist())),
-    )
-    dataset = Dataset(found, nodes, tuple(problems.skipped), *places, remarks)
+    remarks = (*parser.remarks(), *changed, *alike(pc.unique(found["label_name"]).to_pylist()))
+    number, line = (rows[each].to_numpy() for each in ("number", "line"))
+    dataset = Dataset(found, nodes, tuple(problems.skipped), number, line, remarks=remarks)
     items.check(dataset, pictures.count, problems, dict(columns.named()))
     return dataset
 

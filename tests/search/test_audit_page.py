@@ -63,7 +63,7 @@ def test_findings_come_a_page_at_a_time(audited, address):
     sides = first["findings"][0]["sides"]
     assert [side["id"] for side in sides] == ["item/24", "item/14"]  # a leak, and leaks come first
     assert first["findings"][0]["leak"]
-    assert requests.get(address + sides[0]["picture"], timeout=30).content[:4] == b"\x89PNG"
+    assert requests.get(f"{address}/" + sides[0]["picture"], timeout=30).content[:4] == b"\x89PNG"
     last = requests.get(f"{address}/api/audit", params={"start": 24}, timeout=30).json()
     assert len(last["findings"]) == 6
     unknown = requests.get(f"{address}/api/audit", params={"kind": "fun"}, timeout=30)
