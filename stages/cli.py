@@ -33,6 +33,7 @@ COMMANDS = {
     "embed": "stages.predict",
     "export": "stages.export",
     "evaluate": "stages.evaluate_vectors",
+    "cost": "stages.cost",
     "evolution": "stages.evolution",
     "partial": "stages.partial",
     "ui": "stages.ui",

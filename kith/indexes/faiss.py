@@ -1,4 +1,4 @@
-"""Indexes of FAISS (Douze et al., "The Faiss library", 2024): fewer bits a number, product quantisation, and a graph."""
+"""Indexes of FAISS (Douze et al., "The Faiss library", 2024): fewer bits a number, product quantisation, a graph."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +13,7 @@ from kith.indexes.index import MISSING, Answers, VectorIndex
 INSTALL = "pip install -r requirements-indexes.txt"
 CENTROIDS = 256  # of each part of a vector: a byte
 LEARNED_FROM = 40 * CENTROIDS  # vectors, about as few as FAISS asks for
+ROUNDS = 15  # of k-means
 LINKS, BUILD_EFFORT = 32, 40  # M and efConstruction of HNSW: FAISS's own
 
 
@@ -46,10 +47,7 @@ def one_thread(faiss: ModuleType) -> Iterator[None]:
 
 
 class FaissIndex(VectorIndex):
-    """An index of FAISS over inner products of unit vectors; it is built and searched by one thread.
-
-    made: the empty index of FAISS, `inner`.
-    """
+    """An index of FAISS over inner products of unit vectors; it is built and searched by one thread."""
 
     def __init__(self, dim: int, kind: str):
         super().__init__(dim)
@@ -102,8 +100,8 @@ class ScalarIndex(FaissIndex):
 
 
 class ProductIndex(FaissIndex):
-    """A byte for each of `parts` equal parts of a vector: the number of the nearest of 256 centroids, which `fit` learns
-    (Jégou et al., "Product Quantization for Nearest Neighbor Search", PAMI 2011). Queries stay as they are.
+    """A byte for each of `parts` equal parts of a vector: the number of the nearest of 256 centroids, which `fit`
+    learns (Jégou et al., "Product Quantization for Nearest Neighbor Search", PAMI 2011). Queries stay as they are.
 
     Raises KithError where vectors cannot be cut into so many parts.
     """
@@ -129,7 +127,7 @@ class ProductIndex(FaissIndex):
         if len(vectors) < CENTROIDS:
             raise KithError(f"pq{self.parts}: {len(vectors)} vectors to learn from; {CENTROIDS} centroids need as many")
         quantizer = self.inner.pq
-        quantizer.cp.min_points_per_centroid = 1  # what there is has to do
+        quantizer.cp.niter, quantizer.cp.min_points_per_centroid = ROUNDS, 1  # what there is has to do
         super()._fit(vectors[:LEARNED_FROM])
 
 

@@ -1,5 +1,7 @@
 """Every vector is looked at: as float32, or as a code of bits."""
 
+from typing import Any
+
 import numpy as np
 
 from kith.codes import hamming_blocks, pack, sign_codes
@@ -37,8 +39,9 @@ class FlatIndex(VectorIndex):
         found = []
         for block in blocks(len(queries), self.count):
             scores = np.concatenate([queries[block] @ part.T for part in self._parts], axis=1)
-            found.append(best(scores, k))
-        return np.concatenate([rows for rows, _ in found]), np.concatenate([scores for _, scores in found])
+            found += [best(each, k) for each in scores]
+        rows, similarities = zip(*found, strict=True)
+        return np.stack(rows), np.stack(similarities)
 
 
 class CodeIndex(VectorIndex):
@@ -60,9 +63,8 @@ class CodeIndex(VectorIndex):
         if bits is not None and not 1 <= bits <= dim:
             raise KithError(f"codes of vectors of {dim} numbers have 1 to {dim} bits, not {bits}")
         self.bits = dim if bits is None else bits
-        self._rotates = bits is not None
-        self._mean = np.zeros(0, np.float32)
-        self._rotation: np.ndarray | None = None
+        self._head = None if bits is None else _head(dim, bits)
+        self._mean, self._rotation = np.zeros(0, np.float32), np.zeros((0, 0), np.float32)
         self._parts: list[np.ndarray] = []
 
     @property
@@ -71,11 +73,14 @@ class CodeIndex(VectorIndex):
 
     @property
     def fixed_bytes(self) -> int:
-        return 0 if self._rotation is None else self._mean.nbytes + self._rotation.nbytes
+        return self._mean.nbytes + self._rotation.nbytes
 
     def _fit(self, vectors: np.ndarray) -> None:
-        if self._rotates:
-            self._mean, self._rotation = _rotation(vectors[: FITTED_ON], self.bits)
+        if self._head is not None:
+            import torch
+
+            self._head.fit(torch.from_numpy(np.ascontiguousarray(vectors[:FITTED_ON])))
+            self._mean, self._rotation = self._head.mean.numpy(), self._head.directions.numpy()
 
     def _add(self, vectors: np.ndarray) -> None:
         if len(vectors):
@@ -91,24 +96,24 @@ class CodeIndex(VectorIndex):
         return rows, (1 - 2 * distances.astype(np.float32) / self.bits)
 
     def _codes(self, vectors: np.ndarray) -> np.ndarray:
-        if self._rotates:
-            if self._rotation is None:
+        if self._head is not None:
+            if not self._rotation.size:
                 raise KithError("itq: the rotation has to be fitted before vectors are added")
             vectors = (vectors - self._mean) @ self._rotation
         return pack(sign_codes(vectors))
 
 
 def best(scores: np.ndarray, k: int) -> Answers:
-    """The k highest of each row of (m, n) scores, best first, of equals the lower column: columns int64, scores.
+    """Rows of the k highest of (n,) scores, best first, of equals the earlier, and these scores.
 
-    >>> best(np.array([[0.1, 0.9, 0.5]]), 2)[0].tolist()
-    [[1, 2]]
+    >>> best(np.array([0.1, 0.9, 0.5, 0.9]), 3)[0].tolist()
+    [1, 3, 2]
     """
-    columns = np.argpartition(-scores, k - 1, axis=1)[:, :k] if k < scores.shape[1] else None
-    columns = np.tile(np.arange(scores.shape[1]), (len(scores), 1)) if columns is None else np.sort(columns, axis=1)
-    near = np.take_along_axis(scores, columns, axis=1)
-    order = np.argsort(-near, axis=1, kind="stable")
-    return np.take_along_axis(columns, order, axis=1), np.take_along_axis(near, order, axis=1)
+    last = len(scores) - k
+    # Half the time of argpartition, and it settles equals by their place.
+    rows = np.flatnonzero(scores >= np.partition(scores, last)[last])
+    rows = rows[np.argsort(-scores[rows], kind="stable")[:k]]
+    return rows, scores[rows]
 
 
 def _nearest(distances: np.ndarray, k: int) -> Answers:
@@ -119,13 +124,11 @@ def _nearest(distances: np.ndarray, k: int) -> Answers:
     return rows, distances[rows]
 
 
-def _rotation(vectors: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
+def _head(dim: int, bits: int) -> Any:
     import torch
 
     from kith.models.code_heads import ItqHead
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)  # the rotation starts from one that is drawn
-        head = ItqHead(vectors.shape[1], bits)
-    head.fit(torch.from_numpy(np.ascontiguousarray(vectors)))
-    return head.mean.numpy(), head.directions.numpy()
+        return ItqHead(dim, bits)

@@ -1,4 +1,5 @@
-"""The indexes that there are, by name: float32, float16, int8, pq16, signs, itq32, hnsw; and of the first numbers alone."""
+"""The indexes that there are, by name: float32, float16, int8, pq16, signs, itq32, hnsw; each also of the first numbers
+alone."""
 
 import re
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from kith.indexes.faiss import GraphIndex, ProductIndex, ScalarIndex
 from kith.indexes.flat import CodeIndex, FlatIndex
 from kith.indexes.index import Answers, VectorIndex
 
-NAME = re.compile(r"(?P<kind>[a-z]+?(?:16|32|8)?)(?P<size>(?<=pq)\d+|(?<=itq)\d+)?(?:@(?P<dims>\d+))?")
+NAME = re.compile(r"(?P<kind>float32|float16|int8|signs|hnsw|pq(?=\d)|itq)(?P<size>(?<=q)\d+)?(@(?P<dims>\d+))?")
 
 
 class Kind(NamedTuple):
@@ -25,7 +26,7 @@ KINDS = {
     "float32": Kind("all of each vector: exact", lambda dim, _: FlatIndex(dim)),
     "float16": Kind("half of the bits of each number", lambda dim, _: ScalarIndex(dim, 16)),
     "int8": Kind("a byte for each number", lambda dim, _: ScalarIndex(dim, 8)),
-    "pq": Kind("product quantisation, with the bytes of a vector: pq16", lambda dim, size: ProductIndex(dim, size or 0)),
+    "pq": Kind("product quantisation, with bytes a vector: pq16", lambda dim, size: ProductIndex(dim, size or 0)),
     "signs": Kind("a bit for each number, its sign; of methods of codes, the codes", lambda dim, _: CodeIndex(dim)),
     "itq": Kind("bits after a rotation that is fitted: itq32", lambda dim, size: CodeIndex(dim, size or dim)),
     "hnsw": Kind("all of each vector, and a graph", lambda dim, _: GraphIndex(dim)),
@@ -70,7 +71,7 @@ def empty(name: str, dim: int) -> VectorIndex:
     8
     """
     match = NAME.fullmatch(name)
-    if match is None or match["kind"] not in KINDS or (match["kind"] == "pq") > (match["size"] is not None):
+    if match is None:
         told = "; ".join(f"{kind}, {each.told}" for kind, each in KINDS.items())
         raise KithError(f"no index is called '{name}'; there are {told}; float32@64 takes the first 64 numbers alone")
     size, dims = (None if match[each] is None else int(match[each]) for each in ("size", "dims"))

@@ -16,8 +16,8 @@ def prefix_rows(rows: Tensor, width: int) -> Tensor:
     """The first `width` numbers of (n, d) unit rows, brought to length 1 again.
 
     >>> import torch
-    >>> prefix_rows(torch.tensor([[0.3, 0.4, 0.5]]), 2).round(decimals=2).tolist()
-    [[0.6, 0.8]]
+    >>> prefix_rows(torch.tensor([[0.3, 0.4, 0.5]]), 2)
+    tensor([[0.6000, 0.8000]])
     """
     return F.normalize(rows[:, :width])
 
@@ -25,14 +25,14 @@ def prefix_rows(rows: Tensor, width: int) -> Tensor:
 def prefix(batch: Batch, width: int) -> Batch:
     """The batch as it would be if embeddings had but their first `width` numbers.
 
-    Those of pictures whose class is known, which are not yet of length 1, are cut alone. Canonical correlations are left
-    out: they are of whole embeddings.
+    Those of pictures whose class is known, which are not yet of length 1, are cut alone. Canonical correlations are
+    left out: they are of whole embeddings.
 
     >>> import torch
     >>> rows = torch.tensor([[0.3, 0.4, 0.5]])
     >>> batch = Batch(rows, rows, torch.zeros(1), [], torch.zeros(1, dtype=torch.bool))
-    >>> prefix(batch, 2).text.round(decimals=2).tolist()
-    [[0.6, 0.8]]
+    >>> prefix(batch, 2).text
+    tensor([[0.6000, 0.8000]])
     """
     classes = batch.classes
     return replace(

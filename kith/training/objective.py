@@ -20,9 +20,9 @@ class Objective(nn.Module):
     and are 0 where there is none. Without terms, of a model that is not trained, the sum is 0. `step` is set by the
     training loop.
 
-    matryoshka: widths below `dim`, rising; each loss is then the mean of its values on the whole embeddings and on their
-    first numbers, as many as each width says (Kusupati et al., "Matryoshka Representation Learning", NeurIPS 2022,
-    equation 1 with equal weights). Raises KithError for widths and losses that do not fit.
+    matryoshka: widths below `dim`, rising; each loss is then the mean of its values on the whole embeddings and on
+    their first numbers, as many as each width says (Kusupati et al., "Matryoshka Representation Learning", NeurIPS
+    2022, equation 1 with equal weights). Raises KithError for widths and losses that do not fit.
     """
 
     def __init__(
