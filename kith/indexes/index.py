@@ -44,8 +44,8 @@ class VectorIndex(ABC):
     def search(self, queries: np.ndarray, k: int) -> Answers:
         """The k nearest of each query (m, dim): rows (m, k) int64, nearest first, and similarities (m, k) float32.
 
-        Row −1 and similarity −inf where fewer are found. Equal ones stand in the order of their rows, where all are
-        looked at. Similarities are cosines as far as what is stored tells them.
+        Row −1 and similarity −inf where fewer are found. Of equals the earlier row comes first in float32 and in codes.
+        Similarities are cosines as far as what is stored tells them.
         """
         if k < 1:
             raise KithError(f"k: a search gives at least 1 answer, not {k}")
