@@ -7,6 +7,7 @@ from kith.errors import KithError
 from kith.indexes import build
 from kith.indexes.cost import AT, CostMaterial, gigabytes, measured, usual
 from kith.indexes.growth import enlarged, growth, memory
+from kith.indexes.kinds import empty
 from kith.indexes.quality import ClassQuestions, PairQuestions, of_classes, of_pairs, recall
 from kith.similarity import unit_rows
 
@@ -137,7 +138,7 @@ def test_without_questions_the_exact_answers_are_what_counts():
 def test_usual_indexes_fit_their_vectors(monkeypatch):
     for dim in (2, 6, 16, 64, 100, 256, 384, 768):
         for name in usual(dim):
-            build(name, RANDOM.normal(size=(300, dim)))
+            empty(name, dim)  # or it is refused
     assert usual(64, [8, 16])[1:3] == ["float32@16", "float32@8"]
     assert not [name for name in usual(64, learn=100) if name.startswith("pq")]
     monkeypatch.setattr("kith.indexes.cost.installed", lambda: False)
