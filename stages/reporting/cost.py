@@ -74,7 +74,7 @@ def told_size(times: pd.DataFrame) -> int:
     return int(times["searched"].iloc[0])
 
 
-def named(line: pd.Series) -> str:
+def named(line: "pd.Series | dict[str, Any]") -> str:
     """The index, and of a graph the effort."""
     return str(line["index"]) if pd.isna(line["effort"]) else f"{line['index']}, ef {line['effort']:.0f}"
 
