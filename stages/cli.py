@@ -46,6 +46,7 @@ OPTIONS = {
     "audited": "Folder that the stage audit has written; workflow/none: none.",
     "class_embedding": "Folder that the stage class_embedding has written.",
     "compared": "Folder that the stage compare has written.",
+    "cost": "Folder that `kith cost` has written; workflow/none: none.",
     "data": "Folder that the stage prepare has written.",
     "encoded_image": "Folder that the stage encode has written of the pictures; workflow/none: none.",
     "encoded_text": "Folder that the stage encode has written of the texts; workflow/none: none.",

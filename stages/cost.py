@@ -28,7 +28,7 @@ from kith.similarity import unit_rows
 from kith.store.classes import Classes
 from kith.store.prepared import Prepared, data_of
 from kith.store.provenance import note
-from kith.store.run import EmbeddedSide, existing
+from kith.store.run import EmbeddedSide, existing, one_vector
 from stages import cli, files
 from stages.reporting import cost as tables
 
@@ -88,6 +88,7 @@ def of_run(folder: Path, data: Prepared, taxonomy: Path, split: str, size: int) 
     Every item is embedded once, and kept as for the search. Raises KithError where no pictures of the split are found.
     """
     model, tokenizer, saved = models.load(folder / "model.pt")
+    one_vector(model.shape, folder)
     sides = everything(folder, model, tokenizer, saved["max_tokens"], data)
     images, random = sides["image"], np.random.default_rng(SEED)
     inside = data.splits[images.items] == split

@@ -28,8 +28,8 @@ class Index:
 
     vectors: (n, d) floats, or (n, K, d): the nearest of K count, as in kith.similarity. items: (n,) integers, the item
     that each belongs to. codes: compare the signs of vectors (zero counts as positive) by Hamming distance. method:
-    "exact", "hnsw" (approximate, for floats only), "auto", exact up to a million vectors, or an index of `kith.indexes`,
-    such as "int8" or "pq16": of what it finds, the cosines are exact. Raises KithError for vectors that are not finite,
+    "exact", "hnsw" (approximate, for floats only), "auto", exact up to a million vectors, or one of `kith.indexes`,
+    such as "pq16": of what it finds, the cosines are exact. Raises KithError for vectors that are not finite,
     or not as many as items, and for a method that does not fit them."""
 
     def __init__(

@@ -115,6 +115,8 @@ def _fits_matryoshka(method: Method) -> None:
         return
     if not method.train.epochs:
         raise ValueError("train.epochs: 0 trains nothing; leave losses.matryoshka out")
+    if method.train.attention is not None and method.train.attention.vectors > 1:
+        raise ValueError("losses.matryoshka is for one vector an item; leave train.attention.vectors out")
     try:
         check_widths(widths, method.train.dim if method.train.head != "none" else widths[-1] + 1)
         check_terms(method.losses.terms())

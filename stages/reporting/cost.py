@@ -1,11 +1,13 @@
 """What quality costs, as Markdown tables, and the file that says what they are of."""
 
+import base64
 import math
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from kith.data.digests import sha256
 from kith.errors import KithError, reading
 from kith.store.provenance import proved
 from stages.reporting.cells import free, table
@@ -15,6 +17,27 @@ NOTED = "made_of.json"
 AGAIN = "run `kith cost` again"
 UNITS = (("d", 86_400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0), ("ms", 1e-3))
 TELLS = {"mrr": "MRR@{k}", "map": "mAP@{k}", "class_map": "class mAP@{k}", "hp": "HP@{k}"}
+
+
+Table = tuple[list[str], list[list[str]]]  # the head, and the rows
+
+
+def section(folder: Path, data: str, runs: Path) -> dict[str, Any]:
+    """The section of the report: "runs", the tables of each by its name, "chart", PNG in base 64, and "told".
+
+    folder: what `kith cost` has written; data: checksum of the prepared data; runs: the folder of the runs. Raises
+    KithError where it is missing, or of other data or another model.
+    """
+    qualities, times, chart, told = read(folder, data)
+    for name, known in told["runs"].items():
+        model = runs / name / "model.pt"
+        if not model.is_file() or sha256(model) != known:
+            raise KithError(f"{folder}: was measured with another model than {model}; {AGAIN}, or set report.cost=null")
+    of_runs = {
+        run: tables(qualities[qualities["run"] == run], times[times["run"] == run], told["count"])
+        for run in qualities["run"].unique()
+    }
+    return {"runs": of_runs, "chart": base64.b64encode(chart).decode(), "told": told}
 
 
 def measures(qualities: pd.DataFrame, count: int) -> dict[str, str]:
@@ -34,12 +57,13 @@ def document(qualities: pd.DataFrame, times: pd.DataFrame, told: dict[str, Any])
         f"Indexes are fitted to {told['fitted']:,} other pictures. One core of {free(told['machine'])}.",
     ]
     for run in qualities["run"].unique():
-        lines += [f"## {free(run)}", *tables(*(rows[rows["run"] == run] for rows in (qualities, times)), told["count"])]
+        of_run = tables(*(rows[rows["run"] == run] for rows in (qualities, times)), told["count"])
+        lines += [f"## {free(run)}", *(table(*each) for each in of_run)]
     return "\n\n".join([*lines, LEGEND]) + "\n"
 
 
-def tables(qualities: pd.DataFrame, times: pd.DataFrame, count: int) -> list[str]:
-    """Of one run: quality and memory, and times, in Markdown."""
+def tables(qualities: pd.DataFrame, times: pd.DataFrame, count: int) -> list[Table]:
+    """Of one run: quality and memory, and times."""
     known = measures(qualities, count)
     rows = [
         [
@@ -51,11 +75,11 @@ def tables(qualities: pd.DataFrame, times: pd.DataFrame, count: int) -> list[str
         ]
         for _, line in qualities.iterrows()
     ]
-    first = table(["index", "bytes an item", *known.values(), "of the exact", "10⁶ items", "10⁸ items"], rows)
-    return [first, _times(times)]
+    head = ["index", "bytes an item", *known.values(), "of the exact", "10⁶ items", "10⁸ items"]
+    return [(head, rows), _times(times)]
 
 
-def _times(times: pd.DataFrame) -> str:
+def _times(times: pd.DataFrame) -> Table:
     real = sorted(times.loc[~times["extrapolated"], "vectors"].unique())
     beyond = sorted(times.loc[times["extrapolated"], "vectors"].unique())
     sizes = [*dict.fromkeys([int(told_size(times)), *real[-1:]]), *beyond]
@@ -66,7 +90,7 @@ def _times(times: pd.DataFrame) -> str:
         cells = [duration(at["query_ms"].get(size, math.nan) / 1000) for size in sizes]
         cells += [duration(at["build_s"].get(size, math.nan)) for size in sizes[1:]]
         rows.append([named(lines.iloc[0]), *cells])
-    return table(["index", *(f"query, {head}" for head in heads), *(f"build, {head}" for head in heads[1:])], rows)
+    return ["index", *(f"query, {head}" for head in heads), *(f"build, {head}" for head in heads[1:])], rows
 
 
 def told_size(times: pd.DataFrame) -> int:
@@ -123,7 +147,7 @@ def read(folder: Path, data: str) -> tuple[pd.DataFrame, pd.DataFrame, bytes, di
     for name in FILES[:2]:
         with reading(folder / name, AGAIN):
             found.append(pd.read_csv(folder / name, dtype={"run": str, "index": str}))
-    for key in ("split", "count", "items"):
+    for key in ("runs", "split", "count", "items", "fitted", "machine"):
         if key not in told:
             raise KithError(f"{folder / NOTED}: does not say '{key}'; {AGAIN}")
     return found[0], found[1], (folder / "cost.png").read_bytes(), told
