@@ -40,7 +40,7 @@ def material(rows: int, dim: int) -> CostMaterial:
     more, learn = vectors[:rows], vectors[rows:]
     searched = more[: min(SEARCHED, rows)]
     noise = np.random.default_rng(1).standard_normal((min(ASKED, len(searched)), dim), dtype=np.float32)
-    queries = unit_rows(searched[: len(noise)] + noise * np.float32(0.8 / dim**0.5))
+    queries = unit_rows(searched[: len(noise)] + noise * np.float32(2.5 / dim**0.5))
     return CostMaterial(
         searched, learn, more, PairQuestions(queries, np.arange(len(queries)), np.arange(len(searched)))
     )

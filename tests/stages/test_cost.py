@@ -15,7 +15,9 @@ from kith.errors import KithError
 from kith.store.prepared import Prepared
 from stages import cli, cost, export, search
 from stages.reporting import cost as tables
-from tests.made_notes import seal_run
+from tests.conftest import PARAMS
+from tests.made_params import write_params
+from tests.stages.tracking.test_tracking import run_method
 
 TEXTS, CLASSES = Path("runs/shapes/infonce-0"), Path("runs/shapes/hierarchy_ce-0")
 OUT = Path("reports/shapes/cost")
@@ -79,18 +81,22 @@ def test_qualities_repeat_and_times_are_elsewhere(study, tmp_path, monkeypatch):
     assert not {"query_ms", "build_s"} & set(pd.read_csv(OUT / "cost.csv"))
 
 
-def test_widths_of_a_matryoshka_training_are_measured(study, tmp_path, monkeypatch):
-    monkeypatch.chdir(study)
-    run = shutil.copytree(TEXTS, tmp_path / "runs/shapes/nested-0")
-    import torch
-
-    content = torch.load(run / "model.pt", weights_only=True)
-    content["trained"]["parameters"]["losses"]["matryoshka"] = [3, 5]
-    torch.save(content, run / "model.pt")
-    data = Prepared(Path("data/shapes/prepared"))
-    seal_run(run, data.checksum)
-    found = cost.of_run(run, data, Path("data/shapes/taxonomy"), "test", 1000)[0]
-    assert found == {"codes": False, "widths": [3, 5]}
+def test_a_matryoshka_training_is_measured_at_its_widths(study, tmp_path):
+    """Trained, embedded and evaluated as any method; trained.json and the model say the widths."""
+    folder = shutil.copytree(study, tmp_path / "study")
+    nested = {"preset": "infonce", "losses": {"matryoshka": [3, 6]}}
+    write_params(PARAMS | {"methods": PARAMS["methods"] | {"nested": nested}}, folder)
+    with chdir(folder), pytest.MonkeyPatch.context() as patch:
+        patch.setattr("stages.tracking.runs.available", lambda: False)
+        run_method("nested")
+        run, data = Path("runs/shapes/nested-0"), Prepared(Path("data/shapes/prepared"))
+        model, _ = cost.of_run(run, data, Path("data/shapes/taxonomy"), "test", 1000)
+        assert model == {"codes": False, "widths": [3, 6]}
+        assert json.loads((run / "trained.json").read_text())["parameters"]["losses"]["matryoshka"] == [3, 6]
+        assert (run / "model.pt").read_bytes() != (TEXTS / "model.pt").read_bytes()
+        before, after = (pd.read_parquet(each / "history.parquet") for each in (TEXTS, run))
+        assert after["loss"].iloc[-1] < after["loss"].iloc[0]
+        assert list(before) == list(after)
 
 
 def test_what_cannot_be_measured_is_refused(study, tmp_path, monkeypatch):
