@@ -1,4 +1,4 @@
-"""Export a trained run: ONNX graphs of its model, or its vectors."""
+"""Export a trained run: ONNX graphs of its model, its vectors, or an index of them."""
 
 import os
 import sys
@@ -12,35 +12,45 @@ import pyarrow.parquet as pq
 import typer
 
 from kith import models
+from kith.data.digests import sha256
 from kith.errors import KithError
+from kith.indexes.exported import Format, write_index
 from kith.inference import onnx as onnx_export
 from kith.store.prepared import Prepared, data_of
+from kith.store.provenance import note
 from kith.store.run import EmbeddingFiles, one_vector, read_embeddings
 from stages import cli, files
 
-FORMATS = ("onnx", "npz", "parquet")
+FORMATS = ("onnx", "npz", "parquet", "faiss", "usearch")
 
 
 def main(
     *,
     run: Annotated[Path, typer.Option(help="Folder of the trained run.")],
-    format: Annotated[str, typer.Option(help="onnx, npz or parquet.")],
+    format: Annotated[str, typer.Option(help="onnx, npz, parquet, faiss or usearch.")],
     out: Annotated[Path, typer.Option(help="Folder to write.")],
     data: Annotated[Path | None, typer.Option(help="Prepared data that the vectors are of.")] = None,
+    index: Annotated[str | None, typer.Option(help="Of faiss and usearch: float32, int8, pq16, hnsw, signs, …")] = None,
 ) -> None:
     """Write into the folder --out, as --format says.
 
     onnx: image.onnx, text.onnx, and model.json with all that is needed to prepare their inputs, besides the
     tokenizer.json of a pretrained tokenizer. npz, parquet: the vectors of the held-out pictures and texts that the
     embed stage has made, with the ids of their items from --data, which for runs/<study>/<method>-<seed> is
-    data/<study>/prepared by itself.
+    data/<study>/prepared by itself. faiss, usearch: an index of these vectors a side, image.faiss or image.usearch, and
+    image.json with the ids and with what they are of; --index says which (docs/cost.md), by default float32 of faiss,
+    hnsw of usearch, and signs where the vectors are codes.
     """
     if format not in FORMATS:
         raise KithError(f"--format {format}: choose one of {', '.join(FORMATS)}")
     if out.exists() and not out.is_dir():
         raise KithError(f"--out {out}: is a file; name a folder")
+    if index is not None and format not in ("faiss", "usearch"):
+        raise KithError(f"--index {index}: is for --format faiss and usearch")
     if format == "onnx":
         _onnx(run, out)
+    elif format == "faiss" or format == "usearch":
+        _indexes(run, data or data_of(run), out, format, index)
     else:
         (_npz if format == "npz" else _parquet)(_vectors(run, data or data_of(run)), out)
 
@@ -98,6 +108,24 @@ def _parquet(tables: dict[str, pa.Table], out: Path) -> None:
         with files.replacing(out / f"{side}_vectors.parquet") as temporary:
             pq.write_table(table, temporary, compression="zstd")
         _tell(out / f"{side}_vectors.parquet", {side: table})
+
+
+def _indexes(run: Path, data: Path, out: Path, form: Format, kind: str | None) -> None:
+    prepared = Prepared(data)
+    embeddings = read_embeddings(EmbeddingFiles.of(run), prepared, run / "model.pt")
+    if kind is None:
+        kind = "signs" if embeddings.coded else "float32" if form == "faiss" else "hnsw"
+    of = {"data": prepared.checksum, "model": sha256(run / "model.pt")}
+    for side, embedded in (("image", embeddings.image), ("text", embeddings.text)):
+        path = out / f"{side}.{form}"
+        if not len(embedded.items):
+            continue
+        one_vector(embedded.vectors.shape[1:], run)
+        ids = prepared.table["id"].to_numpy()[embedded.items].tolist()
+        with files.replacing(path) as temporary:
+            told = write_index(embedded.vectors, ids, temporary, form, kind)
+        files.write_json(out / f"{side}.json", note([path], **of, **told))
+        print(f"{path}: {len(ids):,} {side} vectors, {kind}; {side}.json has their ids", file=sys.stderr)
 
 
 def _tell(path: Path, tables: dict[str, pa.Table]) -> None:

@@ -15,9 +15,10 @@ from stages import cli, compare, files, params, tracking
 from stages.params.inputs import NONE, named
 from stages.reporting import audited as audit_section
 from stages.reporting import charts, encoders, examples, spaces
+from stages.reporting import cost as cost_section
 from stages.reporting import page as report_page
 
-NOTHING = Path(NONE)  # what a study without an audit names
+NOTHING = Path(NONE)  # what a study without an audit, or without costs, names
 AGAIN = "make it again with `dvc repro -f compare`"
 
 
@@ -31,11 +32,12 @@ def main(
     figures: Path,
     page: Path,
     audited: Path = NOTHING,
+    cost: Path = NOTHING,
 ) -> None:
     """Write the figures (PNG) into --figures and the report to --page; beside the figure of hierarchical precision, its
     numbers (CSV), HP@k of every k."""
     inputs = {"data": data, "neighbors": neighbors, "taxonomy": taxonomy, "runs": runs, "compared": compared}
-    write(params.load(), {}, **inputs, figures=figures, page=page, audited=audited)
+    write(params.load(), {}, **inputs, figures=figures, page=page, audited=audited, cost=cost)
     tracking.log_report(figures, page, runs)
 
 
@@ -51,6 +53,7 @@ def write(
     figures: Path,
     page: Path,
     audited: Path = NOTHING,
+    cost: Path = NOTHING,
 ) -> None:
     """As `main`, of the methods of `settings`. missing: other methods that are named, and why they are not ranked."""
     board = read_leaderboard(compared / "leaderboard.csv")
@@ -77,7 +80,8 @@ def write(
     quality = compare.read_quality(neighbors, prepared.checksum, settings)
     used = encoders.of_runs(settings.study, runs)
     faults = [] if named(audited) is None else audit_section.section(audited, prepared, run)
-    known = prepared.dataset, quality, used, missing, faults
+    costs = None if named(cost) is None else cost_section.section(cost, prepared.checksum, runs)
+    known = prepared.dataset, quality, used, missing, faults, costs
     files.write_text(page, report_page.render(settings, board, measured, pictures, *known))
 
 

@@ -12,7 +12,9 @@ import typer
 
 from kith.data.images import UndecodableImage
 from kith.errors import KithError, listed
+from kith.indexes import known
 from kith.progress import over
+from kith.search.index import METHODS
 from kith.search.query import Query, answer
 from kith.search.run import Run
 from kith.store.prepared import Prepared, data_of
@@ -31,6 +33,9 @@ Inverted = Annotated[
     typer.Option(
         help="Exchange light and dark of --image, by default of grey pictures where the data set's ground differs."
     ),
+]
+Searched = Annotated[
+    str, typer.Option(help="exact, hnsw, or an index that holds less, such as int8 or pq16 (docs/cost.md).")
 ]
 Token = Annotated[
     str | None, typer.Option(envvar="KITH_TOKEN", help="What visitors of the page have to know; default: nothing.")
@@ -51,6 +56,7 @@ def main(
     count: Annotated[int, typer.Option(min=1, help="Number of results.")] = 10,
     one_per_group: Annotated[bool, typer.Option("--one-per-group", help="Of each group, only the nearest.")] = False,
     invert: Inverted = None,
+    index: Searched = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")] = False,
     serve: Annotated[bool, typer.Option("--serve", help="Serve a web page.")] = False,
     host: Annotated[str, typer.Option(help="Address to listen on, by default for this computer only.")] = "127.0.0.1",
@@ -69,7 +75,7 @@ def main(
         from kith.search.server import serve as serve_page
 
         checked(token)  # before what takes long
-    runs = load(run, data, embed_all or (serve and not held_out))
+    runs = load(run, data, embed_all or (serve and not held_out), index)
     if serve:
         serve_page(runs, host, port, token=token, names=name or ())
         return
@@ -83,8 +89,10 @@ def main(
     print(dumps(answers, indent=2, ensure_ascii=False) if json else "\n\n".join(map(table, answers)))
 
 
-def load(folders: list[Path], data: Path | None, embed_all: bool) -> list[Run]:
+def load(folders: list[Path], data: Path | None, embed_all: bool, index: str = "auto") -> list[Run]:
     """The runs in `folders`; without `data`, prepared data are looked for where the pipeline puts them."""
+    if index not in METHODS:
+        known(index)
     studies = {data_of(existing(folder)) for folder in folders}
     if data is None and len(studies) > 1:
         raise KithError(
@@ -92,7 +100,7 @@ def load(folders: list[Path], data: Path | None, embed_all: bool) -> list[Run]:
         )
     prepared = Prepared(data or studies.pop())
     chosen = list(dict.fromkeys(folders))
-    runs = [Run(folder, prepared, embed_all) for folder in over(chosen, "open", len(chosen), "runs")]
+    runs = [Run(folder, prepared, embed_all, index) for folder in over(chosen, "open", len(chosen), "runs")]
     shared = Counter(run.name for run in runs)
     for run, folder in zip(runs, chosen, strict=True):
         if shared[run.name] > 1:

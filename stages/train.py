@@ -81,7 +81,8 @@ def main(
     with _named("params.yaml: train"):
         encoder = DualEncoder(_architecture(settings, needs, prepared, vocabulary, classes, targets, encoded, starts))
         _initialize(encoder, vocabulary, settings.train, text, prepared, learned, targets, starts)
-    objective, config = Objective(settings.losses.terms(), encoder.dim, len(classes)), _config(settings, seed, starts)
+    losses, config = settings.losses, _config(settings, seed, starts)
+    objective = Objective(losses.terms(), encoder.dim, len(classes), losses.matryoshka)
     _check(method, objective, learned, config, classes.labels, neighbors)
     _tell(learned, prepared, vocabulary, longest)
     inputs = _inputs(settings.train, data, text, neighbors, taxonomy, class_embedding, encoded)

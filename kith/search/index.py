@@ -1,7 +1,9 @@
-"""The nearest items to a vector: by cosine, exact or over NMSLIB's HNSW graph, or by Hamming distance of codes."""
+"""The nearest items to a vector: by cosine, exact or over NMSLIB's HNSW graph, by Hamming distance of codes, or among
+what any index of `kith.indexes` finds."""
 
 import os
-from typing import Literal, Protocol
+from threading import Lock
+from typing import Protocol
 
 import numpy as np
 
@@ -13,6 +15,9 @@ from kith.similarity import unit_rows
 # One exact search of a million rows of 128 numbers takes about 50 ms on two cores; a graph of them is built in a
 # quarter of an hour.
 EXACT_UP_TO = 1_000_000
+METHODS = ("auto", "exact", "hnsw")
+LEAST = 100  # candidates
+SPARE = 4  # candidates of an index, in times of what is asked for: it does not rank them as well as it finds them
 DECIMALS = 6  # of similarities: beyond them a product's rounding would order equal vectors
 
 Ranked = tuple[np.ndarray, np.ndarray]
@@ -23,8 +28,9 @@ class Index:
 
     vectors: (n, d) floats, or (n, K, d): the nearest of K count, as in kith.similarity. items: (n,) integers, the item
     that each belongs to. codes: compare the signs of vectors (zero counts as positive) by Hamming distance. method:
-    "exact", "hnsw" (approximate, for floats only), or "auto", exact up to a million vectors. Raises KithError for
-    vectors that are not finite, or not as many as items."""
+    "exact", "hnsw" (approximate, for floats only), "auto", exact up to a million vectors, or one of `kith.indexes`,
+    such as "pq16": of what it finds, the cosines are exact. Raises KithError for vectors that are not finite,
+    or not as many as items, and for a method that does not fit them."""
 
     def __init__(
         self,
@@ -32,13 +38,18 @@ class Index:
         items: np.ndarray,
         *,
         codes: bool = False,
-        method: Literal["auto", "exact", "hnsw"] = "auto",
+        method: str = "auto",
     ):
         if len(vectors) != len(items):
             raise KithError(f"{len(vectors)} vectors cannot belong to {len(items)} items, one each; embed them again")
+        if method not in ("auto", "exact") and (codes or vectors.ndim > 2):
+            kind = "codes" if codes else "several an item"
+            raise KithError(f"the vectors are {kind}, and searched as such: leave the index {method} out")
         self.items = np.asarray(items, dtype=np.int64)
         self._ranking: _Ranking
-        if codes:
+        if method not in METHODS:
+            self._ranking = _Smaller(vectors, method)
+        elif codes:
             self._ranking = _Hamming(vectors)
         elif method == "hnsw" or (method == "auto" and vectors.ndim == 2 and len(vectors) > EXACT_UP_TO):
             self._ranking = _Graph(vectors)
@@ -130,6 +141,25 @@ class _Graph:
         similarities = np.round(similarities.astype(np.float64), DECIMALS)
         order = np.lexsort((rows, -similarities))
         return rows[order], similarities[order]
+
+
+class _Smaller:
+    """What an index finds, ranked by the vectors themselves."""
+
+    def __init__(self, vectors: np.ndarray, name: str):
+        from kith.indexes import build
+
+        self.unit = unit_rows(np.asarray(vectors, dtype=np.float32))
+        self._index = build(name, self.unit)
+        self._lock = Lock()  # FAISS is told how many threads it may use, for the whole process
+
+    def best(self, vector: np.ndarray, count: int) -> Ranked:
+        query = _unit(vector)
+        with self._lock:
+            rows = self._index.search(query[None], min(max(LEAST, SPARE * count), len(self.unit)))[0][0]
+        rows = np.sort(rows[rows >= 0])
+        found, similarities = _best(np.round((self.unit[rows] @ query).astype(np.float64), DECIMALS), count)
+        return rows[found], similarities
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:

@@ -40,10 +40,11 @@ class Run:
     """The folder of a trained run over its prepared data; safe to use from several threads.
 
     embed_all: search every item of the data, not only those that the embed stage embedded.
+    index: the method of `Index`.
     Raises KithError where the folder holds no model, or embeddings of other data.
     """
 
-    def __init__(self, folder: Path, data: Prepared, embed_all: bool = False):
+    def __init__(self, folder: Path, data: Prepared, embed_all: bool = False, index: str = "auto"):
         existing(folder)
         self.name, self.data, self.shown = folder.resolve().name, data, ShownItems(data)
         self._spelling_lock = Lock()
@@ -55,9 +56,12 @@ class Run:
             self._sides = everything(folder, self.model, tokenizer, saved["max_tokens"], data)
         else:
             self._sides = embedded(folder, self.model.dim, data)
-        codes = bool(self.model.config.get("codes"))
-        indexes = {side: Index(each.vectors, each.items, codes=codes) for side, each in self._sides.items()}
-        self.indexes = {side: index for side, index in indexes.items() if len(index)}
+        codes, self._by = bool(self.model.config.get("codes")), index
+        self.indexes = {
+            side: Index(each.vectors, each.items, codes=codes, method=index)
+            for side, each in self._sides.items()
+            if len(each.items)
+        }
         if not self.indexes:
             raise KithError(f"{folder}: nothing was embedded; run the embed stage, or search with --embed-all")
         self.items = np.unique(np.concatenate([index.items for index in self.indexes.values()]))
@@ -127,10 +131,11 @@ class Run:
     def among(self, side: str) -> str:
         """What a search for this side goes over: "1,200 held-out of 5,998 items"."""
         items, every = np.unique(self.indexes[side].items), len(self.data)
+        by = f", approximately, by {self._by}" if self._by not in ("auto", "exact", "float32") else ""
         if len(items) == every:
-            return f"all {every:,} items"
+            return f"all {every:,} items{by}"
         kind = "embedded" if "train" in set(self.data.splits[items]) else "held-out"
-        return f"{len(items):,} {kind} of {every:,} items"
+        return f"{len(items):,} {kind} of {every:,} items{by}"
 
     def text_vector(self, text: str) -> np.ndarray:
         """(dim,) of a text. Raises UnanswerableError if the run knows no texts, or none of the text's words."""

@@ -57,6 +57,7 @@ class Inputs(Section):
     exclude: Path
     relabel: Path
     audited: Path
+    cost: Path
     audit: dict[Name, AuditInput]
     encoders: dict[Name, Encoding]
     runs: dict[str, Training]
@@ -80,6 +81,7 @@ def inputs_of(content: dict[str, Any], pictures: str | None = None) -> dict[str,
         "exclude": _path((content.get("prepare") or {}).get("exclude")),
         "relabel": _path((content.get("prepare") or {}).get("relabel")),
         "audited": f"data/{content['study']['name']}/audit" if audited else NONE,
+        "cost": _path((content.get("report") or {}).get("cost")),
         "audit": {"all": _audit(content)} if audited else {},
         "encoders": _encoders(content),
         "runs": {

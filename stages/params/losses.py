@@ -1,20 +1,23 @@
 """The losses that an objective is made of, with their weights and options: as kith.losses declares them."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import create_model
+from pydantic import Field, create_model
 
 from kith.losses import LOSSES
-from stages.params.base import Choices
+from stages.params.base import Choices, Positive
 from stages.params.derived import section
 
 
 class Terms(Choices):
-    """Terms of the objective; those given are summed with their weights."""
+    """Terms of the objective; those given are summed with their weights. matryoshka: widths, such as [32, 64], at which
+    the first numbers of an embedding are to be an embedding too; the losses are averaged over them and the whole."""
+
+    matryoshka: Annotated[list[Positive], Field(min_length=1)] | None = None
 
     def terms(self) -> dict[str, dict[str, Any]]:
         """Name of the loss → its parameters, for those with a weight above zero."""
-        given = {name: values for name, values in self.model_dump().items() if values is not None}
+        given = {name: values for name, values in self.model_dump(exclude={"matryoshka"}).items() if values is not None}
         return {name: values for name, values in given.items() if values["weight"] > 0}
 
 

@@ -5,7 +5,9 @@ from typing import Literal
 
 from pydantic import model_validator
 
+from kith.errors import KithError
 from kith.losses import LOSSES, Needs
+from kith.losses.nested import check_terms, check_widths
 from kith.training.options import DrawNeighbors, check_augment
 from stages.params.base import Section
 from stages.params.derived import section
@@ -36,6 +38,7 @@ class Method(Section):
         train, needs = self.train, self.needs
         _fits_augment(train)
         _fits_epochs(self)
+        _fits_matryoshka(self)
         _fits_schedule(train)
         encoded = train.image.encoder is not None and (train.text.encoder is not None or not needs.texts)
         if train.head == "none" and needs.texts and not encoded:
@@ -105,6 +108,22 @@ def _fits_attention(method: Method) -> None:
         raise ValueError(f"losses.{other[0]} compares one vector an item; with train.attention.vectors take {able}")
 
 
+def _fits_matryoshka(method: Method) -> None:
+    """Without a head the width is that of the towers, which is known only when they are built."""
+    widths = method.losses.matryoshka
+    if widths is None:
+        return
+    if not method.train.epochs:
+        raise ValueError("train.epochs: 0 trains nothing; leave losses.matryoshka out")
+    if method.train.attention is not None and method.train.attention.vectors > 1:
+        raise ValueError("losses.matryoshka is for one vector an item; leave train.attention.vectors out")
+    try:
+        check_widths(widths, method.train.dim if method.train.head != "none" else widths[-1] + 1)
+        check_terms(method.losses.terms())
+    except KithError as error:
+        raise ValueError(str(error)) from None
+
+
 def _has_head(train: Train) -> bool:
     return train.head != "none" or train.projection.kind == "learned"
 
@@ -135,7 +154,7 @@ def _fits_epochs(method: Method) -> None:
     """Without epochs nothing may be left untrained; with some there has to be a loss."""
     train, losses = method.train, method.losses.terms()
     if train.epochs and not losses:
-        raise ValueError(f"losses: name at least one of {', '.join(Losses.model_fields)}")
+        raise ValueError(f"losses: name at least one of {', '.join(LOSSES)}")
     if train.epochs and train.head in FITTED:
         raise ValueError(f"train.head: {train.head} is fitted, not trained; take train.epochs: 0")
     if not train.epochs:

@@ -69,9 +69,12 @@ class Compare(Section):
 
 
 class Report(Section):
+    """cost: the folder that `kith cost` has written, to be shown in the report."""
+
     queries: Positive = 8
     tsne: Positive = 500
     seed: Count = 0
+    cost: Path | None = None
 
 
 class Expected(Section):

@@ -39,10 +39,11 @@ def render(
     encoders: list[str],
     missing: Mapping[str, str],
     audit: Sequence[Mapping[str, Any]] = (),
+    cost: Mapping[str, Any] | None = None,
 ) -> str:
     """The page. `board` has the deciding split first; `measured` is any run's splits, for chance levels; encoders: see
     stages.reporting.encoders. missing: methods that could not be ranked, and why. audit: see
-    stages.reporting.audited."""
+    stages.reporting.audited. cost: see stages.reporting.cost."""
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     page = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
     features = dataset.get("features") or {}
@@ -70,6 +71,7 @@ def render(
         encoders=encoders,
         missing=missing,
         audit=audit,
+        cost=cost,
         versions=versions(),
     )
 

@@ -229,6 +229,20 @@ def test_search(folder):
     assert "<html" in page
 
 
+def test_cost(folder):
+    stand_ins = {
+        "pip install -r": "pip install --no-index -r",  # it is there
+        "infonce-0 runs/glyphs/dtsh-0": "infonce-0 runs/glyphs/hierarchy_ce-0 --size 1000",
+        "greek capital letter alpha": "a red cross",  # what the shop knows
+        "data/glyphs/": "data/shop/",
+    }
+    shop = {word: instead for word, instead in SHOP.items() if word == "runs/glyphs/"}
+    outputs, names = follow("docs/cost.md", folder, stand_ins | shop, ELSEWHERE)
+    assert (folder / "reports/shop/cost/cost.png").is_file()
+    assert "approximately, by int8" in outputs[next(text for text in outputs if text.startswith("kith search"))]
+    assert names["ids"].shape == names["similarities"].shape == (1, 5)
+
+
 def test_audit(folder):
     stand_ins = SHOP | {"data/glyphs/": "data/shop/"}
     outputs, _ = follow("docs/audit.md", folder, stand_ins, ELSEWHERE)

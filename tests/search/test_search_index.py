@@ -79,3 +79,34 @@ def test_vectors_and_items_belong_together():
         Index(np.eye(3), np.arange(2))
     with pytest.raises(KithError, match="row 1 is not finite"):
         Index(np.array([[1.0], [np.nan]]), np.arange(2))
+
+
+@pytest.mark.parametrize("method", ["float32", "float16", "int8", "pq8", "hnsw", "itq", "signs@8"])
+def test_what_an_index_finds_is_ranked_by_the_vectors(method):
+    random = np.random.default_rng(0)
+    vectors = random.normal(size=(300, 16)).astype(np.float32)
+    items, groups = np.arange(300) // 2, np.arange(150) // 3
+    exact, index = Index(vectors, items, method="exact"), Index(vectors, items, method=method)
+    shares = []
+    for query in random.normal(size=(20, 16)).astype(np.float32):
+        found, similarities = index.search(query, 10, groups=groups, without=3)
+        assert (np.diff(similarities) <= 0).all()
+        cosines = unit(vectors) @ unit(query)
+        places = cosines.reshape(150, 2).max(axis=1)[found]
+        if method in ("float32", "float16", "int8", "hnsw"):
+            np.testing.assert_allclose(similarities, places, atol=1e-6)  # the nearest of an item's vectors
+        assert 3 not in found
+        assert len(set(groups[found])) == len(found) == 10
+        wanted = exact.search(query, 10, groups=groups, without=3)[0]
+        shares.append(len(set(wanted) & set(found)) / 10)
+    assert np.mean(shares) > (0.99 if method in ("float32", "float16", "int8", "hnsw") else 0.8)
+
+
+def test_codes_have_no_other_index():
+    with pytest.raises(KithError, match="are codes, and searched as such: leave the index int8 out"):
+        Index(np.eye(3), np.arange(3), codes=True, method="int8")
+
+
+def test_an_index_that_there_is_not_is_named():
+    with pytest.raises(KithError, match="no index is called 'fast'"):
+        Index(np.eye(3), np.arange(3), method="fast")
