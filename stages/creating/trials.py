@@ -33,6 +33,9 @@ class Search:
 
     def run(self) -> dict[str, Race]:
         """The races, by their names; trials that were finished before are not run again."""
+        import stages.train  # noqa: F401  # so that the first trial does not pay for loading torch, and for MLflow
+
+        tracking.begin_search(self.known)
         found = {}
         for name in self.proposal.races:
             candidates = {each.name: each for each in self.proposal.candidates if each.race == name}

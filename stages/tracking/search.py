@@ -27,6 +27,16 @@ class TrialRun:
         self._recorder.record(runs.files_of("run", [history]))
 
 
+def begin_search(search: Mapping[str, Any]) -> None:
+    """Open the run of a search, for the trials to come."""
+    if not available():
+        return
+    recorder = Recorder(store(), search["study"])
+    recorder.open()
+    recorder.record(_parent(search))
+    recorder.close()
+
+
 @contextmanager
 def trial(
     search: Mapping[str, Any], method: str, settings: Mapping[str, Any], fingerprint: str
