@@ -48,7 +48,7 @@ class TrainedRun:
     def embed_texts(self, texts: Sequence[str]) -> np.ndarray:
         """(n, dim) float32 unit rows of n texts, or (n, K, dim) of a run with K vectors an item. Raises KithError for a
         run that knows no texts, or features alone."""
-        if self.model.config["text"] is None or self._raw.takes_features("text"):
+        if not self._raw.reads_texts and (self.model.config["text"] is None or self._raw.takes_features("text")):
             raise KithError(f"{self.name}: was trained without texts; embed pictures with it")
         if isinstance(texts, str) or not isinstance(texts, Iterable):
             raise KithError("embed_texts takes a list of texts, not one: [text]")
@@ -56,7 +56,7 @@ class TrainedRun:
         for number, cell in enumerate(cells):
             if not isinstance(cell, str):
                 raise KithError(f"text {number}: is of type {type(cell).__name__}; texts are strings")
-        return self._embedded("text", cells)
+        return self._embedded("image" if self._raw.reads_texts else "text", cells)
 
     def embed_images(self, images: Sequence[Any]) -> np.ndarray:
         """(n, dim) float32 unit rows of n pictures: paths, encoded bytes, PIL images or uint8 (H, W, 3) arrays.
@@ -64,8 +64,9 @@ class TrainedRun:
         Raises KithError that names the first picture that cannot be read, counted from 0, and for a run that was
         trained on features.
         """
-        if self._raw.takes_features("image"):
-            raise KithError(f"{self.name}: was trained on features, not on pictures")
+        if self._raw.takes_features("image") or self._raw.reads_texts:
+            what = "texts" if self._raw.reads_texts else "features"
+            raise KithError(f"{self.name}: was trained on {what}, not on pictures")
         alone = isinstance(images, str | bytes | Path | Image.Image) or not isinstance(images, Iterable)
         if alone or (isinstance(images, np.ndarray) and images.ndim < 4):
             raise KithError("embed_images takes a list of pictures, not one: [picture]")

@@ -25,6 +25,7 @@ INTERRUPTED = 130
 THREADS = {"stages.neighbors": 2, "stages.report": 2}
 # The commands of `kith`, in the order of its help, and the modules whose `main` they run.
 COMMANDS = {
+    "new": "stages.new",
     "check": "stages.check",
     "study": "stages.study",
     "audit": "stages.audit",

@@ -46,16 +46,25 @@ def main(*, encoder: str, sides: str, data: Path, out: Path) -> None:
             if side in sides.split(","):
                 if sides == "text" and (options.size or options.crop):
                     raise KithError(f"study.encoders.{encoder}: size and crop are for pictures; leave them out")
-                frozen = _frozen(options, side, device)
+                frozen = _frozen(options, "text" if prepared.of_texts else side, device)
                 width = _write(folder / FEATURES[side], frozen, side, prepared, values.encode.batch_size)
                 known[side] = reference(frozen.encoder) | {"width": width}
-                if side == "text" and (cut := frozen.cut(prepared.texts)):
-                    longest = known[side]["max_tokens"]
-                    said = f"{cut:,} are longer than {encoder} reads, {longest} tokens, and are cut"
-                    print(f"encode: of {len(prepared.texts):,} texts {said}", file=sys.stderr)
+                _tell(encoder, frozen, read_of(prepared, side))
         made_of = {"data": prepared.checksum, "encoders": known}
         made_of["parameters"] = parameters(options.model_dump() | values.encode.model_dump())
         files.write_json(folder / NOTE, note(sorted(folder.iterdir()), **made_of))
+
+
+def read_of(data: Prepared, side: Side) -> list[str]:
+    """The texts that are read for a side: for that of pictures, where there are none, those of each item together."""
+    return data.texts if side == "text" else data.documents if data.of_texts else []
+
+
+def _tell(encoder: str, frozen: Frozen, texts: list[str]) -> None:
+    if texts and (cut := frozen.cut(texts)):
+        longest = reference(frozen.encoder)["max_tokens"]
+        said = f"{cut:,} are longer than {encoder} reads, {longest} tokens, and are cut"
+        print(f"encode: of {len(texts):,} texts {said}", file=sys.stderr)
 
 
 def _frozen(options: params.EncoderOptions, side: Side, device: str) -> Frozen:
@@ -90,8 +99,8 @@ def _write(path: Path, frozen: Frozen, side: Side, data: Prepared, batch: int) -
 
 def _work(frozen: Frozen, side: Side, data: Prepared, batch: int) -> tuple[int, str, Callable[[range], np.ndarray]]:
     """How many rows there are, the checksum of what is encoded, and what encodes some of them."""
-    if side == "text":
-        texts = data.texts
+    if side == "text" or data.of_texts:
+        texts = read_of(data, side)
         return (
             len(texts),
             parts.checksum_of(texts),

@@ -13,6 +13,7 @@ import typer
 
 from kith import models
 from kith.data.digests import sha256
+from kith.encoders.frozen import reads_texts
 from kith.errors import KithError
 from kith.indexes.exported import Format, write_index
 from kith.inference import onnx as onnx_export
@@ -58,6 +59,8 @@ def main(
 def _onnx(run: Path, out: Path) -> None:
     """The graphs are compared with the model before any of them is there."""
     model, vocabulary, saved = models.load(run / "model.pt")
+    if reads_texts(model.config["image"].get("encoder", {})):
+        raise KithError(f"{run}: is of texts alone, which have no ONNX graph yet; `kith embed` makes vectors of them")
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out, prefix=".export") as name:
         folder = Path(name)

@@ -166,6 +166,7 @@ def _describe_pictures(dataset: Dataset, folder: Path, prepare: params.Prepare) 
     mean, std = moments(images, rows)
     shape = dict(zip(("height", "width", "channels"), images.shape[1:], strict=True))
     shape |= {"fit": image.fit, **image.choices.told()}
+    stored |= {} if (frame["image_row"] >= 0).any() else {"of": "texts"}
     return {"image": shape, **stored, "mean": mean, "std": std, "features": None}
 
 

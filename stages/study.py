@@ -129,8 +129,15 @@ def _check_encoders(content: dict[str, Any], source: Path) -> Iterator[tuple[str
             yield key, str(error)
             continue
         if not name.startswith(HUB) or files_of(name) is not None:  # what a hub has is not asked for here
-            for side in sorted(sides.difference(kind.sides(name))):
+            read = {"image"} if "text" in kind.sides(name) and _texts_alone(content) else set()
+            for side in sorted(sides.difference(kind.sides(name)) - read):
                 raise KithError(f"{source}: {key}: the encoder {name} does not read {side}s, as methods want it to")
+
+
+def _texts_alone(content: dict[str, Any]) -> bool:
+    """Whether a table has texts and no pictures."""
+    columns = content["fetch"].get("columns") or {"image": "image"}
+    return content["fetch"]["source"] == "table" and columns["image"] is None
 
 
 def _named_encoders(content: dict[str, Any]) -> dict[str, tuple[str, set[str]]]:

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,8 @@ from stages.params.towers import ENCODER, ImageTower, TextTower
 
 CHECKPOINTS = Path("checkpoints")
 
+Opened = Callable[[str, int, dict[str, Any], str, Prepared, bool], AbstractContextManager[Any]]
+
 
 def main(
     *,
@@ -67,7 +69,30 @@ def main(
     encoded_text: Path = Path(NONE),
 ) -> None:
     """Write the trained --model and its --history, one row an epoch; --trained notes what they are made of."""
-    values = params.load()
+    made = {"text": text, "neighbors": neighbors, "taxonomy": taxonomy, "class_embedding": class_embedding}
+    encoded = {"encoded_image": encoded_image, "encoded_text": encoded_text}
+    written = {"model": model, "history": history, "trained": trained}
+    train(params.load(), tracking.training, method=method, seed=seed, data=data, **made, **encoded, **written)
+
+
+def train(
+    values: params.Params,
+    opened: Opened,
+    *,
+    method: str,
+    seed: int,
+    data: Path,
+    text: Path,
+    neighbors: Path,
+    taxonomy: Path,
+    class_embedding: Path,
+    model: Path,
+    history: Path,
+    trained: Path,
+    encoded_image: Path,
+    encoded_text: Path,
+) -> None:
+    """Train a method of the study `values` as `main` does; opened: opens the run that it is recorded in."""
     settings = values.method(method)
     fabric = devices.fabric(**settings.train.model_dump(include={"threads", "device", "devices", "precision"}))
     prepared, starts = Prepared(data), _encoders(settings)
@@ -90,7 +115,7 @@ def main(
     made_by = fingerprint(settings.model_dump_json(), str(seed), json.dumps(used), files=inputs)
     checkpoint = Checkpoint(CHECKPOINTS / values.study.name / f"{method}-{seed}.pt", made_by, files.write_bytes)
     tracked = method, seed, settings.model_dump(exclude_none=True), made_by, prepared
-    with tracking.training(*tracked, fabric.is_global_zero) as run:
+    with opened(*tracked, fabric.is_global_zero) as run:
         place = _place(values.study, method, seed)
         records = _fit(place, encoder, objective, learned, config, fabric, checkpoint, run.epoch)
         if fabric.is_global_zero:

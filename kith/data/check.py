@@ -3,7 +3,7 @@
 import hashlib
 import statistics
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,13 +71,15 @@ def check(
     taxonomy: Path | None = None,
     missing: Sequence[str] | None = None,
     limit: int = 50,
+    skip: Collection[str] = (),
 ) -> Findings:
     """Look at every row of the table at `path`; its first `limit` problems are kept, all are counted.
 
     What is wrong with the table as a whole is a problem of the kind "table": a column that is not there, a taxonomy
-    that cannot be read. The rest is looked at without it. Parameters: see `table.collect`.
+    that cannot be read. The rest is looked at without it. skip: kinds of problems that are noted and no errors.
+    Other parameters: see `table.collect`.
     """
-    problems = Problems(str(path), limit=limit)
+    problems = Problems(str(path), skip, limit=limit)
     pictures = Discarded()
     options: dict[str, Any] = {"splits": split_names, "outside": outside, "missing": missing}
     dataset = None

@@ -21,7 +21,7 @@ HINT = re.compile("label|level|categ|class|taxon|kind|type|species|genus|dep(art
 NUMERIC = re.compile(r"[-+]?\d+([.,]\d+)?|true|false|yes|no", re.IGNORECASE)
 NAMED = {
     "id": re.compile(r"(.*[_ ])?(id|sku|key|uuid|guid|asin|isbn|ean|number|no)"),
-    "label": re.compile(r"(.*[_ ])?(label|class|category|kind|type|species|breed|genre|target)"),
+    "label": re.compile(r"(.*[_ ])?(label|class|category|kind|type|species|breed|genre|target)([_ ]?name)?"),
     "group": re.compile(r"(.*[_ ])?(group|group_id|cluster|family|product_id|parent_id|parent)"),
     "split": re.compile(r"(.*[_ ])?(split|subset|partition)|is_?(train|training|test|val|validation)"),
     "fold": re.compile(r"(.*[_ ])?fold"),

@@ -85,8 +85,8 @@ def collect(
     called = _class_names(path, columns, class_names)
     nodes = TAXONOMY.empty_table() if taxonomy is None else edges.read(taxonomy, taxonomy_order, called)
     parser = Rows(columns, splits or {}, problems, missing)
-    within = () if outside else folders(path, image_root)
-    loader = replace(pictures.loader(image_root or home(path), fit), within=within)
+    loader = pictures.loader(image_root or home(path), fit)
+    loader = replace(loader, within=() if outside else folders(path, image_root))
     rows, changed = _whole(_table(_read(path, columns, parser, loader, pictures, problems)), columns, problems)
     nodes = parser.categories.table() if columns.categories else nodes
     if not rows.num_rows and not problems.count:
@@ -94,11 +94,18 @@ def collect(
     with suppress(KithError) if problems.count else nullcontext():
         rows = _split(rows, columns, val, test, seed)
     found = _items(rows, {} if nodes.num_rows else called)
-    remarks = (*parser.remarks(), *changed, *alike(pc.unique(found["label_name"]).to_pylist()))
-    number, line = (rows[each].to_numpy() for each in ("number", "line"))
-    dataset = Dataset(found, nodes, tuple(problems.skipped), number, line, remarks=remarks)
+    remarks, places = (
+        (*parser.remarks(), *changed, *_alike(found)),
+        (rows[each].to_numpy() for each in ("number", "line")),
+    )
+    dataset = Dataset(found, nodes, tuple(problems.skipped), *places, remarks=remarks)
     items.check(dataset, pictures.count, problems, dict(columns.named()))
     return dataset
+
+
+def _alike(found: pa.Table) -> list[str]:
+    """What is said of classes whose names look alike."""
+    return [*alike(pc.unique(found["label_name"]).to_pylist())]
 
 
 def folders(path: Path, image_root: Path | None) -> tuple[Path, ...]:

@@ -67,17 +67,26 @@ def reference(encoder: PictureEncoder | TextEncoder) -> dict[str, Any]:
     return known | {"max_tokens": encoder.max_tokens}
 
 
+def reads_texts(known: Mapping[str, Any]) -> bool:
+    """Whether what a model notes of an encoder, its `reference`, is of one that reads texts.
+
+    >>> reads_texts({"name": "minilm", "max_tokens": 256}), reads_texts({"name": "lite0", "preprocessing": {}})
+    (True, False)
+    """
+    return "max_tokens" in known
+
+
 @lru_cache(maxsize=4)
 def _loaded(name: str, side: Side) -> PictureEncoder | TextEncoder:
     return load(name, side)
 
 
-def referred(known: Mapping[str, Any], side: Side, device: torch.device | str = "cpu") -> Frozen:
-    """The encoder that a model's `reference` names.
+def referred(known: Mapping[str, Any], device: torch.device | str = "cpu") -> Frozen:
+    """The encoder that a model's `reference` names, with the side that it was taken for.
 
     Raises KithError where it cannot be loaded, or is another one than the model was trained with.
     """
-    encoder = _loaded(known["name"], side)
+    encoder = _loaded(known["name"], "text" if reads_texts(known) else "image")
     if encoder.origin.sha256 != known["sha256"]:
         raise KithError(
             f"the encoder {known['name']} is not the one that the model was trained with (revision "

@@ -12,7 +12,7 @@ from kith.data.depths import Conversion
 from kith.data.loader import Loader, Unusable
 from kith.data.rows import SURROGATE, listed_texts, utf8
 from kith.encoders.encoder import TextEncoder
-from kith.encoders.frozen import BATCH, Frozen, referred
+from kith.encoders.frozen import BATCH, Frozen, reads_texts, referred
 from kith.text.tokenizer import WHOLE, Tokenizer
 
 Arrays = tuple[np.ndarray, ...]
@@ -22,7 +22,8 @@ Reader = Callable[[Any], Any]  # a cell to one picture, text or feature, or to U
 class RawInputs:
     """Reads cells and stacks what they hold for a model with this `config`.
 
-    A cell of the image side is a path, encoded bytes, or colours (H, W, 3) uint8; of the text side a string; of a side
+    A cell of the image side is a path, encoded bytes, or colours (H, W, 3) uint8, and a string where that side is of
+    texts; of the text side a string; of a side
     of features nested lists, or an array, of their shape. max_tokens: the longest text, in
     words; the rest is cut off. root: the folder that paths are relative to; within: the folders that files have to lie
     in, if there are any. A model that was trained on features of a frozen encoder gets those of the pictures and texts
@@ -50,6 +51,11 @@ class RawInputs:
         return is_of_features(self.config[side] or {})
 
     @property
+    def reads_texts(self) -> bool:
+        """Whether the image side is of texts: what a frozen encoder of texts makes of them."""
+        return reads_texts(self.config["image"].get("encoder", {}))
+
+    @property
     def pictures(self) -> dict[str, Any]:
         """size, channels and fit of the pictures that the image side takes."""
         return pictures_of(self.config["image"])
@@ -57,9 +63,10 @@ class RawInputs:
     @property
     def tokenizer(self) -> Tokenizer:
         """What cuts texts: that of a frozen encoder of texts, or else the model's own."""
-        if "encoder" not in (self.config["text"] or {}):
+        side = "image" if self.reads_texts else "text"
+        if "encoder" not in (self.config[side] or {}):
             return self.vocabulary
-        encoder = self._frozen("text").encoder
+        encoder = self._frozen(side).encoder
         assert isinstance(encoder, TextEncoder)
         return encoder.tokenizer
 
@@ -68,7 +75,7 @@ class RawInputs:
         options = self.config[side]
         if self.takes_features(side):
             return lambda cell: features(cell, tuple(options["shape"]))
-        if side == "text":
+        if side == "text" or self.reads_texts:
             return self._known
         kept = self.pictures
         mode, choices = "L" if kept["channels"] == 1 else "RGB", Conversion.of(kept)
@@ -92,7 +99,7 @@ class RawInputs:
     @property
     def longest(self) -> int:
         """How many tokens of a text are read, its marks among them."""
-        side = self.config["text"]
+        side = self.config["image" if self.reads_texts else "text"]
         return side["encoder"]["max_tokens"] if "encoder" in side else self.max_tokens
 
     def _known(self, cell: Any) -> str | Unusable:
@@ -106,14 +113,14 @@ class RawInputs:
         """(n, width) float32 features, as exact as those that were stored."""
         frozen = self._frozen(side)
         parts = [values[at : at + BATCH] for at in range(0, len(values), BATCH)]
-        if side == "text":
+        if isinstance(frozen.encoder, TextEncoder):
             return np.concatenate([frozen.texts(part) for part in parts]).astype(np.float32)
         return np.concatenate([frozen.images(torch.from_numpy(np.stack(part))) for part in parts]).astype(np.float32)
 
     @cache  # noqa: B019  # lives as long as its encoders are in use
     def _frozen(self, side: str) -> Frozen:
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        return referred(self.config[side]["encoder"], "image" if side == "image" else "text", device)
+        return referred(self.config[side]["encoder"], device)
 
 
 def is_of_features(side: Mapping[str, Any]) -> bool:

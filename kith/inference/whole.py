@@ -20,7 +20,7 @@ def frozen_of(model: DualEncoder) -> dict[str, Frozen]:
     {}
     """
     sides = [side for side in SIDES if "encoder" in (model.config[side] or {})]
-    return {side: referred(model.config[side]["encoder"], side) for side in sides}
+    return {side: referred(model.config[side]["encoder"]) for side in sides}
 
 
 def whole(model: DualEncoder, frozen: dict[str, Frozen]) -> DualEncoder:

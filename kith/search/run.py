@@ -73,8 +73,12 @@ class Run:
     @property
     def asks(self) -> list[str]:
         """What it can be searched by: of "text", "image" and "item"."""
-        features, texts = self._raw.takes_features, self.model.config["text"] is not None
-        by = {"text": texts and not features("text"), "image": not features("image"), "item": True}
+        features, texts, alone = self._raw.takes_features, self.model.config["text"] is not None, self._raw.reads_texts
+        by = {
+            "text": alone or (texts and not features("text")),
+            "image": not (alone or features("image")),
+            "item": True,
+        }
         return [kind for kind, possible in by.items() if possible]
 
     @property
@@ -147,6 +151,8 @@ class Run:
             told = f"{self.name} knows none of the words {unknown}: it has no answer; take others"
             raise UnknownWordsError(told, self.suggestion(text))
         with self._lock:
+            if self._raw.reads_texts:
+                return predict_images(self.model, *self._raw.arrays("image", [text]))["vector"][0]
             return predict_texts(self.model, *self._raw.arrays("text", [text]))["vector"][0]
 
     def picture_vector(self, encoded: bytes, invert: bool | None = None) -> np.ndarray:

@@ -1,4 +1,6 @@
-"""Features of frozen encoders: what the encode stage leaves, float16, a row a picture or text of the prepared data."""
+"""Features of frozen encoders: what the encode stage leaves, float16, a row a picture or text of the prepared data.
+
+Where these have no pictures, a row of the image side is an item, of whose texts together it is."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,7 +37,7 @@ class Encoded:
         self.folder, self.name, self._data = folder, folder.name, data
         known = read(folder / NOTE, "encode")
         self._references: dict[str, dict[str, Any]] = known.get("encoders", {})
-        found = pictures(data)
+        found = data.documents if data.of_texts else pictures(data)
         self._rows = {"image": None if found is None else len(found), "text": len(data.texts)}
 
     def reference(self, side: str) -> dict[str, Any]:

@@ -125,13 +125,15 @@ ModalityInput = ArrayInput | TokenInput | EncodedTexts
 
 
 def image_input(data: Prepared, encoded: Encoded | None = None) -> ArrayInput:
-    """What the image side of a model takes: what a frozen encoder made of the pictures, if it is given; else features
-    where there are any, else pictures.
+    """What the image side of a model takes: what a frozen encoder made of the pictures, or without any of the texts of
+    each item, if it is given; else features where there are any, else pictures.
 
     Raises KithError where there are neither.
     """
     if encoded is not None:
-        return ArrayInput(encoded.features("image"), data.table["image_row"].to_numpy())
+        documents = np.where(np.diff(data.text_start) > 0, np.arange(len(data)), -1) if data.of_texts else None
+        rows = data.table["image_row"].to_numpy() if documents is None else documents
+        return ArrayInput(encoded.features("image"), rows)
     features = data.features("image")
     if features is not None:
         return ArrayInput(features, np.arange(len(data)))

@@ -80,6 +80,17 @@ class Prepared:
         return [text for texts in self.table["texts"] for text in texts]
 
     @cached_property
+    def of_texts(self) -> bool:
+        """Whether no item has a picture, or features: then the image side of a method is what an encoder of texts makes
+        of each item's `document`."""
+        return not (self.dataset.get("features") or (self.table["image_row"] >= 0).any())
+
+    @cached_property
+    def documents(self) -> list[str]:
+        """The texts of each item as one, on a line each."""
+        return ["\n".join(texts) for texts in self.table["texts"]]
+
+    @cached_property
     def text_start(self) -> np.ndarray:
         """(n_items + 1,) int64: the texts of item i are those from text_start[i] to text_start[i + 1]."""
         counts = self.table["texts"].map(len).to_numpy(dtype=np.int64)

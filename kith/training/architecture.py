@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kith.data.depths import decoded
+from kith.encoders.frozen import reads_texts
 from kith.encoders.names import Side
 from kith.losses import Needs
 from kith.training.statistics import standardisation
@@ -75,6 +76,8 @@ def image_side(
     if encoder is not None:
         if any(augment.values()):
             raise ValueError("augment is for pictures, not for the features of a frozen encoder; leave it out")
+        if reads_texts(encoder):
+            return encoded_side(encoder, tower)
         seen = {"size": dataset["image"]["height"], "channels": dataset["image"]["channels"]}
         return encoded_side({**encoder, "pictures": seen | decoded(dataset["image"])}, tower)
     if (features := _features(dataset, "image")) is not None:

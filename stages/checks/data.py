@@ -1,6 +1,6 @@
 """Whether the data are there, and have what the methods compare."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from kith.data import sources
 from kith.data.kinds import Drawn, Tabular, Vectors, check_classes
@@ -9,6 +9,7 @@ from kith.errors import KithError
 from stages import params
 from stages.checks.fault import Fault
 from stages.params.method import Method
+from stages.params.towers import ENCODER
 
 OF_WORDS = ("doc2vec", "tfidf")  # text.backend that learns from texts
 
@@ -18,7 +19,7 @@ def of_data(study: params.Params) -> Iterator[Fault]:
     fetch, source = study.fetch, sources.find(study.fetch.source)
     held = source.holds(fetch.model_dump())
     if "image" not in held:
-        yield Fault("fetch.columns.image", "is not named, and every method embeds pictures; name their column")
+        yield from _without_pictures(study, held)
     if study.text.backend in OF_WORDS and "words" not in held:
         there = "features" if isinstance(source, Vectors) else "none"
         yield Fault("text.backend", f"{study.text.backend} learns from texts, and the data have none; take {there}")
@@ -37,6 +38,21 @@ def of_data(study: params.Params) -> Iterator[Fault]:
         except KithError as error:
             yield from (Fault("fetch.columns", line) for line in str(error).splitlines())
     yield from _beside(fetch)
+
+
+def _without_pictures(study: params.Params, held: Collection[str]) -> Iterator[Fault]:
+    """Texts alone can be learned from by their classes, with an encoder of texts in the place of that of pictures."""
+    if "words" not in held:
+        yield Fault("fetch.columns.image", "is not named, nor are texts; name a column of pictures, or of texts")
+        return
+    for name in study.study.methods:
+        method = study.method(name)
+        if method.train.image.encoder is None or method.train.image.tower == ENCODER or method.needs.texts:
+            yield Fault(
+                f"methods.{name}",
+                "there are no pictures (fetch.columns.image): take a method of classes, on an encoder that reads the "
+                "texts (train.image.encoder: minilm), or name the pictures' column",
+            )
 
 
 def _beside(fetch: params.Fetch) -> Iterator[Fault]:

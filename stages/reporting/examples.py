@@ -51,7 +51,7 @@ class Appearances:
         features = data.features("image")
         self.image_maps, self.text_maps = _maps(features), _maps(data.features("text"))
         self.images = pictures(data) if features is None else None
-        self.has_pictures = self.images is not None or self.image_maps is not None
+        self.has_pictures = bool(self.images is not None and len(self.images)) or self.image_maps is not None
 
     def image(self, row: int) -> np.ndarray | None:
         """(H, W, C) uint8; None for an item without a picture."""

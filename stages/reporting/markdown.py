@@ -72,13 +72,14 @@ def about(dataset: dict[str, Any]) -> str:
         f"{dataset['labels']:,} labels" if dataset["labels"] else "",
         f"licence: {cells.free(dataset['licence'])}",
     ]
-    return f"Data set **{cells.free(dataset['name'])}**: {'; '.join(filter(None, facts))}."
+    alone = " The items are texts: where it says pictures below, it means them." if dataset.get("of") == "texts" else ""
+    return f"Data set **{cells.free(dataset['name'])}**: {'; '.join(filter(None, facts))}.{alone}"
 
 
 def input_shapes(dataset: dict[str, Any]) -> dict[str, str]:
     """Shapes of pictures and features: {"pictures": "32×32×1"}, {"image features": "4096", …}."""
     shapes = {f"{side} features": feature["shape"] for side, feature in (dataset.get("features") or {}).items()}
-    if dataset["image"]:
+    if dataset["image"] and dataset.get("of") != "texts":
         shapes = {"pictures": [dataset["image"][side] for side in ("height", "width", "channels")], **shapes}
     return {name: "×".join(map(str, shape)) for name, shape in shapes.items()}
 

@@ -78,13 +78,14 @@ def signature(config: Mapping[str, Any]) -> Any:
     from mlflow.types import ColSpec, DataType, Schema, TensorSpec
     from mlflow.types.schema import Array
 
+    from kith.encoders.frozen import reads_texts
     from kith.inference.raw import is_of_features
 
     columns: dict[str, Any] = {"text": DataType.string, "image": DataType.binary}
     if config["text"] is None:
-        del columns["text"]
+        del columns["image" if reads_texts(config["image"].get("encoder", {})) else "text"]
     for name in columns:
-        if is_of_features(config[name]):
+        if is_of_features(config[name] or {}):
             columns[name] = DataType.double
             for _ in config[name]["shape"]:
                 columns[name] = Array(columns[name])
@@ -98,8 +99,11 @@ def example(config: Mapping[str, Any], tokenizer: Any) -> Any:
     """A table of one row that the model takes: a text where it knows texts, or else a picture or a feature."""
     import pandas as pd
 
+    from kith.encoders.frozen import reads_texts
     from kith.inference.raw import is_of_features, pictures_of
 
+    if reads_texts(config["image"].get("encoder", {})):
+        return pd.DataFrame({"text": [_text(tokenizer)]})
     side = "image" if config["text"] is None else "text"
     if is_of_features(config[side]):
         return pd.DataFrame({side: [np.zeros(config[side]["shape"]).tolist()]})

@@ -35,6 +35,10 @@ class Embedder(PythonModel):
         """Unit rows (n, dim) float32, one for each row of the table."""
         from kith.inference.predict import predict_images, predict_texts
 
+        if self.raw.reads_texts:  # its image side is of texts
+            if "text" not in model_input or model_input["text"].isna().any():
+                raise ValueError(self._missing(["text"], model_input))
+            return predict_images(self.model, *self._arrays("image", model_input["text"], "text"))["vector"]
         sides = [side for side in ("text", "image") if self.model.config[side] is not None]
         given = [side for side in sides if side in model_input and model_input[side].notna().all()]
         if not given:
@@ -42,7 +46,7 @@ class Embedder(PythonModel):
         if len(given) > 1:
             raise ValueError("the table has texts and pictures; give one of the columns 'text' and 'image' at a time")
         predict = predict_texts if given[0] == "text" else predict_images
-        return predict(self.model, *self._arrays(given[0], model_input[given[0]]))["vector"]
+        return predict(self.model, *self._arrays(given[0], model_input[given[0]], given[0]))["vector"]
 
     def _missing(self, sides: list[str], table: pd.DataFrame) -> str:
         """Of columns that the signature does not name, MLflow gives none."""
@@ -50,10 +54,11 @@ class Embedder(PythonModel):
         told = [f"; column '{side}' is empty in row {row}" for side, row in empty.items()]
         return f"the table needs a column {' or '.join(repr(side) for side in sides)} without gaps{''.join(told)}"
 
-    def _arrays(self, side: str, column: pd.Series):
+    def _arrays(self, side: str, column: pd.Series, called: str):
+        """called: the column."""
         from kith.data.loader import Unusable
 
-        if side == "image" and (named := [row for row, cell in enumerate(column) if isinstance(cell, str)]):
+        if called == "image" and (named := [row for row, cell in enumerate(column) if isinstance(cell, str)]):
             raise ValueError(
                 f"row {named[0]}: column 'image' is a string; give the picture's bytes, as of open(path, 'rb').read(), "
                 "or texts in the column 'text'"
@@ -61,7 +66,7 @@ class Embedder(PythonModel):
         values = [self.raw.reader(side)(cell) for cell in column]
         for row, value in enumerate(values):
             if isinstance(value, Unusable):
-                raise ValueError(f"row {row}: column '{side}' {value.message}")
+                raise ValueError(f"row {row}: column '{called}' {value.message}")
         return self.raw.arrays(side, values)
 
 

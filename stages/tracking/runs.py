@@ -81,9 +81,9 @@ def training(
             interrupted = isinstance(error, KeyboardInterrupt)
             reason = "interrupted" if interrupted else f"{type(error).__name__}: {error}"
             recorder.record({"do": "tags", "on": "run", "tags": {"failure": reason[:5000]}})
-            recorder.record(_end("run", "KILLED" if interrupted else "FAILED"))
+            recorder.record(end_of("run", "KILLED" if interrupted else "FAILED"))
             raise
-        recorder.record(_end("run"))
+        recorder.record(end_of("run"))
 
 
 def log_stage(stage: str, params: dict[str, Any], metrics: Mapping[str, float]) -> None:
@@ -92,10 +92,10 @@ def log_stage(stage: str, params: dict[str, Any], metrics: Mapping[str, float]) 
         return
     start = _clock[0]
     with _recording() as recorder:
-        run = {"name": stage, "params": flat(params), "tags": _tags(stage), "start": _milliseconds(start)}
+        run = {"name": stage, "params": flat(params), "tags": tags_of(stage), "start": milliseconds(start)}
         recorder.record({"do": "run", **run})
         recorder.record(_metrics(metrics))
-        recorder.record(_end("run"))
+        recorder.record(end_of("run"))
 
 
 def log_evaluation(
@@ -111,7 +111,7 @@ def log_evaluation(
     settings = params.load().method(method).model_dump(exclude_none=True) | measured
     state = digest(measured)
     records = files.read_parquet(history, "train again").to_dict("records")
-    nested = [_dataset(data), *(_epoch(record) for record in records), *_finished(model, history, records)]
+    nested = [_dataset(data), *(epoch_of(record) for record in records), *_finished(model, history, records)]
     known = {"model": sha256(model), "evaluation": state, "nested": nested}
     with _recording() as recorder:
         recorder.record({"do": "evaluated", **known, **_of_training(method, seed, settings, {})})
@@ -121,9 +121,9 @@ def log_evaluation(
         for split, content in metrics["splits"].items():
             values |= {f"{split}/{name}": each["value"] for name, each in content["metrics"].items()}
         recorder.record(_metrics(values) | used)
-        recorder.record(_files("run", artifacts))
+        recorder.record(files_of("run", artifacts))
         recorder.record({"do": "tags", "on": "run", "tags": {"evaluation": state, "evaluated": "true"}})
-        recorder.record(_end("run"))
+        recorder.record(end_of("run"))
 
 
 def log_comparison(out: Path, runs: Path) -> None:
@@ -138,7 +138,7 @@ def log_comparison(out: Path, runs: Path) -> None:
         tags = {"methods": ", ".join(study.methods), "seeds": ", ".join(map(str, study.seeds))}
         tags["mlflow.note.content"] = (out / "leaderboard.md").read_text(encoding="utf-8")[:8000]
         recorder.record({"do": "tags", "on": "parent", "tags": tags})
-        recorder.record(_files("parent", [out / "leaderboard.md", out / "leaderboard.csv"]))
+        recorder.record(files_of("parent", [out / "leaderboard.md", out / "leaderboard.csv"]))
 
 
 def log_report(figures: Path, page: Path, runs: Path) -> None:
@@ -146,7 +146,7 @@ def log_report(figures: Path, page: Path, runs: Path) -> None:
     if not available():
         return
     with _recording(runs, patient=False) as recorder:
-        recorder.record(_files("parent", [figures, page]))
+        recorder.record(files_of("parent", [figures, page]))
 
 
 @contextmanager
@@ -158,23 +158,23 @@ def _recording(compared: Path | None = None, *, patient: bool = True) -> Iterato
     study, state = params.load().study.name, meaning()
     recorder = Recorder(store(), study, patient=patient and engine() != "shell" and is_own(store()))
     recorder.open()
-    known = {"state": digest([study, state]), "name": study, "params": flat(state), "tags": _tags("study")}
+    known = {"state": digest([study, state]), "name": study, "params": flat(state), "tags": tags_of("study")}
     paths = [str(params.PARAMS.absolute())]
-    parent = {"do": "parent", **known, "start": _milliseconds(_clock[0]), "paths": paths}
+    parent = {"do": "parent", **known, "start": milliseconds(_clock[0]), "paths": paths}
     recorder.record(parent if compared is None else _compared(compared) | {"nested": [parent]})
     try:
         yield recorder
     finally:
-        recorder.record(_end("parent"))
+        recorder.record(end_of("parent"))
         recorder.close()
         _clock[0] = time.time()
 
 
 def _of_training(method: str, seed: int, settings: dict[str, Any], tags: dict[str, str]) -> Operation:
     named = {"method": method, "seed": str(seed)}
-    tags = _tags("train") | named | preset(method) | tags
+    tags = tags_of("train") | named | preset(method) | tags
     values = flat(settings | named)
-    return {"name": f"{method}-{seed}", "params": values, "tags": tags, "start": _milliseconds(time.time())}
+    return {"name": f"{method}-{seed}", "params": values, "tags": tags, "start": milliseconds(time.time())}
 
 
 def _finished(model: Path, history: Path, records: list[dict[str, float]]) -> Iterator[Operation]:
@@ -183,7 +183,7 @@ def _finished(model: Path, history: Path, records: list[dict[str, float]]) -> It
         best = max(measured, key=lambda record: record["val_mrr"])
         yield _metrics({"best_val_mrr": best["val_mrr"], "best_epoch": best["epoch"]})
     code, checksum = models.archive(), sha256(model)
-    yield _files("run", [history])
+    yield files_of("run", [history])
     yield {"do": "code", "on": "parent", "paths": [str(code.absolute())]}
     noted = {"model_sha256": checksum}
     yield {"do": "model", "on": "run", "paths": [str(model.absolute())], "code": code.name, "tags": noted}
@@ -215,28 +215,33 @@ def _ranking(values: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
             yield shown, float(np.mean(found))
 
 
-def _epoch(record: Mapping[str, float]) -> Operation:
+def epoch_of(record: Mapping[str, float]) -> Operation:
+    """What a training measured in an epoch."""
     return _metrics({name: value for name, value in record.items() if name != "epoch"}, int(record["epoch"]))
 
 
 def _metrics(values: Mapping[str, Any], step: int = 0, on: str = "run") -> Operation:
     """MLflow allows no @ in names of metrics: R@1 becomes R1."""
-    now = _milliseconds(time.time())
+    now = milliseconds(time.time())
     logged = [[name.replace("@", ""), float(value), now, step] for name, value in values.items()]
     return {"do": "metrics", "on": on, "values": logged}
 
 
-def _files(on: str, paths: Iterable[Path]) -> Operation:
+def files_of(on: str, paths: Iterable[Path]) -> Operation:
+    """Files to keep with a run."""
     return {"do": "files", "on": on, "paths": [str(path.absolute()) for path in paths]}
 
 
-def _end(on: str, status: str = "FINISHED") -> Operation:
-    return {"do": "end", "on": on, "status": status, "time": _milliseconds(time.time())}
+def end_of(on: str, status: str = "FINISHED") -> Operation:
+    """The end of a run."""
+    return {"do": "end", "on": on, "status": status, "time": milliseconds(time.time())}
 
 
-def _tags(stage: str) -> dict[str, str]:
+def tags_of(stage: str) -> dict[str, str]:
+    """Where a run of this stage comes from."""
     return {**context(), "stage": stage, "mlflow.source.name": f"stages/{stage}.py"}
 
 
-def _milliseconds(seconds: float) -> int:
+def milliseconds(seconds: float) -> int:
+    """A time as MLflow has it."""
     return int(seconds * 1000)

@@ -44,8 +44,8 @@ class Sender:
         with alone(self.store):
             found = self._oldest(f"tags.study_state = '{operation['state']}'")
             if found is None:
-                first = self._oldest("tags.stage = 'study'")
                 tags = {"study_state": operation["state"], "stage": "study", **operation["tags"]}
+                first = self._oldest(f"tags.stage = '{tags['stage']}'")
                 self.runs["parent"] = self._create(operation | {"tags": tags}, first)
                 self._files(operation | {"on": "parent"})
             else:

@@ -31,6 +31,7 @@ pytestmark = pytest.mark.slow
 # What is not run from the page, and the test that has to do with it.
 ELSEWHERE = {
     "pip install snakemake-executor-plugin-slurm": "docs/test_doc_commands.py::test_the_slurm_profile_names_its_plugin",
+    "kith new shop/products.csv": "stages/test_new.py::test_from_a_table_to_a_study_that_both_engines_find_up_to_date",
     "kith partial": "stages/test_partial.py::test_the_others_are_ranked_and_the_failed_one_is_named_with_its_reason",
 }
 # The shop's methods are infonce and hierarchy_ce.
@@ -87,6 +88,7 @@ def test_readme(folder):
     stand_ins = {
         "make test": "make --dry-run test",  # these are the tests
         "train.lr=0.001": "train.lr=0.001 train@infonce-0",  # one training will do
+        "kith new products.csv": "kith new shop/products.csv --name products --dry-run",
         "<run id>": found[0].info.run_id,
         "greek capital letter with acute": "a red cross",  # what the shop knows
     }
@@ -105,6 +107,13 @@ def test_readme(folder):
     assert len(pd.read_parquet(folder / "vectors.parquet")) == 20
     assert all((folder / name).is_file() for name in ("evolution.png", "exported/image.onnx", "dvc_plots/index.html"))
     assert names["model"].metadata.run_id == found[0].info.run_id
+
+
+def test_new(folder):
+    outputs, _ = follow("docs/new.md", folder, {"pip install -r": "pip install --no-index -r"}, ELSEWHERE)
+    assert (
+        "columns:" in outputs["kith new shop/products.csv --name mine --methods infonce vsepp --minutes 30 --dry-run"]
+    )
 
 
 def test_coming_from(folder):

@@ -128,9 +128,9 @@ def test_a_network_is_built_again_without_its_files(kind, side, tmp_path):
 def test_another_encoder_than_the_one_trained_with_is_refused(tmp_path):
     name = write_encoder("dinov2", tmp_path)
     known = reference(registry.load(name, "image"))
-    assert referred(known, "image").images(pictures()).shape == (3, 16)
+    assert referred(known).images(pictures()).shape == (3, 16)
     with pytest.raises(KithError, match="is not the one that the model was trained with"):
-        referred(known | {"sha256": "0" * 64}, "image")
+        referred(known | {"sha256": "0" * 64})
 
 
 def test_what_is_missing_is_said_in_one_sentence(tmp_path, monkeypatch):

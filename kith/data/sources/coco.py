@@ -40,6 +40,11 @@ def _listing(path: Path, year: int, image_root: Path | None, karpathy_split: boo
     return Listing(entries, root, left_out={"pictures without captions": silent} if silent else {})
 
 
+def captions(file: Path) -> Iterator[Entry]:
+    """The pictures of one file of captions, by the names that it gives them, without a split. Raises KithError."""
+    return _part(file, ".", "")
+
+
 def _part(file: Path, folder: str, split: str) -> Iterator[Entry]:
     """`images` (id, file_name) with all `annotations` (image_id, caption) of each, in the file's order."""
     content = json_lists(file, "images", "annotations")

@@ -1,0 +1,60 @@
+"""What comes out of it, in a sentence: which method is best on the test split, how sure that is, and by how much."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from kith.errors import KithError
+from kith.evaluation.describe import describe, rankings
+from stages import files
+
+SURE = 0.05
+
+
+def sentences(study: str) -> list[str]:
+    """One for each thing that the methods of a study are compared by, of its leaderboard.
+
+    Raises KithError where there is none.
+    """
+    table, dataset = board(study), files.read_json(Path("data", study, "prepared", "dataset.json"))
+    said = [_sentence(table, metric) for metric in _metrics(table)]
+    return [each.replace("pictures", "texts") for each in said] if dataset.get("of") == "texts" else said
+
+
+def best_runs(study: str) -> list[Path]:
+    """The runs to search with: of the best method in each thing that methods are compared by."""
+    table = board(study)
+    best = [table["method"][table[metric].idxmax()] for metric in _metrics(table)]
+    return [Path("runs", study, f"{method}-0") for method in dict.fromkeys(best)]
+
+
+def board(study: str) -> pd.DataFrame:
+    """The first split of the leaderboard of a study: the test split. Raises KithError where there is none."""
+    path = Path("reports", study, "leaderboard.csv")
+    if not path.is_file():
+        raise KithError(f"{path}: no such file; run the study: snakemake --cores 2")
+    table = pd.read_csv(path, dtype={"split": str, "method": str})
+    return table[table["split"] == table["split"].iloc[0]].reset_index(drop=True)
+
+
+def _metrics(table: pd.DataFrame) -> list[str]:
+    return [name for name, each in rankings(table.columns).items() if each.task and table[name].notna().any()]
+
+
+def _sentence(table: pd.DataFrame, metric: str) -> str:
+    ranking = rankings(table.columns)[metric]
+    low, high, p = ranking.columns
+    rows = table[table[metric].notna()].sort_values(metric, ascending=False, kind="stable")
+    best, measure = rows.iloc[0], ranking.measure or describe(metric).head
+
+    def value(row: pd.Series) -> str:
+        return f"{row[metric]:.3f} [{row[low]:.3f}, {row[high]:.3f}]"
+
+    said = f"{ranking.task[0].upper()}{ranking.task[1:]} best by {best['method']}: {measure} {value(best)}"
+    said += f" on the split {best['split']}"
+    if len(rows) < 2:
+        return f"{said}."
+    other = rows.iloc[1]
+    sure = f"p = {other[p]:.3f}" if other[p] >= 0.001 else "p < 0.001"
+    doubt = "" if other[p] < SURE else ": these two cannot be told apart"
+    return f"{said}, {best[metric] - other[metric]:.3f} more than {other['method']}, {value(other)} ({sure}){doubt}."

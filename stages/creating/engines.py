@@ -1,0 +1,58 @@
+"""Running the stages of the study that params.yaml holds, by one engine or the other."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Literal
+
+from kith.errors import KithError
+from workflow import adopt
+from workflow.dag import Dag
+
+Engine = Literal["snakemake", "dvc"]
+OF_DATA = ("fetch", "prepare", "encode", "text", "neighbors", "taxonomy", "class_embedding")
+LINES = 15  # of the log that are shown where it fails
+
+
+def run(engine: Engine, cores: int, log: Path, *, only_data: bool = False) -> None:
+    """Bring the study up to date; only_data: its stages before the trainings. What the engine prints goes to `log`.
+
+    Raises KithError with the last lines of the log where a stage fails.
+    """
+    dag = Dag()
+    chosen = [(stage, item) for stage, item in dag.items() if not only_data or stage.name in OF_DATA]
+    if engine == "snakemake":
+        outs = [out for stage, item in chosen for out in stage.fill_all(stage.outs, item)]
+        targets = list(dict.fromkeys(outs)) if only_data else []
+        command = ["snakemake", *targets, "--cores", str(cores), "--quiet", "rules"]
+    else:
+        command = ["dvc", "repro", *([stage.target(item) for stage, item in chosen] if only_data else [])]
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w", encoding="utf-8") as file:
+        process = subprocess.Popen([sys.executable, "-m", *command], stdout=file, stderr=file)
+        try:
+            status = process.wait()
+        except KeyboardInterrupt:
+            _ended(process)
+            raise
+    if status:
+        last = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-LINES:])
+        raise KithError(f"{engine} failed; the end of {log}:\n{last}\nMend it; then the same command goes on")
+    if engine == "dvc" and not only_data:
+        adopt.main()
+
+
+def _ended(process: "subprocess.Popen[bytes]") -> None:
+    """Ctrl-C reaches the engine too, which ends its jobs; where only this process was told, tell it."""
+    try:
+        process.wait(timeout=5)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)
+        process.wait()
+
+
+def cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,141 @@
+"""The first look: what was brought, which encoders read it how fast, how much of it fits into the time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from kith.data import images, readers
+from kith.data.loader import Loader
+from kith.data.rows import Columns, listed_texts
+from kith.errors import KithError
+from stages.creating import budget, columns, engines, facts, sampling
+from stages.creating.brought import TABLES, Brought, recognise
+from stages.creating.facts import Facts
+from stages.creating.proposal import Proposal, encoders_for, propose
+
+FIRST = 1000  # rows
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a user asked for, as far as the study depends on it."""
+
+    path: Path
+    name: str
+    minutes: float
+    methods: list[str] | None = None
+    column: tuple[str, ...] = ()
+    taxonomy: Path | None = None
+
+    @property
+    def plain(self) -> dict[str, Any]:
+        return {name: _plain(value) for name, value in vars(self).items()}
+
+
+def look(asked: Wanted, *, dry: bool) -> tuple[Proposal, Facts, str]:
+    """The proposal, the facts that it is for, and the source of the data; what is seen is printed.
+
+    dry: a sample is not kept. Raises KithError for all that is known to be wrong.
+    """
+    brought = recognise(asked.path, asked.name)
+    _say(brought.told)
+    if brought.is_table:
+        return _table(asked, brought, dry)
+    if asked.column or asked.taxonomy:
+        raise KithError(f"--column and --taxonomy are for tables, and {brought.path} is of {brought.source}")
+    found = facts.of_listing(brought)
+    chosen, said = encoders_for(found)
+    fit = _fit(asked, found, [], chosen)
+    fetch = {"source": brought.source, "path": brought.path.as_posix()}
+    if fit.share < 1:
+        said.append(
+            f"to encode all pictures takes about {fit.seconds / fit.share / 60:.0f} minutes, more than there are; "
+            "write a table of fewer to have it sooner"
+        )
+    chosen = chosen._replace(pixels=fit.pixels)
+    return _proposed(asked, fetch, found, chosen, said), found, brought.source
+
+
+def _table(asked: Wanted, brought: Brought, dry: bool) -> tuple[Proposal, Facts, str]:
+    named, lines = columns.of_table(brought.path, list(asked.column))
+    _say(lines)
+    root = brought.image_root or columns.image_root(brought.path, named)
+    first, texts = _first(brought.path, named, root)
+    if not first.rows:
+        raise KithError(f"{brought.path}: the table has no rows")
+    chosen, said = encoders_for(first)
+    fit = _fit(asked, first, texts, chosen)
+    brought, kept = replace(brought, image_root=root), fit.share < 1
+    if kept:
+        out = TABLES / f"{asked.name}_sample.parquet"
+        count = sampling.sample(brought.path, named, fit.share, out)
+        said.append(
+            f"{first.rows:,} rows take about {fit.seconds / fit.share / 60:.0f} minutes to encode: {count:,} of them "
+            f"are sampled into {out}; for all of them give --minutes {_enough(asked, fit)}"
+        )
+        brought = Brought("table", out, root)
+    fetch = columns.fetch(brought.path, named, root, asked.taxonomy)
+    try:
+        found = facts.of_table(brought, named, fetch.get("splits", {}), asked.taxonomy)
+    finally:
+        if kept and dry:
+            brought.path.unlink()
+    return _proposed(asked, fetch, found, chosen._replace(pixels=fit.pixels), said), found, "table"
+
+
+def _enough(asked: Wanted, fit: budget.Fit) -> int:
+    return round(fit.seconds / fit.share / budget.ENCODING / 60 + 1)
+
+
+def _first(path: Path, named: Columns, root: Path | None) -> tuple[Facts, list[str]]:
+    """Roughly what there is, by the first rows, and their texts."""
+    rows, texts, sides, seen = readers.count(path), list[str](), list[int](), 0
+    loader = Loader(root or (path if path.is_dir() else path.parent), 32, "RGB", "pad")
+    wanted = [*named.texts, *([named.image] if named.image else [])]
+    for batch in readers.batches(path, wanted, lambda *_: None) if wanted else ():
+        for column in named.texts:
+            texts += [each for cell in batch[column] for each in _texts(cell)]
+        if named.image:
+            sizes = [images.size(loader.read(cell)) for cell in batch[named.image][:8]]
+            sides += [min(size) for size in sizes if size]
+        seen += len(batch.where)
+        if seen >= FIRST:
+            break
+    side = sorted(sides)[len(sides) // 2] if sides else 0
+    english = facts.is_english(pa.array(texts, pa.string())) if texts else True
+    many = round(len(texts) / max(1, seen) * rows)
+    return Facts(rows, many, rows if named.image else 0, 0, False, rows, side=side, english=english), texts
+
+
+def _texts(cell: Any) -> list[str]:
+    found = listed_texts(cell)
+    return [each for each in (found if isinstance(found, list) else [found]) if isinstance(each, str) and each.strip()]
+
+
+def _fit(asked: Wanted, found: Facts, texts: Sequence[str], chosen: Any) -> budget.Fit:
+    from stages.creating import speed  # loads torch
+
+    threads, seconds = min(engines.cores(), budget.THREADS), 60 * asked.minutes
+    picture = speed.picture_seconds(chosen.image, threads) if chosen.image else None
+    text = speed.text_seconds(chosen.text, texts, threads) if chosen.text and texts else None
+    return budget.fit(found.rows, found.texts / found.rows, picture, text, found.side, seconds)
+
+
+def _proposed(asked: Wanted, fetch: dict[str, Any], found: Facts, chosen: Any, said: list[str]) -> Proposal:
+    _say(found.lines)
+    threads = min(engines.cores(), budget.THREADS)
+    proposal = propose(asked.name, fetch, found, chosen, asked.methods, threads)
+    _say(said)
+    return replace(proposal, said=said)
+
+
+def _say(lines: Sequence[str]) -> None:
+    print(*(f"  {line}" for line in lines), sep="\n", flush=True) if lines else None
+
+
+def _plain(value: Any) -> Any:
+    """As JSON gives it back."""
+    return value.as_posix() if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value

@@ -1,0 +1,85 @@
+"""A part of a table that is too large for the time that there is: whole groups, drawn by a hash."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kith.data import readers
+from kith.data.labels import word
+from kith.data.rows import Columns
+from stages import files
+
+ROWS = 1000  # that are written at a time
+
+
+def sample(path: Path, columns: Columns, share: float, out: Path) -> int:
+    """Write a share of the rows of the table at `path`, their named columns, to the Parquet file `out`.
+
+    Rows of one group, or else of one picture's name, are taken or left together. Returns how many there are. Memory:
+    some thousand rows.
+    """
+    names = list(dict.fromkeys(name for _, name in columns.named()))
+    called = readers.class_names(path, columns.label) if columns.label else {}
+    written = 0
+    with files.replacing(out) as temporary:
+        writer: pq.ParquetWriter | None = None
+        for rows in _thousands(_kept(path, columns, names, share)):
+            table = pa.table({name: _column(name, rows, columns, called) for name in names})
+            writer = writer or pq.ParquetWriter(temporary, table.schema, compression="zstd")
+            writer.write_table(table.cast(writer.schema))
+            written += len(rows)
+        if writer is None:
+            empty = {name: pa.array([], pa.string()) for name in names}
+            pq.write_table(pa.table(empty), temporary)
+        else:
+            writer.close()
+    return written
+
+
+def _kept(path: Path, columns: Columns, names: list[str], share: float) -> Iterator[Mapping[str, Any]]:
+    for batch in readers.batches(path, names):
+        for where, cells in batch.rows():
+            if _draw(_key(where.row, columns, cells)) < share:
+                yield cells
+
+
+def _key(row: int, columns: Columns, cells: Mapping[str, Any]) -> str:
+    if columns.group:
+        return word(cells[columns.group])
+    picture = cells[columns.image] if columns.image else None
+    return picture if isinstance(picture, str) else str(row)
+
+
+def _draw(key: str) -> float:
+    """0…1, evenly, of a key."""
+    return int.from_bytes(hashlib.blake2b(key.encode(errors="replace"), digest_size=8).digest(), "big") / 2**64
+
+
+def _thousands(rows: Iterator[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    found: list[Mapping[str, Any]] = []
+    for row in rows:
+        found.append(row)
+        if len(found) == ROWS:
+            yield found
+            found = []
+    if found:
+        yield found
+
+
+def _column(name: str, rows: list[Mapping[str, Any]], columns: Columns, called: Mapping[str, str]) -> pa.Array:
+    """Pictures as they are, bytes or paths; texts as lists; all else as words, labels by their names."""
+    cells = [row[name] for row in rows]
+    if name == columns.image:
+        found = [each.get("bytes") or each.get("path") if isinstance(each, dict) else each for each in cells]
+        return pa.array(found, pa.string() if any(isinstance(each, str) for each in found) else pa.binary())
+    if name in columns.texts:
+        texts = [each if isinstance(each, list) else [each] for each in cells]
+        return pa.array([[None if t is None else str(t) for t in each] for each in texts], pa.list_(pa.string()))
+    words = [None if each is None else word(each) for each in cells]
+    if name == columns.label:
+        words = [each if each is None else called.get(each, each) for each in words]
+    return pa.array(words, pa.string())

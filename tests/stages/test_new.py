@@ -1,0 +1,338 @@
+"""kith new: every kind of input as a study, what it asks, what it refuses, and a whole run with an interruption."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from PIL import Image
+
+from stages import cli
+from stages.creating import proposal, speed
+from tests.made import COLOURS, SHAPES, picture
+from tests.made_shop import write_shop
+from tests.workflow.test_pipeline import clone, run
+
+NEW = [sys.executable, "-m", "stages.cli", "new"]
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch) -> Path:
+    """A folder such as Kith's, on a computer without encoders."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("dvc.yaml", "Snakefile"):
+        Path(name).touch()
+    Path("studies").mkdir()
+    monkeypatch.setattr(proposal, "_installed", lambda name: False)
+    return tmp_path
+
+
+def with_encoders(monkeypatch, seconds: float = 0.001):
+    """As if they were installed, and read so fast."""
+    monkeypatch.setattr(proposal, "_installed", lambda name: True)
+    monkeypatch.setattr(speed, "picture_seconds", lambda *_: seconds)
+    monkeypatch.setattr(speed, "text_seconds", lambda *_: seconds)
+
+
+def dry(capsys, *arguments: str) -> dict:
+    """The study that --dry-run prints."""
+    cli.main(["new", *arguments, "--dry-run"])
+    return yaml.safe_load(capsys.readouterr().out.partition("before the search:\n")[2])
+
+
+def refused(capsys, *arguments: str) -> str:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["new", *arguments])
+    assert ended.value.code
+    return str(ended.value.code) + capsys.readouterr().err
+
+
+def pictures(place: Path, by_class: bool = False) -> list[tuple[str, str, str]]:
+    """96 pictures in files; (file, class, caption) of each."""
+    random, rows = np.random.default_rng(0), []
+    for number, (colour, shape) in enumerate((c, s) for _ in range(4) for c in COLOURS for s in SHAPES):
+        name = f"{shape}/{number}.png" if by_class else f"{number}.png"
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture(colour, shape, random)).resize((40, 40)).save(place / name)
+        rows.append((name, shape, f"a {colour} {shape} on a dark ground"))
+    return rows
+
+
+def captions_csv(place: Path) -> Path:
+    rows = pictures(place / "Images")
+    lines = [f"{name},{text}" for name, _, text in rows] + [f"{name},again {text}" for name, _, text in rows]
+    (place / "captions.txt").write_text("\n".join(["image,caption", *lines]))
+    return place / "captions.txt"
+
+
+def coco(place: Path) -> Path:
+    rows = pictures(place / "val2017")
+    images = [{"id": number, "file_name": name} for number, (name, _, _) in enumerate(rows)]
+    annotations = [{"image_id": number, "caption": text} for number, (_, _, text) in enumerate(rows)]
+    (place / "annotations").mkdir()
+    path = place / "annotations" / "captions_val2017.json"
+    path.write_text(json.dumps({"images": images, "annotations": annotations}))
+    return path
+
+
+def karpathy(place: Path) -> Path:
+    images = [
+        {"filename": name, "split": ("train", "train", "val", "test")[number % 4], "sentences": [{"raw": text}]}
+        for number, (name, _, text) in enumerate(pictures(place / "pictures"))
+    ]
+    (place / "dataset_mine.json").write_text(json.dumps({"images": images}))
+    return place / "dataset_mine.json"
+
+
+def table(place: Path, suffix: str) -> Path:
+    frame = pd.DataFrame(pictures(place / "photos"), columns=["photo", "kind", "title"])
+    path = place / f"things{suffix}"
+    if suffix == ".jsonl":
+        frame.assign(photo="photos/" + frame["photo"]).to_json(path, orient="records", lines=True)
+    elif suffix == ".parquet":
+        frame["photo"] = [(place / "photos" / name).read_bytes() for name in frame["photo"]]
+        frame.to_parquet(path)
+    else:
+        frame.assign(photo="photos/" + frame["photo"]).to_csv(path, index=False, sep="\t" if suffix == ".tsv" else ",")
+    return path
+
+
+def hugging_face(place: Path) -> Path:
+    frame = pd.read_parquet(table(place / "made", ".parquet"))
+    frame["image"] = [{"bytes": content, "path": None} for content in frame.pop("photo")]
+    (place / "hf").mkdir()
+    for split, part in (("train", frame[:70]), ("validation", frame[70:80]), ("test", frame[80:])):
+        part.to_parquet(place / "hf" / f"{split}-00000-of-00001.parquet")
+    return place / "hf"
+
+
+def tree_of_classes(place: Path) -> Path:
+    pictures(place / "classes", by_class=True)
+    return place / "classes"
+
+
+def zipped(place: Path) -> Path:
+    pictures(place / "inner" / "top", by_class=True)
+    with zipfile.ZipFile(place / "classes.zip", "w") as archive:
+        for path in sorted((place / "inner").rglob("*.png")):
+            archive.write(path, path.relative_to(place / "inner"))
+    return place / "classes.zip"
+
+
+def tarred(place: Path) -> Path:
+    (place / "inner").mkdir()
+    captions_csv(place / "inner")
+    return Path(shutil.make_archive(str(place / "captions"), "gztar", place / "inner"))
+
+
+BOTH, PAIRS, CLASSES = {"infonce", "classifier"}, {"infonce"}, {"classifier"}
+
+
+@pytest.mark.parametrize(
+    ("make", "source", "trained"),
+    [
+        (lambda place: table(place, ".csv"), "table", BOTH),
+        (lambda place: table(place, ".tsv"), "table", BOTH),
+        (lambda place: table(place, ".jsonl"), "table", BOTH),
+        (lambda place: table(place, ".parquet"), "table", BOTH),
+        (lambda place: table(place, ".csv").parent, "table", BOTH),
+        (hugging_face, "table", BOTH),
+        (captions_csv, "table", PAIRS),
+        (coco, "table", PAIRS),
+        (karpathy, "table", PAIRS),
+        (tree_of_classes, "image_folder", CLASSES),
+        (zipped, "image_folder", CLASSES),
+        (tarred, "table", PAIRS),
+    ],
+    ids=["csv", "tsv", "jsonl", "parquet", "folder", "hf", "kaggle", "coco", "karpathy", "classes", "zip", "tar"],
+)
+def test_every_kind_of_input_becomes_a_study(folder, capsys, make, source, trained):
+    (folder / "mine").mkdir()
+    study = dry(capsys, str(make(folder / "mine")), "--name", "mine")
+    assert study["fetch"]["source"] == source
+    assert trained == {name for name in study["methods"] if name in BOTH}
+    assert not list(Path("studies").iterdir())
+    assert study["prepare"]["image"]["size"] == 32
+
+
+def test_rows_of_one_picture_are_a_group_and_its_folder_is_found(folder, capsys):
+    (folder / "mine").mkdir()
+    study = dry(capsys, str(captions_csv(folder / "mine")))
+    assert study["fetch"]["columns"] == {"image": "image", "texts": ["caption"], "group": "image"}
+    assert study["fetch"]["image_root"].endswith("mine/Images")
+
+
+def test_a_tree_of_categories_brings_methods_of_hierarchies(folder, capsys, monkeypatch):
+    write_shop(folder / "shop")
+    with_encoders(monkeypatch)
+    study = dry(capsys, "shop/products.csv")
+    assert study["fetch"]["columns"]["categories"] == ["level1", "level2"]
+    assert list(study["methods"])[:7] == [
+        *("infonce", "siglip", "infonce_neighborhood"),
+        *("cosine", "hierarchy", "hierarchy_ce", "classifier"),
+    ]
+    assert list(study["methods"])[7:] == ["linear_cca", "lite0_as_it_is"]
+    assert study["study"]["encoders"] == {"lite0": {"encoder": "lite0", "size": 128, "crop": 1.0}}
+
+
+def texts_alone(folder: Path) -> Path:
+    random = np.random.default_rng(0)
+    words = {
+        "sea": ["ship", "wave", "sail", "coast"],
+        "sky": ["cloud", "wing", "star", "wind"],
+        "wood": ["oak", "leaf"],
+    }
+    rows = [(f"the {' and the '.join(random.choice(words[kind], 3))} of it", kind) for kind in words for _ in range(60)]
+    pd.DataFrame(rows, columns=["message", "topic"]).to_csv(folder / "messages.csv", index=False)
+    return folder / "messages.csv"
+
+
+def test_texts_alone_take_an_encoder_of_texts_for_their_classes(folder, capsys, monkeypatch):
+    with_encoders(monkeypatch)
+    study = dry(capsys, str(texts_alone(folder)))
+    assert study["fetch"]["columns"] == {"image": None, "texts": ["message"], "label": "topic"}
+    assert {each["train"]["image"]["encoder"] for each in study["methods"].values()} == {"minilm"}
+    assert "prepare" not in study
+    monkeypatch.setattr(proposal, "_installed", lambda name: False)
+    assert "requirements-pretrained.txt" in refused(capsys, "messages.csv", "--dry-run")
+
+
+def test_texts_that_say_their_label_are_told(folder, capsys, monkeypatch):
+    with_encoders(monkeypatch)
+    frame = pd.read_csv(texts_alone(folder))
+    frame["message"] = "Topic: " + frame["topic"] + ". " + frame["message"]
+    frame.to_csv("messages.csv", index=False)
+    cli.main(["new", "messages.csv", "--dry-run"])
+    assert "100% of the texts have their own label in them" in capsys.readouterr().out
+
+
+def test_of_too_many_rows_a_sample_is_taken_and_it_says_so(folder, capsys, monkeypatch):
+    """By groups: rows of one picture stay together. Half of the time is more than enough for the rest."""
+    (folder / "mine").mkdir()
+    rows = pictures(folder / "mine")
+    many = pd.DataFrame([(name, f"{text} {n}") for name, _, text in rows for n in range(20)], columns=["image", "text"])
+    many.to_csv("mine/many.csv", index=False)
+    with_encoders(monkeypatch, 0.2)
+    cli.main(["new", "mine/many.csv", "--minutes", "10", "--dry-run"])
+    said = capsys.readouterr().out
+    count = int(said.partition(" of them")[0].rpartition(" ")[2].replace(",", ""))
+    assert "1,920 rows take about" in said
+    assert count % 20 == 0
+    assert 500 <= count < 1920
+    assert not Path("tables/many_sample.parquet").exists()
+
+
+def test_without_a_terminal_it_says_what_to_pass(folder, capsys, monkeypatch):
+    (folder / "mine").mkdir()
+    path = str(table(folder / "mine", ".csv"))
+    monkeypatch.setattr("sys.stdin", open(os.devnull))  # noqa: SIM115
+    assert "--yes" in refused(capsys, path)
+    assert not list(Path("studies").iterdir())
+
+
+def test_it_asks_once_and_no_is_no(folder, capsys, monkeypatch):
+    (folder / "mine").mkdir()
+    path = str(table(folder / "mine", ".csv"))
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    asked = []
+    monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or "n")
+    assert "--column" in refused(capsys, path)
+    assert len(asked) == 1
+    assert not list(Path("studies").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nowhere.csv"], "no such file or folder"),
+        (["mine/things.csv", "--name", "a-b"], "letters, digits and underscores"),
+        (["mine/things.csv", "--column", "photo=x"], "expected FIELD=NAME"),
+        (["mine/things.csv", "--column", "texts=titel"], "no such column; there are 'photo', 'kind', 'title'"),
+        (["mine/things.csv", "--methods", "infonec"], "did you mean 'infonce'"),
+        (["mine/things.csv", "--methods", "linear_cca"], "is not trained"),
+        (["mine/things.csv", "--column", "texts=none", "--column", "label=none"], "nothing to learn from"),
+        (["mine/things.csv", "--column", "texts=none", "--methods", "infonce"], "needs pictures with texts"),
+        (["empty"], "nor is there one table in it"),
+    ],
+    ids=["gone", "name", "field", "column", "preset", "untrained", "nothing", "unfit", "empty"],
+)
+def test_what_cannot_work_is_told_before_time_is_spent(folder, capsys, arguments, said):
+    (folder / "mine").mkdir()
+    (folder / "empty").mkdir()
+    table(folder / "mine", ".csv")
+    place = str(folder / arguments[0])  # where a folder is, is kept by its name
+    assert said in refused(capsys, place, *arguments[1:], "--yes")
+
+
+def test_a_study_of_another_is_never_overwritten(folder, capsys):
+    (folder / "mine").mkdir()
+    path = str(table(folder / "mine", ".csv"))
+    Path("studies/things.yaml").write_text("# mine\n")
+    assert "not written by `kith new`" in refused(capsys, path, "--yes")
+    assert Path("studies/things.yaml").read_text() == "# mine\n"
+
+
+def kith_new(folder: Path, *arguments: str) -> list[str]:
+    return [*NEW, *arguments, "--yes", "--no-serve", "--minutes", "0.5"]
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"DVC_NO_ANALYTICS": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": "."}
+
+
+def trials(folder: Path, name: str) -> list[dict]:
+    path = folder / "data" / name / "new" / "trials.json"
+    return json.loads(path.read_text())["trials"] if path.exists() else []
+
+
+@pytest.mark.slow
+def test_from_a_table_to_a_study_that_both_engines_find_up_to_date(tmp_path):
+    """Killed in the middle of its search, the same command goes on and repeats no trial; changed, the study is safe."""
+    place = clone(tmp_path / "clone")
+    write_shop(place / "shop")
+    command = kith_new(place, "shop/products.csv", "--methods", "infonce", "classifier")
+    process = subprocess.Popen(command, cwd=place, env=environment(), start_new_session=True)
+    while process.poll() is None and len(trials(place, "products")) < 2:
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    before = trials(place, "products")
+    assert before
+    done = subprocess.run(command, cwd=place, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert trials(place, "products")[: len(before)] == before
+    again = [line.split(":")[0].strip() for line in done.stderr.splitlines() if "epochs …" in line]
+    assert not {f"{each['candidate']}_e{each['epochs']}" for each in before} & set(again)
+    assert "Texts find pictures and pictures texts best by" in done.stdout
+    study = yaml.safe_load((place / "studies" / "products.yaml").read_text())
+    assert {"infonce", "linear_cca", "classifier", "lite0_as_it_is"} == set(study["study"]["methods"])
+    assert "up to date" in run(place, "dvc", "status")
+    assert "Nothing to be done" in run(place, "snakemake", "--cores", "1", "--dry-run")
+    _one_search_with_its_trials(place, len(trials(place, "products")))
+    with (place / "studies" / "products.yaml").open("a") as file:
+        file.write("# mine\n")
+    refusal = subprocess.run(command, cwd=place, env=environment(), capture_output=True, text=True)
+    assert "is yours now" in refusal.stderr
+
+
+def _one_search_with_its_trials(place: Path, count: int) -> None:
+    """In MLflow: the trials are below one run of the search, each ended, by figures of validation alone."""
+    import mlflow
+
+    client = mlflow.MlflowClient(f"sqlite:///{place / 'mlflow.db'}")
+    experiment = client.get_experiment_by_name("products").experiment_id
+    (search,) = client.search_runs([experiment], "tags.stage = 'search'")
+    found = client.search_runs([experiment], "tags.stage = 'trial'")
+    assert len(found) == count
+    assert {each.data.tags["mlflow.parentRunId"] for each in found} == {search.info.run_id}
+    assert {each.info.status for each in found} == {"FINISHED"}
+    assert not [name for each in found for name in each.data.metrics if name.startswith("test")]
