@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from kith.data.label_sets import label_sets
 from kith.errors import KithError
 from kith.store.prepared import Prepared
 from kith.store.provenance import NOTE, note
@@ -45,7 +44,9 @@ def _classes(items: pd.DataFrame, edges: pd.DataFrame) -> pd.DataFrame:
     """label, label_name and name (as shown) of every class that an item has, by label: class number = row. Of items
     with several labels each: by their names."""
     if "labels" in items:
-        called, _ = label_sets(list(items["labels"]))
+        called = sorted({name for names in items["labels"] for name in names})
+        if all(name.isdecimal() for name in called):
+            called.sort(key=int)
         return pd.DataFrame({"label": np.arange(len(called)), "label_name": called, "name": called})
     labelled = items.loc[items["label"] >= 0, ["label", "label_name"]].drop_duplicates().sort_values("label")
     shown = dict(zip(edges["child"], edges["name"], strict=True))

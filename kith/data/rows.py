@@ -38,9 +38,9 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 @dataclass(frozen=True)
 class Columns:
     """Which column of a table holds what; None: none does. `categories`: from the widest to the narrowest; they
-    are a taxonomy and take the place of `label`. `extras`: columns that are shown and that nothing else reads. `labels`:
-    where items have several, a column of lists, or of texts in which `separator` stands between two of them; or columns
-    of 0 and 1, which are called like the labels."""
+    are a taxonomy and take the place of `label`. `extras`: columns that are shown and that nothing else reads.
+    `labels`: where items have several, a column of lists, or of texts in which `separator` stands between two of them;
+    or columns of 0 and 1, which are called like the labels."""
 
     id: str | None = None
     image: str | None = "image"
