@@ -1,5 +1,6 @@
 """Look for faults in the prepared data: duplicates and leaks, suspect labels, wrong pairs, odd pictures and texts."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -45,6 +46,8 @@ def main(
     """
     torch.set_num_threads(1)
     prepared, options, most = Prepared(data or _current()), _options(), _audit().most
+    if "labels" in prepared.table:
+        print("audit: items have several labels each; these are not checked", file=sys.stderr)
     given = {"image": encoded_image, "text": encoded_text}
     encoded = {side: found for side in SIDES if (found := _encoded(prepared, side, given[side])) is not None}
     features = {side: found.features(side) for side, found in encoded.items()}

@@ -20,6 +20,10 @@ def main(
     image: Annotated[str | None, typer.Option(help="Column of pictures or their paths; none: there is none.")] = None,
     text: Annotated[list[str] | None, typer.Option(help="Column of texts; repeat it for several.")] = None,
     label: Annotated[str | None, typer.Option(help="Column of labels; none: there is none.")] = None,
+    labels: Annotated[
+        list[str] | None, typer.Option(help="Column of several labels, or of one each with 1 or 0; repeat it.")
+    ] = None,
+    separator: Annotated[str | None, typer.Option(help="What stands between labels in a cell.")] = None,
     categories: Annotated[
         list[str] | None, typer.Option(help="Column of categories, the broadest first; repeat it.")
     ] = None,
@@ -44,8 +48,10 @@ def main(
     if limit < 0:
         raise KithError(f"--limit {limit}: expected 0 or more")
     single = {"image": image, "label": label, "split": split, "group": group, "id": id}
+    if labels:  # in the place of one label
+        single, categories = single | {"label": NONE, "separator": separator}, [NONE]
     given: dict[str, Any] = {field: None if name == NONE else name for field, name in single.items() if name}
-    many = {"texts": text, "categories": categories}
+    many = {"texts": text, "categories": categories, "labels": labels}
     given |= {field: [] if names == [NONE] else names for field, names in many.items() if names}
     columns, reasons = guess.guess(table, given)
     print("\n".join(advice.column_lines(columns, reasons)))

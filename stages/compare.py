@@ -139,7 +139,7 @@ def _read_json(path: Path) -> Any:
 
 
 def _read_queries(path: Path) -> pd.DataFrame:
-    return pd.read_parquet(path, columns=[*QUERY, "group", "reciprocal_rank", "ahp", "hamming_ap"])
+    return pd.read_parquet(path, columns=[*QUERY, "group", "reciprocal_rank", "average_precision", "ahp", "hamming_ap"])
 
 
 def read_file(path: Path, reader: Callable[[Path], Any], stage: str) -> Any:

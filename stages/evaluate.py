@@ -70,7 +70,7 @@ def main(
     galleries = galleries_of(prepared, embeddings, semantic_vectors(text, prepared))
     predicted = read_scores(written, embeddings)
     known = classes_of(prepared, embeddings, predicted, Classes(taxonomy, prepared), options)
-    database = database_of(prepared, embeddings, known.labels, options)
+    database = database_of(prepared, embeddings, known.labels if known.sets is None else known.sets, options)
     wanted = _wanted(options, embeddings)
     judged = None if options.judged is None else judged_by(options.judged, prepared)
     splits, tables = {}, []
@@ -135,11 +135,13 @@ def classes_of(
     options: params.Evaluate,
 ) -> KnownClasses:
     """Labels of all items, and what the run predicts of the embedded pictures. A linear SVM sees one vector an item."""
-    labels, embedded = classes.numbers(data.table), embeddings.image
+    labels, embedded, sets = classes.numbers(data.table), embeddings.image, classes.sets(data.table)
+    if sets is not None and (asked := [name for name in ("svm", "metric_learning") if getattr(options, name)]):
+        raise KithError(f"params.yaml: evaluate.{asked[0]} needs items of one label each, and these have several")
     if options.svm and not embedded.several:
         predicted = predicted | {"svm": _svm(embedded, data.splits, labels, options)}
     similarity = {measure: classes.similarity(measure) for measure in ("lcsh", "wup")}
-    return KnownClasses(labels, similarity, predicted, embedded.items)
+    return KnownClasses(labels, similarity, predicted, embedded.items, sets)
 
 
 def _svm(embedded: EmbeddedSide, splits: np.ndarray, labels: np.ndarray, options: params.Evaluate) -> np.ndarray:
@@ -169,13 +171,14 @@ def judged_by(folder: Path, data: Prepared) -> Judged:
 
 
 def database_of(data: Prepared, embeddings: Embeddings, labels: np.ndarray, options: params.Evaluate) -> ClassDatabase:
-    """The database that params.yaml names; labels (n_items,), −1 unknown. With several vectors an item it is not
-    searched: no votes are defined. Raises KithError where it is not there."""
+    """The database that params.yaml names; labels (n_items,), −1 unknown, or sets of them (n_items, classes). With
+    several vectors an item it is not searched: no votes are defined. Raises KithError where it is not there."""
     if options.database == "same" or embeddings.image.several:
         return ClassDatabase(embeddings.coded)
     items = embeddings.image.items
     splits = data.splits[items]
-    chosen = np.isin(splits.astype(str), DATABASES[options.database]) & (labels[items] >= 0)
+    known = labels[items] >= 0 if labels.ndim == 1 else labels[items].any(axis=1)
+    chosen = np.isin(splits.astype(str), DATABASES[options.database]) & known
     first = DATABASES[options.database][0]
     if not (splits[chosen] == first).any():
         what = "training pictures" if first == "train" else "pictures of the split database (prepare.per_class)"

@@ -15,7 +15,7 @@ import typer
 
 from kith.data.edges import Order
 from kith.errors import KithError
-from kith.vectors import beir, labels, measures, table, trec
+from kith.vectors import beir, labels, measures, shared, table, trec
 from kith.vectors import files as vector_files
 from kith.vectors.measures import Measured, Similarity
 from kith.vectors.sets import VectorSet
@@ -213,6 +213,9 @@ def _measured(asked: Asked, given: Given, tag: str) -> list[Measured]:
     told = [[(each, labels.labels_of(each, file)) for each in pair] for pair in pairs]
     for pair in told:
         _tell_unknown(pair)
+    if shared.several([of for pair in told for _, of in pair]):
+        _check_several(asked)
+        return [shared.by_shared_in(*queries, *database, ks=asked.ks) for queries, database in told]
     found = [measures.by_class_in(*queries, *database, ks=asked.ks) for queries, database in told]
     return [_in_taxonomy(each, pair, asked, "database") for each, pair in zip(found, told, strict=True)]
 
@@ -251,6 +254,10 @@ def _by_class(sets: Sequence[VectorSet], asked: Asked) -> list[Measured]:
     for each in sets:
         if each.ids is not None:
             each.unique_ids("by which items are told apart")
+    if shared.several(told):
+        _check_several(asked)
+        _tell_unknown(list(zip(sets, told, strict=True)))
+        return [shared.by_shared(each, of, ks=asked.ks) for each, of in zip(sets, told, strict=True)]
     tree = None
     if asked.taxonomy is not None:
         tree = labels.read_taxonomy(asked.taxonomy, asked.order, np.concatenate(told))
@@ -261,6 +268,16 @@ def _by_class(sets: Sequence[VectorSet], asked: Asked) -> list[Measured]:
     _tell_unknown(list(zip(sets, told, strict=True)))
     _tell(dict.fromkeys(str(each.message) for each in caught))
     return found
+
+
+def _check_several(asked: Asked) -> None:
+    """Raises KithError for what has no meaning where rows have several labels."""
+    for option, wrong in {
+        "--taxonomy": asked.taxonomy,
+        "--similarity euclidean": asked.similarity == "euclidean",
+    }.items():
+        if wrong:
+            raise KithError(f"{option}: is for vectors of one label each, and some have several; leave it out")
 
 
 def _tell_unknown(told: Sequence[tuple[VectorSet, np.ndarray]]) -> None:

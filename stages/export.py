@@ -78,16 +78,18 @@ def _onnx(run: Path, out: Path) -> None:
 
 
 def _vectors(run: Path, data: Path) -> dict[str, pa.Table]:
-    """id, split, label_name, of texts also the text, and vector of everything that was embedded, by side."""
+    """id, split, label_name, or labels where items have several, of texts also the text, and vector of everything that
+    was embedded, by side."""
     prepared = Prepared(data)
     embeddings = read_embeddings(EmbeddingFiles.of(run), prepared, run / "model.pt")
     items, found = prepared.table, {}
+    told = ("id", "split", "labels" if "labels" in items else "label_name")
     for side, embedded in (("image", embeddings.image), ("text", embeddings.text)):
         vectors, rows = embedded.vectors, embedded.items
         if not len(rows):
             continue
         one_vector(vectors.shape[1:], run)
-        table = pa.table({name: items[name].to_numpy()[rows] for name in ("id", "split", "label_name")})
+        table = pa.table({name: items[name].to_numpy()[rows] for name in told})
         texts = items["texts"].iloc[np.unique(rows)].tolist() if side == "text" else []
         if sum(map(len, texts)) == len(rows):
             table = table.append_column("text", pa.array([text for each in texts for text in each], pa.string()))

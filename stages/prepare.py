@@ -17,6 +17,7 @@ from kith.data.digests import sha256
 from kith.data.images import CHANNELS
 from kith.data.items import Dataset
 from kith.data.kinds import Listed, Tabular, Vectors
+from kith.data.label_sets import label_sets
 from kith.data.photos import PhotoWriter
 from kith.data.shards import INDEX
 from kith.data.shown import ArrayAndPhotos
@@ -74,24 +75,33 @@ def main(*, raw: Path, out: Path) -> None:
 
 
 def _drawn(dataset: Dataset, options: params.Prepare) -> Dataset:
-    """With the splits that `prepare.per_class` asks for, if it does; items without a label are in the database."""
-    wanted = options.per_class
+    """With the splits that `prepare.per_class` or `prepare.counts` asks for, if one does; items without a label are in
+    the database."""
+    wanted = options.per_class or options.counts
     if wanted is None:
         return dataset
+    name = "per_class" if options.per_class else "counts"
     frame = dataset.items.select(["id", "label", "group"]).to_pandas()
     if frame["group"].duplicated().any():
         raise KithError(
-            "prepare.per_class: groups of several items would be split apart (rows of one picture are a group); leave "
+            f"prepare.{name}: groups of several items would be split apart (rows of one picture are a group); leave "
             "it out, or name a column of groups (fetch.columns.group), the ids if each row is its own"
         )
-    labelled = frame[frame["label"] >= 0]
+    several = items.has_sets(dataset.items)
+    sets = label_sets(dataset.items["labels"].to_pylist())[1] if several else None
+    chosen = np.flatnonzero(frame["label"].to_numpy() >= 0 if sets is None else sets.any(axis=1))
+    ids = [frame["id"].iat[row] for row in chosen]
+    drawing = (wanted.train, wanted.test, options.val, options.seed)
     split = np.full(len(frame), "database", dtype=object)
-    split[labelled.index] = splits.draw_per_class(
-        labelled["label"].to_numpy(), list(labelled["id"]), wanted.train, wanted.test, options.val, options.seed
-    )
+    if options.counts:
+        split[chosen] = splits.draw(ids, *drawing)
+    elif sets is not None:
+        split[chosen] = splits.draw_per_label(sets[chosen], ids, *drawing)
+    else:
+        split[chosen] = splits.draw_per_class(frame["label"].to_numpy()[chosen], ids, *drawing)
     place = dataset.items.schema.get_field_index("split")
-    items = dataset.items.set_column(place, dataset.items.schema.field("split"), pa.array(split, pa.string()))
-    return replace(dataset, items=items)
+    drawn = dataset.items.set_column(place, dataset.items.schema.field("split"), pa.array(split, pa.string()))
+    return replace(dataset, items=drawn)
 
 
 def _pinned(raw: Path, source: Source, fetch: dict[str, Any]) -> dict[str, Any]:
@@ -180,7 +190,7 @@ def _describe(dataset: Dataset, pinned: dict[str, Any], folder: Path, inputs: di
         "groups": {split: int(frame["group"][frame["split"] == split].nunique()) for split in order},
         "texts": len(pc.list_flatten(dataset.items["texts"])),
         **inputs,
-        "labels": int(frame["label"][frame["label"] >= 0].nunique()),
+        "labels": _labels(dataset.items),
         "licence": pinned["licence"],
         "checksums": {path.name: sha256(path) for path in sorted(folder.iterdir())},
         "skipped": [
@@ -188,6 +198,13 @@ def _describe(dataset: Dataset, pinned: dict[str, Any], folder: Path, inputs: di
             for fault in dataset.skipped
         ],
     }
+
+
+def _labels(table: pa.Table) -> int:
+    """How many different labels there are."""
+    if items.has_sets(table):
+        return pc.count_distinct(pc.list_flatten(table["labels"])).as_py()
+    return pc.count_distinct(table["label"].filter(pc.greater_equal(table["label"], 0))).as_py()
 
 
 def _tell(dataset: Dataset, out: Path) -> None:

@@ -41,7 +41,13 @@ def main(*, data: Path, out: Path) -> None:
 
 
 def _classes(items: pd.DataFrame, edges: pd.DataFrame) -> pd.DataFrame:
-    """label, label_name and name (as shown) of every class that an item has, by label: class number = row."""
+    """label, label_name and name (as shown) of every class that an item has, by label: class number = row. Of items
+    with several labels each: by their names."""
+    if "labels" in items:
+        called = sorted({name for names in items["labels"] for name in names})
+        if all(name.isdecimal() for name in called):
+            called.sort(key=int)
+        return pd.DataFrame({"label": np.arange(len(called)), "label_name": called, "name": called})
     labelled = items.loc[items["label"] >= 0, ["label", "label_name"]].drop_duplicates().sort_values("label")
     shown = dict(zip(edges["child"], edges["name"], strict=True))
     return labelled.assign(name=[shown.get(name, name) for name in labelled["label_name"]]).reset_index(drop=True)

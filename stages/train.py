@@ -17,7 +17,7 @@ from lightning_fabric import Fabric
 
 from kith.encoders.names import SIDES, Side
 from kith.errors import KithError, listed
-from kith.losses import Needs
+from kith.losses import Needs, of_one_label
 from kith.models import DualEncoder, save, start_from
 from kith.models.features import TfidfTower
 from kith.models.image import load_weights
@@ -108,6 +108,7 @@ def train(
         _initialize(encoder, vocabulary, settings.train, text, prepared, learned, targets, starts)
     losses, config = settings.losses, _config(settings, seed, starts)
     objective = Objective(losses.terms(), encoder.dim, len(classes), losses.matryoshka)
+    _check_labels(method, settings, learned)
     _check(method, objective, learned, config, classes.labels, neighbors)
     _tell(learned, prepared, vocabulary, longest)
     inputs = _inputs(settings.train, data, text, neighbors, taxonomy, class_embedding, encoded)
@@ -273,6 +274,7 @@ def _architecture(
 ) -> dict[str, Any]:
     options = settings.train.model_dump() | {"projection": settings.train.projection.options()}
     known: dict[str, Any] = {"labels": classes.labels, "names": classes.names, "words": len(vocabulary)}
+    known["several"] = "labels" in data.table
     width = None if targets is None else targets.shape[1]
     references = {side: each.reference(side) for side, each in encoded.items()}
     networks = {side: each.network for side, each in starts.items()}
@@ -324,6 +326,16 @@ def _check(
     if isinstance(sampler, BalancedSampler) and len(sampler.small):
         few = listed([names[number] for number in sampler.small])
         print(f"of {few} there are fewer than {config.items_per_class} pictures: some come twice in a batch")
+
+
+def _check_labels(method: str, settings: Method, learned: TrainingData) -> None:
+    """Refuse losses of one label a picture where pictures have several."""
+    several = learned.labels is not None and learned.labels.ndim == 2
+    if several and (alone := of_one_label(settings.losses.terms())):
+        raise KithError(
+            f"method {method}: {listed(alone)} need pictures of one label each, and these have several; take losses of "
+            "pairs, such as dpsh, or binary_cross_entropy"
+        )
 
 
 def _tell(learned: TrainingData, data: Prepared, vocabulary: Tokenizer, max_tokens: int) -> None:

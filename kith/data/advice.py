@@ -10,7 +10,7 @@ from kith.data.rows import Columns
 
 HEAD = ("row", "id", "column", "kind", "problem")
 WIDEST = 30  # characters of a cell; the last one, the problem, is never cut
-FIELDS = ("image", "texts", "label", "categories", "split", "group", "id")
+FIELDS = ("image", "texts", "label", "categories", "labels", "split", "group", "id")
 
 
 def study(table: Path, columns: Columns, findings: Findings, fetch: dict[str, Any]) -> dict[str, Any]:
@@ -26,6 +26,8 @@ def study(table: Path, columns: Columns, findings: Findings, fetch: dict[str, An
     methods = ["infonce"] if columns.image and columns.texts else []
     if columns.image and (columns.label or related):
         methods.append("hierarchy_ce" if related else "classifier")
+    if columns.image and columns.labels:
+        methods.append("label_classifier")
     image = {"size": findings.size or 64, "bits": findings.depths.likely}
     content: dict[str, Any] = {
         "study": {"name": slug(table), "methods": methods or ["infonce"]},
@@ -43,7 +45,7 @@ def notes(columns: Columns, findings: Findings) -> list[str]:
     lines = []
     if skippable := [kind for kind in SKIPPABLE if kind in findings.problems.counts]:
         lines.append(f"To leave faulty rows out in place of mending them: prepare: {{skip: [{', '.join(skippable)}]}}")
-    if not (columns.image and (columns.texts or columns.label or columns.categories)):
+    if not (columns.image and (columns.texts or columns.label or columns.categories or columns.labels)):
         lines.append("Not enough for a method: they need pictures, and texts or labels.")
     return lines
 

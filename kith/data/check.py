@@ -156,7 +156,9 @@ def facts(dataset: Dataset, max_tokens: int) -> list[str]:
 
 
 def _of_classes(frame: pa.Table) -> list[str]:
-    lines = []
+    lines: list[str] = []
+    if items.has_sets(frame):
+        return _of_sets(frame["labels"].to_pylist())
     known = frame.filter(pc.greater_equal(frame["label"], 0))
     sizes = Counter(known["label_name"].to_pylist())
     if sizes:
@@ -169,6 +171,19 @@ def _of_classes(frame: pa.Table) -> list[str]:
             lines.append(f"{unseen:,} classes have no row in train")
         if unknown := frame.num_rows - known.num_rows:
             lines.append(f"{unknown:,} rows have no label")
+    return lines
+
+
+def _of_sets(sets: list[list[str]]) -> list[str]:
+    """Of rows with several labels each."""
+    sizes = Counter(label for labels in sets for label in labels)
+    unknown = sum(not labels for labels in sets)
+    lines = [f"{unknown:,} rows have no label"] if unknown else []
+    if sizes:
+        (largest, most), (smallest, least) = sizes.most_common()[0], sizes.most_common()[-1]
+        each = sizes.total() / max(1, len(sets) - unknown)
+        counted = f"from '{smallest}' with {least:,} rows to '{largest}' with {most:,}"
+        lines.insert(0, f"{len(sizes):,} labels, {counted}; {each:.1f} a row")
     return lines
 
 

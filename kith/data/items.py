@@ -26,6 +26,10 @@ ITEMS = pa.schema(
     ]
 )
 
+# Of data whose items have several labels each: their names, and `label` is unknown, -1.
+LABELS = pa.field("labels", pa.list_(pa.string()), nullable=False)
+ITEMS_OF_SETS = ITEMS.append(LABELS)
+
 LEAST = 2  # items of a split, to train on or to measure: one alone has nothing to be told from
 
 # A label is the node whose `child` is its label_name; `name` is how a node is shown.
@@ -34,7 +38,7 @@ TAXONOMY = pa.schema([pa.field(name, pa.string(), nullable=False) for name in ("
 
 @dataclass(frozen=True)
 class Dataset:
-    """What a source hands over: items (ITEMS), taxonomy (TAXONOMY, maybe empty), and the rows it left out.
+    """What a source hands over: items (ITEMS or ITEMS_OF_SETS), taxonomy (TAXONOMY, maybe empty), the rows it left out.
 
     `rows` is the row of the source that each item comes from, for messages; None: the item's own row. `lines`: the
     line on which it begins, 0 where there are none; None: nowhere. `extras`: the id and other columns of the items, as
@@ -59,15 +63,18 @@ def check(dataset: Dataset, pictures: int, problems: Problems, columns: Mapping[
     """Add to `problems` every breach of the item contract; `pictures` is how many there are.
 
     Checked: types, unique and non-empty ids, known splits, labels (at least -1, one name each, and in the
-    taxonomy where there is one), non-empty texts, image rows in range, no group in two of train, val, test.
+    taxonomy where there is one), or several of them (not empty, none twice), non-empty texts, image rows in range, no
+    group in two of train, val, test.
     `columns` names the source's column for an item field where it differs.
     """
     items = dataset.items
-    if not items.schema.equals(ITEMS):
+    if not items.schema.equals(ITEMS) and not items.schema.equals(ITEMS_OF_SETS):
         raise TypeError(f"items have schema {items.schema}, expected {ITEMS}")
     frame = items.select(["id", "split", "label", "label_name", "group"]).to_pandas()
     nodes = set(pc.unique(dataset.taxonomy["child"]).to_pylist()) | set(dataset.taxonomy["parent"].to_pylist())
     faults = [_ids(frame, dataset), _splits(frame), _groups(frame, dataset), _labels(frame), _texts(items["texts"])]
+    if has_sets(items):
+        faults.append(_sets(items))
     if nodes:
         faults.append(_nodes(frame, nodes))
     for name, index, message in (fault for found in faults for fault in found):
@@ -77,6 +84,28 @@ def check(dataset: Dataset, pictures: int, problems: Problems, columns: Mapping[
     least, most = pc.min_max(items["image_row"]).as_py().values()
     if len(frame) and not -1 <= least <= most < pictures:
         raise ValueError(f"image_row outside -1…{pictures - 1}")
+
+
+def has_sets(items: pa.Table) -> bool:
+    """Whether the items have several labels each.
+
+    >>> has_sets(ITEMS.empty_table()), has_sets(ITEMS_OF_SETS.empty_table())
+    (False, True)
+    """
+    return LABELS.name in items.column_names
+
+
+def with_sets(items: pa.Table, sets: list[list[str]]) -> pa.Table:
+    """The items (schema ITEMS) with several labels each, in place of one (schema ITEMS_OF_SETS).
+
+    >>> one = {"id": ["a"], "split": ["train"], "label": [3], "label_name": ["x"], "texts": [[]], "group": ["a"]}
+    >>> found = with_sets(pa.table({**one, "image_row": [0]}, schema=ITEMS), [["sky", "sea"]])
+    >>> found["labels"].to_pylist(), found["label"].to_pylist()
+    ([['sky', 'sea']], [-1])
+    """
+    columns = {name: items[name] for name in ITEMS.names}
+    unknown = {"label": [-1] * len(items), "label_name": [""] * len(items)}
+    return pa.table({**columns, **unknown, "labels": sets}, schema=ITEMS_OF_SETS)
 
 
 def check_train(dataset: Dataset, source: object) -> None:
@@ -148,6 +177,14 @@ def _nodes(frame: pd.DataFrame, nodes: set[str]) -> Iterator[Fault]:
     labelled = frame["label_name"][frame["label"] >= 0].drop_duplicates()
     for index, name in labelled[~labelled.isin(list(nodes))].items():
         yield "label", int(str(index)), f"'{name}' is not in the taxonomy; add it there, or mend the label"
+
+
+def _sets(items: pa.Table) -> Iterator[Fault]:
+    for index, (label, names) in enumerate(zip(items["label"].to_pylist(), items["labels"].to_pylist(), strict=True)):
+        if label != -1:
+            yield "labels", index, "has a label beside its labels; give one of both"
+        if not all(names) or len(set(names)) < len(names):
+            yield "labels", index, f"has an empty label, or one twice: {names}"
 
 
 def _texts(texts: pa.ChunkedArray) -> Iterator[Fault]:

@@ -94,6 +94,29 @@ class Labelled(Listed):
 
 
 @dataclass(frozen=True, kw_only=True)
+class LabelSets(Listed):
+    """Pictures with several labels each, and without texts."""
+
+    @property
+    def own_options(self) -> frozenset[str]:
+        return keywords(self.read) | {"class_names"}
+
+    def holds(self, fetch: Options) -> frozenset[Holding]:
+        return frozenset(("image", "label", "labels"))
+
+    def beside(self, fetch: Options) -> dict[str, dict[str, Any]]:
+        names = {key: each for key, each in _classes(fetch).items() if key == "class_names"}
+        return names | _pictures_beside(fetch, self.options)
+
+    def build(self, fetch: Options, prepare: Options, raw: Path, pictures: "Sink") -> "Dataset":
+        from kith.data import labelled_sets
+
+        listing = self.listing(fetch["path"], fetch)
+        more = {"class_names": fetch["class_names"], **_preparing(prepare)}
+        return labelled_sets.build(fetch["path"], listing, pictures, **more)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Captioned(Listed):
     """Pictures with captions or articles. `labelled`: whether with labels too."""
 
@@ -112,11 +135,7 @@ class Captioned(Listed):
         return super().listing(path, options)
 
     def beside(self, fetch: Options) -> dict[str, dict[str, Any]]:
-        root = fetch["image_root"] if "image_root" in self.options else None
-        if root is None:
-            return {}
-        digest, size = digest_of(root, parameter="fetch.image_root")
-        return {"image_root": {"path": root.as_posix(), "sha256": digest, "bytes": size}}
+        return _pictures_beside(fetch, self.options)
 
     def build(self, fetch: Options, prepare: Options, raw: Path, pictures: "Sink") -> "Dataset":
         from kith.data import captioned
@@ -172,7 +191,7 @@ class Tabular(Source):
     def holds(self, fetch: Options) -> frozenset[Holding]:
         columns = _columns(fetch)
         held: dict[Holding, Any] = {"image": columns.image, "text": columns.texts, "words": columns.texts}
-        held["label"] = columns.label or columns.categories
+        held |= {"label": columns.label or columns.categories or columns.labels, "labels": columns.labels}
         return frozenset(what for what, named in held.items() if named)
 
     def look(self, fetch: Options) -> dict[str, Any]:
@@ -264,6 +283,15 @@ def _columns(fetch: Options) -> Any:
     from kith.data.rows import Columns
 
     return Columns(**fetch["columns"])
+
+
+def _pictures_beside(fetch: Options, options: frozenset[str]) -> dict[str, dict[str, Any]]:
+    """The folder of the pictures, where it is another than the data set's."""
+    root = fetch["image_root"] if "image_root" in options else None
+    if root is None:
+        return {}
+    digest, size = digest_of(root, parameter="fetch.image_root")
+    return {"image_root": {"path": root.as_posix(), "sha256": digest, "bytes": size}}
 
 
 def _classes(fetch: Options) -> dict[str, dict[str, Any]]:

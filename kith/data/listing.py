@@ -33,7 +33,8 @@ class Entry(NamedTuple):
 
     split: as the data set calls it, "" where it has none. image: the path of its file, relative to the listing's
     root, or what the listing's `load` knows. place: where it is listed, for messages. label: its class as the data set
-    writes it, "" where it has none. texts: its captions, not yet checked. group: "" for one of its own.
+    writes it, "" where it has none. texts: its captions, not yet checked. group: "" for one of its own. labels: its
+    classes, in a data set whose pictures have several.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Entry(NamedTuple):
     label: str = ""
     texts: Sequence[Any] = ()
     group: str = ""
+    labels: Sequence[str] = ()
 
 
 def as_it_is(entries: Iterable[Entry]) -> Iterator[Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from kith.data.items import Dataset
+from kith.data.items import Dataset, has_sets
 from kith.data.problems import Problem
 from kith.errors import KithError, reading
 
@@ -77,6 +77,8 @@ def _rows(dataset: Dataset, path: Path, marks: Sequence[Marked]) -> list[int]:
 
 def _relabelled(dataset: Dataset, path: Path, marks: Sequence[Marked]) -> Dataset:
     items = dataset.items
+    if has_sets(items):
+        raise KithError(f"{path}: items have several labels each, and relabel gives one; mend the labels in the data")
     labels, names = items["label"].to_numpy().copy(), items["label_name"].to_numpy(zero_copy_only=False).copy()
     known = dict(zip(names[labels >= 0].tolist(), labels[labels >= 0].tolist(), strict=True))
     given: dict[int, Marked] = {}

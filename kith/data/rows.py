@@ -23,6 +23,9 @@ NOTHING = frozenset(
 )
 NOTHING_AS_WRITTEN = frozenset({"NA", "NaT"})
 
+# How a column of one label says that an item has it, or has not.
+YES, NO = ("1", "1.0", "true", "yes"), ("0", "0.0", "false", "no", "")
+
 # A list of texts that is written into a cell: JSON, or Python's, with commas or, by NumPy, without.
 _QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 LITERAL = re.compile(_QUOTED, re.DOTALL)
@@ -35,7 +38,9 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 @dataclass(frozen=True)
 class Columns:
     """Which column of a table holds what; None: none does. `categories`: from the widest to the narrowest; they
-    are a taxonomy and take the place of `label`. `extras`: columns that are shown and that nothing else reads."""
+    are a taxonomy and take the place of `label`. `extras`: columns that are shown and that nothing else reads.
+    `labels`: where items have several, a column of lists, or of texts in which `separator` stands between two of them;
+    or columns of 0 and 1, which are called like the labels."""
 
     id: str | None = None
     image: str | None = "image"
@@ -45,23 +50,27 @@ class Columns:
     group: str | None = None
     categories: Sequence[str] = ()
     extras: Sequence[str] = ()
+    labels: Sequence[str] = ()
+    separator: str | None = None
 
     def named(self) -> list[tuple[str, str]]:
         """(field, column) of all that are given."""
         single = [(name, getattr(self, name)) for name in ("id", "image", "label", "split", "group")]
-        many = [(field, name) for field in ("texts", "categories", "extras") for name in getattr(self, field)]
+        several = ("texts", "categories", "labels", "extras")
+        many = [(field, name) for field in several for name in getattr(self, field)]
         return [(field, name) for field, name in single if name] + many
 
     def without(self, names: Collection[str]) -> "Columns":
         """These but for the columns `names`.
 
-        >>> Columns(label="kind").without({"kind", "text"})
-        Columns(id=None, image='image', texts=[], label=None, split=None, group=None, categories=[], extras=[])
+        >>> left = Columns(label="kind", group="box").without({"kind", "text"})
+        >>> left.image, left.texts, left.label, left.group
+        ('image', [], None, 'box')
         """
         left: dict[str, Any] = {
             field: [name for name in value if name not in names] if isinstance(value, list | tuple) else value
             for field, value in vars(self).items()
-            if not (isinstance(value, str) and value in names)
+            if field == "separator" or not (isinstance(value, str) and value in names)
         }
         return Columns(**({"image": None} | left))
 
@@ -76,6 +85,7 @@ class ParsedRow(NamedTuple):
     label: str
     texts: list[str]
     group: str
+    labels: list[str]
     image_row: int = -1
 
 
@@ -115,7 +125,31 @@ class Rows:
         if columns.texts and not texts and self.problems.count == errors:
             return None
         group = self._word(where, name, "group", columns.group, cells) if columns.group else ""
-        return ParsedRow(*where, name, split, self._label(where, name, cells), texts, group or name)
+        label, labels = self._label(where, name, cells), self._labels(where, name, cells)
+        return ParsedRow(*where, name, split, label, texts, group or name, labels)
+
+    def _labels(self, where: Where, name: str, cells: Mapping[str, Any]) -> list[str]:
+        """The labels of an item that may have several, each once, in their order."""
+        columns, separator = self.columns.labels, self.columns.separator
+        if len(columns) > 1:
+            marks = {column: self._word(where, name, "labels", column, cells).lower() for column in columns}
+            for column, mark in marks.items():
+                if mark not in (*YES, *NO):
+                    self._note("labels", where, name, column, f"is '{mark}'; a column of one label has 1 or 0")
+            return [column for column, mark in marks.items() if mark in YES]
+        found: list[str] = []
+        for column in columns:
+            cell = listed_texts(cells[column])
+            if isinstance(cell, str) and separator:
+                cell = cell.split(separator)
+            elif isinstance(cell, str) and not is_nothing(cell):
+                said = "is a text, not a list; say what stands between two labels: fetch.columns.separator"
+                self._note("labels", where, name, column, said)
+                continue
+            for each in cell if isinstance(cell, list) else [cell]:
+                text = self._word(where, name, "labels", column, {column: each})
+                found += [text] if text else []
+        return list(dict.fromkeys(found))
 
     def _label(self, where: Where, name: str, cells: Mapping[str, Any]) -> str:
         columns = self.columns

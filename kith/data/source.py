@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from kith.data.store import Sink
 
 Options = Mapping[str, Any]  # a section of params.yaml, with all its parameters
-Holding = Literal["image", "text", "words", "label"]  # words: the text side is written, and not features
+# words: the text side is written, and not features; labels: items have several labels each.
+Holding = Literal["image", "text", "words", "label", "labels"]
 
 NOT_STATED = "not stated"  # the licence that a user leaves to the source
 DOWNLOADING = frozenset({"download", "offline", "downloads"})

@@ -175,6 +175,46 @@ def draw_per_class(labels: np.ndarray, keys: Sequence[str], train: int, test: in
     return _named([place < test, place < held_out, place < test + train], ["test", "val", "train"], "database")
 
 
+def draw(keys: Sequence[str], train: int, test: int, val: float, seed: int) -> np.ndarray:
+    """(n,) array of splits: `test` items for test and `train` for training, of which the share `val` is held out; the
+    others become the database. keys: (n,) unique names, by whose `chances` items are drawn. Raises KithError.
+
+    >>> sorted(draw(["a", "b", "c", "d"], train=2, test=1, val=0, seed=0).tolist())
+    ['database', 'test', 'train', 'train']
+    """
+    if len(keys) < train + test:
+        raise KithError(
+            f"prepare.counts: {len(keys)} items have a label, fewer than {train} for train and {test} for test"
+        )
+    return draw_per_class(np.zeros(len(keys), dtype=np.int64), keys, train, test, val, seed)
+
+
+def draw_per_label(sets: np.ndarray, keys: Sequence[str], train: int, test: int, val: float, seed: int) -> np.ndarray:
+    """`draw_per_class` of items that have several labels each; sets: (n, C) bool.
+
+    An item is drawn once, for one of its labels: for test, label by label, the rarest first, and then so for training.
+    So C·test and C·train items are drawn. Raises KithError that names the number of a label with too few items left.
+
+    >>> sets = np.array([[1, 0], [1, 1], [1, 0], [1, 0], [0, 1]], dtype=bool)
+    >>> drawn = draw_per_label(sets, ["a", "b", "c", "d", "e"], train=1, test=1, val=0, seed=0).tolist()
+    >>> sorted(drawn)
+    ['database', 'test', 'test', 'train', 'train']
+    """
+    chance, found = chances(keys, seed), np.full(len(sets), "database", dtype=object)
+    for split, count in (("test", test), ("train", train)):
+        for label in np.argsort(sets.sum(axis=0), kind="stable").tolist():
+            free = np.flatnonzero(sets[:, label] & (found == "database"))
+            if len(free) < count:
+                raise KithError(
+                    f"prepare.per_class: label {label} has {len(free)} items left, fewer than the {count} for {split}"
+                )
+            found[free[np.argsort(chance[free], kind="stable")[:count]]] = split
+    trained = np.flatnonzero(found == "train")
+    held_out = max(1, round(val * len(trained))) if val else 0
+    found[trained[np.argsort(chance[trained], kind="stable")[:held_out]]] = "val"
+    return found
+
+
 def some_of_each_class(labels: np.ndarray, keys: Sequence[str], count: int, seed: int) -> np.ndarray:
     """(n,) bool: `count` items of each class, those of the smallest `chances`; all of a class that has no more.
 

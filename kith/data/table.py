@@ -31,7 +31,8 @@ PIECE = 8192  # rows that are Python objects at a time; the others are in Arrow'
 ROWS = pa.schema(
     {
         **{"number": pa.int64(), "line": pa.int64(), "id": pa.string(), "split": pa.string(), "label": pa.string()},
-        **{"texts": pa.list_(pa.string()), "group": pa.string(), "image_row": pa.int64()},
+        **{"texts": pa.list_(pa.string()), "group": pa.string(), "labels": pa.list_(pa.string())},
+        "image_row": pa.int64(),
     }
 )
 
@@ -93,11 +94,9 @@ def collect(
         raise KithError(f"{path}: no row is left to use; mend fetch.path, fetch.splits or prepare.skip")
     with suppress(KithError) if problems.count else nullcontext():
         rows = _split(rows, columns, val, test, seed)
-    found = _items(rows, {} if nodes.num_rows else called)
-    remarks, places = (
-        (*parser.remarks(), *changed, *_alike(found)),
-        (rows[each].to_numpy() for each in ("number", "line")),
-    )
+    found = _items(rows, {} if nodes.num_rows else called, bool(columns.labels))
+    remarks = (*parser.remarks(), *changed, *_alike(found))
+    places = (rows[each].to_numpy() for each in ("number", "line"))
     dataset = Dataset(found, nodes, tuple(problems.skipped), *places, remarks=remarks)
     items.check(dataset, pictures.count, problems, dict(columns.named()))
     return dataset
@@ -249,8 +248,8 @@ def _numbered(labels: pa.ChunkedArray) -> tuple[np.ndarray, pa.Array]:
     return numbers[index], pa.array(called, pa.string()).take(encoded.indices)
 
 
-def _items(rows: pa.Table, called: Mapping[str, str]) -> pa.Table:
-    """Items; called: names of labels that are shown in their place."""
+def _items(rows: pa.Table, called: Mapping[str, str], several: bool) -> pa.Table:
+    """Items; called: names of labels that are shown in their place; several: whether each may have more than one."""
     labels, names = _numbered(rows["label"])
     if called:
         encoded = names.dictionary_encode()
@@ -258,7 +257,14 @@ def _items(rows: pa.Table, called: Mapping[str, str]) -> pa.Table:
         shown = readable([*called, *filter(None, words)], called)
         names = pa.array([shown.get(name, name) for name in words], pa.string()).take(encoded.indices)
     values = {name: rows[name] for name in ITEMS.names if name in rows.column_names}
-    return pa.table({**values, "label": labels, "label_name": names}).select(ITEMS.names).cast(ITEMS)
+    found = pa.table({**values, "label": labels, "label_name": names}).select(ITEMS.names).cast(ITEMS)
+    return items.with_sets(found, _shown(rows["labels"].to_pylist(), called)) if several else found
+
+
+def _shown(sets: list[list[str]], called: Mapping[str, str]) -> list[list[str]]:
+    """The labels of each item, as they are called."""
+    names = readable({name: None for labels in sets for name in labels}, called)
+    return [[names[name] for name in labels] for labels in sets]
 
 
 def _class_names(path: Path, columns: Columns, file: Path | None) -> dict[str, str]:

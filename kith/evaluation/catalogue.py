@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 
 DIRECTIONS = ("text_to_image", "image_to_text")
 IMAGES = "image_to_image"  # pictures found by pictures, right where the class is the same
+SHARED = "shared"  # the same, of pictures with several labels each: right where they share one
 PREDICTORS = ("classifier", "nearest", "svm")  # by what the class of a picture is predicted
 FOLDS = "_folds"  # ends the group of what is searched fold by fold
 TAXONOMY = "_taxonomy"  # ends the group of what finds, where its answers are measured in the taxonomy
@@ -90,6 +91,7 @@ GROUPS = {
     "pairs": Group("matched pairs"),
     "neighborhood": Group("neighbourhoods kept"),
     IMAGES: Group("image → image, by class"),
+    SHARED: Group("image → image, by shared labels"),
     "classifier": Group("classifier"),
     "nearest": Group("nearest class embedding"),
     "svm": Group("linear SVM"),
@@ -111,6 +113,7 @@ GROUPS = {
 }
 MEAN, PAIRS, NEAR, CLASS, CODES = ("mean",), ("pairs",), ("neighborhood",), (IMAGES,), ("hamming",)
 DATABASE, LEARNING = ("database",), ("metric_learning",)
+SETS = (SHARED, *CODES, *DATABASE)
 OTHERS_IN_TAXONOMY = tuple(f"{each}{TAXONOMY}" for each in (*DIRECTIONS, *CODES, *DATABASE))
 IN_FOLDS = tuple(f"{each}{FOLDS}" for each in DIRECTIONS)
 BY_JUDGES = tuple(f"{each}_{judges}" for judges in ("eccv", "cxc") for each in DIRECTIONS)
@@ -118,6 +121,7 @@ ALL_IN_TAXONOMY = (*OTHERS_IN_TAXONOMY, f"{IMAGES}{TAXONOMY}")
 SHARE, PERCENT, RANK, COUNT = Scale(3), Scale(1, percent=True), Scale(1), Scale(0)
 BY_PAIRS = Ranking(DIRECTIONS, "", "texts find pictures and pictures texts", "mean reciprocal rank of both directions")
 BY_CLASSES = Ranking(CLASS, "ahp ", "pictures find pictures of near classes")
+BY_LABELS = Ranking(CLASS, "shared ", "pictures find pictures that share a label", "mean average precision")
 BY_CODES = Ranking(CLASS, "hamming ")
 # Sentences of several metrics: they stand once in the legend of a page.
 MRR = "Mean reciprocal rank of the first right answer: 1 if it always comes first."
@@ -131,6 +135,9 @@ NEARNESS = "Nearness in the taxonomy of the first k answers, 1 at best."
 HAP = "Average precision in which a near class counts as far as it is similar (Ramzi et al., ECCV 2022)."
 NDCG = "Similarity of the classes found, as a share of the best order's, 1 at best; early places count more."
 FAR = "Mean height at which the classes of the first k answers meet the right one (Bertinetto et al., CVPR 2020)."
+WAP = "Mean average precision in which each right answer counts by the labels shared up to it (Zhao et al., CVPR 2015)."
+ACG = "How many labels the first k answers share, in the mean."
+SHARED_NDCG = "Σ of 2^labels shared − 1 over the first k answers, early ones more, as a share of the best order's."
 SEVERE = "Height at which the class of a wrong first answer meets the right one."
 AHP_K = "Hierarchical precision of pictures found by a picture, averaged over the first answers."
 AHP = "Hierarchical precision averaged over all answers."
@@ -164,10 +171,24 @@ METRICS = (
     Metric(CLASS, "HP@{k}", SHARE, HP),
     Metric(CLASS, "AHP@{k}", SHARE, AHP_K, column="ahp", ranking=BY_CLASSES),
     Metric(CLASS, "AHP", SHARE, AHP),
+    Metric((SHARED,), "map", SHARE, MAP, "mAP", "max", "average_precision", BY_LABELS),
+    Metric((SHARED,), "mrr", SHARE, MRR, "MRR", "max", "reciprocal_rank"),
+    Metric((SHARED,), "R@{k}", PERCENT, RECALL),
+    Metric((SHARED, *DATABASE), "precision@{k}", SHARE, "Share of right ones among the first k answers.", "P@{k}"),
+    Metric(SETS, "WAP", SHARE, WAP),
+    Metric(SETS, "ACG@{k}", SHARE, ACG),
+    Metric(SETS, "NDCG@{k}", SHARE, SHARED_NDCG, "nDCG@{k}"),
     Metric(CLASS, "HP@{k}_wup", SHARE, HP, "HP@{k} (WUP)"),
     Metric(CLASS, "AHP@{k}_wup", SHARE, AHP_K, "AHP@{k} (WUP)"),
     Metric(CLASS, "AHP_wup", SHARE, AHP, "AHP (WUP)"),
     Metric(PREDICTORS, "accuracy", PERCENT, f"{CLASSES} is predicted."),
+    Metric(
+        PREDICTORS,
+        "label_map",
+        SHARE,
+        "Mean over the labels of the average precision of pictures by their score.",
+        "mAP of labels",
+    ),
     Metric(PREDICTORS, "balanced_accuracy", PERCENT, "Accuracy as the mean over the classes."),
     Metric(PREDICTORS, "top{k}_accuracy", PERCENT, f"{CLASSES} is among the k likeliest.", "top {k} accuracy"),
     Metric(
@@ -215,7 +236,8 @@ SUMMARY = {  # name in metrics/<method>.json, which DVC shows, beside AHP@k → 
     "MRR": ("mean/mrr",),
     "median rank": ("text_to_image/median_rank", "image_to_text/median_rank"),
     "mAP i2i": (f"{IMAGES}/map",),
+    "mAP shared": (f"{SHARED}/map",),
     "mAP codes": ("hamming/map",),
     "accuracy": ("classifier/accuracy",),
 }
-TRACKED = ("MRR", "mAP i2i", "mAP codes")  # of the summary: what MLflow compares methods by
+TRACKED = ("MRR", "mAP i2i", "mAP shared", "mAP codes")  # of the summary: what MLflow compares methods by

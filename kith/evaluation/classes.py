@@ -19,12 +19,21 @@ from kith.similarity import top_candidates
 class KnownClasses(NamedTuple):
     """labels: (n_items,) class numbers, −1 unknown; similarity: {"lcsh", "wup"} of the classes, (classes, classes)
     float64; scores: how classes are predicted → (n_pictures, classes), for the pictures that were embedded, whose items
-    are `items`, ascending."""
+    are `items`, ascending; sets: where items have several labels each, and `labels` are unknown, (n_items, classes)
+    bool."""
 
     labels: np.ndarray
     similarity: dict[str, np.ndarray]
     scores: dict[str, np.ndarray]
     items: np.ndarray
+    sets: np.ndarray | None = None
+
+    def with_labels(self, images: GallerySide) -> tuple[GallerySide, np.ndarray]:
+        """The pictures of a known class, or with any label, and their class numbers (n,), or sets (n, classes)."""
+        if self.sets is None:
+            return self.those_of(images)
+        chosen = images[self.sets[images.items].any(axis=1)]
+        return chosen, self.sets[chosen.items]
 
     def those_of(self, images: GallerySide) -> tuple[GallerySide, np.ndarray]:
         """The pictures of a known class, and their class numbers."""

@@ -1,5 +1,6 @@
 """What pictures find in a database, by the codes of their signs and by their vectors: the others of their split, or
-the training pictures. Right answers are those of the same class."""
+the training pictures. Right answers are those of the same class; of pictures with several labels, those that share one.
+"""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,6 +11,7 @@ from kith.codes import sign_codes
 from kith.evaluation.classes import KnownClasses
 from kith.evaluation.gallery import GallerySide
 from kith.evaluation.results import DECIMALS, QueryMetrics
+from kith.evaluation.shared import graded_codes, shared_in_database
 from kith.metrics.hashing import code_statistics, hamming_retrieval
 from kith.metrics.metric_learning import database_precision, knn_predictions
 
@@ -17,8 +19,9 @@ RADIUS = 2
 
 
 class ClassDatabase(NamedTuple):
-    """coded: the run's vectors are meant as binary codes. vectors (m, d), labels (m,) and splits (m,) of the pictures
-    whose class is known and that may be found, or None where each split is searched in itself."""
+    """coded: the run's vectors are meant as binary codes. vectors (m, d), labels (m,), or sets of them (m, classes),
+    and splits (m,) of the pictures whose class is known and that may be found, or None where each split is searched in
+    itself."""
 
     coded: bool
     vectors: np.ndarray | None = None
@@ -51,11 +54,13 @@ def search_database(
     >>> found.values["hamming/map"].tolist(), found.together["hamming/bits"]
     ([1.0, 1.0, 1.0], 2.0)
     """
-    chosen, label = known.those_of(images)
+    chosen, label = known.with_labels(images)
     found = QueryMetrics({}, chosen.groups)
     if len(label) < (2 if database.vectors is None else 1):
         return found
-    if database.vectors is not None and database.labels is not None:
+    if label.ndim == 2:
+        found = shared_in_database(chosen, label, database.vectors, database.labels, ks)
+    elif database.vectors is not None and database.labels is not None:
         precision = database_precision(chosen.vectors, label, database.vectors, database.labels)
         k = min(knn, len(database.labels))
         predicted = knn_predictions(database.vectors, database.labels, k, chosen.vectors)
@@ -83,6 +88,9 @@ def _search_codes(
     names = ["map", *(f"precision@{k}" for k in ks)]
     values = {name: whole["per_query"][name] for name in [*names, f"precision_radius{RADIUS}"]}
     levels = {name: chance[name] for name in names}
+    if label.ndim == 2:
+        graded, by_chance = graded_codes(codes, others, label, database.labels, ks)
+        values, levels = values | graded, levels | by_chance
     if topk is not None:
         values[f"map@{topk}"] = _hamming(codes, others, label, database, topk)["per_query"]["map"]
         levels[f"map@{topk}"] = _hamming(*_constant(queries, database), label, database, topk)["map"]

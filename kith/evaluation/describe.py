@@ -21,6 +21,10 @@ Those in *italics* are details: the leaderboard has them where `params.yaml` say
 
 In groups that end in `_taxonomy`, answers count as far as their classes are similar to that of the query (LCSH). A text
 has the class of its item. The equations are at the head of `kith/metrics/graded.py`.
+
+Where pictures have [several labels each](own-data.md#several-labels-an-item), the group `shared` takes the place of
+`image_to_image`; in it, in `hamming` and in `database`, an answer is right if it shares a label with the query. `WAP`,
+`ACG@{k}` and `NDCG@{k}` count how many it shares: the equations are at the head of `kith/metrics/label_sets.py`.
 """
 
 

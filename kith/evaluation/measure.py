@@ -9,7 +9,7 @@ import pandas as pd
 
 from kith.errors import KithError
 from kith.evaluation import gallery as galleries
-from kith.evaluation.catalogue import DIRECTIONS, FOLDS, IMAGES
+from kith.evaluation.catalogue import DIRECTIONS, FOLDS, IMAGES, SHARED
 from kith.evaluation.chance import chance_level
 from kith.evaluation.classes import KnownClasses, predictions, search_classes
 from kith.evaluation.codes import ClassDatabase, search_database
@@ -19,6 +19,7 @@ from kith.evaluation.gallery import Gallery
 from kith.evaluation.judged import Judged, by_judgements
 from kith.evaluation.metric_learning import search_themselves
 from kith.evaluation.results import DECIMALS, FIRST, HITS, QueryMetrics, SearchResult
+from kith.evaluation.shared import label_predictions, search_shared
 from kith.evaluation.statistics import Resamples
 from kith.evaluation.taxonomic import in_taxonomy
 from kith.metrics.pairs import distance_summary
@@ -76,7 +77,7 @@ def measure(
     """
     searches = _search_all(gallery, known, options)
     coded = search_database(gallery.images, known, database, options.precision_ks, options.knn, options.hamming_topk)
-    predicted = predictions(gallery.images, known, options.top_k)
+    predicted = predictions(gallery.images, known, options.top_k) + label_predictions(gallery.images, known)
     others = [*_neighborhoods(gallery, options.neighborhood), *predicted, coded]
     others += in_taxonomy(gallery, known, database, options.precision_ks, options.clip)
     others += in_folds(gallery, options.folds, options.ties, options.ks)
@@ -107,6 +108,8 @@ def _search_all(gallery: Gallery, known: KnownClasses, options: MeasureOptions) 
         searches = {d: search(gallery, d, options.ties, options.ks, options.nway) for d in DIRECTIONS}
     if by_class := search_classes(gallery.images, known, options.precision_ks, options.clip):
         searches[IMAGES] = by_class
+    if by_labels := search_shared(gallery.images, known, options.precision_ks):
+        searches[SHARED] = by_labels
     if not searches:
         raise KithError("a method without texts is measured by classes, and no item of this split has a known label")
     return searches
@@ -208,6 +211,6 @@ def _distances(gallery: Gallery, groups: np.ndarray, resamples: Resamples) -> di
 def _queries(searches: dict[str, SearchResult], coded: QueryMetrics) -> pd.DataFrame:
     """The rows of all directions; pictures that look for pictures also have what their codes find."""
     tables = {direction: found.table.assign(hamming_ap=np.nan) for direction, found in searches.items()}
-    if IMAGES in tables and "hamming/map" in coded.values:
-        tables[IMAGES]["hamming_ap"] = coded.values["hamming/map"]
+    for direction in tables.keys() & {IMAGES, SHARED} if "hamming/map" in coded.values else ():
+        tables[direction]["hamming_ap"] = coded.values["hamming/map"]
     return pd.concat(tables.values(), ignore_index=True)

@@ -3,7 +3,8 @@
 Results are named arrays, one row a picture or text:
 "vector" (n, d) float32, of length 1; "code" (n, ⌈d / 8⌉) uint8, their packed signs, of models that learn codes (see
 kith.codes). Of pictures also, where the model has a classifier: "top" (n, k) int64, the likeliest classes, best first,
-and "probability" (n, k) float32, their share of the softmax over all; where it has class embeddings: "nearest" (n,)
+and "probability" (n, k) float32, their share of the softmax over all, or, of a model of pictures with several labels
+each, the chance that a picture has the class; where it has class embeddings: "nearest" (n,)
 int64 and "distance" (n,) float32, the Euclidean one to the unit vector. Class numbers are rows of `class_names`.
 """
 
@@ -38,7 +39,9 @@ def predict_images(model: DualEncoder, images: np.ndarray, top: int = TOP) -> Pr
         # Of equal scores the lower class comes first, as when a run is evaluated.
         best = np.argsort(-logits, axis=1, kind="stable")[:, :top]
         predicted["top"] = best
-        predicted["probability"] = np.take_along_axis(torch.from_numpy(logits).softmax(dim=1).numpy(), best, axis=1)
+        several = model.config["classes"].get("several", False)
+        chances = torch.from_numpy(logits).sigmoid() if several else torch.from_numpy(logits).softmax(dim=1)
+        predicted["probability"] = np.take_along_axis(chances.numpy(), best, axis=1)
     if "nearest" in scores:
         predicted["nearest"] = scores["nearest"].argmax(axis=1)
         predicted["distance"] = np.sqrt(-scores["nearest"].max(axis=1))

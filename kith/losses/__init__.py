@@ -7,6 +7,7 @@ LOSSES: name → the loss as a term, with its options, their defaults and bounds
 from kith.losses.batch import Batch as Batch, LabelledRows as LabelledRows
 from kith.losses.batch import MiningStatistics as MiningStatistics, TrainingStep as TrainingStep
 from kith.losses.loss import LOSSES as LOSSES, Loss as Loss, LossOptions as LossOptions, Needs as Needs
+from kith.losses.loss import of_one_label as of_one_label
 from kith.losses.triplet_distances import triplet_distances as triplet_distances
 
 # One line a loss. Their order is that of LOSSES, and of the parameters that a model is stored with: add at the end.
@@ -32,7 +33,7 @@ from kith.losses.circle import circle as circle
 from kith.losses.dpsh import dpsh as dpsh
 from kith.losses.hashnet import hashnet as hashnet
 from kith.losses.dch import dch as dch
-from kith.losses.csq import csq as csq, hash_centers as hash_centers
+from kith.losses.csq import centers_of as centers_of, csq as csq, hash_centers as hash_centers
 from kith.losses.greedy_hash import greedy_hash as greedy_hash
 from kith.losses.soft_labels import soft_labels as soft_labels
 from kith.losses.hierarchical_cross_entropy import hierarchical_cross_entropy as hierarchical_cross_entropy
@@ -42,3 +43,4 @@ from kith.losses.mmd import mmd as mmd
 from kith.losses.diversity import diversity as diversity
 from kith.losses.dsdh import discrete_codes as discrete_codes, dsdh as dsdh
 from kith.losses.dfh import center_terms as center_terms, dfh as dfh
+from kith.losses.binary_cross_entropy import binary_cross_entropy as binary_cross_entropy

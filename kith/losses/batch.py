@@ -11,7 +11,8 @@ from torch import Tensor
 class LabelledRows:
     """The pictures of a batch whose class is known.
 
-    features: (n, d) embeddings before the projection; label: (n,) class numbers; hidden, logits: (n, d) and (n, C)
+    features: (n, d) embeddings before the projection; label: (n,) class numbers, or (n, C) of 0 and 1 where pictures
+    have several; hidden, logits: (n, d) and (n, C)
     of the model's classifier, if it has one; targets: (C, d) class embeddings, if it has any; similarity: (C, C) of
     the classes in their taxonomy, where it is known.
     """

@@ -4,15 +4,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from kith.mining.alike import alike
+
 
 def same_class(labels: Tensor) -> tuple[Tensor, Tensor]:
-    """(B, B) bool: true for two rows of one class; and true for two different rows.
+    """(B, B) bool: true for two rows of one class, see `kith.mining.alike`; and true for two different rows.
 
-    >>> alike, pairs = same_class(torch.tensor([0, 0, 1]))
-    >>> alike[0].tolist(), pairs[0].tolist()
+    >>> same, pairs = same_class(torch.tensor([0, 0, 1]))
+    >>> same[0].tolist(), pairs[0].tolist()
     ([True, True, False], [False, True, True])
     """
-    return labels[:, None] == labels[None, :], ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
+    return alike(labels), ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)
 
 
 def negative_likelihood(outputs: Tensor, labels: Tensor, alpha: float = 0.5) -> Tensor:
@@ -22,20 +24,20 @@ def negative_likelihood(outputs: Tensor, labels: Tensor, alpha: float = 0.5) -> 
     >>> round(float(negative_likelihood(torch.tensor([[1.0], [-1.0]]), torch.tensor([0, 1]))), 4)  # log(1 + e^−½)
     0.4741
     """
-    alike, pairs = same_class(labels)
+    same, pairs = same_class(labels)
     theta = outputs @ outputs.T * alpha
-    return ((F.softplus(theta) - alike * theta) * pairs).sum() / pairs.sum().clamp(min=1)
+    return ((F.softplus(theta) - same * theta) * pairs).sum() / pairs.sum().clamp(min=1)
 
 
-def balanced_weights(alike: Tensor, pairs: Tensor) -> Tensor:
+def balanced_weights(same: Tensor, pairs: Tensor) -> Tensor:
     """(B, B) of n/n₁ for the n₁ pairs that are alike, n/n₀ for the others, over the n pairs; elsewhere 0.
 
     Cao et al., "HashNet", ICCV 2017, eq. 2, within a batch.
 
-    >>> alike, pairs = same_class(torch.tensor([0, 0, 1]))
-    >>> balanced_weights(alike, pairs)[0].tolist()  # 2 of 6 pairs are alike
+    >>> same, pairs = same_class(torch.tensor([0, 0, 1]))
+    >>> balanced_weights(same, pairs)[0].tolist()  # 2 of 6 pairs are alike
     [0.0, 3.0, 1.5]
     """
-    near, far = alike & pairs, ~alike & pairs
+    near, far = same & pairs, ~same & pairs
     total = pairs.sum()
     return near * (total / near.sum().clamp(min=1)) + far * (total / far.sum().clamp(min=1))

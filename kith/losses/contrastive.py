@@ -11,7 +11,7 @@ from kith import mining
 from kith.constraints import AboveZero
 from kith.losses.batch import LossValue, MiningStatistics, TrainingStep
 from kith.losses.loss import LossOptions
-from kith.losses.metric_loss import MetricLoss
+from kith.losses.metric_loss import PairLoss
 from kith.losses.rows import of_rows
 from kith.mining.distances import pairwise, root
 
@@ -64,7 +64,7 @@ class ContrastiveOptions(LossOptions):
     normalize: bool = True
 
 
-class ContrastiveLoss(MetricLoss, name="contrastive"):
+class ContrastiveLoss(PairLoss, name="contrastive"):
     """Squared distance of two pictures of a class; of two classes, what lacks to the margin, squared."""
 
     options: ContrastiveOptions

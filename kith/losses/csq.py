@@ -12,7 +12,7 @@ from torch import Tensor
 from kith.constraints import NonNegative
 from kith.losses.batch import LossValue, TrainingStep
 from kith.losses.loss import LossOptions
-from kith.losses.metric_loss import MetricLoss
+from kith.losses.metric_loss import PairLoss
 from kith.losses.rows import of_rows
 
 
@@ -21,15 +21,34 @@ def csq(outputs: Tensor, labels: Tensor, centers: Tensor, quantization: float = 
     """Mean over rows and bits of the cross-entropy of (tanh z + 1)/2 and the bit of the class's centre, and λ times the
     mean of log cosh(|tanh z| − 1) (Yuan et al., "Central Similarity Quantization", CVPR 2020, eq. 4 and 6).
 
-    outputs: (B, bits) z; labels: (B,) class numbers; centers: (C, bits) of −1 and 1, see `hash_centers`.
+    outputs: (B, bits) z; labels: (B,) class numbers, or (B, C) sets, whose centre is `centers_of` them; centers:
+    (C, bits) of −1 and 1, see `hash_centers`.
 
     >>> round(float(csq(torch.zeros(1, 2), torch.tensor([0]), torch.ones(1, 2), 0.0)), 4)  # log 2
     0.6931
     """
     # (tanh z + 1)/2 is the logistic function of 2z, whose cross-entropy torch computes without loss.
-    wanted = (centers[labels].to(outputs.dtype) + 1) / 2
+    wanted = (centers_of(labels, centers).to(outputs.dtype) + 1) / 2
     errors = (outputs.tanh().abs() - 1).cosh().log()
     return F.binary_cross_entropy_with_logits(2 * outputs, wanted) + quantization * errors.mean()
+
+
+def centers_of(labels: Tensor, centers: Tensor) -> Tensor:
+    """(B, bits) of −1 and 1: the centre of each picture's class, or, of several labels, the bits that most of their
+    centres have (Yuan et al., CVPR 2020, section 3.2). Where they are even, the bit of one code that is drawn, always
+    the same.
+
+    labels: (B,) class numbers, or (B, C) sets of at least one; centers: (C, bits).
+
+    >>> codes = torch.tensor([[1.0, 1.0, 1.0], [1.0, -1.0, 1.0], [-1.0, -1.0, 1.0]])
+    >>> centers_of(torch.tensor([2]), codes).tolist(), centers_of(torch.tensor([[1, 1, 1]]), codes).tolist()
+    ([[-1.0, -1.0, 1.0]], [[1.0, -1.0, 1.0]])
+    """
+    if labels.ndim == 1:
+        return centers[labels]
+    votes = labels.to(centers.dtype) @ centers
+    even = np.random.default_rng(0).choice(np.array([-1.0, 1.0], dtype=np.float32), centers.shape[1])
+    return torch.where(votes == 0, torch.from_numpy(even).to(votes), votes.sign())
 
 
 def hash_centers(classes: int, bits: int) -> np.ndarray:
@@ -63,7 +82,7 @@ class CsqOptions(LossOptions):
     quantization: NonNegative = 1e-4
 
 
-class CsqLoss(MetricLoss, name="csq"):
+class CsqLoss(PairLoss, name="csq"):
     """Each bit of a picture agrees with the bit of its class's code, which is fixed and far from all others."""
 
     options: CsqOptions

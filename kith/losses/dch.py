@@ -10,7 +10,7 @@ from kith.constraints import AboveZero, NonNegative
 from kith.losses.batch import LossValue, TrainingStep
 from kith.losses.code_pairs import balanced_weights, same_class
 from kith.losses.loss import LossOptions
-from kith.losses.metric_loss import MetricLoss
+from kith.losses.metric_loss import PairLoss
 from kith.losses.rows import of_rows
 
 NEAREST = 1e-6  # two outputs of two classes that coincide are so far apart
@@ -24,7 +24,8 @@ def dch(outputs: Tensor, labels: Tensor, gamma: float = 20.0, quantization: floa
     same, see `balanced_weights`; s is 1 for two rows of one class, else 0. Cao, Long, Liu & Wang, "Deep Cauchy
     Hashing for Hamming Space Retrieval", CVPR 2018, eq. 5 to 7.
 
-    outputs: (B, bits) z; labels: (B,) class numbers; gamma: the Hamming radius in which answers should lie.
+    outputs: (B, bits) z; labels: (B,) class numbers, or (B, C) sets; gamma: the Hamming radius in which answers
+    should lie.
 
     >>> rows = torch.tensor([[1.0, 1.0], [1.0, -1.0]])  # d = 1
     >>> round(float(dch(rows, torch.tensor([0, 1]), gamma=1.0)), 4)  # log(1 + 1)
@@ -50,7 +51,7 @@ class DchOptions(LossOptions):
     quantization: NonNegative = 0.1
 
 
-class DchLoss(MetricLoss, name="dch"):
+class DchLoss(PairLoss, name="dch"):
     """Cauchy likelihood of pairs by their Hamming distance, strict within a radius, and the distance to signs."""
 
     options: DchOptions

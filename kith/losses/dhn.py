@@ -10,7 +10,7 @@ from kith.constraints import AboveZero, NonNegative
 from kith.losses.batch import LossValue, TrainingStep
 from kith.losses.code_pairs import negative_likelihood
 from kith.losses.loss import LossOptions
-from kith.losses.metric_loss import MetricLoss
+from kith.losses.metric_loss import PairLoss
 from kith.losses.rows import of_rows
 
 
@@ -22,7 +22,7 @@ def dhn(outputs: Tensor, labels: Tensor, quantization: float = 0.1, alpha: float
     8) sums both; means make λ independent of the number of rows and bits. s is 1 for two rows of one class, else 0. α
     is ½ by default, as in the TensorFlow program of the authors' group.
 
-    outputs: (B, bits) u; labels: (B,) class numbers.
+    outputs: (B, bits) u; labels: (B,) class numbers, or (B, C) sets.
 
     >>> import torch
     >>> round(float(dhn(torch.tensor([[1.0], [-1.0]]), torch.tensor([0, 1]))), 4)  # log(1 + e^−½)
@@ -45,7 +45,7 @@ class DhnOptions(LossOptions):
     alpha: AboveZero | None = None
 
 
-class DhnLoss(MetricLoss, name="dhn"):
+class DhnLoss(PairLoss, name="dhn"):
     """Likelihood of pairs of outputs whose signs are the code, and a smooth distance to these signs."""
 
     options: DhnOptions

@@ -9,7 +9,7 @@ from kith.losses.batch import LossValue, TrainingStep
 from kith.losses.code_pairs import negative_likelihood
 from kith.losses.dtsh import quantization_errors
 from kith.losses.loss import LossOptions
-from kith.losses.metric_loss import MetricLoss
+from kith.losses.metric_loss import PairLoss
 from kith.losses.rows import of_rows
 
 
@@ -21,7 +21,7 @@ def dpsh(outputs: Tensor, labels: Tensor, quantization: float = 0.1) -> Tensor:
     eq. 3 and 4) sums both; means make λ independent of the number of rows and bits. s is 1 for two rows of one class,
     else 0.
 
-    outputs: (B, bits); labels: (B,) class numbers. Returns a scalar; a row alone has no pairs.
+    outputs: (B, bits); labels: (B,) class numbers, or (B, C) sets. Returns a scalar; a row alone has no pairs.
 
     >>> import torch
     >>> round(float(dpsh(torch.tensor([[1.0], [-1.0]]), torch.tensor([0, 1]))), 4)  # log(1 + e^−½)
@@ -38,7 +38,7 @@ class DpshOptions(LossOptions):
     quantization: NonNegative = 0.1
 
 
-class DpshLoss(MetricLoss, name="dpsh"):
+class DpshLoss(PairLoss, name="dpsh"):
     """Likelihood of pairs of outputs whose signs are the code, and the distance to these signs."""
 
     options: DpshOptions

@@ -10,7 +10,7 @@ from kith.constraints import AboveZero, NonNegative
 from kith.losses.batch import LossValue, TrainingStep
 from kith.losses.code_pairs import same_class
 from kith.losses.loss import LossOptions
-from kith.losses.metric_loss import MetricLoss
+from kith.losses.metric_loss import PairLoss
 from kith.losses.rows import of_rows
 from kith.mining.distances import pairwise
 
@@ -23,7 +23,8 @@ def dsh(outputs: Tensor, labels: Tensor, margin: float | None = None, quantizati
     pairs, each with the λ of both of its outputs. d² is the squared Euclidean distance; s is 1 for two rows of one
     class, else 0.
 
-    outputs: (B, bits) u; labels: (B,) class numbers; margin: m, twice the number of bits by default, as in the paper.
+    outputs: (B, bits) u; labels: (B,) class numbers, or (B, C) sets; margin: m, twice the number of bits by
+    default, as in the paper.
 
     >>> rows = torch.tensor([[1.0, 1.0], [1.0, -1.0]])  # d² = 4, m = 4
     >>> float(dsh(rows, torch.tensor([0, 0]))), float(dsh(rows, torch.tensor([0, 1])))
@@ -46,7 +47,7 @@ class DshOptions(LossOptions):
     quantization: NonNegative = 0.01
 
 
-class DshLoss(MetricLoss, name="dsh"):
+class DshLoss(PairLoss, name="dsh"):
     """Squared distance of outputs of one class; of two classes, what lacks to the margin; and the distance to signs."""
 
     options: DshOptions

@@ -9,7 +9,7 @@ from kith.constraints import AboveZero, NonNegative
 from kith.losses.batch import LossValue, TrainingStep
 from kith.losses.code_pairs import balanced_weights, same_class
 from kith.losses.loss import LossOptions
-from kith.losses.metric_loss import MetricLoss
+from kith.losses.metric_loss import PairLoss
 from kith.losses.rows import of_rows
 
 
@@ -20,7 +20,8 @@ def hashnet(outputs: Tensor, labels: Tensor, beta: float = 1.0, alpha: float | N
     w makes pairs of one class and pairs of two weigh the same, see `balanced_weights`; s is 1 for two rows of one
     class, else 0.
 
-    outputs: (B, bits) z; labels: (B,) class numbers; alpha: 10/bits by default, as in the authors' program.
+    outputs: (B, bits) z; labels: (B,) class numbers, or (B, C) sets; alpha: 10/bits by default, as in the authors'
+    program.
 
     >>> import torch
     >>> round(float(hashnet(torch.zeros(2, 4), torch.tensor([0, 1]))), 4)  # log 2
@@ -42,7 +43,7 @@ class HashnetOptions(LossOptions):
     growth: NonNegative = 100.0
 
 
-class HashnetLoss(MetricLoss, name="hashnet"):
+class HashnetLoss(PairLoss, name="hashnet"):
     """Likelihood of pairs of one class and of two, which weigh the same, under outputs that harden into signs."""
 
     options: HashnetOptions

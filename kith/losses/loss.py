@@ -56,6 +56,11 @@ class Loss(nn.Module):
         """The kind of classifier that it trains, see kith.models.classifier, if any: a linear one, if nothing else."""
         return "linear" if "classifier" in cls.needs else None
 
+    @classmethod
+    def takes_sets(cls, options: Any) -> bool:
+        """Whether its pictures may have several labels each: a loss that needs classes says so."""
+        return "class" not in cls.needs
+
     def forward(self, batch: Batch, step: TrainingStep) -> LossValue:
         """The value, without its weight; of mined losses also what mining has found."""
         raise NotImplementedError
@@ -105,3 +110,13 @@ class Needs:
         kind = next((each for each in ("tower", "hidden") if each in kinds), next(iter(kinds), None))
         known = "text" in needed, "class" in needed, "targets" in needed, "neighbours" in needed
         return cls(*known, kind, "random texts" in needed)
+
+
+def of_one_label(terms: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The losses of a method that need pictures of one label each; terms as of `Needs.of`.
+
+    >>> of_one_label({"dpsh": {}, "cross_entropy": {}, "triplet": {"bank": 64}})
+    ['cross_entropy', 'triplet']
+    """
+    built = {name: LOSSES[name].options_type()(**options) for name, options in terms.items()}
+    return [name for name, options in built.items() if not LOSSES[name].takes_sets(options)]

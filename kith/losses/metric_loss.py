@@ -1,7 +1,7 @@
 """What losses share that pull items of one class together and push others away: rows, mining, and its statistics."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -36,11 +36,20 @@ class MetricLoss(ClassLoss):
         return self.of_rows(F.normalize(known.features) if normalize else known.features, known.label, step)
 
     def of_rows(self, rows: Tensor, label: Tensor, step: TrainingStep) -> LossValue:
-        """rows: (n, d); label: (n,) class numbers."""
+        """rows: (n, d); label: (n,) class numbers, or, of a loss that `takes_sets`, (n, C) of 0 and 1."""
         raise NotImplementedError
 
 
-class MinedLoss(MetricLoss):
+class PairLoss(MetricLoss):
+    """A loss that looks at labels only to tell which pictures belong together: those of one class, or, of several
+    labels each, those that share one (see `kith.mining.alike`)."""
+
+    @classmethod
+    def takes_sets(cls, options: Any) -> bool:
+        return True
+
+
+class MinedLoss(PairLoss):
     """A loss of triplets that are mined in the batch."""
 
     options: MinedOptions

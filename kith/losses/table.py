@@ -39,7 +39,16 @@ def _needs(loss: type[Loss]) -> str:
     when = {
         need: ", ".join(f"{key}: {str(value).lower()}" for key, value in c.items()) for need, c in loss.needs.items()
     }
-    return ", ".join(f"{need} (with `{condition}`)" if condition else need for need, condition in when.items())
+    several = loss.takes_sets(_by_default(loss))
+    named = {need: "one class or several" if several and need == "class" else need for need in when}
+    return ", ".join(f"{named[need]} (with `{each}`)" if each else named[need] for need, each in when.items())
+
+
+def _by_default(loss: type[Loss]) -> Any:
+    """Its options, of which those that have to be given are empty."""
+    kind = loss.options_type()
+    open_ones = [each.name for each in fields(kind) if each.default is MISSING and each.default_factory is MISSING]
+    return kind(**dict.fromkeys(open_ones, ""))
 
 
 if __name__ == "__main__":

@@ -107,6 +107,10 @@ class TripletLoss(MinedLoss, name="triplet"):
         super().__init__(options, dim, classes)
         self.bank = mining.MemoryBank(options.bank, dim) if options.bank else None
 
+    @classmethod
+    def takes_sets(cls, options: Any) -> bool:
+        return options.bank == 0  # which holds class numbers
+
     def of_rows(self, rows: Tensor, label: Tensor, step: TrainingStep) -> LossValue:
         options, bank = self.options, None
         margin, distance = options.margin, options.distance

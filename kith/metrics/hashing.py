@@ -13,7 +13,7 @@ import numpy as np
 from kith.codes import hamming_blocks, pack, packed_words
 from kith.errors import KithError
 from kith.metrics.histograms import Histograms, histograms, radius_curves
-from kith.metrics.relevance import class_labels
+from kith.metrics.relevance import alike, labels_or_sets
 from kith.metrics.tied_precision import buckets, expected_ratio, harmonic_numbers, precision_sums, right_found
 from kith.similarity import as_array
 
@@ -38,11 +38,11 @@ def hamming_retrieval(
     """Metrics of a database searched by Hamming distance; right answers are the items of the query's class.
 
     query_codes (n, bits), database_codes (m, bits): ±1, or packed (kith.codes.pack). query_labels (n,) and
-    database_labels (m,): integers from 0. topk: average precision looks at the first `topk` answers (None: all).
-    ties: items at the same distance come in every order (the exact expectation), right ones first or last, or by
-    index. denominator of AP: right items in the first `topk` (as in papers on hashing), all right items of the
-    database, or min(topk, all). without_relevant: queries whose class the database lacks are NaN (left out of means),
-    or 0. exclude_self: query i is item i of the database, and no answer to itself.
+    database_labels (m,): integers from 0; or (n, C) and (m, C) of 0 and 1, and right is what shares a label. topk:
+    average precision looks at the first `topk` answers (None: all). ties: items at the same distance come in every
+    order (the exact expectation), right ones first or last, or by index. denominator of AP: right items in the first
+    `topk`, all right items of the database, or min(topk, all). without_relevant: queries whose class the database
+    lacks are NaN (left out of means), or 0. exclude_self: query i is item i, and no answer to itself.
 
     Returns means over queries under "map", "precision@<k>", "recall@<k>" for `ks`, "precision_radius<r>" (0 where
     nothing is within r bits) and "recall_radius<r>" for `radii`; the (n,) float64 values of each under the same name
@@ -54,7 +54,7 @@ def hamming_retrieval(
     >>> round(found["map"], 4), found["precision@1"]
     (0.7292, 0.5)
     """
-    labels = class_labels("query_labels", query_labels), class_labels("database_labels", database_labels)
+    labels = labels_or_sets("query_labels", query_labels), labels_or_sets("database_labels", database_labels)
     (queries, bits), (database, others) = packed_words(query_codes), packed_words(database_codes)
     if ties not in get_args(Ties) or denominator not in get_args(Denominator):
         raise KithError(f"ties '{ties}' is none of {get_args(Ties)}, or '{denominator}' of {get_args(Denominator)}")
@@ -156,7 +156,7 @@ def _by_index(
         for query, row in zip(range(block.start, block.stop), distances, strict=True):
             order = np.argsort(row, kind="stable")
             order = order[order != query] if exclude_self else order
-            right = database_labels[order] == query_labels[query]
+            right = alike(query_labels[query : query + 1], database_labels[order])[0]
             found = np.cumsum(right)
             hits[query] = [found[:cut][-1] if len(found) else 0 for cut in cuts]
             kept = np.flatnonzero(right[: cuts[0]])
@@ -176,6 +176,8 @@ def _check(
     for name, codes, of in (("query", queries, labels[0]), ("database", database, labels[1])):
         if len(codes) != len(of):
             raise KithError(f"{name}_codes have {len(codes)} rows, {name}_labels {len(of)}")
+    if labels[0].shape[1:] != labels[1].shape[1:]:
+        raise KithError(f"query_labels have the shape {labels[0].shape}, database_labels {labels[1].shape}")
     answers = len(database) - exclude_self
     if not len(queries) or answers < 1:
         raise KithError(f"{len(queries)} queries and {answers} answers in the database: nothing to measure")

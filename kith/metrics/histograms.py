@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kith.codes import hamming_blocks
+from kith.metrics.relevance import alike
 
 
 class Histograms(NamedTuple):
@@ -24,7 +25,8 @@ def histograms(
 ) -> Histograms:
     """Distances of packed codes (n, words) and (m, words) uint64, counted; right are the items of the query's class.
 
-    query_labels (n,), database_labels (m,): integers. exclude_self: query i is item i, and does not count.
+    query_labels (n,), database_labels (m,): integers; or (n, C), (m, C) bool, and right is what shares a label.
+    exclude_self: query i is item i, and does not count.
 
     >>> from kith.codes import pack
     >>> codes = pack(np.array([[1, 1], [1, -1], [-1, -1]]))
@@ -32,6 +34,8 @@ def histograms(
     >>> found.items.tolist(), found.right.tolist()
     ([[1, 1, 1]], [[1, 1, 0]])
     """
+    if query_labels.ndim == 2:
+        return _of_sets(queries, database, query_labels, database_labels, bits, exclude_self)
     order = np.argsort(database_labels, kind="stable")  # the right items of a query are one slice
     first, last = (np.searchsorted(database_labels[order], query_labels, side=side) for side in ("left", "right"))
     items, right = np.zeros((2, len(queries), bits + 1), dtype=np.int64)
@@ -42,6 +46,25 @@ def histograms(
     if exclude_self:
         items[:, 0] -= 1
         right[:, 0] -= 1
+    return Histograms(items, right)
+
+
+def _of_sets(
+    queries: np.ndarray,
+    database: np.ndarray,
+    query_sets: np.ndarray,
+    database_sets: np.ndarray,
+    bits: int,
+    exclude_self: bool,
+) -> Histograms:
+    items, right = np.zeros((2, len(queries), bits + 1), dtype=np.int64)
+    for block, distances in hamming_blocks(queries, database):
+        found = alike(query_sets[block], database_sets)
+        for query, row, shares in zip(range(block.start, block.stop), distances, found, strict=True):
+            items[query], right[query] = _counts(row, bits), _counts(row[shares], bits)
+    if exclude_self:
+        items[:, 0] -= 1
+        right[:, 0] -= query_sets.any(axis=1)
     return Histograms(items, right)
 
 

@@ -91,6 +91,52 @@ def class_labels(name: str, labels: Any, n_classes: int | None = None) -> np.nda
     return labels.astype(np.int64)
 
 
+def labels_or_sets(name: str, labels: Any) -> np.ndarray:
+    """(n,) int64 class numbers, or (n, C) bool of items with several labels each: whatever was given, checked.
+
+    >>> labels_or_sets("labels", [0, 2]).tolist(), labels_or_sets("labels", [[1, 0], [1, 1]]).tolist()
+    ([0, 2], [[True, False], [True, True]])
+    """
+    return as_sets(name, labels) if as_array(labels).ndim == 2 else class_labels(name, labels)
+
+
+def as_sets(name: str, sets: Any) -> np.ndarray:
+    """(n, C) bool: which of C labels each item has. Raises KithError, which calls them `name`, for anything else than
+    truth values or 0 and 1.
+
+    >>> as_sets("sets", [[0, 1]]).tolist()
+    [[False, True]]
+    """
+    array = as_array(sets)
+    if array.ndim != 2 or array.dtype.kind not in "biuf":
+        raise KithError(f"{name}: expected (n, labels) of 0 and 1, not {array.dtype} of the shape {array.shape}")
+    bad = np.argwhere((array != 0) & (array != 1))
+    if len(bad):
+        raise KithError(f"{name}: row {bad[0][0]}, column {bad[0][1]} is {array[tuple(bad[0])]}, not 0 or 1")
+    return array.astype(bool)
+
+
+def shared_labels(queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+    """(n, m) float32: how many labels each query has in common with each candidate, of sets (n, C), (m, C) bool.
+
+    >>> shared_labels(np.array([[True, True]]), np.array([[True, True], [False, True], [False, False]])).tolist()
+    [[2.0, 1.0, 0.0]]
+    """
+    return queries.astype(np.float32) @ candidates.astype(np.float32).T
+
+
+def alike(queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
+    """(n, m) bool: whether a candidate is of the query's class, of (n,) and (m,) numbers; of sets (n, C) and (m, C),
+    whether the two share a label.
+
+    >>> alike(np.array([3]), np.array([3, 4])).tolist(), alike(np.eye(2, dtype=bool), np.array([[1, 0]])).tolist()
+    ([[True, False]], [[True], [False]])
+    """
+    if queries.ndim == 2:
+        return shared_labels(queries, candidates) > 0
+    return queries[:, None] == candidates[None, :]
+
+
 def similarity_tables(similarity: Any) -> dict[str, np.ndarray]:
     """One (n_classes, n_classes) matrix {"": matrix}, or several, {"_name": matrix}; float64, finite, from 0 up.
 

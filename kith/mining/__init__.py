@@ -1,5 +1,6 @@
 """Pairs and triplets of a batch: embeddings and labels in, index tensors out."""
 
+from kith.mining.alike import alike
 from kith.mining.bank import MemoryBank
 from kith.mining.pairs import Pairs, all_pairs, balanced_pairs, class_pairs, hardest_pairs
 from kith.mining.positives import positives
@@ -12,6 +13,7 @@ __all__ = [
     "Pairs",
     "Triplets",
     "Violations",
+    "alike",
     "all_pairs",
     "balanced_pairs",
     "class_pairs",

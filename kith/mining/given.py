@@ -18,7 +18,7 @@ def check_rows(embeddings: Tensor, labels: Tensor, name: str = "embeddings") -> 
     ...
     ValueError: 1 rows of embeddings, but 2 labels
     """
-    if embeddings.ndim != 2 or labels.ndim != 1 or len(embeddings) != len(labels):
+    if embeddings.ndim != 2 or labels.ndim not in (1, 2) or len(embeddings) != len(labels):
         raise ValueError(f"{len(embeddings)} rows of {name}, but {len(labels)} labels")
     bad = (~embeddings.isfinite().all(dim=1)).nonzero()
     if len(bad):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from kith.mining.alike import alike
 from kith.mining.distances import pairwise
 from kith.mining.given import check_rows
 from kith.mining.positives import positives
@@ -20,25 +21,29 @@ class Pairs(NamedTuple):
 
 
 def all_pairs(labels: Tensor) -> Pairs:
-    """Every pair of a batch with (B,) integer labels.
+    """Every pair of a batch with (B,) integer labels, or (B, C) sets of them (see `alike`).
 
     >>> pairs = all_pairs(torch.tensor([0, 0, 1]))
     >>> pairs.first.tolist(), pairs.second.tolist(), pairs.same.tolist()
     ([0, 0, 1], [1, 2, 2], [True, False, False])
     """
     first, second = torch.triu_indices(len(labels), len(labels), 1, device=labels.device)
-    return Pairs(first, second, labels[first] == labels[second])
+    return Pairs(first, second, alike(labels)[first, second])
 
 
 def balanced_pairs(labels: Tensor, generator: torch.Generator | None = None) -> Pairs:
     """All positive pairs, and as many different negative ones, or all there are, drawn on the CPU.
 
-    labels: (B,) integers. generator: where the draws come from; default: torch's own.
+    labels: (B,) integers, or (B, C) sets. generator: where the draws come from; default: torch's own.
 
     >>> balanced_pairs(torch.tensor([0, 0, 1, 1])).same.tolist()
     [True, True, False, False]
     """
     first, second = _positive(labels)
+    if labels.ndim == 2:
+        one, other = (~alike(labels)).triu(1).nonzero(as_tuple=True)
+        drawn = torch.randperm(len(one), generator=generator)[: len(first)].to(labels.device)
+        return _joined(first, second, one[drawn], other[drawn])
     order = labels.argsort(stable=True)
     # The negatives of a row that come later in this order are all those of later classes.
     ranked = labels[order]
@@ -55,8 +60,8 @@ def balanced_pairs(labels: Tensor, generator: torch.Generator | None = None) -> 
 def hardest_pairs(embeddings: Tensor, labels: Tensor, block: int = 512) -> Pairs:
     """All positive pairs, and as many negative ones, or all there are: the closest.
 
-    embeddings: (B, d) floats; labels: (B,) integers; block: rows whose distances are held at once. Raises ValueError
-    for rows without a label each, and rows that are not finite.
+    embeddings: (B, d) floats; labels: (B,) integers, or (B, C) sets; block: rows whose distances are held at once.
+    Raises ValueError for rows without a label each, and rows that are not finite.
 
     >>> pairs = hardest_pairs(torch.tensor([[0.0], [1.0], [1.5]]), torch.tensor([0, 0, 1]))
     >>> pairs.first.tolist(), pairs.second.tolist(), pairs.same.tolist()
@@ -70,7 +75,7 @@ def hardest_pairs(embeddings: Tensor, labels: Tensor, block: int = 512) -> Pairs
     for start in range(0, size, block):
         part = slice(start, start + block)
         apart = pairwise(embeddings[part], embeddings)
-        out = (labels[part, None] == labels) | (later[part, None] >= later)
+        out = alike(labels[part], labels) | (later[part, None] >= later)
         apart = torch.cat([best, apart.masked_fill_(out, math.inf).flatten()])
         best, chosen = apart.topk(min(len(first), len(apart)), largest=False)
         known = len(where)

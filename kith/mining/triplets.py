@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from kith.errors import KithError
+from kith.mining.alike import alike
 from kith.mining.distances import Distance, pairwise
 from kith.mining.given import check_rows
 from kith.mining.positives import positives
@@ -81,11 +82,12 @@ def mine_triplets(
 ) -> Triplets:
     """Triplets of a batch, as a strategy chooses them; the module says what each of them takes.
 
-    embeddings: (B, d) floats; labels: (B,) integers; distance: as of `pairwise`. ordered: each positive pair counts
-    twice, with either row as its anchor. bank: (M, d) and (M,) of further rows, which are positives and negatives
-    only. generator: where draws come from; they are made on the CPU, the same whatever device the embeddings are on.
-    block: anchors whose distances are held at once. Raises ValueError for an unknown strategy, rows without a label
-    each and rows that are not finite, KithError for more than 100 million triplets of `all`.
+    embeddings: (B, d) floats; labels: (B,) integers, or (B, C) sets (see `alike`); distance: as of `pairwise`. ordered:
+    each positive pair counts twice, with either row as its anchor. bank: (M, d) and (M,) or (M, C) of further rows,
+    which are positives and negatives only. generator: where draws come from; they are made on the CPU, the same
+    whatever device the embeddings are on. block: anchors whose distances are held at once. Raises ValueError for an
+    unknown strategy, rows without a label each and rows that are not finite, KithError for more than 100 million
+    triplets of `all`.
 
     >>> found = mine_triplets(torch.tensor([[0.0], [1.0], [1.5]]), torch.tensor([0, 0, 1]), "batch_hard")
     >>> found.anchor.tolist(), found.positive.tolist(), found.negative.tolist(), found.candidates
@@ -103,7 +105,7 @@ def mine_triplets(
     for start in range(0, len(labels), block):
         part = slice(start, start + block)
         apart = pairwise(embeddings[part], pool, kind)
-        negatives = apart.masked_fill(labels[part, None] == pool_labels, math.inf)
+        negatives = apart.masked_fill(alike(labels[part], pool_labels), math.inf)
         near = apart.gather(1, index[part])
         some = _AnchorBlock(negatives, near, kept[part], draws[part], margin, embeddings.shape[1])
         anchor, place, negative = _per_anchor(some, strategy) if strategy in PER_ANCHOR else _per_pair(some, strategy)
@@ -134,14 +136,15 @@ def _draws(kept: Tensor, generator: torch.Generator | None) -> Tensor:
 def _all(labels: Tensor, pool: Tensor, ordered: bool) -> Triplets:
     index, kept = positives(labels, pool, ordered)
     pairs = kept.sum(dim=1)
-    negatives = (labels[:, None] != pool).sum(dim=1)
+    apart = ~alike(labels, pool)
+    negatives = apart.sum(dim=1)
     count = int((pairs * negatives).sum())
     if count > MOST:
         raise KithError(f"{count:,} triplets in a batch of {len(labels)} are too many to list; mine some of them")
     anchor, place = kept.nonzero(as_tuple=True)
     repeats = negatives[anchor]
     # Row by row, the pool's rows of other classes: those of one anchor lie side by side.
-    others = (labels[:, None] != pool).nonzero()[:, 1]
+    others = apart.nonzero()[:, 1]
     first = negatives.cumsum(0) - negatives
     within = torch.arange(count, device=labels.device) - (repeats.cumsum(0) - repeats).repeat_interleave(repeats)
     negative = others[first[anchor].repeat_interleave(repeats) + within]

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from kith.mining.alike import alike
 from kith.mining.distances import Distance, pairwise
 from kith.mining.given import check_rows, in_full
 from kith.mining.positives import positives
@@ -34,9 +35,9 @@ def violations(
     Σ max(0, d(a, p) − d(a, n) + margin) over all triplets is Σ weights·d + margin·active, gradients included:
     O(B² log B) time for up to B³ triplets.
 
-    embeddings: (B, d) floats; labels: (B,) integers; distance: as of `pairwise`; each positive pair counts once, or
-    twice where `ordered`; block: anchors whose distances are held at once. Raises ValueError for another distance,
-    rows without a label each, and rows that are not finite.
+    embeddings: (B, d) floats; labels: (B,) integers, or (B, C) sets; distance: as of `pairwise`; each positive pair
+    counts once, or twice where `ordered`; block: anchors whose distances are held at once. Raises ValueError for
+    another distance, rows without a label each, and rows that are not finite.
 
     >>> found = violations(torch.tensor([[0.0], [1.0], [1.5]]), torch.tensor([0, 0, 1]), ordered=True)
     >>> found.active, found.candidates
@@ -51,7 +52,8 @@ def violations(
     for start in range(0, size, block):
         part = slice(start, start + block)
         apart = pairwise(embeddings[part], embeddings, distance)
-        ranked, order = apart.masked_fill(labels[part, None] == labels, math.inf).sort(dim=1)
+        same = alike(labels[part], labels)
+        ranked, order = apart.masked_fill(same, math.inf).sort(dim=1)
         below = torch.searchsorted(ranked, apart.gather(1, index[part]) + margin).masked_fill(~kept[part], 0)
         # A negative of rank r counts for every positive with more than r negatives below.
         ends = torch.zeros(len(below), size + 1, device=below.device, dtype=torch.int64)
@@ -60,5 +62,5 @@ def violations(
         weights[part] = torch.zeros_like(apart).scatter_(1, order, -times.to(apart.dtype))
         weights[part].scatter_add_(1, index[part], below.to(apart.dtype))
         active += int(below.sum())
-        candidates += int((kept[part].sum(dim=1) * (labels[part, None] != labels).sum(dim=1)).sum())
+        candidates += int((kept[part].sum(dim=1) * (~same).sum(dim=1)).sum())
     return Violations(weights, active, candidates)

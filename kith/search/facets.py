@@ -50,6 +50,8 @@ class Facets:
         tree = data.taxonomy if "taxonomy.parquet" in data.dataset["checksums"] else None
         if tree is not None and len(tree) and (labels != "").any():
             found.append(_TreeFacet(labels, tree))
+        elif "labels" in data.table:
+            found.append(_SetFacet("label", "Label", data.table["labels"].tolist()))
         elif len(np.unique(labels)) > 1:
             found.append(_ListFacet("label", "Label", labels))
         for name in columns:
@@ -100,9 +102,13 @@ class _ListFacet:
             raise UnanswerableError(f"where: no item has the {self.title.lower()} '{unknown[0]}'")
         return np.isin(self._codes, [self._place[value] for value in values])
 
+    def _counts(self, rows: np.ndarray) -> np.ndarray:
+        """(n_values,) how many of the items have each value."""
+        return np.bincount(self._codes[rows], minlength=len(self.values))
+
     def told(self, passed: np.ndarray, near: np.ndarray | None, chosen: Sequence[str]) -> dict[str, Any]:
-        counts = np.bincount(self._codes[passed], minlength=len(self.values))
-        nearest = None if near is None else np.bincount(self._codes[near], minlength=len(self.values))
+        counts = self._counts(passed)
+        nearest = None if near is None else self._counts(near)
         named = [place for place, value in enumerate(self.values) if value and (counts[place] or value in chosen)]
         values = [
             {"value": str(self.values[place]), "title": narrowest(str(self.values[place]))}
@@ -113,6 +119,24 @@ class _ListFacet:
         kept = [value for place, value in enumerate(values) if place < LISTED or value["chosen"]]
         told = {"name": self.name, "title": self.title, "kind": "list", "path": []}
         return told | {"values": kept, "more": len(values) - len(kept)}
+
+
+class _SetFacet(_ListFacet):
+    """Values of which an item may have several, or none."""
+
+    def __init__(self, name: str, title: str, values: Sequence[Sequence[str]]):
+        flat = [value for each in values for value in each]
+        super().__init__(name, title, np.array(flat, dtype=str))
+        owner = np.repeat(np.arange(len(values)), [len(each) for each in values])
+        shape = len(values), len(self.values)
+        self._sets = sparse.csr_array((np.ones(len(flat), dtype=np.int64), (owner, self._codes)), shape=shape)
+
+    def mask(self, values: Sequence[str]) -> np.ndarray:
+        super().mask(values)
+        return self._sets[:, [self._place[value] for value in values]].sum(axis=1) > 0
+
+    def _counts(self, rows: np.ndarray) -> np.ndarray:
+        return np.asarray(self._sets[np.flatnonzero(rows) if rows.dtype == bool else rows].sum(axis=0))
 
 
 class _TreeFacet:

@@ -41,7 +41,7 @@ class ShownItems:
         told = {
             "id": item["id"],
             "split": item["split"],
-            "label": item["label_name"],
+            "label": ", ".join(item["labels"]) if "labels" in item else item["label_name"],
             "texts": [str(text) for text in item["texts"]],
         }
         values = self.columns.iloc[row] if len(self.columns.columns) else {}

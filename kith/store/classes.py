@@ -42,6 +42,16 @@ class Classes:
         """(n_items,) int64 class number of each item, −1 for an unknown one."""
         return pd.Index(self.table["label"]).get_indexer(items["label"]).astype(np.int64)
 
+    def sets(self, items: pd.DataFrame) -> np.ndarray | None:
+        """(n_items, classes) bool, which classes each item has, where items have several labels each; else None."""
+        if "labels" not in items:
+            return None
+        found = np.zeros((len(items), len(self)), dtype=bool)
+        counts = items["labels"].map(len).to_numpy(dtype=np.int64)
+        names = [name for names in items["labels"] for name in names]
+        found[np.repeat(np.arange(len(items)), counts), pd.Index(self.labels).get_indexer(names)] = True
+        return found
+
     def similarity(self, measure: str) -> np.ndarray:
         """(classes, classes) float64: "lcsh", "wup", or "target", which class embeddings are made from."""
         path = self.folder / "similarity.npz"

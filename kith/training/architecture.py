@@ -22,6 +22,7 @@ def architecture(
     words: int,
     labels: Sequence[str] = (),
     names: Sequence[str] = (),
+    several: bool = False,
     targets: int | None = None,
     encoders: Mapping[str, Options] | None = None,
     networks: Mapping[Side, Options] | None = None,
@@ -29,7 +30,8 @@ def architecture(
     """The config of the DualEncoder whose losses have these needs.
 
     options: as the section `train` of params.yaml; dataset: as dataset.json; words: those known; labels, names: of
-    the classes, as the data set names them and as they are shown; targets: dimensions of the class embeddings that
+    the classes, as the data set names them and as they are shown; several: whether pictures have several of them each;
+    targets: dimensions of the class embeddings that
     pictures are drawn towards; encoders: by side, what is known of the features that stand in for pictures or texts,
     see `encoded_side`; networks: by side, what is known of the encoder that is trained on, see
     kith.encoders.finetuned. Raises ValueError where augmentation does not fit the pictures, or a side that has such an
@@ -38,6 +40,7 @@ def architecture(
     encoders, networks = encoders or {}, networks or {}
     attention = {"attention": options["attention"] or ONE_VECTOR} if options["head"] == "attention" else {}
     classes = {"names": list(labels), "shown": list(names), "classifier": needs.classifier, "targets": targets}
+    classes |= {"several": True} if several else {}
     return {
         "dim": options["dim"] if targets is None else targets,
         "image": image_side(

@@ -28,8 +28,9 @@ class TrainingData:
 
     text: None for objectives that need no texts. groups: (n_items,) integers, equal for items that are the same
     thing; train, val: items with all that the objective needs. neighbors: needed by objectives with neighbourhood
-    terms; labels: (n_items,) class numbers, −1 where unknown, needed by those with class terms; similarity:
-    (classes, classes), of the classes, for hierarchical measures.
+    terms; labels: (n_items,) class numbers, −1 where unknown, or (n_items, classes) uint8 of items with several labels,
+    needed by those with class terms; similarity: (classes, classes), of the classes, for hierarchical measures, where
+    items have one label each.
     """
 
     image: ModalityInput
@@ -84,9 +85,9 @@ def training_data(
         parts["a text"] = text.has(everyone)
         usable, having = usable & parts["a text"], [*having, "a text"]
     if needs.classes:
-        labels, similarity = classes.numbers(data.table), classes.similarity("lcsh")
+        labels, known, similarity = _labels(data, classes)
         if not needs.texts:  # else items without a class still teach what goes together
-            usable, having = usable & (labels >= 0), [*having, "a label"]
+            usable, having = usable & known, [*having, "a label"]
             parts = {"a picture and a label": usable}
     train, val = (rows[usable[rows]] for rows in map(data.rows_of, ("train", "val")))
     for name, rows in (("train", train), ("val", val)):
@@ -100,6 +101,15 @@ def training_data(
         table = neighbor_table(neighbors, data)
         near = _neighbor_sampler(table, data.groups, train) if len(table) else None
     return TrainingData(image, text, data.groups, train, val, near, labels, similarity)
+
+
+def _labels(data: Prepared, classes: Classes) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Labels, (n_items,) bool whether an item has any, and the similarity of classes, as of TrainingData."""
+    sets = classes.sets(data.table)
+    if sets is not None:
+        return sets.astype(np.uint8), sets.any(axis=1), None
+    labels = classes.numbers(data.table)
+    return labels, labels >= 0, classes.similarity("lcsh")
 
 
 def _check_measured(data: Prepared, parts: Mapping[str, np.ndarray], splits: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
+from kith.errors import KithError
 from kith.models import DualEncoder
 from kith.models.embed import encode_pairs
 from kith.models.projections import UnitLayer
@@ -82,7 +83,9 @@ def fit(
 
 def _task(model: DualEncoder, objective: Objective, data: TrainingData, config: TrainingConfig) -> Task:
     measured = np.concatenate([data.train, data.val])
-    labelled = data.labels is not None and bool((data.labels[measured] >= 0).all())
+    labels = None if data.labels is None else data.labels[measured]
+    known = labels is not None and (labels >= 0 if labels.ndim == 1 else labels.any(axis=1))
+    labelled = labels is not None and bool(np.all(known))
     return Task(model, objective, data.similarity, config.neighbors.separate is True, labelled)
 
 
@@ -134,6 +137,8 @@ def _measured(
 
 def _score(record: Record, select: str) -> float:
     """What the best epoch is chosen by; the higher, the better."""
+    if f"val_{select}" not in record:
+        raise KithError(f"train.select: {select}: there is no such figure of these data; take mrr, or loss")
     score = -record[f"val_{select}"] if select in ("loss", "angular") else record[f"val_{select}"]
     if np.isnan(score):
         raise FloatingPointError(f"val_{select} is not a number")
@@ -156,6 +161,8 @@ def batches_of(data: TrainingData, config: TrainingConfig) -> Sampler:
         sizes = config.batch_size, config.items_per_group, config.fill_batches
         return PairSampler(data.train, groups, *sizes, config.seed)
     labels = np.full(len(data.groups), -1) if data.labels is None else data.labels
+    if labels.ndim == 2:
+        raise KithError(f"train.sampler: {config.sampler} is for items of one label each; take shuffled")
     if config.sampler != "balanced":
         of_items = data.train, labels[data.train], config.sampler
         return TupleSampler(*of_items, config.batch_size, config.seed, groups, config.items_per_group)

@@ -170,7 +170,7 @@ class Optimization:
     max_decay: SomeOrAll | None = None
     refine: Refine = Refine()
     early_stopping: Positive | None = None
-    select: Literal["mrr", "loss", "ahp", "accuracy", "angular"] = "mrr"
+    select: Literal["mrr", "loss", "ahp", "accuracy", "angular", "map"] = "mrr"
 
 
 @dataclass(frozen=True)

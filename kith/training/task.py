@@ -102,15 +102,20 @@ def check_finite(*sides: Tensor | None) -> None:
 
 
 def labelled_rows(task: Task, features: Tensor, label: Tensor) -> LabelledRows:
-    """features (B, d), as the model encodes pictures, and label (B,), −1 where unknown, of all pictures of a batch."""
+    """features (B, d), as the model encodes pictures, and label of all pictures of a batch: (B,), −1 where unknown, or
+    (B, C) of 0 and 1 where pictures have several, all 0 where unknown."""
     hidden = logits = None
     # Choosing rows by a mask waits for the GPU.
-    known, model = slice(None) if task.labelled else label >= 0, task.model
+    known, model = slice(None) if task.labelled else _known(label), task.model
     if model.classifier is not None:
         # Batch norm sees the whole batch.
         hidden = model.classifier.hidden(features)[known]
         logits = model.classifier.output(hidden)
     return LabelledRows(model.embedded(features)[known], label[known], hidden, logits, model.targets, task.similarity)
+
+
+def _known(label: Tensor) -> Tensor:
+    return label >= 0 if label.ndim == 1 else label.bool().any(dim=1)
 
 
 def _gather(rows: Tensor) -> Tensor:

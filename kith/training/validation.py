@@ -11,6 +11,7 @@ from torch import Tensor
 from kith.losses import Batch, angular
 from kith.metrics.cross_modal import cross_modal_retrieval
 from kith.metrics.hierarchical import hierarchical_retrieval
+from kith.metrics.label_sets import shared_retrieval
 from kith.metrics.ordering import first_hits
 from kith.metrics.relevance import same_group
 from kith.models import DualEncoder
@@ -31,7 +32,8 @@ def validate(
 
     With texts: mrr, R@1, R@10 and median_rank, averaged over both directions, and the distance of the pairs. Without:
     mrr of the first picture of the same class. Where classes are known: accuracy, and ahp, the hierarchical
-    precision of the nearest pictures. With select: angular also that term alone, as Thomas & Kovashka's program has it.
+    precision of the nearest pictures; of pictures with several labels each map, the mean average precision of those
+    that share one, and mrr. With select: angular also that term alone, as Thomas & Kovashka's program has it.
     """
     task.eval()
     with fabric.autocast():
@@ -107,6 +109,10 @@ def _classes(
     model: DualEncoder, features: Tensor, image: Tensor, label: np.ndarray, similarity: np.ndarray | None
 ) -> Record:
     """Search of pictures by pictures, and class predictions, for the pictures whose class is known."""
+    if label.ndim == 2:
+        chosen = label.any(axis=1)
+        shared = shared_retrieval(image.cpu().numpy()[chosen], label[chosen])
+        return {name: float(np.nan_to_num(shared[name]).mean()) for name in ("mrr", "map")}
     known = label >= 0
     vectors, label = image[torch.from_numpy(known)], label[known]
     first = first_hits(vectors, label).reciprocal

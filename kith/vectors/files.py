@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from kith.codes import unpack
 from kith.errors import KithError, listed, reading
 from kith.unpickle import BadPickle, load
-from kith.vectors.sets import VectorSet, checked, words
+from kith.vectors.sets import VectorSet, checked, hot_words, words
 
 MEND = "write it anew"
 ENDINGS = ("_vectors", "_vector", "_features", "_embeddings", "_code", "_codes")
@@ -37,12 +37,12 @@ def parted(name: str) -> tuple[Path, str]:
 def read(name: str, binary: bool = False) -> VectorSet:
     """The vectors in the file `name`, which may end in a colon and the array or column to take.
 
-    binary: whether all are binary codes, see `kith.vectors.sets.checked`. An .npz file has one (n, d) array, or several
-    of which one is named; arrays `ids`, `labels`, `groups` and `splits`, maybe with the beginning of its name
-    (image_vectors, image_ids), tell of its rows. A Parquet table has a column of lists; its columns `id`, `label` or
-    `label_name`, `group` and `split` tell of the rows; a row without a vector whose column `problem` says why is left
-    out. A pickle is {id: vector}, or {"feat": either that or an (n, d)
-    array}. A plain array, .npy, has no ids.
+    binary: whether all are binary codes, see `kith.vectors.sets.checked`. An .npz file has one (n, d) array, or
+    several of which one is named; arrays `ids`, `labels` (n,), or (n, C) of 0 and 1, `groups` and `splits`, maybe with
+    the beginning of its name (image_vectors, image_ids), tell of its rows. A Parquet table has a column of lists; its
+    columns `id`, `label` or `label_name`, `group` and `split` tell of the rows; a row without a vector whose column
+    `problem` says why is left out. A pickle is {id: vector}, or {"feat": either that or an (n, d) array}. A plain
+    array, .npy, has no ids.
 
     Raises KithError that names the file, and the row or array, for what cannot be used.
     """
@@ -66,7 +66,8 @@ def _npy(name: str, path: Path, chosen: str, binary: bool) -> VectorSet:
 def _npz(name: str, path: Path, chosen: str, binary: bool) -> VectorSet:
     with np.load(path, allow_pickle=False) as arrays:
         found = {each: _array(path, arrays, each) for each in arrays.files}
-    matrices = [each for each, array in found.items() if array.ndim == 2 and array.dtype.kind in "biuf"]
+    numbers = {each: array for each, array in found.items() if array.ndim == 2 and array.dtype.kind in "biuf"}
+    matrices = [each for each in numbers if not each.endswith(FIELDS["labels"])]
     wanted = _one(path, chosen, list(found), matrices, "(n, d) array of numbers")
     return checked(name, found[wanted], binary, **_fields(path, wanted, found))
 
@@ -88,6 +89,9 @@ def _fields(path: Path, wanted: str, found: dict[str, np.ndarray]) -> dict[str, 
     for field, names in FIELDS.items():
         there = [each for begin in (*begins, "") for each in (begin + n for n in names) if each in found]
         array = found[there[0]] if there else None
+        if field == "labels" and array is not None and array.ndim == 2:
+            told[field] = hot_words(array)
+            continue
         if array is not None and array.ndim != 1:
             raise KithError(f"{path}: array '{there[0]}' has the shape {array.shape}; expected (n,), one a row")
         told[field] = None if array is None else words(array)
@@ -96,7 +100,7 @@ def _fields(path: Path, wanted: str, found: dict[str, np.ndarray]) -> dict[str, 
 
 def _parquet(name: str, path: Path, chosen: str, binary: bool) -> VectorSet:
     schema = pq.read_schema(path)
-    lists = [field.name for field in schema if _of_numbers(field.type)]
+    lists = [field.name for field in schema if _of_numbers(field.type) and field.name not in FIELDS["labels"]]
     wanted = _one(path, chosen, schema.names, lists, "column of lists of numbers")
     there = {field: next((n for n in names if n in schema.names), None) for field, names in FIELDS.items()}
     problem = [PROBLEM] if PROBLEM in schema.names else []

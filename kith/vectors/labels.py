@@ -8,14 +8,15 @@ from kith.data import edges, readers
 from kith.data.labels import numbered
 from kith.errors import KithError, listed, reading
 from kith.taxonomy import Taxonomy
-from kith.vectors.sets import VectorSet, words
+from kith.vectors.sets import VectorSet, hot_words, words
 
-LABELS = ("label", "label_name", "class")
+LABELS = ("label", "labels", "label_name", "class")
 ROWS = "labels without ids are joined row by row"
 
 
 class LabelFile:
-    """Labels by id, of a table with the columns id and label (or label_name, or class); or one a row, of a .npy file.
+    """Labels by id, of a table with the columns id and label (or label_name, or class), or labels, lists of several; or
+    those of each row, of a .npy file.
 
     Raises KithError that names file, row and column for a table that lacks one, and an id of two labels.
     """
@@ -29,9 +30,9 @@ class LabelFile:
         if path.suffix.lower() == ".npy":
             with reading(path, "write it anew"):
                 array = np.load(path, allow_pickle=False)
-            if array.ndim != 1:
-                raise KithError(f"{path}: expected (n,) labels, not the shape {array.shape}")
-            self.rows = words(array)
+            if array.ndim not in (1, 2):
+                raise KithError(f"{path}: expected (n,) labels, or (n, C) of 0 and 1, not the shape {array.shape}")
+            self.rows = words(array) if array.ndim == 1 else hot_words(array)
         else:
             self._read()
 

@@ -88,7 +88,7 @@ def by_class_in(
     1.0
     """
     same_dimensions(queries, database)
-    _apart(queries, database)
+    apart(queries, database)
     queries, database = queries[labels != ""], database[known != ""]
     labels, known = labels[labels != ""], known[known != ""]
     asked, others = queries.comparable, database.comparable
@@ -193,7 +193,8 @@ def same_dimensions(queries: VectorSet, candidates: VectorSet) -> None:
         raise KithError(f"{codes.name} has binary codes, {others.name} has none; say --binary where both are codes")
 
 
-def _apart(queries: VectorSet, database: VectorSet) -> None:
+def apart(queries: VectorSet, database: VectorSet) -> None:
+    """Raises KithError where the database has the queries themselves, by their ids."""
     if queries.ids is None or database.ids is None:
         both = ["rows of the same file"] if queries.name == database.name else []
     else:

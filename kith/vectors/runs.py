@@ -26,7 +26,12 @@ def read(name: str, run: Path, side: str) -> VectorSet:
         raise KithError(f"{name}: this run has no vectors of the side {side}")
     one_vector(embedded.vectors.shape[1:], run)
     items = prepared.table.iloc[embedded.items]
-    told = {"ids": "id", "labels": "label_name", "groups": "group", "splits": "split"}
+    told = {
+        "ids": "id",
+        "labels": "labels" if "labels" in items else "label_name",
+        "groups": "group",
+        "splits": "split",
+    }
     fields = {field: words(items[column].tolist()) for field, column in told.items()}
     vectors = np.asarray(embedded.vectors)
     vectors = np.where(vectors >= 0, 1, -1).astype(np.int8) if found.coded else vectors

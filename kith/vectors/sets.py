@@ -10,6 +10,9 @@ import numpy as np
 from kith.codes import sign_codes, unpack
 from kith.data.labels import whole, word
 from kith.errors import KithError, listed
+from kith.metrics.relevance import as_sets
+
+JOINT = "\x1f"  # stands between several labels of a row: no text has it
 
 
 @dataclass(frozen=True)
@@ -17,9 +20,9 @@ class VectorSet:
     """n vectors of one file.
 
     name: of the file, with the array or column where one was chosen. vectors: (n, d) float32 or float64, or int8 ±1
-    where they are `coded`. ids, labels, groups, splits: (n,) str, or None where the file has none; an empty label is an
-    unknown one. left_out: ids of the rows of the file that have no vector, but a problem instead, as `kith embed`
-    writes it.
+    where they are `coded`. ids, labels, groups, splits: (n,) str, or None where the file has none; an empty label is
+    an unknown one, and several of a row are joined (see `words`). left_out: ids of the rows of the file that have no
+    vector, but a problem instead, as `kith embed` writes it.
 
     >>> found = VectorSet("a.npz", np.eye(2), False, ids=np.array(["x", "y"]))
     >>> found.place(1), len(found[np.array([True, False])])
@@ -132,11 +135,27 @@ def _float(array: np.ndarray) -> type:
 
 
 def words(values: Iterable[Any]) -> np.ndarray:
-    """(n,) str as Kith writes ids and labels: 3.0 is 3 where all are whole numbers; nothing is empty.
+    """(n,) str as Kith writes ids and labels: 3.0 is 3 where all are whole numbers; nothing is empty. Several labels of
+    a row, a list, are joined by JOINT, each once and sorted.
 
-    >>> words([3.0, None, "4"]).tolist()
-    ['3', '', '4']
+    >>> words([3.0, None, "4"]).tolist(), words([["sky", "dog", "sky"], []]).tolist()
+    (['3', '', '4'], ['dog\\x1fsky', ''])
     """
-    found = [word(each.item() if isinstance(each, np.generic) else each) for each in values]
+    found = [_word(each) for each in values]
     same = whole(found)
     return np.array([same.get(each, each) for each in found], dtype=np.str_)
+
+
+def hot_words(hot: np.ndarray) -> np.ndarray:
+    """`words` of an (n, C) array of truth values or 0 and 1, whose columns are labels, called by their places.
+
+    >>> hot_words(np.array([[1, 1], [0, 1]])).tolist()
+    ['0\\x1f1', '1']
+    """
+    return words(np.flatnonzero(row).tolist() for row in as_sets("labels", hot))
+
+
+def _word(value: Any) -> str:
+    if isinstance(value, list | tuple | np.ndarray):
+        return JOINT.join(sorted({_word(each) for each in value} - {""}))
+    return word(value.item() if isinstance(value, np.generic) else value)

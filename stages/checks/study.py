@@ -6,6 +6,7 @@ from stages import params
 from stages.checks.data import of_data, of_needs
 from stages.checks.fault import Fault
 from stages.checks.files import of_files
+from stages.checks.label_sets import of_label_sets
 from stages.checks.networks import of_networks
 
 
@@ -20,4 +21,5 @@ def _all(study: params.Params) -> Iterator[Fault]:
     for name in study.study.methods:
         method, key = study.method(name), f"methods.{name}"
         yield from of_needs(study, method, key)
+        yield from of_label_sets(study, method, key)
         yield from of_networks(study, method, key)

@@ -18,8 +18,9 @@ else:
 
 class TableColumns(Section):
     """Column names of the user's table. Images: bytes, or paths relative to `image_root`. Categories, from the widest
-    to the narrowest: the taxonomy, and in the place of `label` the last of them. Extras: shown by the page of a search,
-    read by nothing else."""
+    to the narrowest: the taxonomy, and in the place of `label` the last of them. Labels, where items have several: a
+    column of lists, or of texts with `separator` between two of them, or several columns of 0 and 1. Extras: shown by
+    the page of a search, read by nothing else."""
 
     id: str | None = None
     image: str | None = "image"
@@ -28,15 +29,24 @@ class TableColumns(Section):
     split: str | None = None
     group: str | None = None
     categories: list[str] = []
+    labels: list[str] = []
+    separator: Annotated[str, Field(min_length=1)] | None = None
     extras: list[str] = []
 
     def parameters(self) -> list[str]:
-        return [name for name in super().parameters() if name != "extras" or self.extras]
+        absent = {name for name in ("labels", "separator", "extras") if not getattr(self, name)}
+        return [name for name in super().parameters() if name not in absent]
 
     @model_validator(mode="after")
     def one_label(self) -> "TableColumns":
         if self.categories and self.label:
             raise ValueError("categories are the label too; leave columns.label out")
+        if self.labels and (self.categories or self.label):
+            raise ValueError("labels are for items with several, label and categories for one each; leave some out")
+        if self.separator is not None and len(self.labels) != 1:
+            raise ValueError(
+                "separator is for one column of several labels; name it in columns.labels, or leave it out"
+            )
         return self
 
 
@@ -113,6 +123,8 @@ class Fetch(Section):
             raise ValueError("min_characters is more than max_characters, at which texts are cut; exchange them")
         if self.columns.categories and self.taxonomy is not None:
             raise ValueError("columns.categories are a taxonomy by themselves; leave out taxonomy or the categories")
+        if self.columns.labels and self.taxonomy is not None:
+            raise ValueError("a taxonomy is for items of one label each; leave it out, or columns.labels")
         if self.taxonomy is None and (idle := self.model_fields_set & self._of_taxonomy):
             raise ValueError(f"{', '.join(sorted(idle))} is for a taxonomy, and there is none; leave it out")
         return self
@@ -174,7 +186,16 @@ class FeatureScaling(Section):
 
 class PerClass(Section):
     """Splits drawn anew from all labelled pictures, so many of each class; the others become the database: they are
-    found, but neither asked for nor trained on. The share `prepare.val` of the training items is held out."""
+    found, but neither asked for nor trained on. The share `prepare.val` of the training items is held out. Of several
+    labels each, the items of the rarest label are drawn first, and none twice."""
+
+    train: Positive
+    test: Positive
+
+
+class Numbers(Section):
+    """Splits drawn anew from all labelled items, so many altogether; the others become the database, as of
+    `per_class`."""
 
     train: Positive
     test: Positive
@@ -191,11 +212,18 @@ class Prepare(Section):
     val: Share = 0.1
     test: Share = 0.1
     per_class: PerClass | None = None
+    counts: Numbers | None = None
     seed: Count = 0
     skip: list[Literal["missing_image", "undecodable_image", "empty_text"]] = []
     exclude: Path | None = None
     relabel: Path | None = None
 
     def parameters(self) -> list[str]:
-        absent = {name for name in ("exclude", "relabel") if getattr(self, name) is None}
+        absent = {name for name in ("counts", "exclude", "relabel") if getattr(self, name) is None}
         return [name for name in type(self).model_fields if name not in absent]
+
+    @model_validator(mode="after")
+    def drawn_once(self) -> "Prepare":
+        if self.per_class and self.counts:
+            raise ValueError("per_class and counts both draw all splits; leave one out")
+        return self

@@ -49,7 +49,7 @@ class Method(Section):
             raise ValueError("train.codes needs head: linear; a tower's own output seldom has both signs")
         if not needs.texts and train.projection.kind != "unit":
             raise ValueError(f"train.projection.kind: {train.projection.kind} needs a loss of pictures and texts")
-        if train.epochs and train.select in ("ahp", "accuracy") and not needs.classes:
+        if train.epochs and train.select in ("ahp", "accuracy", "map") and not needs.classes:
             raise ValueError(f"train.select: {train.select} needs a loss of classes, such as cross_entropy")
         if train.epochs and train.select == "angular" and "angular_cross" not in self.losses.terms():
             raise ValueError("train.select: angular needs losses.angular_cross; take mrr, or loss")

@@ -1,6 +1,6 @@
 """What the report shows of single items: questions with their answers, and neighbourhoods."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,8 +96,9 @@ def matches(
 ) -> list[galleries.Match]:
     """A drawn half of queries with a right best answer, then a half with a wrong one."""
     found = []
-    what = items["label_name" if (queries["direction"] == IMAGES).all() else "group"].to_numpy()
-    first = what[queries["hits"].str[0].to_numpy(dtype=np.int64)] == what[queries["row"]]
+    right = right_answers(items, (queries["direction"] == IMAGES).all())
+    best = queries["hits"].str[0].to_numpy(dtype=np.int64)
+    first = np.array([right(row, hit[None])[0] for row, hit in zip(queries["row"], best, strict=True)])
     for query in queries.iloc[mixed(first, options.queries, options.seed)].itertuples():
         if query.direction == "image_to_text":
             which = space.nearest_texts(query.row, query.hits)
@@ -106,8 +107,18 @@ def matches(
         else:
             asked = shown.image(query.row) if query.direction == IMAGES else shown.text(query.row, query.text)
             answers = [shown.image(hit) for hit in query.hits]
-        found.append(galleries.Match(asked, answers, query.similarities, what[query.hits] == what[query.row]))
+        found.append(galleries.Match(asked, answers, query.similarities, right(query.row, query.hits)))
     return found
+
+
+def right_answers(items: pd.DataFrame, by_class: bool) -> Callable[[int, np.ndarray], np.ndarray]:
+    """Which of some items are right for an item, (n,) bool: those of its class, or that share a label with it where
+    items have several; or else those of its group."""
+    if by_class and "labels" in items:
+        sets = [frozenset(labels) for labels in items["labels"]]
+        return lambda row, hits: np.array([bool(sets[row] & sets[hit]) for hit in hits], dtype=bool)
+    what = items["label_name" if by_class else "group"].to_numpy()
+    return lambda row, hits: what[hits] == what[row]
 
 
 def mixed(right: np.ndarray, count: int, seed: int) -> np.ndarray:

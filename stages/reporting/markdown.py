@@ -12,7 +12,7 @@ from stages.params.towers import ENCODER
 from stages.reporting import cells
 from stages.reporting.choices import chosen
 from stages.reporting.pairs import details, pairs
-from stages.reporting.pictures import codes, database, metric_learning, pictures, predictions
+from stages.reporting.pictures import codes, database, metric_learning, pictures, predictions, shared
 
 if TYPE_CHECKING:
     from stages.params.method import Method
@@ -42,6 +42,7 @@ def document(
         *not_ranked(missing or {}),
         *(pairs(boards, splits, settings) if "mean/mrr" in board else []),
         *pictures(boards, splits, settings),
+        *shared(boards, splits, settings),
         *codes(boards, splits, settings),
         *database(boards, splits, settings),
         *metric_learning(boards, splits),

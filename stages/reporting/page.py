@@ -13,7 +13,7 @@ import pandas as pd
 import yaml
 
 from kith import plots
-from kith.evaluation.catalogue import DIRECTIONS, IMAGES, PREDICTORS, Metric
+from kith.evaluation.catalogue import DIRECTIONS, IMAGES, PREDICTORS, SHARED, Metric
 from kith.evaluation.describe import describe, rankings
 from stages import params
 from stages.reporting import markdown
@@ -24,6 +24,7 @@ PACKAGES = ["torch", "numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "gen
 DASHES = {"-": "none", "--": "7 3", "-.": "9 2 2 2", ":": "2 2"}
 # The columns that are seen at once, in this order; {k} stands for any number.
 MAIN = ["mean/mrr", "p", f"{IMAGES}/AHP@{{k}}", "ahp p", f"{IMAGES}/map", f"{IMAGES}/HP@10"]
+MAIN += [f"{SHARED}/map", "shared p", f"{SHARED}/WAP"]
 MAIN += [*(f"{way}/accuracy" for way in PREDICTORS), "hamming/map", "hamming p"]
 MAIN += ["hamming/precision_radius2", "hamming/bits", "database/knn_accuracy"]
 MAIN += [f"{direction}/{name}" for direction in DIRECTIONS for name in ("R@1", "R@10", "mrr", "median_rank")]
@@ -92,7 +93,7 @@ def winners(board: pd.DataFrame) -> list[dict[str, Any]]:
 
 def best_by_class(board: pd.DataFrame) -> str:
     """The method whose pictures find those of their class; the best one of all where classes are not known."""
-    by_class = (each["method"] for each in winners(board) if each["name"].startswith(f"{IMAGES}/"))
+    by_class = (each["method"] for each in winners(board) if each["name"].startswith((f"{IMAGES}/", f"{SHARED}/")))
     return next(by_class, board["method"].iloc[0])
 
 

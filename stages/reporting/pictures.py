@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from kith.evaluation.catalogue import GROUPS, IMAGES, PREDICTORS
+from kith.evaluation.catalogue import GROUPS, IMAGES, PREDICTORS, SHARED
 from kith.evaluation.describe import by_catalogue, metrics_of
 from stages import params
 from stages.reporting import cells
@@ -36,6 +36,33 @@ def pictures(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]],
     return ["## Pictures by pictures", note, cells.table(head, rows)]
 
 
+def shared(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]], settings: params.Params) -> list[str]:
+    """Retrieval of pictures by pictures that have several labels each."""
+    metric = f"{SHARED}/map"
+    board = next(iter(boards.values()))
+    if metric not in board or board[metric].isna().all():
+        return []
+    names = [name for name in by_catalogue(board) if name.startswith(f"{SHARED}/") and name != metric]
+    rows = []
+    for split, each in boards.items():
+        for line in _best_first(each[each[metric].notna()], metric):
+            method, interval = cells.method(line, metric, settings), cells.interval(line, metric)
+            rows.append([split, method, interval, *cells.values(line, names), cells.p_value(line, metric)])
+        rows.append([split, "chance", *cells.levels(splits[split]["chance"], [metric, *names]), ""])
+    note = (
+        "Pictures have several labels each. Each picture looks, by the cosine of the embeddings, for those that share "
+        f"a label with it among those of its split: mAP, with its {100 * settings.evaluate.confidence:g} % bootstrap "
+        "interval, R@k in percent, and P@k. ACG@k is the mean number of labels that the first k share, nDCG@k counts "
+        "2 to that number, and WAP is the mean average precision weighted by it (Zhao et al., CVPR 2015). p is of a "
+        "paired randomisation test against the **best** of the split."
+    )
+    return [
+        "## Pictures by shared labels",
+        note,
+        cells.table(["split", "method", "mAP", *cells.heads(names), "p"], rows),
+    ]
+
+
 def codes(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]], settings: params.Params) -> list[str]:
     """Search by Hamming distance, of the methods that make binary codes."""
     metric, options = "hamming/map", settings.evaluate
@@ -46,6 +73,7 @@ def codes(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]], se
     first = next(iter(boards.values()))
     precision = [f"hamming/precision@{k}" for k in options.precision_ks if f"hamming/precision@{k}" in first]
     wanted = [f"hamming/map@{options.hamming_topk}", *precision[-1:], "hamming/precision_radius2"]
+    wanted += [name for name in by_catalogue(first) if name.startswith(("hamming/WAP", "hamming/NDCG"))]
     names = [name for name in wanted if name in first]
     rows = []
     for split, board in boards.items():
@@ -54,12 +82,16 @@ def codes(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]], se
             bits, p = f"{line['hamming/bits']:.0f}", cells.p_value(line, metric)
             rows.append([split, method, bits, interval, *cells.values(line, names), p])
         rows.append([split, "chance", "", *cells.levels(splits[split]["chance"], [metric, *names]), ""])
+    several = f"{SHARED}/map" in first
+    sought, missing = (
+        ("those that share a label", "that share none") if several else ("its class", "whose class is not")
+    )
     note = (
-        f"Each picture looks for its class among {_searched(settings)} by the Hamming distance of codes, the signs of "
+        f"Each picture looks for {sought} among {_searched(settings)} by the Hamming distance of codes, the signs of "
         "the embeddings. mAP counts all answers, those at the same distance by the exact expectation over their orders "
         f"(He et al., CVPR 2018), with its {100 * options.confidence:g} % bootstrap interval; P@k is the precision of "
-        "the first k, P@radius 2 that of all within two bits, 0 where there are none. Pictures whose class is not "
-        "there are left out. p is of a paired randomisation test against the **best** of the split."
+        "the first k, P@radius 2 that of all within two bits, 0 where there are none. Pictures "
+        f"{missing} there are left out. p is of a paired randomisation test against the **best** of the split."
     )
     head = ["split", "method", "bits", "mAP", *cells.heads(names), "p"]
     return ["## Binary codes", note, cells.table(head, rows)]
@@ -79,10 +111,12 @@ def _searched(settings: params.Params) -> str:
 
 def database(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]], settings: params.Params) -> list[str]:
     """Search of the training pictures by the cosine, where it was asked for."""
-    names = ["database/map", "database/knn_accuracy"]
+    names, first = ["database/map", "database/knn_accuracy"], next(iter(boards.values()))
+    if f"{SHARED}/map" in first:
+        names = [name for name in by_catalogue(first) if name.startswith("database/")]
     rows = []
     for split, board in boards.items():
-        if names[0] in board and board[names[0]].notna().any():
+        if names and names[0] in board and board[names[0]].notna().any():
             rows += [[split, line["method"], *cells.values(line, names)] for line in _best_first(board, names[0])]
             rows.append([split, "chance", *cells.levels(splits[split]["chance"], names)])
     if not rows:
@@ -92,7 +126,12 @@ def database(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]],
         f"Each picture looks for its class among {among}, by the cosine of the embeddings: mean average "
         f"precision, and how often (percent) the {settings.evaluate.knn} nearest vote for its class."
     )
-    head = ["split", "method", "mAP", "k-NN accuracy"]
+    if names[1:] != ["database/knn_accuracy"]:
+        note = (
+            f"Each picture looks for those that share a label with it among {among}, by the cosine of the embeddings; "
+            "columns as of the pictures of its split."
+        )
+    head = ["split", "method", *cells.heads(names)]
     return ["## Training pictures by pictures", note, cells.table(head, rows)]
 
 
@@ -124,7 +163,7 @@ def predictions(board: pd.DataFrame) -> list[str]:
         [line["method"], GROUPS[way].title, *(_or_dash(line, f"{way}/{key}") for key in keys)]
         for _, line in board.iterrows()
         for way in PREDICTORS
-        if not pd.isna(line.get(f"{way}/accuracy", np.nan))
+        if any(not pd.isna(line.get(f"{way}/{key}", np.nan)) for key in ("accuracy", "label_map"))
     ]
     if not rows:
         return []

@@ -25,6 +25,8 @@ def test_studies_of_a_shop_are_valid(tmp_path, monkeypatch):
     first, *others = (
         yaml.safe_load(example.text) for example in examples("docs/own-data.md") if example.kind == "yaml"
     )
+    of_sets = [others.pop(row) for row, study in enumerate(others) if "labels" in study["fetch"]["columns"]]
+    assert [params.check(params.complete(first | study)).study.name for study in of_sets] == ["shop"]
     assert len(others) == 2
     counts = []
     for study in (yaml.safe_load(readme), first, *(first | other for other in others)):

@@ -129,3 +129,16 @@ def test_columns_of_measures_are_no_facets():
 def test_filters_that_are_none_are_told(tree, where, message):
     with pytest.raises(UnanswerableError, match=message):
         tree.mask(where)
+
+
+def test_items_may_have_several_labels():
+    data = MadeData([""] * 8)
+    data.table["labels"] = [["sky", "sea"], ["sky"], [], ["dog"], ["sky", "dog"], ["sea"], [], ["sky"]]
+    facets = Facets(data, pd.DataFrame(index=range(8)))
+    found = told(facets, near=[0, 3])
+    assert list(found) == ["label", "split"]
+    assert counts(found["label"]) == {"sky": 4, "sea": 2, "dog": 2}
+    assert {each["title"]: each["near"] for each in found["label"]["values"]} == {"sky": 1, "sea": 1, "dog": 1}
+    assert facets.mask([("label", "sea"), ("label", "dog")]).tolist() == [1, 0, 0, 1, 1, 1, 0, 0]
+    with pytest.raises(UnanswerableError, match="no item has the label 'cat'"):
+        facets.mask([("label", "cat")])
