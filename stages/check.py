@@ -50,9 +50,7 @@ def main(
     single = {"image": image, "label": label, "split": split, "group": group, "id": id}
     if labels:  # in the place of one label
         single, categories = single | {"label": NONE, "separator": separator}, [NONE]
-    given: dict[str, Any] = {field: None if name == NONE else name for field, name in single.items() if name}
-    many = {"texts": text, "categories": categories, "labels": labels}
-    given |= {field: [] if names == [NONE] else names for field, names in many.items() if names}
+    given = _given(single, {"texts": text, "categories": categories, "labels": labels})
     columns, reasons = guess.guess(table, given)
     print("\n".join(advice.column_lines(columns, reasons)))
     meant = check.split_names(table, columns.split) if columns.split in readers.columns(table) else {}
@@ -61,13 +59,24 @@ def main(
         more["missing"] = [] if missing == [NONE] else missing
     found = check.check(table, columns, **more, split_names=meant, limit=limit)
     print("", *advice.problem_lines(found.problems), sep="\n")
-    if found.dataset is not None and found.dataset.items.num_rows:
-        told = check.facts(found.dataset, params.TextTower().max_tokens) + found.depths.remarks(None)
-        print(*(["Of the rows that can be used:"] if found.problems.count else []), *told, sep="\n")
+    _tell(found)
     study = suggestion(advice.study(table, columns, found, more | {"splits": meant}), advice.notes(columns, found))
     print(f"\nA study that fits, for studies/{advice.slug(table)}.yaml:\n\n{study}", end="")
     if found.problems.count:
         sys.exit(1)
+
+
+def _tell(found: check.Findings) -> None:
+    """What is in the rows that can be used."""
+    if found.dataset is not None and found.dataset.items.num_rows:
+        told = check.facts(found.dataset, params.TextTower().max_tokens) + found.depths.remarks(None)
+        print(*(["Of the rows that can be used:"] if found.problems.count else []), *told, sep="\n")
+
+
+def _given(single: dict[str, str | None], many: dict[str, list[str] | None]) -> dict[str, Any]:
+    """The columns that were named; none: that there is none."""
+    given: dict[str, Any] = {field: None if name == NONE else name for field, name in single.items() if name}
+    return given | {field: [] if names == [NONE] else names for field, names in many.items() if names}
 
 
 def suggestion(study: dict[str, Any], notes: list[str]) -> str:

@@ -106,8 +106,7 @@ def train(
     with _named("params.yaml: train"):
         encoder = DualEncoder(_architecture(settings, needs, prepared, vocabulary, classes, targets, encoded, starts))
         _initialize(encoder, vocabulary, settings.train, text, prepared, learned, targets, starts)
-    losses, config = settings.losses, _config(settings, seed, starts)
-    objective = Objective(losses.terms(), encoder.dim, len(classes), losses.matryoshka)
+    objective, config = _objective(settings, encoder, classes), _config(settings, seed, starts)
     _check_labels(method, settings, learned)
     _check(method, objective, learned, config, classes.labels, neighbors)
     _tell(learned, prepared, vocabulary, longest)
@@ -115,8 +114,7 @@ def train(
     used = {f"{side}_encoder": known for side, known in _references(encoded, starts).items()}
     made_by = fingerprint(settings.model_dump_json(), str(seed), json.dumps(used), files=inputs)
     checkpoint = Checkpoint(CHECKPOINTS / values.study.name / f"{method}-{seed}.pt", made_by, files.write_bytes)
-    tracked = method, seed, settings.model_dump(exclude_none=True), made_by, prepared
-    with opened(*tracked, fabric.is_global_zero) as run:
+    with opened(method, seed, settings.model_dump(exclude_none=True), made_by, prepared, fabric.is_global_zero) as run:
         place = _place(values.study, method, seed)
         records = _fit(place, encoder, objective, learned, config, fabric, checkpoint, run.epoch)
         if fabric.is_global_zero:
@@ -126,6 +124,10 @@ def train(
             files.write_json(trained, note([model, history], **_made_of(values, told, prepared), **used))
             run.finish(model, history, records)
             checkpoint.remove()
+
+
+def _objective(settings: Method, encoder: DualEncoder, classes: Classes) -> Objective:
+    return Objective(settings.losses.terms(), encoder.dim, len(classes), settings.losses.matryoshka)
 
 
 def _made_of(values: params.Params, told: dict[str, Any], data: Prepared) -> dict[str, Any]:

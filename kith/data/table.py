@@ -96,10 +96,14 @@ def collect(
         rows = _split(rows, columns, val, test, seed)
     found = _items(rows, {} if nodes.num_rows else called, bool(columns.labels))
     remarks = (*parser.remarks(), *changed, *_alike(found))
-    places = (rows[each].to_numpy() for each in ("number", "line"))
-    dataset = Dataset(found, nodes, tuple(problems.skipped), *places, remarks=remarks)
+    dataset = Dataset(found, nodes, tuple(problems.skipped), *_places(rows), remarks=remarks)
     items.check(dataset, pictures.count, problems, dict(columns.named()))
     return dataset
+
+
+def _places(rows: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+    """Of each item its row and its line in the table."""
+    return rows["number"].to_numpy(), rows["line"].to_numpy()
 
 
 def _alike(found: pa.Table) -> list[str]:
