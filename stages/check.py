@@ -55,8 +55,7 @@ def main(
     print("\n".join(advice.column_lines(columns, reasons)))
     meant = check.split_names(table, columns.split) if columns.split in readers.columns(table) else {}
     more: dict[str, Any] = {"image_root": image_root, "outside": outside, "taxonomy": taxonomy}
-    if missing:
-        more["missing"] = [] if missing == [NONE] else missing
+    more |= {"missing": [] if missing == [NONE] else missing} if missing else {}
     found = check.check(table, columns, **more, split_names=meant, limit=limit)
     print("", *advice.problem_lines(found.problems), sep="\n")
     _tell(found)
