@@ -25,28 +25,29 @@ Builder = Callable[..., nn.Module]  # (channels, size, and the groups of the nam
 SMALL = ("8", "14", "20", "32", "44", "56", "110", "1202")  # layers of the published ResNets of small pictures
 
 
-def _cifar_resnet(channels: int, size: int, depth: str, variant: str | None) -> nn.Module:
+def _cifar_resnet(channels: int, size: int, depth: str, variant: str | None, selu: str | None) -> nn.Module:
     if depth not in SMALL:
         # resnet-164 and others are the names of other networks, with bottlenecks.
         raise ValueError(
             f"there is no resnet-{depth} here: of small pictures there are resnet-{', '.join(SMALL)}, of photographs "
             f"resnet-18, 34, 50, 101, 152, 200; or take timm:resnet{depth}"
         )
-    return CifarResNet(channels, int(depth), 32 if variant == "-wfc" else 16, fixed=variant is None)
+    width = 32 if variant == "-wfc" else 16
+    return CifarResNet(channels, int(depth), width, fixed=variant is None, selu=selu is not None)
 
 
-def _pyramidnet(channels: int, size: int, depth: str, widening: str) -> nn.Module:
+def _pyramidnet(channels: int, size: int, depth: str, widening: str, selu: str | None) -> nn.Module:
     # The published ones of 164 layers or more have bottlenecks.
-    return PyramidNet(channels, int(depth), int(widening), bottleneck=int(depth) >= 164)
+    return PyramidNet(channels, int(depth), int(widening), bottleneck=int(depth) >= 164, selu=selu is not None)
 
 
 # Published networks by name.
 PUBLISHED: dict[str, Builder] = {
-    r"plain-11": lambda channels, size: Plain(channels),
+    r"plain-11(-selu)?": lambda channels, size, selu: Plain(channels, selu=selu is not None),
     r"resnet-(18|34|50|101|152|200)": lambda channels, size, depth: ResNet(channels, size, int(depth), 64),
-    r"resnet-(\d+)(-fc|-wfc)?": _cifar_resnet,
+    r"resnet-(\d+)(-fc|-wfc)?(-selu)?": _cifar_resnet,
     r"wrn-(\d+)-(\d+)": lambda channels, size, depth, factor: WideResNet(channels, int(depth), int(factor)),
-    r"pyramidnet-(\d+)-(\d+)": _pyramidnet,
+    r"pyramidnet-(\d+)-(\d+)(-selu)?": _pyramidnet,
     r"densenet(-bc)?-(\d+)-(\d+)": lambda channels, size, compact, depth, growth: DenseNet(
         channels, int(depth), int(growth), compact=compact is not None
     ),
@@ -57,7 +58,7 @@ PUBLISHED: dict[str, Builder] = {
 def image_tower(tower: str, channels: int, size: int, depth: int = 18, width: int = 32) -> Any:
     """The tower named in a method's parameters: cnn, resnet or vgg, with `depth` and `width`, or a published network,
     whose name says all: plain-11, resnet-18 to -200, resnet-110, -fc or -wfc, wrn-28-10, pyramidnet-272-200,
-    densenet-bc-100-12, timm:<name>.
+    densenet-bc-100-12, timm:<name>; plain-11, resnet-110 and its like and pyramidnets also with -selu behind.
 
     Raises ValueError if it does not take pictures, or there is none of that depth.
 

@@ -33,6 +33,15 @@ def batch_norm(channels: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)
 
 
+def rectifier(selu: bool) -> nn.Module:
+    """ReLU, or SELU (Klambauer et al., NIPS 2017) for networks whose name ends so.
+
+    >>> rectifier(selu=True)
+    SELU(inplace=True)
+    """
+    return nn.SELU(inplace=True) if selu else nn.ReLU(inplace=True)
+
+
 def dense(before: int, after: int) -> nn.Linear:
     """A fully connected layer, (B, before) to (B, after)."""
     layer = nn.Linear(before, after)

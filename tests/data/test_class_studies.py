@@ -66,6 +66,22 @@ def test_a_study_is_fetched_and_prepared_in_the_official_layout(name, tmp_path, 
     assert not known or set(items["label_name"]) <= known
 
 
+def test_pictures_are_varied_as_in_the_published_program():
+    """Which data sets it zooms and erases, and the crops of each."""
+    zoomed, erased, large = {"ilsvrc", "nabirds", "inat"}, {"nabirds", "nabirds_large", "cub", "cars", "flowers"}, 448
+    for name in set(STUDIES) - {"cifar100"}:
+        study = chosen(name)
+        augment, image = study["train"]["augment"], study["prepare"]["image"]
+        assert augment.get("zoom") == ([256, 480] if name in zoomed else None), name
+        assert augment.get("erase", 0) == (0.5 if name in erased else 0), name
+        assert augment["crop"] == (224 if name in zoomed else large), name
+        assert image["size"] == (256 if name in zoomed else 512), name
+        assert image["store_size"] >= max(augment.get("zoom", [512])), name
+        assert study["train"]["batch_size"] == (128 if name in zoomed else 96), name
+        assert study["train"]["clip_norm"] == 10, name
+    assert chosen("cifar100")["train"]["augment"] == {"flip": True, "shift": 0.15}
+
+
 def test_they_name_the_classes_as_people_read_them(monkeypatch):
     monkeypatch.chdir(ROOT)
     called = {"cub": ("1", "Phoebastria nigripes"), "ilsvrc": ("n01440764", "tench"), "cifar100": ("0", "apple")}

@@ -4,6 +4,7 @@ import itertools
 import json
 import sys
 import types
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,20 @@ def facts(module: nn.Module, out: torch.Tensor) -> dict:
 def weighted(layers: list[dict]) -> list[dict]:
     keys = ("type", "out", "params", "kernel", "stride", "eps", "momentum", "bias")
     return [{key: layer[key] for key in keys if key in layer} for layer in layers if layer["type"] in WEIGHTED]
+
+
+@pytest.mark.parametrize("name", ["plain-11", "resnet-20", "resnet-20-fc", "resnet-20-wfc", "pyramidnet-20-16"])
+def test_selu_takes_the_place_of_every_relu(name):
+    plain, selu = (image_tower(each, 3, 32) for each in (name, f"{name}-selu"))
+    assert list(plain.state_dict()) == list(selu.state_dict())
+    kinds = [Counter(type(each) for each in tower.modules()) for tower in (plain, selu)]
+    assert kinds[0][nn.ReLU] == kinds[1][nn.SELU] > 0
+    assert not kinds[0][nn.SELU] + kinds[1][nn.ReLU]
+    selu.load_state_dict(plain.state_dict())
+    pictures = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    assert not torch.allclose(plain.eval()(pictures), selu.eval()(pictures))
+    with pytest.raises(ValueError, match="there is no resnet-50 here"):
+        image_tower("resnet-50-selu", 3, 32)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
