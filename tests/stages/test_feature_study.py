@@ -101,3 +101,15 @@ def test_a_tower_that_does_not_fit_is_named(prepared):
     write_params(content)
     with pytest.raises(KithError, match=r"params\.yaml: train: the gru tower does not take features"):
         train.main(method="ccal_cont", seed=0, **INPUTS, **outputs("ccal_cont-0"))
+
+
+def test_sheets_are_shifted_and_scaled_in_training(prepared):
+    content = yaml.safe_load(Path("params.yaml").read_text())
+    losses = []
+    for augment in ({}, {"shift": 0.1, "scale": 0.05}):
+        content["train"]["augment"] |= augment
+        write_params(content)
+        train.main(method="ccal_cont", seed=0, **INPUTS, **outputs(f"ccal_cont-{len(losses)}"))
+        losses.append(pd.read_parquet(f"runs/shapes/ccal_cont-{len(losses)}/history.parquet")["train_loss"])
+    assert np.isfinite(losses).all()
+    assert (losses[0] != losses[1]).all()
