@@ -1,6 +1,7 @@
 """The vectors of a trained run, as the embed stage has left them."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,7 +33,7 @@ def read(name: str, run: Path, side: str) -> VectorSet:
         "groups": "group",
         "splits": "split",
     }
-    fields = {field: words(items[column].tolist()) for field, column in told.items()}
+    fields: dict[str, Any] = {field: words(items[column].tolist()) for field, column in told.items()}
     vectors = np.asarray(embedded.vectors)
     vectors = np.where(vectors >= 0, 1, -1).astype(np.int8) if found.coded else vectors
     return VectorSet(name, vectors, found.coded, **fields)

@@ -106,7 +106,8 @@ def checked(name: str, array: Any, binary: bool, **told: np.ndarray | None) -> V
     if array.ndim != 2 or array.dtype.kind not in "biuf" or not array.size:
         raise KithError(f"{name}: expected (n, d) numbers, one row a vector, not {array.dtype} of {array.shape}")
     vectors, coded = _numbers(array, binary)
-    found = VectorSet(name, vectors, coded, **told)
+    fields: dict[str, Any] = dict(told)
+    found = VectorSet(name, vectors, coded, **fields)
     for field, values in told.items():
         if values is not None and len(values) != len(array):
             raise KithError(f"{name}: has {len(array)} vectors, but {len(values)} {field}")
