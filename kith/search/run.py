@@ -103,7 +103,7 @@ class Run:
     @cached_property
     def facets(self) -> Facets:
         """What a search can be narrowed by."""
-        return Facets(self.data, self.shown.columns)
+        return Facets(self.data, self.shown.columns, self.items)
 
     @cached_property
     def _has(self) -> dict[str, np.ndarray]:
