@@ -38,11 +38,11 @@ class _Facet(Protocol):
 
 
 class Facets:
-    """The facets of prepared data. columns: other columns of the items, as texts. rows: of the items that are searched at
-    all; None: of all items.
+    """The facets of prepared data.
 
-    What is the same for all of them is no facet. A column is one if its values repeat, are short and are not too many. Filters on one facet add up, those on
-    several have all to hold.
+    columns: other columns of the items, as texts. rows: of the items that are searched at all; None: of all items.
+    What is the same for all of them is no facet. A column is one if its values repeat, are short and are not too many.
+    Filters on one facet add up, those on several have all to hold.
     """
 
     def __init__(self, data: Prepared, columns: pd.DataFrame, rows: np.ndarray | None = None):
