@@ -233,10 +233,11 @@ def test_search(folder):
     # Of these words the shop knows red alone.
     known = {'"Greek capital': '"red Greek capital', '"Black right': '"red, black right'}
     outputs, _ = follow("docs/search.md", folder, SHOP | known | {"data/glyphs/": "data/shop/"}, ELSEWHERE)
-    by_text, by_picture, page, _ = outputs.values()
+    by_text, by_picture, page, _, behind = outputs.values()
     assert "words that the model does not know: greek" in by_text
     assert "bar" in by_picture
     assert "<html" in page
+    assert "<html" in behind
 
 
 def test_cost(folder):
