@@ -56,7 +56,7 @@ function shape(name, schema) {
 const response = await fetch("openapi.json");
 if (response.ok) {
   const whole = await response.json();
-  const first = ([path]) => (path.includes("/api/") ? 0 : 1);
+  const first = ([path]) => (path.split("/")[1] === "api" ? 0 : 1);
   for (const [path, methods] of Object.entries(whole.paths).sort((a, b) => first(a) - first(b))) {
     for (const [method, described] of Object.entries(methods)) main.append(operation(path, method, described, whole));
   }
