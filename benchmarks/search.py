@@ -151,8 +151,10 @@ def main() -> None:
         found = spawn.Queue()
         process = spawn.Process(target=measure, args=(count, options.dim, options.queries, found))
         process.start()
+        process.join()  # the result is small: nothing waits for it to be taken
+        if process.exitcode:
+            raise SystemExit(f"{count:,} items: ended with status {process.exitcode}")
         rows.append(found.get())
-        process.join()
     print("| | " + " | ".join(f"{count:,} items" for count in counts) + " |")
     print("|---" * (len(counts) + 1) + "|")
     for name in ASKED:
