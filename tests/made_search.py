@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -102,9 +103,9 @@ def _config(words: int, texts: bool, features: bool) -> dict:
 
 
 @contextmanager
-def serving(runs: Sequence[Run]) -> Iterator[str]:
-    """The address of a server of `runs`, on a port of its own."""
-    server = uvicorn.Server(uvicorn.Config(create_app(runs), port=0, log_level="error", **OPTIONS))
+def serving(runs: Sequence[Run], **options: Any) -> Iterator[str]:
+    """The address of a server of `runs`, on a port of its own. options: of `create_app`."""
+    server = uvicorn.Server(uvicorn.Config(create_app(runs, **options), port=0, log_level="error", **OPTIONS))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

@@ -38,27 +38,29 @@ class _Facet(Protocol):
 
 
 class Facets:
-    """The facets of prepared data. columns: other columns of the items, as texts.
+    """The facets of prepared data.
 
-    A column is a facet if its values repeat, are short and are not too many. Filters on one facet add up, those on
-    several have all to hold.
+    columns: other columns of the items, as texts. rows: of the items that are searched at all; None: of all items.
+    What is the same for all of them is no facet. A column is one if its values repeat, are short and are not too many.
+    Filters on one facet add up, those on several have all to hold.
     """
 
-    def __init__(self, data: Prepared, columns: pd.DataFrame):
+    def __init__(self, data: Prepared, columns: pd.DataFrame, rows: np.ndarray | None = None):
         found: list[_Facet] = []
+        chosen = slice(None) if rows is None else rows
         labels = data.table["label_name"].to_numpy(dtype=str)
         tree = data.taxonomy if "taxonomy.parquet" in data.dataset["checksums"] else None
         if tree is not None and len(tree) and (labels != "").any():
             found.append(_TreeFacet(labels, tree))
         elif "labels" in data.table:
             found.append(_SetFacet("label", "Label", data.table["labels"].tolist()))
-        elif len(np.unique(labels)) > 1:
+        elif len(np.unique(labels[chosen])) > 1:
             found.append(_ListFacet("label", "Label", labels))
         for name in columns:
             values = columns[name].to_numpy(dtype=str)
-            if _repeats(values):
+            if _repeats(values[chosen]):
                 found.append(_ListFacet(f"column.{str(name).replace(':', ' ')}", str(name), values))
-        if len(set(data.splits)) > 1:
+        if len(set(data.splits[chosen])) > 1:
             found.append(_ListFacet("split", "Split", data.splits.astype(str)))
         self._facets: Mapping[str, _Facet] = {facet.name: facet for facet in found}
 

@@ -103,7 +103,7 @@ class Run:
     @cached_property
     def facets(self) -> Facets:
         """What a search can be narrowed by."""
-        return Facets(self.data, self.shown.columns)
+        return Facets(self.data, self.shown.columns, self.items)
 
     @cached_property
     def _has(self) -> dict[str, np.ndarray]:
@@ -134,6 +134,13 @@ class Run:
 
     def among(self, side: str) -> str:
         """What a search for this side goes over: "1,200 held-out of 5,998 items"."""
+        return self._among[side]
+
+    @cached_property
+    def _among(self) -> dict[str, str]:
+        return {side: self._told_among(side) for side in self.indexes}  # once: it looks at every item
+
+    def _told_among(self, side: str) -> str:
         items, every = np.unique(self.indexes[side].items), len(self.data)
         by = f", approximately, by {self._by}" if self._by not in ("auto", "exact", "float32") else ""
         if len(items) == every:

@@ -30,6 +30,7 @@ pytestmark = pytest.mark.slow
 
 # What is not run from the page, and the test that has to do with it.
 ELSEWHERE = {
+    "docker compose up": "test_containers.py",  # not built in tests
     "pip install snakemake-executor-plugin-slurm": "docs/test_doc_commands.py::test_the_slurm_profile_names_its_plugin",
     "kith new shop/products.csv": "stages/test_new.py::test_from_a_table_to_a_study_that_both_engines_find_up_to_date",
     "kith partial": "stages/test_partial.py::test_the_others_are_ranked_and_the_failed_one_is_named_with_its_reason",
@@ -232,10 +233,11 @@ def test_search(folder):
     # Of these words the shop knows red alone.
     known = {'"Greek capital': '"red Greek capital', '"Black right': '"red, black right'}
     outputs, _ = follow("docs/search.md", folder, SHOP | known | {"data/glyphs/": "data/shop/"}, ELSEWHERE)
-    by_text, by_picture, page, _ = outputs.values()
+    by_text, by_picture, page, _, behind = outputs.values()
     assert "words that the model does not know: greek" in by_text
     assert "bar" in by_picture
     assert "<html" in page
+    assert "<html" in behind
 
 
 def test_cost(folder):

@@ -56,7 +56,8 @@ function shape(name, schema) {
 const response = await fetch("openapi.json");
 if (response.ok) {
   const whole = await response.json();
-  for (const [path, methods] of Object.entries(whole.paths)) {
+  const first = ([path]) => (path.split("/")[1] === "api" ? 0 : 1);
+  for (const [path, methods] of Object.entries(whole.paths).sort((a, b) => first(a) - first(b))) {
     for (const [method, described] of Object.entries(methods)) main.append(operation(path, method, described, whole));
   }
   const shapes = Object.entries(whole.components?.schemas ?? {}).filter(([name]) => !name.includes("Validation"));
