@@ -9,7 +9,7 @@ from kith.similarity import unit_rows
 
 ROUNDS = 100
 LEAST = 0.5  # probability of a wrong pair that is told
-MANY = 0.1  # of other pictures, that fit an ambiguous text as its own does
+MANY = 0.2  # of other pictures, that fit an ambiguous text as its own does
 
 
 class WrongPairs(NamedTuple):

@@ -83,7 +83,7 @@ def test_a_text_that_fits_many_pictures(found, made):
     random = np.random.default_rng(0)
     subject = Subject(made, made.images, {})
     shown = random.normal(size=(made_audit.COUNT, 3)).astype(np.float32)
-    shown[12] = [1, 0.9, -0.2]
+    shown[12] = [1, 2.5, -2]
     said = np.repeat(shown, 2, axis=0) + 0.4 * random.normal(size=(2 * made_audit.COUNT, 3)).astype(np.float32)
     said[24] = [1, 0, 0]
     subject.__dict__ |= {"picture_features": shown, "text_features": said}
