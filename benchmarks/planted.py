@@ -182,8 +182,8 @@ Into copies of Flickr8k (8,000 photographs of 128 pixels with five captions each
 of 32 pixels in 200 classes) faults are planted, by `python -m benchmarks.planted --data FOLDER`: 2 % near-duplicates
 across splits (75 to 95 % of the sides of a picture, another brightness, saved anew), 3 % wrong labels, 2 % swapped
 captions. Then the stage audit looks at them, with the features of `lite0` and `minilm`, or with pixels and words alone.
-Precision counts whatever real faults the data have as false. Nothing was trained on these data or tuned on the faults,
-but the bound of .9 for nearly equal pictures was chosen after a look at those of Flickr8k.
+Precision counts whatever real faults the data have as false. Two bounds were chosen after a look at the faults of
+Flickr8k: .9 for nearly equal pictures, and a probability of .1 for texts of other pictures.
 
 """
 COLUMNS = ["data", "compared by", "fault", "planted", "found", "of these planted", "precision", "recall", "audit s"]
