@@ -173,14 +173,18 @@ def prepare(name: str, folder: Path) -> None:
         stage(folder, "encode", *options, "--out", f"{data}/encoded/{encoder}")
 
 
+WHAT = {
+    "flickr8k": "Flickr8k (8,000 photographs of 128 pixels with five captions each)",
+    "tiny_imagenet": "Tiny-ImageNet (14,400 pictures of 32 pixels in 200 classes)",
+}
 HEAD = """# Planted faults, and how many the audit finds
 
-Into copies of Flickr8k (8,000 photographs of 128 pixels with five captions each) and of Tiny-ImageNet (14,400 pictures
-of 32 pixels in 200 classes) faults are planted, by `python -m benchmarks.planted --data FOLDER`: 2 % near-duplicates
-across splits (75 to 95 % of the sides of a picture, another brightness, saved anew), 3 % wrong labels, 2 % swapped
-captions. Then the stage audit looks at them, with the features of `lite0` and `minilm`, or with pixels and words alone.
-Precision counts whatever real faults the data have as false. Two bounds were chosen after a look at the faults of
-Flickr8k: .9 for nearly equal pictures, and a probability of .1 for texts of other pictures.
+Into a copy of {data} faults are planted, by
+`python -m benchmarks.planted --data FOLDER`: 2 % near-duplicates across splits (75 to 95 % of the sides of a picture,
+another brightness, saved anew); in captions 2 % swapped ones, in labels 3 % wrong ones. Then the stage audit looks at
+them, with the features of `lite0` and `minilm`, or with pixels and words alone. Precision counts whatever real faults
+the data have as false. Two bounds were chosen after a look at the faults of Flickr8k: .9 for nearly equal pictures, and
+a probability of .1 for texts of other pictures.
 
 """
 COLUMNS = ["data", "compared by", "fault", "planted", "found", "of these planted", "precision", "recall"]
@@ -218,7 +222,8 @@ def main() -> None:
                 rows.append([name, by, fault, f"{planted:,}", f"{found:,}", f"{hits:,}", *shares])
     print(as_markdown(rows))
     if given.out:
-        given.out.write_text(HEAD + as_markdown(rows), encoding="utf-8")
+        told = HEAD.format(data=" and of ".join(WHAT[name] for name in given.only or FILES))
+        given.out.write_text(told + as_markdown(rows), encoding="utf-8")
 
 
 if __name__ == "__main__":
