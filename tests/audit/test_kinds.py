@@ -7,6 +7,7 @@ import pytest
 from kith.audit.every import CHECKS
 from kith.audit.findings import COLUMNS, KINDS, AuditFindings, table
 from kith.audit.judgement import pairs_of_sides
+from kith.audit.labels import OutOfSample, suspect_labels
 from kith.audit.subject import AuditOptions, Subject
 from kith.store.prepared import Prepared
 from tests import made_audit
@@ -123,3 +124,14 @@ def test_only_the_first_of_a_kind_are_kept(found):
     assert kept["row"].tolist() == [2, 3]
     assert kept["id"].tolist() == ["c", "d"]
     assert not kept["leak"].any()
+
+
+def test_a_weak_classifier_suspects_few():
+    """It is right in 40 of 100 items: of the others, the two with the least probability of their label are told."""
+    labels = np.repeat([0, 1], 50)
+    own = np.where(np.arange(100) % 5 < 2, 0.8, 0.3)
+    own[[3, 57]] = [0.01, 0.02]
+    probabilities = np.where(labels[:, None] == np.arange(2), own[:, None], 1 - own[:, None])
+    found = suspect_labels(OutOfSample(np.arange(100), np.arange(2), probabilities), labels)
+    assert found.rows.tolist() == [3, 57]
+    assert found.suggested.tolist() == [1, 0]
