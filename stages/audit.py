@@ -1,4 +1,7 @@
-"""Look for faults in the prepared data: duplicates and leaks, suspect labels, wrong pairs, odd pictures and texts."""
+"""Find faults in the data: copies, wrong labels, odd pictures.
+
+Duplicates and leaks between splits, suspect labels, texts of other pictures, odd pictures and texts.
+"""
 
 import sys
 from pathlib import Path

@@ -7,6 +7,7 @@ import numpy as np
 from kith.audit.folds import folds
 
 LEAST = 4  # items of a class, to be judged
+WEAK, FEW = 0.5, 0.02  # a classifier that is right in fewer items may suspect this share of them
 COMPONENTS = 256  # of the features, that the classifier sees
 
 
@@ -76,7 +77,8 @@ def suspect_labels(found: OutOfSample, labels: np.ndarray) -> SuspectLabels:
     It counts how many items of each class look like another one, beyond the threshold of that class, the mean
     probability of its own items; so many are pruned, those with the lowest margin first.
 
-    labels: (n,) integers of all items.
+    A classifier that is right in fewer than half of the items would suspect most of them: of these, the 2 % with the
+    least probability of their label are taken. labels: (n,) integers of all items.
 
     >>> probabilities = np.tile([[0.9, 0.1], [0.1, 0.9]], (10, 1))
     >>> labels = np.tile([0, 1], 10)
@@ -92,9 +94,10 @@ def suspect_labels(found: OutOfSample, labels: np.ndarray) -> SuspectLabels:
     places = np.searchsorted(found.classes, labels[found.rows])
     wrong = find_label_issues(places, found.probabilities, filter_by="prune_by_noise_rate", n_jobs=1)
     # What the classifier agrees with is not suspect, whatever has to be pruned of its class.
-    wrong &= found.probabilities.argmax(axis=1) != places
-    rows = np.flatnonzero(wrong)
+    right = found.probabilities.argmax(axis=1) == places
+    rows = np.flatnonzero(wrong & ~right)
     scores = 1 - found.probabilities[rows, places[rows]]
-    order = np.lexsort((rows, -scores))
+    most = len(rows) if right.mean() >= WEAK else int(np.ceil(FEW * len(right)))
+    order = np.lexsort((rows, -scores))[:most]
     rows = rows[order]
     return SuspectLabels(found.rows[rows], scores[order], found.classes[found.probabilities[rows].argmax(axis=1)])

@@ -7,6 +7,7 @@ import pytest
 from kith.audit.every import CHECKS
 from kith.audit.findings import COLUMNS, KINDS, AuditFindings, table
 from kith.audit.judgement import pairs_of_sides
+from kith.audit.labels import OutOfSample, suspect_labels
 from kith.audit.subject import AuditOptions, Subject
 from kith.store.prepared import Prepared
 from tests import made_audit
@@ -83,7 +84,7 @@ def test_a_text_that_fits_many_pictures(found, made):
     random = np.random.default_rng(0)
     subject = Subject(made, made.images, {})
     shown = random.normal(size=(made_audit.COUNT, 3)).astype(np.float32)
-    shown[12] = [1, 0.9, -0.2]
+    shown[12] = [1, 2.5, -2]
     said = np.repeat(shown, 2, axis=0) + 0.4 * random.normal(size=(2 * made_audit.COUNT, 3)).astype(np.float32)
     said[24] = [1, 0, 0]
     subject.__dict__ |= {"picture_features": shown, "text_features": said}
@@ -123,3 +124,14 @@ def test_only_the_first_of_a_kind_are_kept(found):
     assert kept["row"].tolist() == [2, 3]
     assert kept["id"].tolist() == ["c", "d"]
     assert not kept["leak"].any()
+
+
+def test_a_weak_classifier_suspects_few():
+    """It is right in 40 of 100 items: of the others, the two with the least probability of their label are told."""
+    labels = np.repeat([0, 1], 50)
+    own = np.where(np.arange(100) % 5 < 2, 0.8, 0.3)
+    own[[3, 57]] = [0.01, 0.02]
+    probabilities = np.where(labels[:, None] == np.arange(2), own[:, None], 1 - own[:, None])
+    found = suspect_labels(OutOfSample(np.arange(100), np.arange(2), probabilities), labels)
+    assert found.rows.tolist() == [3, 57]
+    assert found.suggested.tolist() == [1, 0]

@@ -154,7 +154,7 @@ def test_a_person_pages_through_pairs_and_marks_them(page, audited):
     first = page.locator(".finding").first
     assert first.locator("img").count() == 2
     first.get_by_role("button", name="Exclude", exact=True).first.click()
-    page.wait_for_selector("text=1 marks in marks.csv")
+    page.wait_for_selector("text=1 mark in marks.csv")
     assert pd.read_csv(path).loc[0, ["id", "mark"]].tolist() == ["item/24", "exclude"]
     page.locator(".finding").nth(1).get_by_role("button", name="Keep both").click()
     page.wait_for_selector("text=3 marks in marks.csv")

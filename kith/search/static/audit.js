@@ -60,7 +60,7 @@ function draw() {
 }
 
 function count(marks) {
-  $("status").textContent = `${marks.toLocaleString("en")} marks in ${shown.file}`;
+  $("status").textContent = `${marks.toLocaleString("en")} ${marks === 1 ? "mark" : "marks"} in ${shown.file}`;
 }
 
 function finding(found) {
