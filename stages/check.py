@@ -52,7 +52,7 @@ def main(
         single, categories = single | {"label": NONE, "separator": separator}, [NONE]
     given = _given(single, {"texts": text, "categories": categories, "labels": labels})
     columns, reasons = guess.guess(table, given)
-    print("\n".join(advice.column_lines(columns, reasons)))
+    print("\n".join([*advice.column_lines(columns, reasons), *guess.unused(table, columns)]))
     meant = check.split_names(table, columns.split) if columns.split in readers.columns(table) else {}
     more: dict[str, Any] = {"image_root": image_root, "outside": outside, "taxonomy": taxonomy}
     more |= {"missing": [] if missing == [NONE] else missing} if missing else {}

@@ -67,10 +67,11 @@ def main(*, raw: Path, out: Path) -> None:
         described = {"name": source.title(fetch), **_describe(dataset, pinned, folder, inputs)}
         files.write_json(folder / "dataset.json", described)
     _tell(dataset, out)
-    repeated = (
+    told = items.unseen_classes(dataset.items)
+    told += (
         duplicates.remarks(dataset.items, isinstance(source, Tabular)) if isinstance(source, Listed | Tabular) else []
     )
-    for line in [*dataset.remarks, *seen.remarks(prepare.image.bits), *items.small_splits(dataset.items), *repeated]:
+    for line in [*dataset.remarks, *seen.remarks(prepare.image.bits), *items.small_splits(dataset.items), *told]:
         print(f"prepare: {line}", file=sys.stderr)
 
 

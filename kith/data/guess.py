@@ -19,6 +19,8 @@ PICTURE = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"RIFF", b"BM", b"II*\0", b"MM\
 LEVEL = re.compile(r"(.*\D)_?(\d)")  # category1, level_2, …
 HINT = re.compile("label|level|categ|class|taxon|kind|type|species|genus|dep(artmen)?t|section|sector")
 NUMERIC = re.compile(r"[-+]?\d+([.,]\d+)?|true|false|yes|no", re.IGNORECASE)
+PICTURES = re.compile(r"(.*[_ ])?(images?|imgs?|pictures?|pics?|photos?)([_ ](path|file|name|url|id))?")
+BASE64 = re.compile(r"(data:image/[\w+.-]+;base64,)?[A-Za-z0-9+/\s]{100,}={0,2}")
 NAMED = {
     "id": re.compile(r"(.*[_ ])?(id|sku|key|uuid|guid|asin|isbn|ean|number|no)"),
     "label": re.compile(r"(.*[_ ])?(label|class|category|kind|type|species|breed|genre|target)([_ ]?name)?"),
@@ -89,6 +91,34 @@ def guess(path: Path, given: dict[str, Any]) -> tuple[Columns, dict[str, str]]:
     return Columns(**found), reasons
 
 
+def unused(path: Path, columns: Columns) -> list[str]:
+    """What is to be said of columns that hold pictures or texts in a way that is not read.
+
+    Raises KithError for a file that is no table.
+    """
+    taken = {name for _, name in columns.named()}
+    return [line for seen in _look(path) if seen.cells and seen.name not in taken for line in _unread(seen, columns)]
+
+
+def _unread(seen: Seen, columns: Columns) -> Iterator[str]:
+    first = next(iter(seen.cells))
+    inner = first[0] if isinstance(first, list) and first else first
+    if _is_picture(inner):
+        if inner is not first:
+            yield f"column '{seen.name}' holds several pictures in a row; write a row for each, with a column of groups"
+    elif isinstance(inner, dict | tuple):
+        fields = f" ({', '.join(map(str, inner))})" if isinstance(inner, dict) else ""
+        yield f"column '{seen.name}' holds objects{fields}, which are not read; write a column for each of their fields"
+    elif isinstance(inner, str) and BASE64.fullmatch(inner):
+        yield f"column '{seen.name}' holds pictures as base64; write files, or the bytes into a Parquet table"
+    elif columns.image is None and PICTURES.fullmatch(seen.name.lower()):
+        said = " ".join(str(inner).split())[:40]
+        yield (
+            f"column '{seen.name}' is not taken for pictures: '{said}' does not end as picture files do; if it is one, "
+            f"--image {seen.name}"
+        )
+
+
 Found = tuple[list[str], str]  # columns and the reason why
 
 
@@ -130,7 +160,9 @@ def _split(free: Sequence[Seen]) -> Found:
     for seen in free:
         values = set(seen.words) if seen.single else set()
         meant = [value for value in values if splits.known(value) or splits.suggestion(value) != "ignore"]
-        if meant and len(values) <= MOST_SPLITS:
+        # A class may be called Train: with other classes beside it, it is one.
+        enough = len(meant) >= min(2, len(values)) or seen.called("split")
+        if meant and enough and len(values) <= MOST_SPLITS:
             return [seen.name], f"values {', '.join(sorted(values))}"
     return _first(seen for seen in free if seen.single and seen.called("split") and 1 < seen.distinct <= MOST_SPLITS)
 

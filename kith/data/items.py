@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from kith.data import splits
 from kith.data.problems import Problem, Problems, Where
-from kith.errors import KithError
+from kith.errors import KithError, listed
 
 ITEMS = pa.schema(
     [
@@ -106,6 +106,23 @@ def with_sets(items: pa.Table, sets: list[list[str]]) -> pa.Table:
     columns = {name: items[name] for name in ITEMS.names}
     unknown = {"label": [-1] * len(items), "label_name": [""] * len(items)}
     return pa.table({**columns, **unknown, "labels": sets}, schema=ITEMS_OF_SETS)
+
+
+def unseen_classes(items: pa.Table) -> list[str]:
+    """What is to be said of a few classes that no training item has: most are, so these may be a mistake.
+
+    >>> row = {"split": ["train", "train", "test"], "label": [0, 1, 2], "label_name": ["a", "b", "c"]}
+    >>> unseen_classes(pa.table(row))
+    ["1 class has no item in train: 'c'"]
+    """
+    known = items.select(["split", "label", "label_name"]).to_pandas()
+    known = known[known["label"] >= 0]
+    trained = set(known["label"][known["split"] == "train"])
+    unseen = known[~known["label"].isin(trained)]["label_name"].drop_duplicates().sort_values()
+    if not len(unseen) or len(unseen) >= len(trained):
+        return []
+    count = f"{len(unseen):,} {'class has' if len(unseen) == 1 else 'classes have'}"
+    return [f"{count} no item in train: {listed(list(unseen))}"]
 
 
 def check_train(dataset: Dataset, source: object) -> None:

@@ -73,7 +73,9 @@ class Loader:
         except (OSError, ValueError) as error:
             reason, named = getattr(error, "strerror", None) or error, str(self.root / str(cell))
             if ADDRESS.match(str(cell)):
-                reason, named = "an address, not a file; download it first", str(cell)
+                local = str(cell).startswith("file://")
+                advice = "write the path without file://" if local else "download it first"
+                reason, named = f"an address, not a file; {advice}", str(cell)
             return Unusable("missing_image", f"'{shorten(named, 300)}' cannot be opened ({reason})")
 
     def file(self, cell: Any) -> Path | None:
@@ -93,10 +95,10 @@ class Loader:
 
     def _refuse_outside(self, path: Path) -> None:
         # Most paths have no link in their last part: then it is enough to look at each folder once.
-        folder = _resolved(str(path.parent))
+        folder = _resolved(os.path.join(os.getcwd(), path.parent))
         last = path.is_symlink() or path.name in ("", "..")
         place = os.path.realpath(path) if last else os.path.join(folder, path.name)
-        if not any(Path(place).is_relative_to(_resolved(str(each))) for each in self.within):
+        if not any(Path(place).is_relative_to(_resolved(os.path.join(os.getcwd(), each))) for each in self.within):
             raise _OutsideError
 
     def _path(self, cell: str) -> Path:
@@ -128,7 +130,7 @@ class _OutsideError(Exception):
 
 @lru_cache(maxsize=4096)
 def _resolved(folder: str) -> str:
-    """Where a folder is, links followed."""
+    """Where a folder is, by its absolute path, links followed."""
     return os.path.realpath(folder)
 
 

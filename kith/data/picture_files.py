@@ -34,7 +34,7 @@ def picture_files(
         name = file.removeprefix(f"{root}/") if root != Path() else file
         told = "-" if known == ABSENT else known.sha256.hex()
         total.update(f"{name}\n{told}\n".encode(errors="surrogatepass"))
-        size += max(known.bytes, 0)
+        size += max(known.size, 0)
     found = {"path": root.as_posix(), "folder": common(files), "sha256": total.hexdigest(), "bytes": size}
     return {"image_root": found}
 

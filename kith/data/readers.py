@@ -208,6 +208,9 @@ def _json_lines(path: Path) -> Iterator[tuple[int, Record | str]]:
                 try:
                     record = json.loads(line)
                 except (ValueError, RecursionError) as error:
-                    yield number, f"not valid JSON: {error}"
+                    listed = line.strip().startswith("[") or line.rstrip().endswith((",", "]"))
+                    advice = "; write one object a line, without brackets and commas around them" if listed else ""
+                    yield number, f"not valid JSON: {error}{advice}"
                 else:
-                    yield number, record if isinstance(record, dict) else "expected an object in braces"
+                    listed = ", one a line, and no list around them" if isinstance(record, list) else ""
+                    yield number, record if isinstance(record, dict) else f"expected an object in braces{listed}"

@@ -65,12 +65,12 @@ def suggestion(value: str) -> str:
 
     >>> suggestion("Validation"), suggestion("VAL"), suggestion("TrainSet"), suggestion("val2014"), suggestion("spare")
     ('val', 'val', 'train', 'val', 'ignore')
-    >>> suggestion("test tube")
-    'ignore'
+    >>> suggestion("test tube"), suggestion("test_set"), suggestion("test_unseen")
+    ('ignore', 'test', 'test_unseen')
     """
     plain = spelled(value)
     if known(plain):
-        return plain
+        return "test" if plain.removeprefix("test_") in BESIDE else plain
     pieces = [USUAL.get(piece, piece) for piece in map(str.lower, PIECE.findall(value))]
     meant = [_parted(piece) for piece in pieces if piece not in BESIDE]
     return meant[0] if len(meant) == 1 and meant[0] in MAIN else "ignore"

@@ -22,13 +22,13 @@ from kith.progress import Progress
 INDEX = ".watched.parquet"  # what an index is called
 THREADS = 4
 UNSURE = 2_000_000_000  # nanoseconds: a file that is younger when it is read may change again within one time stamp
-SCHEMA = pa.schema({"name": pa.string(), "bytes": pa.int64(), "time": pa.int64(), "sha256": pa.binary()})
+SCHEMA = pa.schema({"name": pa.string(), "size": pa.int64(), "time": pa.int64(), "sha256": pa.binary()})
 
 
 class Known(NamedTuple):
     """A file when it was read: its size, its modification time in nanoseconds (-1: not sure), and the SHA-256."""
 
-    bytes: int
+    size: int
     time: int
     sha256: bytes
 
@@ -55,7 +55,7 @@ def contents(files: Sequence[str], index: Path | None = None) -> list[Known]:
     new = [
         file
         for file, (size, when) in now.items()
-        if size >= 0 and ((old := seen.get(file)) is None or (old.bytes, old.time) != (size, when))
+        if size >= 0 and ((old := seen.get(file)) is None or (old.size, old.time) != (size, when))
     ]
     started = time.time_ns()
     with ThreadPoolExecutor(THREADS) as pool, Progress("pictures and other data", len(new), "files read") as progress:

@@ -1,6 +1,7 @@
 """`kith check`: every problem at once, a guess of the columns, and params that fit."""
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -331,3 +332,66 @@ def test_a_comment_above_the_names_is_told(capsys):
         stage.main(table=Path("t.csv"))
     told = capsys.readouterr().out
     assert "the first line is '# exported by a program', and should name the columns; delete the lines above" in told
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "told"),
+    [
+        ("caption", {"en": "red", "de": "rot"}, "column 'caption' holds objects (en, de), which are not read; write a"),
+        ("captions", [{"raw": "red"}], "column 'captions' holds objects (raw), which are not read; write a column"),
+        (
+            "images",
+            ["pictures/0.jpg", "pictures/1.jpg"],
+            "column 'images' holds several pictures in a row; write a row",
+        ),
+        (
+            "photo",
+            "iVBORw0KGgo" * 20,
+            "column 'photo' holds pictures as base64; write files, or the bytes into a Parquet",
+        ),
+        (
+            "image_id",
+            17,
+            "column 'image_id' is not taken for pictures: '17' does not end as picture files do; if it is",
+        ),
+    ],
+)
+def test_columns_that_hold_pictures_or_texts_in_another_way_are_told(column, cell, told, capsys):
+    Path("t.jsonl").write_text(
+        "".join(json.dumps({"title": f"red hat {i % 7}", column: cell}) + "\n" for i in range(12))
+    )
+    stage.main(table=Path("t.jsonl"))
+    assert told in capsys.readouterr().out
+    stage.main(table=Path("products.csv"))
+    assert "holds" not in capsys.readouterr().out
+
+
+def test_a_class_that_is_called_train_makes_no_split(capsys):
+    kinds = ("train", "bus", "car")
+    lines = [f"pictures/{i}.jpg,thing {i} seen,{kinds[i % 3]}" for i in range(40)]
+    Path("t.csv").write_text("\n".join(["image,caption,vehicle", *lines]) + "\n")
+    stage.main(table=Path("t.csv"))
+    told = capsys.readouterr().out
+    assert "split:      none" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            '[\n{"image": "a.jpg", "text": "a"},\n{"image": "b.jpg", "text": "b"}\n]\n',
+            "one object a line, without brackets",
+        ),
+        ('[{"image": "a.jpg", "text": "a"}]\n', "expected an object in braces, one a line, and no list around them"),
+        ('{"image": "file:///a/b.jpg", "text": "a"}\n', "an address, not a file; write the path without file://"),
+    ],
+)
+def test_lists_and_addresses_of_files_in_json(text, told, capsys):
+    Path("t.jsonl").write_text(text)
+    try:
+        stage.main(table=Path("t.jsonl"))
+    except SystemExit:
+        said = capsys.readouterr().out
+    except Exception as error:
+        said = str(error)
+    assert told in said

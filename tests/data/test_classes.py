@@ -82,6 +82,9 @@ def test_faults_of_folders(tmp_path):
     (tmp_path / "mine" / "train" / "eel").mkdir()
     told = fault("image_folder", tmp_path / "mine", {"splits": {"validation": "val"}})
     assert f"{tmp_path / 'mine' / 'train' / 'eel'}: no picture in this class folder" in told
+    (tmp_path / "mine/train/eel/photo").write_bytes(b"x")
+    told = fault("image_folder", tmp_path / "mine", {"splits": {"validation": "val"}})
+    assert "in this class folder (there are 1 files without a suffix, which are not taken for pictures); rename" in told
     made.class_folders(tmp_path / "other" / "training")
     made.class_folders(tmp_path / "other" / "testing")
     told = fault("image_folder", tmp_path / "other")

@@ -586,3 +586,24 @@ def test_greys_that_eight_bits_cannot_stand_for(tmp_path, pixels, mode, message)
     path = tmp_path / "t.csv"
     path.write_text("image,text\na.tiff,a\n")
     assert f"cannot be decoded ({message})" in fault(path, Columns())
+
+
+def test_pictures_are_looked_for_where_the_process_is_now(tmp_path, monkeypatch):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        Image.new("RGB", (8, 8), RED).save("a.png")
+        Path("t.csv").write_text("image,text\na.png,a\n")
+        assert len(build(Path("t.csv"), Columns())[0]) == 1
+
+
+def test_a_link_and_two_points_lead_nowhere(tmp_path):
+    """The part before .. is a link: where it leads, the system goes up from."""
+    (tmp_path / "elsewhere/deep").mkdir(parents=True)
+    (tmp_path / "shop").mkdir()
+    Image.new("RGB", (8, 8), RED).save(tmp_path / "elsewhere/secret.png")
+    (tmp_path / "shop/link").symlink_to(tmp_path / "elsewhere/deep")
+    path = tmp_path / "shop/t.csv"
+    path.write_text("image,text\nlink/../secret.png,a\n")
+    assert "lies outside of the folder of the pictures" in fault(path, Columns())
+    assert len(build(path, Columns(), outside=True)[0]) == 1

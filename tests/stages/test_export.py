@@ -135,6 +135,7 @@ def test_a_run_becomes_graphs_and_what_is_needed_to_use_them(there, tmp_path, ca
     # The study's pictures, as any program would prepare them.
     image = told["image"]
     assert (image["size"], image["mode"], image["fit"], image["crop"]) == (16, "RGB", "pad", None)
+    assert image["interpolation"] == "bicubic"  # or others would bring pictures to their size otherwise
     pictures = np.load("data/shapes/prepared/images.npy")[items["image_row"].to_numpy()[rows["image_rows"]]]
     found = onnxruntime.InferenceSession(out / image["graph"]).run(image["outputs"], {image["inputs"][0]: pictures})
     np.testing.assert_allclose(found[0], np.load(EMBEDS / "embeddings_image.npy"), atol=1e-4)

@@ -10,7 +10,7 @@ import yaml
 from tests.miniature import ROOT
 
 
-def snakemake(*options: str) -> str:
+def snakemake(*options: str, fails: bool = False) -> str:
     done = subprocess.run(
         [sys.executable, "-m", "snakemake", *options],
         cwd=ROOT,
@@ -18,7 +18,7 @@ def snakemake(*options: str) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
-    assert done.returncode == 0, done.stdout
+    assert bool(done.returncode) == fails, done.stdout
     return done.stdout
 
 
@@ -51,3 +51,10 @@ def test_the_catalogue_finds_what_it_looks_for():
     assert described["software-stack-deployment"] == {"conda": True, "apptainer": False, "apptainer+conda": False}
     assert described["report"]
     assert all((ROOT / name).is_file() for name in ("workflow/Snakefile", "config/README.md", "README.md", "LICENSE"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [("--config", "train=1"), ("--configfile", "studies/glyphs.yaml")])
+def test_parameters_that_only_snakemake_would_see_are_refused(options):
+    told = snakemake("--dry-run", "--cores", "1", *options, fails=True)
+    assert "Parameters are in params.yaml alone: change them with `kith study NAME --set KEY=VALUE`" in told

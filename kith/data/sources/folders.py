@@ -134,8 +134,20 @@ def _classes(path: Path, folder: Path, split: str, passed: Counter[str]) -> Iter
     for name in _folders(folder):
         found = [file.relative_to(path).as_posix() for file in pictures_below(folder / name, passed)]
         if not found:
-            raise KithError(f"{folder / name}: no picture in this class folder; add some, or remove it")
+            raise KithError(f"{folder / name}: no picture in this class folder{_instead(folder / name)}")
         yield from (Entry(picture, split, picture, f"file '{picture}'", name) for picture in found)
+
+
+def _instead(folder: Path) -> str:
+    """What is in a folder without pictures, and what to do."""
+    passed: Counter[str] = Counter()
+    next(pictures_below(folder, passed), None)
+    told = ", ".join(f"{count:,} {what}" for what, count in left_out(passed).items())
+    return (
+        f" (there are {told}, which are not taken for pictures); rename or remove them"
+        if told
+        else ("; add some, or remove it")
+    )
 
 
 def _folders(path: Path) -> list[str]:
