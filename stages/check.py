@@ -47,12 +47,10 @@ def main(
     """
     if limit < 0:
         raise KithError(f"--limit {limit}: expected 0 or more")
-    single = {"image": image, "label": label, "split": split, "group": group, "id": id}
-    if labels:  # in the place of one label
-        single, categories = single | {"label": NONE, "separator": separator}, [NONE]
-    given = _given(single, {"texts": text, "categories": categories, "labels": labels})
-    columns, reasons = guess.guess(table, given)
-    print("\n".join([*advice.column_lines(columns, reasons), *guess.unused(table, columns)]))
+    single = {"image": image, "label": label, "split": split, "group": group, "id": id, "separator": separator}
+    columns, reasons = guess.guess(table, _given(single, {"texts": text, "categories": categories, "labels": labels}))
+    print("
+".join([*advice.column_lines(columns, reasons), *guess.unused(table, columns)]))
     meant = check.split_names(table, columns.split) if columns.split in readers.columns(table) else {}
     more: dict[str, Any] = {"image_root": image_root, "outside": outside, "taxonomy": taxonomy}
     more |= {"missing": [] if missing == [NONE] else missing} if missing else {}
@@ -73,7 +71,9 @@ def _tell(found: check.Findings) -> None:
 
 
 def _given(single: dict[str, str | None], many: dict[str, list[str] | None]) -> dict[str, Any]:
-    """The columns that were named; none: that there is none."""
+    """The columns that are named, by their fields; None, or [], where there is none."""
+    if many["labels"]:  # in the place of one label
+        single, many = single | {"label": NONE}, many | {"categories": [NONE]}
     given: dict[str, Any] = {field: None if name == NONE else name for field, name in single.items() if name}
     return given | {field: [] if names == [NONE] else names for field, names in many.items() if names}
 

@@ -142,7 +142,7 @@ class Rows:
             cell = listed_texts(cells[column])
             if isinstance(cell, str) and separator:
                 cell = cell.split(separator)
-            elif isinstance(cell, str) and not is_nothing(cell):
+            elif isinstance(cell, str) and not is_nothing(cell, self.missing):
                 said = "is a text, not a list; say what stands between two labels: fetch.columns.separator"
                 self._note("labels", where, name, column, said)
                 continue

@@ -70,16 +70,15 @@ def collect(
 ) -> Dataset:
     """Read the table at `path`, decode its images into `pictures`, and return its items in the table's order.
 
-    `columns` are those that `check_columns` has seen. Paths of images are relative to `image_root`, by default the
-    table's folder; their files have to lie in one of these, links followed, unless `outside` allows others. `splits`
-    maps the values of the split column to train, val, test, test_<name> or "ignore"; a split's name needs no mapping.
-    Without a split column, `val` and `test` are the shares of a random split by group; with one that leaves val empty,
-    the share `val` of train becomes val, of each class alike where there are labels and no groups, else by group.
-    `taxonomy` is a file that edges.read takes, `class_names` one with names of its nodes, or without a taxonomy of the
-    labels (see labels.read_names); by default those that a Parquet file of Hugging Face notes itself. `missing`: the
-    words that stand for nothing (see Rows). Columns of categories are a taxonomy by themselves. Without an id column
-    the row number is the id; without a group an item is its own, and where splits are drawn, rows of one picture are a
-    group. Faults of rows are added to `problems`; where there are any, the result is only good for looking at. Raises
+    Paths of images are relative to `image_root`, by default the table's folder; their files have to lie in one of
+    these, links followed, unless `outside` allows others. `splits` maps the values of the split column to train, val,
+    test, test_<name> or "ignore"; a split's name needs no mapping. Without a split column, `val` and `test` are the
+    shares of a random split by group; with one that leaves val empty, the share `val` of train becomes val, of each
+    class alike where there are labels and no groups, else by group. `taxonomy` is a file that edges.read takes,
+    `class_names` one with names of its nodes, or without a taxonomy of the labels; by default those that a Parquet
+    file of Hugging Face notes itself. `missing`: the words that stand for nothing (see Rows). Columns of categories
+    are a taxonomy by themselves. Without an id column the row number is the id; without a group an item is its own,
+    and where splits are drawn, rows of one picture are a group. Faults of rows are added to `problems`. Raises
     KithError for what makes the whole table unreadable: a missing file, a broken taxonomy.
     """
     check_map(splits or {})

@@ -89,7 +89,7 @@ def _fields(path: Path, wanted: str, found: dict[str, np.ndarray]) -> dict[str, 
     for field, names in FIELDS.items():
         there = [each for begin in (*begins, "") for each in (begin + n for n in names) if each in found]
         array = found[there[0]] if there else None
-        if field == "labels" and array is not None and array.ndim == 2:
+        if field == "labels" and array is not None and array.ndim == 2 and array.shape[1] > 1:
             told[field] = hot_words(array)
             continue
         if array is not None and array.ndim != 1:

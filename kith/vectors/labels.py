@@ -30,7 +30,7 @@ class LabelFile:
         if path.suffix.lower() == ".npy":
             with reading(path, "write it anew"):
                 array = np.load(path, allow_pickle=False)
-            if array.ndim not in (1, 2):
+            if array.ndim not in (1, 2) or array.shape[1:] == (1,):
                 raise KithError(f"{path}: expected (n,) labels, or (n, C) of 0 and 1, not the shape {array.shape}")
             self.rows = words(array) if array.ndim == 1 else hot_words(array)
         else:
