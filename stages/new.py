@@ -130,7 +130,8 @@ def _final_study(proposal: Proposal, races: dict[str, Race], head: list[str]) ->
         tried, winner = len({each.candidate for each in found.trials}), found.winner
         lines.append(
             f"Chosen by {SCORES[race].upper()} on the validation split: {winner.candidate}, {winner.epochs} epochs "
-            f"({winner.score:.3f}), of {tried} candidates in {len(found.trials)} trials, {found.seconds:.0f} s."
+            f"({winner.score:.3f}), {tried} of {tried + len(found.untried)} candidates tried, "
+            f"trials: {len(found.trials)}, {found.seconds:.0f} s."
         )
         if found.untried:
             lines.append(f"No time was left to try {', '.join(found.untried)}.")

@@ -18,7 +18,9 @@ def sentences(study: str) -> list[str]:
     """
     table, dataset = board(study), files.read_json(Path("data", study, "prepared", "dataset.json"))
     said = [_sentence(table, metric) for metric in _metrics(table)]
-    return [each.replace("pictures", "texts") for each in said] if dataset.get("of") == "texts" else said
+    if dataset.get("of") == "texts":
+        said = [each.replace("pictures", "texts").replace("Pictures", "Texts") for each in said]
+    return said
 
 
 def best_runs(study: str) -> list[Path]:

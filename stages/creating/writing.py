@@ -1,5 +1,6 @@
 """The study as a file that a person could have written: short, with a comment above each section."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -22,7 +23,8 @@ ABOVE = {
 
 def study_text(content: dict[str, Any], head: Sequence[str]) -> str:
     """The text of a study; head: lines of comment that it begins with."""
-    parts = ["".join(f"# {line}\n" for line in head)]
+    wrapped = [part for line in head for part in textwrap.wrap(line, WIDTH, subsequent_indent="  ")]
+    parts = ["".join(f"# {line}\n" for line in wrapped)]
     for name, section in content.items():
         comment = f"# {ABOVE[name]}\n" if name in ABOVE else ""
         if name == "fetch" and "columns" not in section:
@@ -39,11 +41,12 @@ def _dumped(name: str, section: dict[str, Any]) -> str:
 
 
 class _Plain(yaml.SafeDumper):
-    """Mappings of single values on one line, below the second level; lists always."""
+    """Mappings of single values on one line, as far as it holds them; lists always."""
 
     def represent_mapping(self, tag: str, mapping: Any, flow_style: bool | None = None) -> Any:
         node = super().represent_mapping(tag, mapping, flow_style)
-        node.flow_style = not any(isinstance(value, yaml.MappingNode) for _, value in node.value)
+        deep = any(isinstance(value, yaml.MappingNode) for _, value in node.value)
+        node.flow_style = not deep and len(str(list(mapping))) <= WIDTH
         return node
 
     def represent_sequence(self, tag: str, sequence: Any, flow_style: bool | None = None) -> Any:
