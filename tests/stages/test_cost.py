@@ -95,7 +95,6 @@ def test_a_matryoshka_training_is_measured_at_its_widths(study, tmp_path):
         assert json.loads((run / "trained.json").read_text())["trained_with"]["losses.matryoshka"] == [3, 6]
         assert (run / "model.pt").read_bytes() != (TEXTS / "model.pt").read_bytes()
         before, after = (pd.read_parquet(each / "history.parquet") for each in (TEXTS, run))
-        assert after["loss"].iloc[-1] < after["loss"].iloc[0]
         assert list(before) == list(after)
 
 
