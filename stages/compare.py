@@ -1,4 +1,4 @@
-"""Rank the methods of a study, with intervals over the queries and tests against the best."""
+"""Rank the methods of a study, with intervals and tests over queries and trainings."""
 
 import json
 import shutil
@@ -28,7 +28,7 @@ PARTIAL = "partial"  # in the folder of the reports: what `kith partial` writes
 
 
 def main(*, data: Path, neighbors: Path, runs: Path, out: Path) -> None:
-    """Write leaderboard.md, leaderboard.csv, curves.csv and metrics/<method>.json to --out."""
+    """Write leaderboard.md, leaderboard.csv, differences.csv, curves.csv and metrics/<method>.json to --out."""
     write(params.load(), {}, data=data, neighbors=neighbors, runs=runs, out=out)
     shutil.rmtree(out / PARTIAL, ignore_errors=True)
     tracking.log_comparison(out, runs)
@@ -43,11 +43,12 @@ def write(
     histories = read_histories(settings.study, runs)
     done = read_runs(settings, runs, checksum)
     quality = read_quality(neighbors, checksum, settings)
-    board = rank(done, comparing(settings))
+    board, differences = rank(done, comparing(settings))
     used = encoders.of_runs(settings.study, runs)
-    page = markdown.document(settings, board, merged_splits(done), dataset, quality, used, missing)
+    page = markdown.document(settings, board, differences, merged_splits(done), dataset, quality, used, missing)
     files.write_text(out / "leaderboard.md", page)
     files.write_text(out / "leaderboard.csv", board.to_csv(index=False, lineterminator="\n"))
+    files.write_text(out / "differences.csv", differences.to_csv(index=False, lineterminator="\n"))
     with files.replacing_folder(out / "metrics", "*.json") as folder:
         for method, metrics in summary(board).items():
             files.write_json(folder / f"{method}.json", metrics)
@@ -58,7 +59,7 @@ def comparing(settings: params.Params) -> CompareOptions:
     """How methods are compared: the draws are those of the evaluation, so that its intervals come again."""
     drawn, tested = settings.evaluate, settings.compare
     draws = drawn.bootstrap, drawn.confidence, drawn.seed
-    return CompareOptions(*draws, tested.permutations, tested.seed, tested.details)
+    return CompareOptions(*draws, tested.permutations, tested.seed, tested.significance, tested.details)
 
 
 def read_runs(settings: params.Params, folder: Path, data: str) -> list[MethodRun]:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from kith import plots
-from kith.errors import KithError, reading
+from kith.errors import KithError, listed, reading
+from kith.evaluation.certainty import DIFFERENCES
 from kith.evaluation.compare import merged_splits
 from kith.evaluation.describe import rankings
 from kith.store.classes import Classes
@@ -57,6 +58,7 @@ def write(
 ) -> None:
     """As `main`, of the methods of `settings`. missing: other methods that are named, and why they are not ranked."""
     board = read_leaderboard(compared / "leaderboard.csv")
+    differences = read_differences(compared / "differences.csv", board)
     split, method = board["split"].iloc[0], board["method"].iloc[0]
     first = board[board["split"] == split]
     run, by_class = (runs / f"{best}-{settings.study.seeds[0]}" for best in (method, report_page.best_by_class(board)))
@@ -82,7 +84,7 @@ def write(
     faults = [] if named(audited) is None else audit_section.section(audited, prepared, run)
     costs = None if named(cost) is None else cost_section.section(cost, prepared.checksum, runs)
     known = prepared.dataset, quality, used, missing, faults, costs
-    files.write_text(page, report_page.render(settings, board, measured, pictures, *known))
+    files.write_text(page, report_page.render(settings, board, differences, measured, pictures, *known))
 
 
 def read_leaderboard(path: Path) -> pd.DataFrame:
@@ -90,15 +92,27 @@ def read_leaderboard(path: Path) -> pd.DataFrame:
     with reading(path, AGAIN):
         board = pd.read_csv(path, dtype={"split": str, "method": str})
     first = next(iter(rankings(board).values()), None)
-    needed = {"split", "method", "seeds", *(first.columns if first else ())}
+    needed = {"split", "method", "seeds", *((*first.columns, *first.places) if first else ())}
     missing = needed - set(board)
     if missing or board.empty:
         problem = f"no column {', '.join(sorted(missing))}" if missing else "no rows"
         raise KithError(f"{path}: {problem}; {AGAIN}")
-    for name in board.columns.drop(["split", "method"]):
+    letters = [name for ranking in rankings(board).values() if (name := ranking.places[-1]) in board]
+    for name in board.columns.drop(["split", "method", *letters]):
         if not pd.api.types.is_numeric_dtype(board[name]):
             raise KithError(f"{path}: column '{name}' holds what is no number; {AGAIN}")
     return board.sort_values("split", key=lambda split: split != "test", kind="stable", ignore_index=True)
+
+
+def read_differences(path: Path, board: pd.DataFrame) -> pd.DataFrame:
+    """differences.csv. Raises KithError where it is not of the methods of the leaderboard."""
+    with reading(path, AGAIN):
+        table = pd.read_csv(path, dtype=dict.fromkeys(("split", "metric", "first", "second"), str))
+    if list(table) != DIFFERENCES:
+        raise KithError(f"{path}: expected the columns {', '.join(DIFFERENCES)}; {AGAIN}")
+    if unknown := sorted({*table["first"], *table["second"]} - {*board["method"]}):
+        raise KithError(f"{path}: names {listed(unknown)}, which leaderboard.csv does not; {AGAIN}")
+    return table
 
 
 if __name__ == "__main__":

@@ -44,6 +44,12 @@ class Ranking(NamedTuple):
         """The columns of the leaderboard that hold the ends of its interval, and p against the best method."""
         return f"{self.prefix}low", f"{self.prefix}high", f"{self.prefix}p"
 
+    @property
+    def places(self) -> tuple[str, str, str]:
+        """The columns that hold the first and the last place that a method may have, and the letters that it shares
+        with those that it cannot be told apart from."""
+        return f"{self.prefix}place low", f"{self.prefix}place high", f"{self.prefix}letters"
+
 
 class Metric(NamedTuple):
     """A metric of one or more groups.
@@ -145,7 +151,7 @@ CLASSES = "Percentage of pictures whose class"
 BEATS = "Percentage of queries whose partner comes before"
 DISTANCE = "cosine distance of a text from its own picture"
 EARLY = "1 at best; early places count more"
-P_VALUE = "How often chance makes a difference from the best method as large (paired, Holm-corrected)."
+P_VALUE = "How often chance makes a difference from the best method as large, adjusted for all pairs of methods."
 
 METRICS = (
     Metric(

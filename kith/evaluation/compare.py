@@ -1,16 +1,15 @@
-"""Rank the methods of a study, with intervals over the queries and tests against the best."""
+"""Rank the methods of a study, with intervals and tests over queries and trainings."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from kith.evaluation.catalogue import IMAGES, SUMMARY, Ranking
+from kith.evaluation.certainty import DIFFERENCES, Answers, CompareOptions, certainty
 from kith.evaluation.describe import describe, rankings
 from kith.evaluation.results import DECIMALS
-from kith.evaluation.statistics import Resamples, holm, paired_test, percentile_interval
 
 QUERY = ["split", "direction", "row", "text"]  # what names a query
 
@@ -24,51 +23,56 @@ class MethodRun(NamedTuple):
     queries: pd.DataFrame
 
 
-@dataclass(frozen=True)
-class CompareOptions:
-    """bootstrap, confidence, bootstrap_seed: draws of the intervals, how much of them these hold, and their seed;
-    permutations, seed: of the paired tests. details: also the metrics that the catalogue calls so."""
+class Ranked(NamedTuple):
+    """What `rank` finds. board: one row a method and split. differences: one row a pair of methods, split and metric
+    that methods are ranked by, see `kith.evaluation.certainty.differences`."""
 
-    bootstrap: int = 1000
-    confidence: float = 0.95
-    bootstrap_seed: int = 0
-    permutations: int = 10000
-    seed: int = 0
-    details: bool = False
+    board: pd.DataFrame
+    differences: pd.DataFrame
 
 
-def rank(runs: Sequence[MethodRun], options: CompareOptions) -> pd.DataFrame:
+def rank(runs: Sequence[MethodRun], options: CompareOptions) -> Ranked:
     """The leaderboard: one row a method and split; test comes first, and its metrics order the methods.
 
     runs: method by method, each with the same seeds, and with the same queries where they answer any of a direction.
 
-    Columns: split, method, seeds; then each metric that methods are ranked by (see `rankings`), its bootstrap interval
-    low and high, and p (Holm-corrected, of the paired test against the best of the split, which has none), the three
-    with the metric's prefix; then every other metric. Empty for methods that a metric does not apply to: those that
-    know no texts come last. Values are means over the seeds; with more than one, columns "<metric> sd" hold their
-    standard deviations.
+    Columns: split, method, seeds; then each metric that methods are ranked by (see `rankings`), its interval low and
+    high, p against the best of the split, which has none, the places low and high that the method may have, and
+    letters, which methods share that cannot be told apart; the six with the metric's prefix; then every other metric.
+    Empty for methods that a metric does not apply to: those that know no texts come last. Values are means over the
+    seeds; with more than one, columns "<metric> sd" hold their standard deviations. With one seed, intervals, p, places
+    and letters are those of these trainings, and know nothing of the luck of training.
 
     >>> queries = pd.DataFrame({"split": "test", "direction": ["text_to_image", "image_to_text"], "group": ["a", "a"]})
     >>> queries = queries.assign(ahp=np.nan, hamming_ap=np.nan)
     >>> entry = {"test": {"metrics": {"mean/mrr": {"value": 0.5}}}}
     >>> runs = [MethodRun(name, 0, entry, queries.assign(reciprocal_rank=0.5)) for name in ("one", "other")]
-    >>> rank(runs, CompareOptions(bootstrap=10, permutations=10))[["method", "mean/mrr", "low", "p"]].values.tolist()
-    [['one', 0.5, 0.5, nan], ['other', 0.5, 0.5, 1.0]]
+    >>> board = rank(runs, CompareOptions(bootstrap=10, permutations=10)).board
+    >>> board[["method", "mean/mrr", "low", "p", "letters"]].values.tolist()
+    [['one', 0.5, 0.5, nan, 'a'], ['other', 0.5, 0.5, 1.0, 'a']]
     """
     ranked = rankings(_names(runs)).items()
     there = [each for each in ranked if any(_answers(run, *each) for run in runs)]
-    boards = []
+    boards, pairs = [], [pd.DataFrame(columns=DIFFERENCES)]
     for split in sorted(merged_splits(runs), key=lambda split: split != "test"):
         board = _means(runs, split, options.details)
         for metric, ranking in there:
-            board = board.join(_certainty(runs, split, metric, ranking, board, options), on="method")
+            answers = _answered(runs, split, metric, ranking)
+            if answers is None:
+                board = board.assign(**dict.fromkeys(ranking.columns + ranking.places, np.nan))
+                continue
+            known, differences = certainty(answers, ranking, options)
+            board = board.join(known, on="method")
+            pairs.append(differences.assign(split=split, metric=metric))
         boards.append(board)
     leading = [metric for metric, _ in there if metric in boards[0]]
     order = boards[0].sort_values(leading, ascending=False, kind="stable").index
     board = pd.concat([board.loc[order] for board in boards], ignore_index=True)
     head = ["split", "method", "seeds"]
-    head += [name for metric, ranking in there for name in (metric, *ranking.columns)]
-    return board[head + [name for name in board.columns if name not in head]].round(DECIMALS)
+    head += [name for metric, ranking in there for name in (metric, *ranking.columns, *ranking.places)]
+    board = board[head + [name for name in board.columns if name not in head]].round(DECIMALS)
+    together = [each for each in pairs if len(each)] or pairs
+    return Ranked(board, pd.concat(together, ignore_index=True)[DIFFERENCES].round(DECIMALS))
 
 
 def merged_splits(runs: Iterable[MethodRun]) -> dict[str, dict[str, Any]]:
@@ -106,6 +110,23 @@ def _answers(run: MethodRun, metric: str, ranking: Ranking) -> bool:
     return set(ranking.directions) <= set(asked)
 
 
+def _answered(runs: Sequence[MethodRun], split: str, metric: str, ranking: Ranking) -> Answers | None:
+    """What the runs that answer this metric's queries reached in a split; None where no query has a right answer."""
+    able = [run for run in runs if _answers(run, metric, ranking)]
+    methods = list(dict.fromkeys(run.method for run in able))
+    asked = [
+        run.queries[(run.queries["split"] == split) & run.queries["direction"].isin(ranking.directions)] for run in able
+    ]
+    values = np.array([queries[describe(metric).column] for queries in asked], dtype=np.float64)
+    applies = ~np.isnan(values).any(axis=0)  # a query without a right answer has none for every method
+    if not applies.any():
+        return None
+    values = values[:, applies].reshape(len(methods), len(able) // len(methods), -1)
+    directions = np.unique(asked[0]["direction"].to_numpy(dtype=str)[applies], return_inverse=True)[1]
+    clusters = np.unique(asked[0]["group"].to_numpy(dtype=str)[applies], return_inverse=True)[1]
+    return Answers(methods, values, directions, clusters)
+
+
 def _means(runs: Sequence[MethodRun], split: str, details: bool) -> pd.DataFrame:
     """Mean, and with several seeds the standard deviation, of every metric of a split: one row a method."""
     found = [run.splits[split]["metrics"].items() for run in runs]
@@ -118,46 +139,6 @@ def _means(runs: Sequence[MethodRun], split: str, details: bool) -> pd.DataFrame
         board = board.join(each.std(ddof=1).add_suffix(" sd"))
     named = {"split": split, "method": board.index, "seeds": seeds}
     return board.assign(**named).reset_index(drop=True)
-
-
-def _certainty(
-    runs: Sequence[MethodRun], split: str, metric: str, ranking: Ranking, board: pd.DataFrame, options: CompareOptions
-) -> pd.DataFrame:
-    """Low and high of the metric and p against the best, by method, from values averaged over seeds.
-
-    Each direction has half the weight, however many its queries are; what is resampled, and what changes sides, is
-    a group with all its queries.
-    """
-    able = [run for run in runs if _answers(run, metric, ranking)]
-    methods = list(dict.fromkeys(run.method for run in able))
-    asked = [
-        run.queries[(run.queries["split"] == split) & run.queries["direction"].isin(ranking.directions)] for run in able
-    ]
-    values = np.array([queries[describe(metric).column] for queries in asked])
-    values = values.reshape(len(methods), len(able) // len(methods), -1).mean(axis=1)
-    applies = ~np.isnan(values).any(axis=0)  # a query without a right answer has none for every method
-    if not applies.any():
-        return pd.DataFrame(index=methods, columns=ranking.columns, dtype=float)
-    values, directions = values[:, applies], asked[0]["direction"].to_numpy()[applies]
-    groups = np.unique(asked[0]["group"].to_numpy(dtype=str)[applies], return_inverse=True)[1]
-    resamples = Resamples(int(groups.max()) + 1, options.bootstrap, options.bootstrap_seed)
-    chosen = [directions == direction for direction in ranking.directions]
-    drawn = [resamples.means(values[:, one].T, groups[one]) for one in chosen]
-    low, high = percentile_interval(np.mean(drawn, axis=0), options.confidence)
-    share = np.select(chosen, [1 / np.sum(one) for one in chosen])
-    means = board.set_index("method").loc[methods, metric].to_numpy()
-    p = _against_best(values * share, groups, means, options)
-    return pd.DataFrame(dict(zip(ranking.columns, (low, high, p), strict=True)), index=methods)
-
-
-def _against_best(values: np.ndarray, groups: np.ndarray, means: np.ndarray, options: CompareOptions) -> np.ndarray:
-    """Holm-corrected p of each method (methods, queries) against the best; NaN for the best itself."""
-    best = int(means.argmax())
-    p = np.full(len(values), np.nan)
-    rest = np.flatnonzero(np.arange(len(values)) != best)
-    tests = [paired_test(values[best], values[i], groups, options.permutations, options.seed) for i in rest]
-    p[rest] = holm(np.array(tests))
-    return p
 
 
 def summary(board: pd.DataFrame) -> dict[str, dict[str, float]]:

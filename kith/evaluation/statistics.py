@@ -1,7 +1,7 @@
-"""How sure is a metric? Cluster bootstrap intervals, paired randomisation tests, Holm's correction.
+"""How sure is a metric? Cluster bootstrap intervals over the queries.
 
 Queries that belong together (the texts of one item, the items of one group) are not independent: they form a
-cluster and are drawn, or change sides, together. `clusters` gives each value's cluster as an integer from 0.
+cluster and are drawn together. `clusters` gives each value's cluster as an integer from 0.
 """
 
 from collections.abc import Iterator
@@ -108,53 +108,6 @@ def bootstrap_interval(
     drawn = draws.means(values, codes) if statistic == "mean" else draws.medians(values, codes)
     low, high = percentile_interval(drawn, confidence)
     return float(low), float(high)
-
-
-def paired_test(
-    a: np.ndarray,
-    b: np.ndarray,
-    clusters: np.ndarray | None = None,
-    permutations: int = 10_000,
-    seed: int = 0,
-) -> float:
-    """Two-sided randomisation test of paired values a, b (n,): p that their means differ by chance alone.
-
-    If the methods were exchangeable, the sign of each cluster's summed difference would be a coin's. p is
-    (flips at least as extreme as what was seen + 1) / (permutations + 1), never 0. clusters as in
-    `bootstrap_interval`.
-
-    >>> better, worse = np.linspace(0.5, 1, 20), np.linspace(0.4, 0.9, 20)
-    >>> paired_test(better, worse, permutations=1000) < 0.01
-    True
-
-    Raises KithError for no values, or clusters of another length.
-    """
-    difference = np.asarray(a, dtype=np.float64) - np.asarray(b, dtype=np.float64)
-    codes, n = _codes(clusters, len(difference))
-    sums = np.bincount(codes, weights=difference, minlength=n)
-    rng = np.random.default_rng(seed)
-    step = max(1, BLOCK // n)
-    # Sums in another order differ in the last bits: what is equal up to rounding counts as equal.
-    seen = abs(sums.sum()) - 1e-12 * np.abs(sums).sum()
-    extreme = 0
-    for start in range(0, permutations, step):
-        signs = rng.integers(0, 2, size=(min(step, permutations - start), n), dtype=np.int8)
-        extreme += int(np.count_nonzero(np.abs(2 * (signs @ sums) - sums.sum()) >= seen))
-    return float((extreme + 1) / (permutations + 1))
-
-
-def holm(p_values: np.ndarray) -> np.ndarray:
-    """Holm's step-down correction for several tests: adjusted p values (n,), in the order given (1979).
-
-    >>> holm(np.array([0.01, 0.04, 0.03])).round(3).tolist()
-    [0.03, 0.06, 0.06]
-    """
-    p = np.asarray(p_values, dtype=np.float64)
-    order = np.argsort(p, kind="stable")
-    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    adjusted = np.empty(len(p))
-    adjusted[order] = np.minimum(stepped, 1)
-    return adjusted
 
 
 def _codes(clusters: np.ndarray | None, n: int) -> tuple[np.ndarray, int]:

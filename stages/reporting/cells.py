@@ -39,15 +39,27 @@ def heads(names: Sequence[str]) -> list[str]:
 
 
 def method(line: pd.Series, name: str, settings: params.Params) -> str:
-    """The name of a method, marked if it is the best by the metric `name` or, by its test, does not differ from it."""
+    """The name of a method, marked if it cannot be told apart from the best by the metric `name`, or is the best: but
+    of one training each, none is called so."""
+    if np.isnan(line[_ranking(name).columns[-1]]):
+        return f"**{line['method']}**" if len(settings.study.seeds) > 1 else line["method"]
     p = line[_ranking(name).columns[-1]]
-    if np.isnan(p):
-        return f"**{line['method']}**"
     return f"≈ {line['method']}" if p > settings.compare.significance else line["method"]
 
 
+def standing(line: pd.Series, name: str) -> list[str]:
+    """p of a method against the best by the metric `name`, the places that it may have, and its letters."""
+    low, high, letters = (line[each] for each in _ranking(name).places)
+    if pd.isna(low):
+        return [p_value(line, name), "", ""]
+    return [p_value(line, name), f"{low:.0f}" if low == high else f"{low:.0f}–{high:.0f}", letters]
+
+
+STANDING = ["p", "place", "group"]  # heads of these columns
+
+
 def interval(line: pd.Series, name: str) -> str:
-    """A metric that methods are ranked by, with its bootstrap interval."""
+    """A metric that methods are ranked by, with its interval."""
     low, high, _ = _ranking(name).columns
     return f"{value(line, name)} [{line[low]:.3f}, {line[high]:.3f}]"
 

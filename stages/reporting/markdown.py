@@ -9,7 +9,7 @@ import pandas as pd
 from kith.errors import KithError
 from stages import params
 from stages.params.towers import ENCODER
-from stages.reporting import cells
+from stages.reporting import cells, order
 from stages.reporting.choices import chosen
 from stages.reporting.pairs import details, pairs
 from stages.reporting.pictures import codes, database, metric_learning, pictures, predictions, shared
@@ -21,14 +21,16 @@ if TYPE_CHECKING:
 def document(
     settings: params.Params,
     board: pd.DataFrame,
+    differences: pd.DataFrame,
     splits: dict[str, dict[str, Any]],
     dataset: dict[str, Any],
     quality: dict[str, float],
     encoders: Sequence[str] = (),
     missing: Mapping[str, str] | None = None,
 ) -> str:
-    """The whole page. `splits`, see compare.together: the numbers of queries and the chance levels are shown.
-    encoders: see stages.reporting.encoders. missing: methods that could not be ranked, and why."""
+    """The whole page. differences: of the methods by pairs. `splits`, see compare.together: the numbers of queries and
+    the chance levels are shown. encoders: see stages.reporting.encoders. missing: methods that could not be ranked, and
+    why."""
     study = settings.study
     names = list(dict.fromkeys(board["split"]))
     boards = {name: board[board["split"] == name] for name in names}
@@ -45,6 +47,7 @@ def document(
         *shared(boards, splits, settings),
         *codes(boards, splits, settings),
         *database(boards, splits, settings),
+        *how_sure(boards[first], differences, settings),
         *metric_learning(boards, splits),
         *chosen(boards, settings),
         *predictions(boards[first]),
@@ -62,6 +65,18 @@ def not_ranked(missing: Mapping[str, str]) -> list[str]:
     note = "The study has these methods too. All that follows is of the others alone."
     rows = [[name, cells.free(reason)] for name, reason in missing.items()]
     return ["## Not ranked", note, cells.table(["method", "reason"], rows)]
+
+
+def how_sure(board: pd.DataFrame, differences: pd.DataFrame, settings: params.Params) -> list[str]:
+    """What is known of the order of the methods of one split."""
+    known = order.orders(board, differences, settings)
+    if not known:
+        return []
+    rows = [[each.metric, letter, ", ".join(names)] for each in known for letter, names in each.groups.items()]
+    said = [sentence for each in known for sentence in each.sentences]
+    told = [" ".join([*said, order.power()])] if said else []
+    table = cells.table(["by", "group", "methods that cannot be told apart"], rows)
+    return [f"## How sure is the order, split {board['split'].iloc[0]}", order.meaning(settings), table, *told]
 
 
 def about(dataset: dict[str, Any]) -> str:

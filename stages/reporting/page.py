@@ -16,7 +16,7 @@ from kith import plots
 from kith.evaluation.catalogue import DIRECTIONS, IMAGES, PREDICTORS, SHARED, Metric
 from kith.evaluation.describe import describe, rankings
 from stages import params
-from stages.reporting import markdown
+from stages.reporting import markdown, order
 from stages.reporting.examples import is_map
 
 FIGURES_FILE = Path(__file__).parents[2] / "workflow/report/figures.yaml"  # titles and captions
@@ -33,6 +33,7 @@ MAIN += [f"{direction}/{name}" for direction in DIRECTIONS for name in ("R@1", "
 def render(
     settings: params.Params,
     board: pd.DataFrame,
+    differences: pd.DataFrame,
     measured: dict[str, Any],
     pictures: dict[str, bytes],
     dataset: dict[str, Any],
@@ -42,9 +43,9 @@ def render(
     audit: Sequence[Mapping[str, Any]] = (),
     cost: Mapping[str, Any] | None = None,
 ) -> str:
-    """The page. `board` has the deciding split first; `measured` is any run's splits, for chance levels; encoders: see
-    stages.reporting.encoders. missing: methods that could not be ranked, and why. audit: see
-    stages.reporting.audited. cost: see stages.reporting.cost."""
+    """The page. `board` has the deciding split first; differences: of the methods by pairs; `measured` is any run's
+    splits, for chance levels; encoders: see stages.reporting.encoders. missing: methods that could not be ranked, and
+    why. audit: see stages.reporting.audited. cost: see stages.reporting.cost."""
     loader = jinja2.FileSystemLoader(Path(__file__).parent)
     page = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined)
     features = dataset.get("features") or {}
@@ -58,6 +59,9 @@ def render(
         quality=quality if markdown.has_semantic_space(quality, dataset) else {},
         best=board.iloc[0],
         winners=winners(board),
+        orders=order.orders(board[board["split"] == board["split"].iloc[0]], differences, settings),
+        order=order,
+        how_sure=order.meaning(settings).replace("*", ""),
         best_by_class=best_by_class(board),
         looks={name: line(look) for name, look in plots.looks(pd.Series(settings.study.methods)).items()},
         figures=yaml.safe_load(FIGURES_FILE.read_text(encoding="utf-8")),
@@ -104,7 +108,7 @@ def line(look: dict[str, Any]) -> dict[str, str]:
 
 def table(rows: pd.DataFrame, measured: dict[str, Any]) -> dict[str, Any]:
     """One split of the leaderboard as the page shows it: methods, and the main and all columns in groups."""
-    ends = {end for ranking in rankings(rows).values() for end in ranking.columns[:2]}
+    ends = {end for ranking in rankings(rows).values() for end in (*ranking.columns[:2], *ranking.places)}
     names = [name for name in rows if name not in {"split", "method", *ends} and not name.endswith(" sd")]
     columns = [column(name, rows, measured.get("chance", {}).get(name)) for name in names]
     known = [each for each in columns if rows[each["name"]].notna().any()]

@@ -29,9 +29,9 @@ def ranking(board: pd.DataFrame, split: dict[str, Any], settings: params.Params)
     rows = []
     for _, line in board.iterrows():
         method, interval = cells.method(line, "mean/mrr", settings), cells.interval(line, "mean/mrr")
-        rows.append([method, interval, *cells.values(line, names), cells.p_value(line, "mean/mrr")])
-    rows.append(["chance", *cells.levels(split["chance"], ["mean/mrr", *names]), ""])
-    return cells.table(["method", "MRR", *cells.heads(names), "p"], rows)
+        rows.append([method, interval, *cells.values(line, names), *cells.standing(line, "mean/mrr")])
+    rows.append(["chance", *cells.levels(split["chance"], ["mean/mrr", *names]), "", "", ""])
+    return cells.table(["method", "MRR", *cells.heads(names), *cells.STANDING], rows)
 
 
 def legend(settings: params.Params, split: dict[str, Any]) -> str:
@@ -40,13 +40,11 @@ def legend(settings: params.Params, split: dict[str, Any]) -> str:
     notes = [
         f"Queries: {' and '.join(f'{n:,} {direction}' for direction, n in queries.items())}",
         "t→i finds pictures by text, i→t texts by picture; R@k in percent",
-        f"MRR is the mean of both directions, with its {100 * settings.evaluate.confidence:g} % bootstrap interval",
-        f"p is Holm-corrected, of a paired randomisation test ({settings.compare.permutations:,} permutations) of "
-        "MRR against the **best**; interval and test take the queries of a group together",
-        f"≈ marks what does not differ from the best at the {settings.compare.significance:g} level",
+        f"MRR is the mean of both directions, with its {100 * settings.evaluate.confidence:g} % interval",
+        "p, place and group: see *How sure is the order*",
     ]
     if len(settings.study.seeds) > 1:
-        notes.append("± is the standard deviation over seeds; interval and test are of the mean over seeds")
+        notes.append("± is the standard deviation over seeds")
     return ". ".join(notes) + "."
 
 
@@ -61,9 +59,9 @@ def other_splits(
         names = [f"{d}/R@1" for d in DIRECTIONS if f"{d}/R@1" in board]
         for _, line in board.iterrows():
             method, interval = cells.method(line, "mean/mrr", settings), cells.interval(line, "mean/mrr")
-            rows.append([split, method, interval, *cells.values(line, names), cells.p_value(line, "mean/mrr")])
-        rows.append([split, "chance", *cells.levels(splits[split]["chance"], ["mean/mrr", *names]), ""])
-    return ["## Other splits", cells.table(["split", "method", "MRR", *cells.heads(names), "p"], rows)]
+            rows.append([split, method, interval, *cells.values(line, names), *cells.standing(line, "mean/mrr")])
+        rows.append([split, "chance", *cells.levels(splits[split]["chance"], ["mean/mrr", *names]), "", "", ""])
+    return ["## Other splits", cells.table(["split", "method", "MRR", *cells.heads(names), *cells.STANDING], rows)]
 
 
 def details(board: pd.DataFrame, split: dict[str, Any]) -> list[str]:

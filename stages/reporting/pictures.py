@@ -23,16 +23,16 @@ def pictures(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]],
     for split, each in boards.items():
         for line in _best_first(each[each[ahp].notna()], ahp):
             method, interval = cells.method(line, ahp, settings), cells.interval(line, ahp)
-            rows.append([split, method, interval, *cells.values(line, names), cells.p_value(line, ahp)])
-        rows.append([split, "chance", *cells.levels(splits[split]["chance"], [ahp, *names]), ""])
+            rows.append([split, method, interval, *cells.values(line, names), *cells.standing(line, ahp)])
+        rows.append([split, "chance", *cells.levels(splits[split]["chance"], [ahp, *names]), "", "", ""])
     note = (
         "Each picture looks for pictures of near classes among those of its split. HP@k is the hierarchical "
         f"precision of the first k answers, AHP@{settings.evaluate.clip} its mean over k (Barz & Denzler, WACV 2019), "
-        f"with its {100 * settings.evaluate.confidence:g} % bootstrap interval; classes are as near as their lowest "
+        f"with its {100 * settings.evaluate.confidence:g} % interval; classes are as near as their lowest "
         "common ancestor is low (LCSH), or by Wu and Palmer's measure (WUP). mAP counts pictures of the same class. "
-        "p is of a paired randomisation test against the **best** of the split."
+        "p, place and group: see *How sure is the order*."
     )
-    head = ["split", "method", f"AHP@{settings.evaluate.clip}", *cells.heads(names), "p"]
+    head = ["split", "method", f"AHP@{settings.evaluate.clip}", *cells.heads(names), *cells.STANDING]
     return ["## Pictures by pictures", note, cells.table(head, rows)]
 
 
@@ -47,19 +47,19 @@ def shared(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]], s
     for split, each in boards.items():
         for line in _best_first(each[each[metric].notna()], metric):
             method, interval = cells.method(line, metric, settings), cells.interval(line, metric)
-            rows.append([split, method, interval, *cells.values(line, names), cells.p_value(line, metric)])
-        rows.append([split, "chance", *cells.levels(splits[split]["chance"], [metric, *names]), ""])
+            rows.append([split, method, interval, *cells.values(line, names), *cells.standing(line, metric)])
+        rows.append([split, "chance", *cells.levels(splits[split]["chance"], [metric, *names]), "", "", ""])
     note = (
         "Pictures have several labels each. Each picture looks, by the cosine of the embeddings, for those that share "
-        f"a label with it among those of its split: mAP, with its {100 * settings.evaluate.confidence:g} % bootstrap "
+        f"a label with it among those of its split: mAP, with its {100 * settings.evaluate.confidence:g} % "
         "interval, R@k in percent, and P@k. ACG@k is the mean number of labels that the first k share, nDCG@k counts "
-        "2 to that number, and WAP is the mean average precision weighted by it (Zhao et al., CVPR 2015). p is of a "
-        "paired randomisation test against the **best** of the split."
+        "2 to that number, and WAP is the mean average precision weighted by it (Zhao et al., CVPR 2015). p, place "
+        "and group: see *How sure is the order*."
     )
     return [
         "## Pictures by shared labels",
         note,
-        cells.table(["split", "method", "mAP", *cells.heads(names), "p"], rows),
+        cells.table(["split", "method", "mAP", *cells.heads(names), *cells.STANDING], rows),
     ]
 
 
@@ -79,9 +79,9 @@ def codes(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]], se
     for split, board in boards.items():
         for line in _best_first(board, metric):
             method, interval = cells.method(line, metric, settings), cells.interval(line, metric)
-            bits, p = f"{line['hamming/bits']:.0f}", cells.p_value(line, metric)
-            rows.append([split, method, bits, interval, *cells.values(line, names), p])
-        rows.append([split, "chance", "", *cells.levels(splits[split]["chance"], [metric, *names]), ""])
+            bits, told = f"{line['hamming/bits']:.0f}", cells.standing(line, metric)
+            rows.append([split, method, bits, interval, *cells.values(line, names), *told])
+        rows.append([split, "chance", "", *cells.levels(splits[split]["chance"], [metric, *names]), "", "", ""])
     several = f"{SHARED}/map" in first
     sought, missing = (
         ("those that share a label", "that share none") if several else ("its class", "whose class is not")
@@ -89,11 +89,11 @@ def codes(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]], se
     note = (
         f"Each picture looks for {sought} among {_searched(settings)} by the Hamming distance of codes, the signs of "
         "the embeddings. mAP counts all answers, those at the same distance by the exact expectation over their orders "
-        f"(He et al., CVPR 2018), with its {100 * options.confidence:g} % bootstrap interval; P@k is the precision of "
+        f"(He et al., CVPR 2018), with its {100 * options.confidence:g} % interval; P@k is the precision of "
         "the first k, P@radius 2 that of all within two bits, 0 where there are none. Pictures "
-        f"{missing} there are left out. p is of a paired randomisation test against the **best** of the split."
+        f"{missing} there are left out. p, place and group: see *How sure is the order*."
     )
-    head = ["split", "method", "bits", "mAP", *cells.heads(names), "p"]
+    head = ["split", "method", "bits", "mAP", *cells.heads(names), *cells.STANDING]
     return ["## Binary codes", note, cells.table(head, rows)]
 
 

@@ -138,7 +138,8 @@ def log_comparison(out: Path, runs: Path) -> None:
         tags = {"methods": ", ".join(study.methods), "seeds": ", ".join(map(str, study.seeds))}
         tags["mlflow.note.content"] = (out / "leaderboard.md").read_text(encoding="utf-8")[:8000]
         recorder.record({"do": "tags", "on": "parent", "tags": tags})
-        recorder.record(files_of("parent", [out / "leaderboard.md", out / "leaderboard.csv"]))
+        tables = ("leaderboard.md", "leaderboard.csv", "differences.csv")
+        recorder.record(files_of("parent", [out / name for name in tables]))
 
 
 def log_report(figures: Path, page: Path, runs: Path) -> None:

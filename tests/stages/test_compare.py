@@ -6,10 +6,14 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from kith.errors import KithError
+from kith.evaluation.certainty import DIFFERENCES
+from kith.evaluation.components import components, moderated
 from kith.evaluation.describe import describe, metrics_of
-from kith.evaluation.statistics import Resamples, holm, paired_test
+from kith.evaluation.separation import separate
+from kith.evaluation.statistics import Resamples
 from stages import compare, evaluate, files, params
 from stages.reporting import cells
 from stages.reporting import markdown as leaderboard
@@ -18,7 +22,7 @@ from tests.made_runs import Tracking, make_data, make_items, make_run, without_i
 from workflow import captions
 
 METHODS = {"bad": 2.5, "good": 0.3, "fair": 0.45}  # name → noise of its embeddings, not in order of merit
-FILES = ["leaderboard.md", "leaderboard.csv", "metrics/good.json", "curves.csv"]
+FILES = ["leaderboard.md", "leaderboard.csv", "differences.csv", "metrics/good.json", "curves.csv"]
 
 
 @pytest.fixture
@@ -66,14 +70,15 @@ def queries_of(root, method, seed, split):
 
 def test_methods_are_ranked_by_mrr_on_test(study):
     board = pd.read_csv(compared(study) / "leaderboard.csv")
-    assert list(board)[:7] == ["split", "method", "seeds", "mean/mrr", "low", "high", "p"]
+    certain = ["low", "high", "p", "place low", "place high", "letters"]
+    assert list(board)[:10] == ["split", "method", "seeds", "mean/mrr", *certain]
     assert list(board["split"]) == ["test"] * 3 + ["test_faces"] * 3 + ["val"] * 3
     assert list(board["method"]) == ["good", "fair", "bad"] * 3
     for _, line in board.iterrows():
         expected = run_files(study, line["method"])[0][line["split"]]["metrics"]
-        ahp = {"ahp low", "ahp high", "ahp p"}
+        ahp = {f"ahp {name}" for name in certain}
         expected = {name: figure for name, figure in expected.items() if not describe(name).detail}
-        assert set(expected) == set(board) - {"split", "method", "seeds", "low", "high", "p"} - ahp
+        assert set(expected) == set(board) - {"split", "method", "seeds", *certain} - ahp
         for name, figure in expected.items():
             assert line[name] == pytest.approx(figure["value"], abs=1e-6)
 
@@ -87,19 +92,30 @@ def test_intervals_of_one_seed_are_those_of_evaluate(study):
 
 
 def test_p_values_by_hand(study):
-    """Each direction counts half; groups change sides with all their queries; Holm over the methods."""
-    board = pd.read_csv(compared(study) / "leaderboard.csv").set_index(["split", "method"])
+    """Each direction counts half; groups change sides with all their queries; adjusted for all pairs of methods."""
+    out = compared(study)
+    board = pd.read_csv(out / "leaderboard.csv").set_index(["split", "method"])
+    pairs = pd.read_csv(out / "differences.csv").query("metric == 'mean/mrr'")
     for split in ("test", "test_faces", "val"):
-        queries = {method: queries_of(study, method, 0, split) for method in METHODS}
+        queries = [queries_of(study, method, 0, split) for method in METHODS]
+        values = np.stack([table["reciprocal_rank"].to_numpy()[None] for table in queries])
+        codes = [np.unique(queries[0][name].astype(str), return_inverse=True)[1] for name in ("direction", "group")]
+        expected = separate(components(values, *codes), list(METHODS), 500)
         best = board.loc[split]["mean/mrr"].idxmax()
-        share = 1 / queries[best]["direction"].map(queries[best]["direction"].value_counts())
-        values = {method: (table["reciprocal_rank"] * share).to_numpy() for method, table in queries.items()}
-        rest = [method for method in METHODS if method != best]
-        groups = queries[best]["group"].to_numpy(dtype=str)
-        p = holm([paired_test(values[best], values[method], groups, permutations=500) for method in rest])
-        assert board.loc[split]["p"][rest].tolist() == pytest.approx(p.tolist(), abs=1e-6)
-        assert np.isnan(board.loc[(split, best), "p"])
+        number = {method: place for place, method in enumerate(METHODS)}
+        for method in METHODS:
+            p = np.nan if method == best else expected.p[number[best], number[method]]
+            assert board.loc[(split, method), "p"] == pytest.approx(p, abs=1e-6, nan_ok=True)
+        of_split = pairs[pairs["split"] == split]
+        assert len(of_split) == 3
+        for _, line in of_split.iterrows():
+            i, j = number[line["first"]], number[line["second"]]
+            assert line["difference"] == pytest.approx(expected.difference[i, j], abs=2e-6)
+            assert line["difference"] >= 0
+            assert line["high"] - line["low"] == pytest.approx(2 * expected.half[i, j], abs=4e-6)
+            assert line["p"] == pytest.approx(expected.p[i, j], abs=1e-6)
     assert board.loc[("test", "bad"), "p"] < 0.01
+    assert list(pairs) == DIFFERENCES
 
 
 def test_several_seeds(tracked, tmp_path):
@@ -119,7 +135,18 @@ def test_several_seeds(tracked, tmp_path):
     for weights in np.concatenate(list(Resamples(24, 200, 0).weights(24))).astype(int):
         ways = [np.repeat(reciprocal[side], weights[codes[side]]).mean() for side in (text, ~text)]
         drawn.append(np.mean(ways))
-    assert line[["low", "high"]].tolist() == pytest.approx(np.percentile(drawn, [2.5, 97.5]).tolist(), abs=1e-6)
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    # Student's interval over the trainings, whose variances are pooled; squared distances from the mean add up.
+    every = [
+        [run_files(tmp_path, name, s)[0]["test"]["metrics"]["mean/mrr"]["value"] for s in range(3)] for name in METHODS
+    ]
+    variances, freedom = moderated(np.var(every, axis=1, ddof=1), 2)
+    reach = stats.t.ppf(0.975, freedom) * np.sqrt(variances[list(METHODS).index("fair")] / 3)
+    ends = [
+        np.mean(values) - np.hypot(np.mean(values) - low, reach),
+        np.mean(values) + np.hypot(high - np.mean(values), reach),
+    ]
+    assert line[["low", "high"]].tolist() == pytest.approx(ends, abs=2e-6)
     page = (out / "leaderboard.md").read_text()
     assert "seeds: 0, 1, 2" in page
     assert f"{line['mean/mrr']:.3f} ± {line['mean/mrr sd']:.3f} [{line['low']:.3f}, {line['high']:.3f}]" in page
@@ -185,7 +212,7 @@ def test_features_without_texts_or_meaning(tracked, tmp_path):
     assert "24 test_faces items; image features 40; text features 30; licence: CC0" in page
     assert "Semantic" not in page
     assert "hard" not in page
-    assert len(tables_of(page)) == 3  # test, other splits, random n-way
+    assert len(tables_of(page)) == 4  # test, other splits, how sure, random n-way
 
 
 @pytest.mark.parametrize(
@@ -228,12 +255,12 @@ def test_page(study):
     for table in tables:
         assert all(len(row) == len(table[0]) for row in table)
         assert "nan" not in str(table).lower()
-    main, others, pictures, ways, near, space = tables
-    assert pictures[0] == ["split", "method", "AHP@250", "HP@1", "HP@10", "mAP", "AHP@250 (WUP)", "p"]
+    main, others, pictures, sure, ways, near, space = tables
+    assert pictures[0] == ["split", "method", "AHP@250", "HP@1", "HP@10", "mAP", "AHP@250 (WUP)", "p", "place", "group"]
     assert [row[0] for row in pictures[2:]] == ["test"] * 4 + ["test_faces"] * 4 + ["val"] * 4
     assert [row[0] for row in main[2:]] in (
-        ["**good**", "fair", "bad", "chance"],
-        ["**good**", "≈ fair", "bad", "chance"],
+        ["good", "fair", "bad", "chance"],  # of one training each, none is called the best
+        ["good", "≈ fair", "bad", "chance"],
     )
     assert main[-1][main[0].index("t→i MRR")] == "0.157"  # (1 + 1/2 + … + 1/24) / 24
     assert [row[0] for row in others[2:]] == ["test_faces"] * 4 + ["val"] * 4
@@ -241,6 +268,9 @@ def test_page(study):
     assert ways[-1][:3] == ["chance", "20.0", "5.0"]
     assert near[0] == ["method", "image recall@10", "image nDCG@10", "text recall@10", "text nDCG@10"]
     assert space[2:] == [["recall", "0.998"], ["label_agreement@10", "0.412"]]
+    assert sure[0] == ["by", "group", "methods that cannot be told apart"]
+    assert [row[:2] for row in sure[2:4]] == [["MRR", "a"], ["MRR", "b"]]
+    assert "**One training a method (seed 0).**" in page
 
 
 def test_texts_of_the_user_bring_no_tags_into_the_page():
@@ -380,4 +410,4 @@ def test_columns_of_the_page_are_those_that_were_measured(tracked, tmp_path):
     assert "R@10 t2i" not in json.loads((out / "metrics/good.json").read_text())
     assert tables_of(page)[0][0] == ["method", "MRR"] + [
         f"{way} {name}" for way in ("t→i", "i→t") for name in ("R@1", "MRR", "median rank")
-    ] + ["p"]  # fmt: skip
+    ] + ["p", "place", "group"]  # fmt: skip

@@ -266,7 +266,7 @@ def test_a_leaderboard_without_a_column_or_a_row_is_refused(study):
 
 def test_the_test_split_comes_first_and_methods_keep_their_order(tmp_path):
     rows = {"split": ["test_b", "test_b", "test", "test", "val"], "method": list("xyyxx"), "seeds": 1}
-    rows |= dict.fromkeys(("mean/mrr", "low", "high", "p"), 0.5)
+    rows |= dict.fromkeys(("mean/mrr", "low", "high", "p", "place low", "place high"), 0.5) | {"letters": "a"}
     pd.DataFrame(rows).to_csv(tmp_path / "board.csv", index=False)
     board = report.read_leaderboard(tmp_path / "board.csv")
     assert list(board["split"]) == ["test", "test", "test_b", "test_b", "val"]
