@@ -49,8 +49,7 @@ def main(
         raise KithError(f"--limit {limit}: expected 0 or more")
     single = {"image": image, "label": label, "split": split, "group": group, "id": id, "separator": separator}
     columns, reasons = guess.guess(table, _given(single, {"texts": text, "categories": categories, "labels": labels}))
-    print("
-".join([*advice.column_lines(columns, reasons), *guess.unused(table, columns)]))
+    print("\n".join([*advice.column_lines(columns, reasons), *guess.unused(table, columns)]))
     meant = check.split_names(table, columns.split) if columns.split in readers.columns(table) else {}
     more: dict[str, Any] = {"image_root": image_root, "outside": outside, "taxonomy": taxonomy}
     more |= {"missing": [] if missing == [NONE] else missing} if missing else {}

@@ -167,8 +167,8 @@ def in_taxonomy(
     >>> tree = Taxonomy.from_edges([("thing", "cat"), ("thing", "dog")])
     >>> rows = VectorSet("a.npz", np.eye(2), False)
     >>> found = in_taxonomy(rows, np.array(["cat", "dog"]), rows, np.array(["cat", "dog"]), tree, family="database")
-    >>> found["database_taxonomy/AHP@250"]
-    0.75
+    >>> found["database_taxonomy/AHP@250"]  # all that is found is as near as it can be: (2 − 1) / 2
+    0.5
     """
     asked, others = queries.comparable[labels != ""], candidates.comparable[known != ""]
     labels, known = labels[labels != ""], known[known != ""]
