@@ -107,7 +107,7 @@ def measure(count: int, dim: int, queries: int, found: Any) -> None:
     """Put {"open": seconds, "memory": MB, question: (median, 95 %) ms} into a queue."""
     with tempfile.TemporaryDirectory() as folder:
         run = make(Path(folder), count, dim)
-        began, before = time.perf_counter(), _memory()
+        began = time.perf_counter()
         opened = Run(run, Prepared(Path(folder) / "data/made/prepared"))
         server = uvicorn.Server(uvicorn.Config(create_app([opened]), port=0, log_level="error", **OPTIONS))
         thread = threading.Thread(target=server.run, daemon=True)
@@ -121,15 +121,15 @@ def measure(count: int, dim: int, queries: int, found: Any) -> None:
             url = f"{address}{path}?{urllib.parse.urlencode({'run': opened.name, **asked}, doseq=True)}"
             times = [_milliseconds(url) for _ in range(queries + 2)][2:]
             result[name] = float(np.median(times)), float(np.quantile(times, 0.95))
-        result["memory"] = _memory() - before
+        result["memory"] = _memory()
         found.put(result)
         server.should_exit = True
         thread.join()
 
 
 def _memory() -> float:
-    """The most that this process has held so far, in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """What this process holds now, in MB."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
 
 
 def _milliseconds(url: str) -> float:
@@ -147,7 +147,7 @@ def main() -> None:
     options = parser.parse_args()
     counts, spawn, rows = [int(each) for each in options.counts.split(",")], multiprocessing.get_context("spawn"), []
     for count in counts:
-        # A process each: the most memory that one has held does not fall again.
+        # A process each, or memory would be that of both.
         found = spawn.Queue()
         process = spawn.Process(target=measure, args=(count, options.dim, options.queries, found))
         process.start()
@@ -160,7 +160,7 @@ def main() -> None:
     for name in ASKED:
         print(f"| {name}, ms | " + " | ".join("{:.0f} ({:.0f})".format(*row[name]) for row in rows) + " |")
     print("| opening, s | " + " | ".join(f"{row['open']:.1f}" for row in rows) + " |")
-    print("| memory for it, MB | " + " | ".join(f"{row['memory']:,.0f}" for row in rows) + " |")
+    print("| memory of the process, MB | " + " | ".join(f"{row['memory']:,.0f}" for row in rows) + " |")
 
 
 if __name__ == "__main__":
