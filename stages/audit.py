@@ -52,8 +52,9 @@ def main(
     if "labels" in prepared.table:
         print("audit: items have several labels each; these are not checked", file=sys.stderr)
     given = {"image": encoded_image, "text": encoded_text}
-    encoded = {side: found for side in SIDES if (found := _encoded(prepared, side, given[side])) is not None}
-    features = {side: found.features(side) for side, found in encoded.items()}
+    known = {side: _encoded(prepared, side, given[side]) for side in SIDES}
+    encoded: dict[str, Encoded] = {side: each for side, each in known.items() if each is not None}
+    features = {side: each.features(side) for side, each in encoded.items()}
     subject = Subject(prepared, pictures(prepared), features, options)
     found: list[AuditFindings] = []
     with Progress("audit", len(CHECKS), "checks") as progress:

@@ -82,7 +82,13 @@ def main(
     precision. With --qrels: what is relevant is judged. Docs: docs/evaluate.md.
     """
     given = Given(vectors or [], queries or [], trec_run or [], split, binary, write_trec_run)
-    named = {"classes": classes, "taxonomy": taxonomy, "order": taxonomy_order, "match": match, "clip": clip}
+    named: dict[str, Any] = {
+        "classes": classes,
+        "taxonomy": taxonomy,
+        "order": taxonomy_order,
+        "match": match,
+        "clip": clip,
+    }
     named |= {"similarity": similarity, "ks": k, "qrels": qrels, "measures": measure, "depth": depth}
     asked = Asked(**{name: value for name, value in named.items() if value is not None})
     _check(asked, given)
@@ -242,8 +248,8 @@ def _in_taxonomy(found: Measured, pair: Sequence[Labelled], asked: Asked, family
         return found
     (queries, of_queries), (candidates, known) = pair
     tree = labels.read_taxonomy(asked.taxonomy, asked.order, np.concatenate([of_queries, known]))
-    given = {"family": family, "ks": asked.ks, "clip": asked.clip}
-    more = measures.in_taxonomy(queries, of_queries, candidates, known, tree, **given)
+    both = queries, of_queries, candidates, known
+    more = measures.in_taxonomy(*both, tree, family=family, ks=asked.ks, clip=asked.clip)
     return found._replace(values=found.values | more)
 
 

@@ -4,7 +4,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import numpy as np
 import pyarrow as pa
@@ -50,8 +50,8 @@ def main(
         raise KithError(f"--index {index}: is for --format faiss and usearch")
     if format == "onnx":
         _onnx(run, out)
-    elif format == "faiss" or format == "usearch":
-        _indexes(run, data or data_of(run), out, format, index)
+    elif format in ("faiss", "usearch"):
+        _indexes(run, data or data_of(run), out, cast(Format, format), index)
     else:
         (_npz if format == "npz" else _parquet)(_vectors(run, data or data_of(run)), out)
 

@@ -165,7 +165,7 @@ def _describe_pictures(dataset: Dataset, folder: Path, prepare: params.Prepare) 
     are trained on, or of a sample of them."""
     frame = dataset.items.select(["split", "image_row"]).to_pandas()
     rows = frame["image_row"][(frame["split"] == "train") & (frame["image_row"] >= 0)].to_numpy()
-    image, stored = prepare.image, {}
+    image, stored = prepare.image, dict[str, Any]()
     if (index := folder / INDEX).exists() and not (folder / "images.npy").exists():
         images: Any = Photos(folder, np.load(index), image.size, image.mode, image.fit, image.choices)
         if len(rows) > SAMPLE:

@@ -212,5 +212,5 @@ def _json_lines(path: Path) -> Iterator[tuple[int, Record | str]]:
                     advice = "; write one object a line, without brackets and commas around them" if listed else ""
                     yield number, f"not valid JSON: {error}{advice}"
                 else:
-                    listed = ", one a line, and no list around them" if isinstance(record, list) else ""
-                    yield number, record if isinstance(record, dict) else f"expected an object in braces{listed}"
+                    hint = ", one a line, and no list around them" if isinstance(record, list) else ""
+                    yield number, record if isinstance(record, dict) else f"expected an object in braces{hint}"

@@ -48,7 +48,8 @@ def _by_default(loss: type[Loss]) -> Any:
     """Its options, of which those that have to be given are empty."""
     kind = loss.options_type()
     open_ones = [each.name for each in fields(kind) if each.default is MISSING and each.default_factory is MISSING]
-    return kind(**dict.fromkeys(open_ones, ""))
+    empty: dict[str, Any] = dict.fromkeys(open_ones, "")
+    return kind(**empty)
 
 
 if __name__ == "__main__":

@@ -119,7 +119,7 @@ class DualEncoder(nn.Module):
     @property
     def shape(self) -> tuple[int, ...]:
         """Of what an item is embedded as: (dim,), or (K, dim) with several vectors an item."""
-        layer = self.projection
+        layer: Any = self.projection
         several = isinstance(layer, PolysemousLayer) and layer.vectors > 1
         return (layer.vectors, self.dim) if several else (self.dim,)
 

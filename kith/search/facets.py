@@ -235,5 +235,5 @@ def _repeats(values: np.ndarray) -> bool:
     """Whether a column is something to choose from."""
     different = pd.unique(pd.Series(values[values != ""]))
     most = MOST_NUMBERS if are_whole(different) else MOST_VALUES
-    few = 1 < len(different) <= min(most, max(2, np.count_nonzero(values != "") // 2))
+    few = 1 < len(different) <= min(most, max(2, int(np.count_nonzero(values != "")) // 2))
     return bool(few and max(map(len, different)) <= LONGEST)

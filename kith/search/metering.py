@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 from fastapi import FastAPI
 from fastapi.responses import Response
@@ -25,7 +26,7 @@ class Meters:
     def __init__(self, items: int, runs: int, uploads: Callable[[], int]):
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
-        about = {"registry": self._registry}
+        about: dict[str, Any] = {"registry": self._registry}
         self._requests = Counter("kith_requests", "Requests answered.", ["route", "status"], **about)
         self._seconds = Histogram(
             "kith_request_seconds",

@@ -159,7 +159,8 @@ class Run:
             raise UnknownWordsError(told, self.suggestion(text))
         with self._lock:
             if self._raw.reads_texts:
-                return predict_images(self.model, *self._raw.arrays("image", [text]))["vector"][0]
+                (features,) = self._raw.arrays("image", [text])
+                return predict_images(self.model, features)["vector"][0]
             return predict_texts(self.model, *self._raw.arrays("text", [text]))["vector"][0]
 
     def picture_vector(self, encoded: bytes, invert: bool | None = None) -> np.ndarray:

@@ -103,5 +103,5 @@ class ServedRuns:
             new = SHORTEST <= len(text) <= LONGEST and text[:6].casefold() not in found
             if new and not run.unknown_words(text):
                 found[text[:6].casefold()] = text
-        spread = np.linspace(0, len(found) - 1, min(EXAMPLES, len(found))).astype(int) if found else []
+        spread: Any = np.linspace(0, len(found) - 1, min(EXAMPLES, len(found))).astype(int) if found else []
         return [list(found.values())[place] for place in spread]

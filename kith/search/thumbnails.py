@@ -5,6 +5,7 @@ import logging
 import sqlite3
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -118,7 +119,7 @@ def without_black_bars(pixels: np.ndarray) -> np.ndarray:
     >>> without_black_bars(square)[0, 0, 0]
     np.uint8(200)
     """
-    lit = pixels.any(axis=2)
+    lit: Any = pixels.any(axis=2)
     for turned in (False, True):
         across = lit.any(axis=0 if turned else 1)
         first, last = int(across.argmax()), len(across) - int(across[::-1].argmax())

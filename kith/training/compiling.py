@@ -17,7 +17,7 @@ def compile_towers(towers: list[nn.Module], device: torch.device) -> bool:
     """
     if device.type != "cuda":
         return False
-    torch._dynamo.config.suppress_errors = True  # type: ignore[attr-defined]
+    torch._dynamo.config.suppress_errors = True
     for tower in towers:
         tower.compile(mode=MODE)
     return True

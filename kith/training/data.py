@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -105,7 +106,7 @@ def training_data(
 
 def _labels(data: Prepared, classes: Classes) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Labels, (n_items,) bool whether an item has any, and the similarity of classes, as of TrainingData."""
-    sets = classes.sets(data.table)
+    sets: Any = classes.sets(data.table)
     if sets is not None:
         return sets.astype(np.uint8), sets.any(axis=1), None
     labels = classes.numbers(data.table)

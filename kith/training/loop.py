@@ -98,7 +98,8 @@ def _placed(data: TrainingData, config: TrainingConfig, fabric: Fabric) -> Train
 def _suited(task: Task, config: TrainingConfig, device: torch.device) -> torch.optim.Optimizer:
     """The optimizer, and what makes a GPU fast: kernels in the order in which pictures come, channels last, and
     compiled towers."""
-    on_gpu, image, text = device.type == "cuda", task.model.image_tower, task.model.text_tower
+    on_gpu, text = device.type == "cuda", task.model.text_tower
+    image: Any = task.model.image_tower
     if on_gpu:
         image.to(memory_format=torch.channels_last)
     if on_gpu and config.compile:

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 PIXELS = (224, 160, 128, 96)
+NO_PICTURES: list[int | None] = [None]
 ENCODING = 0.4  # of the time
 SEARCHING = 0.5  # of what is left then; the rest is for the final trainings and their report
 THREADS = 8  # of one stage, at most
@@ -31,7 +32,7 @@ def fit(rows: int, texts_each: float, picture: float | None, text: float | None,
     limit = ENCODING * seconds
     of_texts = texts_each * (text or 0.0)
     wanted = [each for each in PIXELS if each <= max(128, 1.75 * side)] if picture is not None else []
-    for pixels in wanted or [None]:
+    for pixels in [*wanted] or NO_PICTURES:
         each = of_texts + (0.0 if pixels is None else (picture or 0.0) * (pixels / 128) ** 2)
         if rows * each <= limit:
             return Fit(pixels, 1.0, round(rows * each, 1))

@@ -64,7 +64,8 @@ def of_listing(brought: Brought) -> Facts:
     """Of pictures in a layout, of which every one is decoded. Raises KithError where they cannot be used."""
     source, discarded = sources.find(brought.source), check.Discarded()
     fetch = params.Fetch(source=brought.source, path=brought.path).model_dump()
-    prepare = params.Prepare(skip=list(SKIPPABLE)).model_dump()
+    skipped: Any = list(SKIPPABLE)
+    prepare = params.Prepare(skip=skipped).model_dump()
     with Progress("look", None, "pictures") as progress:
         dataset = source.build(fetch, prepare, Path(), Watched(discarded, progress))
     problems = Problems(str(brought.path), SKIPPABLE)

@@ -143,7 +143,7 @@ def _races(facts: Facts, methods: Sequence[str] | None) -> dict[str, Sequence[st
     if methods is not None:
         return _given(methods, possible)
     usual = METHODS | ({CLASSES: WITH_TREE} if facts.tree else {})
-    races = {race: usual[race] for race, can in possible.items() if can}
+    races: dict[str, Sequence[str]] = {race: usual[race] for race, can in possible.items() if can}
     if not races:
         classes = f"{facts.labels:,} classes among {facts.train:,} training rows"
         raise KithError(

@@ -114,9 +114,9 @@ class Params(Section):
                     f"{suggest(name, [*self.methods, *presets()])}"
                 )
         for side in SIDES:
-            name = getattr(self.audit, side) if self.audit is not None else None
-            if name is not None and name not in self.study.encoders:
-                raise ValueError(f"audit.{side} names '{name}', which is not under study.encoders; put it there")
+            encoder = getattr(self.audit, side) if self.audit is not None else None
+            if encoder is not None and encoder not in self.study.encoders:
+                raise ValueError(f"audit.{side} names '{encoder}', which is not under study.encoders; put it there")
         chosen = {f"compare.choose.{name}": choice.methods for name, choice in self.compare.choose.items()}
         for key, names in {"expect": list(self.expect), **chosen}.items():
             if unknown := [name for name in names if name not in self.methods]:

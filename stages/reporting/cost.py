@@ -57,7 +57,8 @@ def document(qualities: pd.DataFrame, times: pd.DataFrame, told: dict[str, Any])
         f"Indexes are fitted to {told['fitted']:,} other pictures. One core of {free(told['machine'])}.",
     ]
     for run in qualities["run"].unique():
-        of_run = tables(*(rows[rows["run"] == run] for rows in (qualities, times)), told["count"])
+        own, its_times = (rows[rows["run"] == run] for rows in (qualities, times))
+        of_run = tables(own, its_times, told["count"])
         lines += [f"## {free(run)}", *(table(*each) for each in of_run)]
     return "\n\n".join([*lines, LEGEND]) + "\n"
 

@@ -107,7 +107,7 @@ def matches(
         else:
             asked = shown.image(query.row) if query.direction == IMAGES else shown.text(query.row, query.text)
             answers = [shown.image(hit) for hit in query.hits]
-        found.append(galleries.Match(asked, answers, query.similarities, right(query.row, query.hits)))
+        found.append(galleries.Match(asked, answers, query.similarities, [*right(query.row, query.hits)]))
     return found
 
 
