@@ -8,6 +8,8 @@ from collections.abc import Callable
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+BLOCK = 16  # channels that oneDNN computes at a time
+
 
 def convolution(
     before: int,
@@ -26,6 +28,27 @@ def convolution(
     start(layer.weight)
     nn.init.zeros_(layer.bias)  # type: ignore[arg-type]
     return layer
+
+
+class Pointwise(nn.Conv2d):
+    """A 1 × 1 convolution without a bias, of every `stride`-th pixel.
+
+    The pixels are taken first where there are few channels: on CPUs oneDNN's gradient of the kernel writes beyond its
+    memory with a stride and fewer channels than a block holds, 16 (uxlfoundation/oneDNN, issue 6035).
+
+    >>> import torch
+    >>> tuple(Pointwise(8, 16, stride=2)(torch.zeros(1, 8, 6, 6)).shape)
+    (1, 16, 3, 3)
+    """
+
+    def __init__(self, before: int, after: int, stride: int):
+        super().__init__(before, after, 1, stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        step = self.stride[0]
+        if step == 1 or self.in_channels >= BLOCK:
+            return super().forward(x)
+        return F.conv2d(x[:, :, ::step, ::step], self.weight)
 
 
 def batch_norm(channels: int) -> nn.BatchNorm2d:

@@ -4,6 +4,8 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from kith.networks.layers import Pointwise
+
 
 class BasicBlock(nn.Module):
     """Two 3×3 convolutions and a shortcut; `width` channels out."""
@@ -50,7 +52,7 @@ class Bottleneck(nn.Module):
 def _shortcut(before: int, after: int, stride: int) -> nn.Module | None:
     if stride == 1 and before == after:
         return None
-    return nn.Sequential(nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after))
+    return nn.Sequential(Pointwise(before, after, stride), nn.BatchNorm2d(after))
 
 
 class ResNet(nn.Module):

@@ -15,7 +15,7 @@ from kith.models import DualEncoder
 from kith.models.image import image_tower
 from kith.networks.cifar_resnet import CifarResNet
 from kith.networks.densenet import DenseNet
-from kith.networks.layers import padded_shortcut
+from kith.networks.layers import Pointwise, padded_shortcut
 from kith.networks.plain import Plain
 from kith.networks.pyramidnet import PyramidNet
 from kith.networks.resnet import ResNet
@@ -299,3 +299,20 @@ def test_timm_that_is_missing_or_broken_is_named(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ValueError, match=r"torchvision made for this torch.*nms does not exist"):
         image_tower("timm:resnet18", 3, 32)
+
+
+@pytest.mark.parametrize("channels", [3, 8, 16, 24])
+def test_a_pointwise_convolution_is_that_of_every_other_pixel(channels):
+    """With few channels and a stride oneDNN's own gradient writes beyond its memory."""
+    torch.manual_seed(0)
+    layer = Pointwise(channels, 16, stride=2)
+    exact = torch.nn.Conv2d(channels, 16, 1, 2, bias=False).double()
+    exact.weight.data.copy_(layer.weight.data)
+    x = torch.randn(5, channels, 9, 9).contiguous(memory_format=torch.channels_last).requires_grad_()
+    far = x.detach().double().requires_grad_()
+    assert list(layer.state_dict()) == ["weight"]
+    for each, given in ((layer, x), (exact, far)):
+        each(given).square().sum().backward()
+    assert torch.allclose(layer(x).double(), exact(far), atol=1e-5)
+    assert torch.allclose(layer.weight.grad.double(), exact.weight.grad, rtol=1e-4)
+    assert torch.allclose(x.grad.double(), far.grad, atol=1e-4)
