@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.linalg import hadamard
 from torch import Tensor
 
 from kith.constraints import NonNegative
@@ -61,6 +60,8 @@ def hash_centers(classes: int, bits: int) -> np.ndarray:
     [[1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]]
     """
     if bits & (bits - 1) == 0 and classes <= 2 * bits:
+        from scipy.linalg import hadamard  # takes a third of a second, which few methods need
+
         rows = hadamard(bits)
         return np.concatenate([rows, -rows])[:classes].astype(np.float32)
     random, centers = np.random.default_rng(0), np.zeros((0, bits), dtype=np.float32)
