@@ -30,6 +30,8 @@ def needed(found: Components, apart: Separation, i: int, j: int) -> Needed:
     other numbers; their sum, the spread times the normal quantile of the power, has to stay within the difference. Of
     its square half is given to the trainings, which decides how many; then the queries have to keep within it.
 
+    >>> from kith.evaluation.components import components
+    >>> from kith.evaluation.separation import separate
     >>> values = np.random.default_rng(0).normal([[0.0], [0.2]], 1, (2, 100))[:, None]
     >>> found = components(values, np.zeros(100, int), np.arange(100))
     >>> needed(found, separate(found, ["a", "b"], 99), 0, 1).seeds

@@ -47,6 +47,7 @@ def separate(
     number of pairs by the distribution of the largest one, and at most `significance` just where the interval of
     1 − significance leaves out 0; both with the draw that was seen among the draws, so p is never 0.
 
+    >>> from kith.evaluation.components import components
     >>> values = np.random.default_rng(0).normal([[0.0], [0.1], [2.0]], 1, (3, 50))[:, None]
     >>> found = components(values, np.zeros(50, int), np.arange(50))
     >>> (separate(found, ["a", "b", "c"], 999).p < 0.05).tolist()

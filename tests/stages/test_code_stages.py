@@ -104,7 +104,7 @@ def test_from_codes_to_a_report(classes):  # noqa: F811
     assert np.isnan(board.loc["classifier", "hamming/map"])
     page = (out / "leaderboard.md").read_text()
     section = page[page.index("## Binary codes") :].split("\n\n")[2].splitlines()
-    assert section[0] == "| split | method | bits | mAP | mAP@5 | P@5 | P@radius 2 | p |"
+    assert section[0] == "| split | method | bits | mAP | mAP@5 | P@5 | P@radius 2 | p | place | group |"
     assert len(section) == 2 + 2 * 3  # test and val: two methods, and chance
     assert not any("classifier" in line or "nan" in line for line in section)
     assert "Training pictures by pictures" not in page
