@@ -156,7 +156,7 @@ def test_the_database_of_training_pictures(classes):  # noqa: F811
 def test_training_pictures_may_be_left_out_of_the_database(database, found):
     splits = np.array(["train", "val", "test", "database", "database", "database"], dtype=object)
     vectors, labels = np.arange(12.0).reshape(6, 2), np.array([0, 1, 0, 1, -1, 0])
-    embeddings = SimpleNamespace(coded=True, image=SimpleNamespace(items=np.arange(6), vectors=vectors))
+    embeddings = SimpleNamespace(coded=True, image=SimpleNamespace(items=np.arange(6), vectors=vectors, several=False))
     options = params.Evaluate(database=database)
     made = database_of(SimpleNamespace(splits=splits), embeddings, labels, options)
     assert made.vectors[:, 0].tolist() == [2 * row for row in found]
