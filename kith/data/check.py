@@ -137,11 +137,8 @@ def split_names(path: Path, column: str) -> dict[str, str]:
     seen: Counter[str] = Counter()
     for batch in readers.batches(path, [column], lambda *_: None):
         seen.update(map(word, batch[column]))
-    return {
-        value: splits.suggestion(value)
-        for value in seen
-        if not splits.known(splits.spelled(value)) and splits.suggestion(value) != "ignore"
-    }
+    meant = {value: splits.suggestion(value) for value in seen if not splits.known(splits.spelled(value))}
+    return {value: split for value, split in meant.items() if split != "ignore" or splits.says_unused(value)}
 
 
 def facts(dataset: Dataset, max_tokens: int) -> list[str]:

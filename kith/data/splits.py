@@ -31,6 +31,7 @@ BESIDE = frozenset(
         *("image", "images", "img", "imgs", "picture", "pictures", "photos", "txt", "csv", "json", "jsonl", "parquet"),
     }
 )
+UNUSED = frozenset({"unused", "ignore", "ignored", "exclude", "excluded", "discard", "discarded", "omit", "skip"})
 PIECE = re.compile(r"[A-Z]?[^\W\d_A-Z]+|[A-Z]+(?![a-z])")
 
 
@@ -60,6 +61,15 @@ def spelled(value: str) -> str:
     return plain if known(plain) and not known(value) else value
 
 
+def says_unused(value: str) -> bool:
+    """Whether a value says that its rows are in no split.
+
+    >>> says_unused("Unused"), says_unused("spare")
+    (True, False)
+    """
+    return value.strip().lower() in UNUSED
+
+
 def suggestion(value: str) -> str:
     """What `value` is likely to mean: a split's name, or "ignore" where nothing is likely.
 
@@ -87,11 +97,13 @@ def advice(value: str) -> str:
 
     >>> advice("TrainSet")
     "say what it means with fetch.splits: {'TrainSet': train}"
+    >>> advice("unused")
+    "say what it means with fetch.splits: {'unused': ignore}"
     >>> advice("spare")
     "say what it means with fetch.splits: {'spare': test}, for instance; ignore leaves such rows out"
     """
     likely = suggestion(value)
-    if likely != "ignore":
+    if likely != "ignore" or says_unused(value):
         return f"say what it means with fetch.splits: {{'{value}': {likely}}}"
     return f"say what it means with fetch.splits: {{'{value}': test}}, for instance; ignore leaves such rows out"
 

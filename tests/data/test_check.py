@@ -14,7 +14,7 @@ import yaml
 from PIL import Image
 
 from kith.data import guess, table
-from kith.data.check import Discarded, check
+from kith.data.check import Discarded, check, split_names
 from kith.data.problems import Problems
 from kith.data.rows import Columns
 from stages import check as stage
@@ -395,3 +395,10 @@ def test_lists_and_addresses_of_files_in_json(text, told, capsys):
     except Exception as error:
         said = str(error)
     assert told in said
+
+
+def test_rows_that_say_they_are_unused_are_proposed_to_be_left_out(tmp_path):
+    table = tmp_path / "t.csv"
+    rows = [("a word", "train"), ("two words", "val"), ("more words", "test"), ("left over", "Unused")]
+    table.write_text("caption,split\n" + "".join(f"{text},{split}\n" for text, split in rows))
+    assert split_names(table, "split") == {"Unused": "ignore"}
