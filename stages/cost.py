@@ -1,4 +1,4 @@
-"""Measure what quality costs: runs in float32, fewer bits, fewer numbers or codes, exact or by a graph.
+"""Measure what quality costs: fewer bits, numbers, codes, graphs.
 
 Beside a table and a chart: files of all numbers.
 """

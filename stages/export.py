@@ -1,4 +1,4 @@
-"""Export a trained run: ONNX graphs of its model, its vectors, or an index of them."""
+"""Export a trained run: ONNX graphs, its vectors, or an index."""
 
 import os
 import sys

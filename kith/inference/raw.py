@@ -53,7 +53,7 @@ class RawInputs:
     @property
     def reads_texts(self) -> bool:
         """Whether the image side is of texts: what a frozen encoder of texts makes of them."""
-        return reads_texts(self.config["image"].get("encoder", {}))
+        return reads_texts((self.config.get("image") or {}).get("encoder") or {})
 
     @property
     def pictures(self) -> dict[str, Any]:

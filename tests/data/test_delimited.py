@@ -128,4 +128,5 @@ def test_what_is_written_by_the_rules_is_read(tmp_path_factory, rows):
     found, faults = read(path, file.getvalue())
     if not faults:
         assert found == [list(row) for row in rows]
-    assert all("looks like a row of its own" in message for message in faults.values())
+    # What follows it is read line by line.
+    assert not faults or "looks like a row of its own" in faults[min(faults)]

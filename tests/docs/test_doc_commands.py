@@ -30,7 +30,7 @@ pytestmark = pytest.mark.slow
 
 # What is not run from the page, and the test that has to do with it.
 ELSEWHERE = {
-    "docker compose up": "test_containers.py",  # not built in tests
+    "docker compose up": "test_containers.py::test_services_wait_for_what_they_need",  # not built in tests
     "pip install snakemake-executor-plugin-slurm": "docs/test_doc_commands.py::test_the_slurm_profile_names_its_plugin",
     "kith new shop/products.csv": "stages/test_new.py::test_from_a_table_to_a_study_that_both_engines_find_up_to_date",
     "kith partial": "stages/test_partial.py::test_the_others_are_ranked_and_the_failed_one_is_named_with_its_reason",
@@ -255,7 +255,7 @@ def test_cost(folder):
 
 
 def test_audit(folder):
-    stand_ins = SHOP | {"data/glyphs/": "data/shop/"}
+    stand_ins = {"runs/glyphs/": "runs/shop/", "data/glyphs/": "data/shop/"}
     outputs, _ = follow("docs/audit.md", folder, stand_ins, ELSEWHERE)
     assert "All of them: data/shop/audit/audit.csv" in outputs["kith audit"]
     assert pd.read_csv(folder / "data/shop/audit/costs.csv")["run"].isin(["infonce-0", "hierarchy_ce-0"]).all()
@@ -327,6 +327,7 @@ def test_blocks_that_are_not_run():
         ("docs/concepts.md", "fetch"),
         ("docs/new-problem.md", "test,"),
         ("docs/own-data.md", "sku,photo,title,description,level1,level2"),
+        ("docs/search.md", "server"),
     ]
 
 

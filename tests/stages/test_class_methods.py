@@ -153,7 +153,7 @@ def test_pictures_alone_make_a_leaderboard(classes):
     best = board.iloc[0]
     assert best["image_to_image/AHP@250"] == board.query("split == 'test'")["image_to_image/AHP@250"].max()
     page = (out / "report.html").read_text()
-    assert f"pictures find pictures of near classes best by <b>{best['method']}</b>" in page
+    assert f"pictures find pictures of near classes first with <b>{best['method']}</b>" in page
     assert "texts find pictures" not in page
 
 

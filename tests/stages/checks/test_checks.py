@@ -129,7 +129,7 @@ def test_files(changes, key, message):
         (["study.methods=[infonce, hierarchy_ce]"], {"methods.hierarchy_ce.losses"}),
         (["fetch.columns.texts=[]", "text.backend=none"], {"methods.infonce.losses"}),
         (["fetch.columns.texts=[]"], {"methods.infonce.losses", "text.backend"}),
-        (["fetch.columns.image=null"], {"fetch.columns.image"}),
+        (["fetch.columns.image=null"], {"methods.infonce"}),
         (["study.methods=[neighborhood]", "text.backend=none"], {"methods.neighborhood.losses"}),
         (["text.backend=features"], {"text.backend"}),
         (["train.text.pretrained_words=true", "text.backend=tfidf"], {"methods.infonce.train.text.pretrained_words"}),
