@@ -11,6 +11,7 @@ import numpy as np
 from kith.codes import pack, sign_codes
 from kith.errors import KithError, reading
 from kith.indexes.faiss import INSTALL, FaissIndex, library
+from kith.indexes.index import MISSING
 from kith.indexes.kinds import build
 from kith.similarity import unit_rows
 from kith.store.prepared import Prepared
@@ -62,7 +63,7 @@ class Exported:
     def search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """The k nearest of each query (m, dim): ids (m, k), nearest first, and cosines (m, k).
 
-        Those of codes are 1 − 2 · distance / bits."""
+        Those of codes are 1 − 2 · distance / bits. Where a graph finds fewer than k, id None and −inf."""
         unit = unit_rows(np.asarray(queries, dtype=np.float32), "queries")
         if unit.shape[1] != self.dim:
             raise KithError(f"queries: rows of {unit.shape[1]} numbers, but the index has vectors of {self.dim}")
@@ -70,14 +71,17 @@ class Exported:
         k = min(k, len(self.ids))
         if self._of_faiss:
             values, rows = self._index.search(asked, k)
+            there = rows != MISSING
         else:
             found = self._index.search(asked, k, threads=1)
             rows, values = (np.atleast_2d(each) for each in (found.keys, found.distances))
+            there = np.arange(rows.shape[1]) < np.reshape(getattr(found, "counts", rows.shape[1]), (-1, 1))
         if self.kind == "signs":
             values = 1 - 2 * values.astype(np.float32) / self.dim
         elif not self._of_faiss:
             values = 1 - values
-        return self.ids[rows.astype(np.int64)], values
+        ids = self.ids[np.where(there, rows, 0).astype(np.int64)]
+        return np.where(there, ids, None), np.where(there, values, np.float32(-np.inf))
 
 
 def _faiss(unit: np.ndarray, path: Path, kind: str, learn: np.ndarray | None) -> None:

@@ -34,6 +34,21 @@ def test_an_exported_index_finds_what_the_index_finds(form, kind, tmp_path):
     assert (exported.kind, exported.dim) == (kind, 20)
 
 
+@pytest.mark.parametrize("form", OF_FORMAT)
+def test_what_a_graph_does_not_find_has_no_id(form, tmp_path, monkeypatch):
+    random = np.random.default_rng(0)
+    centres = 8 * random.normal(size=(40, 20))
+    tight = centres[random.integers(0, 40, 4000)] + random.normal(size=(4000, 20)) / 20
+    monkeypatch.setattr("tests.indexes.test_exported.VECTORS", tight.astype(np.float32))
+    monkeypatch.setattr("tests.indexes.test_exported.IDS", [f"item/{place}" for place in range(4000)])
+    ids, similarities = Exported(written(tmp_path, form, "hnsw"), "these").search(tight[:5], 1000)
+    for found, values in zip(ids, similarities, strict=True):
+        there = [each for each in found if each is not None]
+        assert len(set(there)) == len(there) == np.isfinite(values).sum()
+    if form == "faiss":  # whose graph does not lead from one of such clusters to the next
+        assert None in ids
+
+
 def test_what_does_not_belong_together_is_refused(tmp_path):
     path = written(tmp_path, "faiss", "float32")
     with pytest.raises(KithError, match="was made of other data"):
