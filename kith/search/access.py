@@ -68,14 +68,13 @@ class Door:
         kind, _, given = headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token):
             return True
-        try:
-            morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
-        except CookieError:
-            return False
-        return morsel is not None and hmac.compare_digest(morsel.value.encode(), self._pass)
+        cookie = _cookie(headers)
+        return cookie is not None and hmac.compare_digest(cookie.encode(), self._pass)
 
     async def _refused(self, request: Request, path: str) -> Response:
-        if "authorization" in request.headers and not await self._paused():
+        # A cookie is a guess as well: whoever guesses a token can make the digest of it.
+        tried = "authorization" in request.headers or _cookie(request.headers) is not None
+        if tried and not await self._paused():
             return _busy()
         if path == "/" or "text/html" in request.headers.get("accept", ""):
             return RedirectResponse(f"{request.scope.get('root_path', '')}/login", 303)
@@ -110,6 +109,14 @@ class Door:
         finally:
             self._waiting -= 1
         return True
+
+
+def _cookie(headers: Headers) -> str | None:
+    try:
+        morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return None
+    return None if morsel is None else morsel.value
 
 
 def _busy() -> Response:

@@ -78,6 +78,13 @@ def test_the_token_opens_as_a_header(closed):
     assert time.monotonic() - began > 4 * 0.3  # each wrong one waits
 
 
+def test_guesses_by_cookie_wait_too(closed):
+    began = time.monotonic()
+    for path in ("/api/runs", "/"):
+        assert ask(closed, path, Cookie="kith=" + "0" * 64)[0] in (401, 303)
+    assert time.monotonic() - began > 2 * 0.3
+
+
 def test_the_form_gives_a_cookie_that_is_not_the_token(closed):
     status, headers, _ = login(closed, TOKEN)
     assert (status, headers["location"]) == (303, "/")
