@@ -32,13 +32,15 @@ class Thumbnails:
 
     def __init__(self, items: ShownItems, path: Path | None):
         self._items, self._lock, self._bytes = items, Lock(), 0
+        self._made_of = f"{items.data.checksum} {SIDE} {QUALITY}"
         self._most, self._kept = MOST, self._opened(path)
 
     def of(self, row: int) -> bytes:
         """The thumbnail of an item, JPEG or PNG. Raises UnanswerableError where it has no picture."""
         place = self._items.place(row)
         with self._lock:
-            found = self._ask("SELECT data FROM thumbnails WHERE place = ?", place)
+            # Another server may have begun the file anew, of newer data: then nothing is found in it, nor added.
+            found = self._ask("SELECT data FROM thumbnails, made_of WHERE place = ? AND text = ?", place, self._made_of)
         if found:
             data: bytes = found[0][0]
             return data
@@ -47,7 +49,8 @@ class Thumbnails:
             if self._bytes + len(data) > self._most:
                 self._ask("DELETE FROM thumbnails")
                 self._bytes = 0
-            self._ask("INSERT OR REPLACE INTO thumbnails VALUES (?, ?)", place, data)
+            insert = "INSERT OR REPLACE INTO thumbnails SELECT ?, ? FROM made_of WHERE text = ?"
+            self._ask(insert, place, data, self._made_of)
             self._bytes += len(data)
         return data
 
@@ -70,11 +73,10 @@ class Thumbnails:
         return buffer.getvalue()
 
     def _opened(self, path: Path | None) -> sqlite3.Connection:
-        made_of = f"{self._items.data.checksum} {SIDE} {QUALITY}"
         if path is not None:
             for attempt in range(2):
                 try:
-                    return self._connected(str(path), made_of)
+                    return self._connected(str(path))
                 except sqlite3.Error as error:
                     if attempt == 0 and not isinstance(error, sqlite3.OperationalError):  # it is damaged
                         path.unlink(missing_ok=True)
@@ -82,26 +84,28 @@ class Thumbnails:
                     log.warning("%s: thumbnails are kept in memory alone (%s)", path, error)
                     break
         self._most = IN_MEMORY
-        return self._connected(":memory:", made_of)
+        return self._connected(":memory:")
 
-    def _connected(self, name: str, made_of: str) -> sqlite3.Connection:
+    def _connected(self, name: str) -> sqlite3.Connection:
         kept = sqlite3.connect(name, timeout=2, check_same_thread=False, isolation_level=None)
         try:
             # What a crash loses is made again.
             kept.execute("PRAGMA synchronous = OFF")
+            kept.execute("BEGIN IMMEDIATE")  # two servers may begin at once
             kept.execute("CREATE TABLE IF NOT EXISTS made_of (text TEXT)")
-            if kept.execute("SELECT text FROM made_of").fetchall() != [(made_of,)]:
+            if kept.execute("SELECT text FROM made_of").fetchall() != [(self._made_of,)]:
                 kept.execute("DROP TABLE IF EXISTS thumbnails")
                 kept.execute("DELETE FROM made_of")
-                kept.execute("INSERT INTO made_of VALUES (?)", (made_of,))
+                kept.execute("INSERT INTO made_of VALUES (?)", (self._made_of,))
             kept.execute("CREATE TABLE IF NOT EXISTS thumbnails (place INTEGER PRIMARY KEY, data BLOB)")
+            kept.execute("COMMIT")
             self._bytes = kept.execute("SELECT COALESCE(SUM(LENGTH(data)), 0) FROM thumbnails").fetchone()[0]
         except sqlite3.Error:
             kept.close()
             raise
         return kept
 
-    def _ask(self, statement: str, *values: int | bytes) -> list[tuple[bytes]]:
+    def _ask(self, statement: str, *values: int | bytes | str) -> list[tuple[bytes]]:
         """What the file says; nothing where it cannot be used now, as on a full disk."""
         try:
             return self._kept.execute(statement, values).fetchall()

@@ -112,6 +112,20 @@ def test_a_thumbnail_is_made_once_and_kept(folder, monkeypatch):
         assert Thumbnails(items, path).of(0) != first
 
 
+def test_two_servers_over_newer_and_older_data_share_no_picture(folder):
+    prepared(folder, [plain(GREEN), plain(PINK)] * 2, shown=256)
+    path = folder / "t.sqlite"
+    (folder / "data").rename(folder / "older")
+    older = Thumbnails(ShownItems(Prepared(folder / "older/prepared")), path)
+    green, pink = older.of(0), older.of(1)
+    newer_items = prepared(folder, [plain(PINK), plain(GREEN)] * 2, shown=256)
+    newer = Thumbnails(newer_items, path)
+    assert newer.of(0) == pink
+    assert older.of(0) == green  # not what the newer one put at this place
+    assert older.of(1) == pink
+    assert newer.of(1) == green
+
+
 def test_where_nothing_can_be_written_they_are_kept_in_memory(folder, caplog, monkeypatch):
     items = prepared(folder, [plain(GREEN), plain(PINK)] * 2, shown=256)
     with caplog.at_level(logging.WARNING):
