@@ -13,6 +13,7 @@ from kith.audit.findings import KINDS
 from kith.errors import KithError, reading
 from kith.search.marks import Mark, MarksFile
 from kith.search.shown import ShownItems
+from kith.search.uploads import body_of
 from kith.store.prepared import Prepared
 from kith.store.provenance import NOTE, proved
 
@@ -55,10 +56,9 @@ def add_audit(app: FastAPI, data: Prepared, items: ShownItems) -> None:
         # A form of another site can send no JSON.
         if request.headers.get("content-type", "").split(";")[0] != "application/json":
             raise HTTPException(415, "marks are sent as application/json")
-        if int(request.headers.get("content-length", LARGEST + 1)) > LARGEST:
-            raise HTTPException(413, "too many marks at once")
+        body = await body_of(request, "the list of marks", LARGEST)
         try:
-            sent = SENT.validate_json(await request.body())
+            sent = SENT.validate_json(body)
         except ValidationError as error:
             raise HTTPException(422, f"no marks: {error.errors()[0]['msg']}") from None
         return {"marks": pages.marks.put([Mark(**each.model_dump()) for each in sent])}

@@ -38,7 +38,7 @@ class MarksFile:
         """All marks, in the order in which they were made first. Raises KithError for a file of another form."""
         if not self.path.exists():
             return []
-        with reading(self.path, "mend it, or delete it"), self.path.open(newline="", encoding="utf-8") as file:
+        with reading(self.path, "mend it, or delete it"), self.path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
         try:
             return [Mark(**{name: row[name] or "" for name in HEAD}) for row in rows]
@@ -71,9 +71,9 @@ class MarksFile:
 
     def _write(self, marks: list[Mark]) -> None:
         lines = io.StringIO()
-        writer = csv.writer(lines, lineterminator="\n")
+        writer = csv.writer(lines)  # lines end in \r\n: else a text with \r alone would not be quoted
         writer.writerow(HEAD)
         writer.writerows(marks)
         temporary = beside(self.path)
-        temporary.write_text(lines.getvalue(), encoding="utf-8")
+        temporary.write_text(lines.getvalue(), encoding="utf-8", newline="")
         os.replace(temporary, self.path)

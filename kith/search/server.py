@@ -1,5 +1,5 @@
-"""The web page of a search, and its HTTP interface. Nothing that is sent is stored, and nothing of it is run or shown
-as markup."""
+"""The web page of a search, and its HTTP interface. Nothing that is sent is stored but marks (`kith.search.audit`), and
+nothing of it is run or shown as markup."""
 
 import asyncio
 import logging
@@ -68,7 +68,8 @@ def serve(runs: Sequence[Run], host: str, port: int, *, token: str | None = None
 
     token: what visitors have to know. names: other names that the page may be asked for by, behind a proxy.
     """
-    hosts = [*LOCAL, *names] if host in ("127.0.0.1", "localhost", "::1") else names or ("*",)
+    # With names too this computer's own: what watches a container asks from inside it.
+    hosts = [*LOCAL, *names] if names or host in ("127.0.0.1", "localhost", "::1") else ["*"]
     address = f"[{host}]" if ":" in host else host
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as trial:
         trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""Pictures that are sent to the server: few in memory at once, none too large, and none waited for long."""
+"""What is sent to the server: none too large, none waited for long, and of pictures few in memory at once."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -34,30 +34,32 @@ class Uploads:
             raise HTTPException(503, "the server is busy with other pictures; try again in a while") from None
         self.now += 1
         try:
-            yield await _body(request)
+            yield await body_of(request, "the picture", MAX_BYTES)
         finally:
             self.now -= 1
             self._turns.release()
 
 
-async def _body(request: Request) -> bytes:
-    """The body, read only as far as a picture may be long, and only as long as one may take to come."""
+async def body_of(request: Request, what: str, most: int) -> bytes:
+    """The body, read only as far as its `most` bytes, and only as long as one may take to come. what: its name, for
+    who sent too much or too slowly."""
     try:
         async with asyncio.timeout(PATIENCE):
-            return await _read(request)
+            return await _read(request, what, most)
     except TimeoutError:
-        raise HTTPException(408, f"the picture did not come within {PATIENCE:g} seconds") from None
+        raise HTTPException(408, f"{what} did not come within {PATIENCE:g} seconds") from None
     except ClientDisconnect:
-        raise HTTPException(400, "the picture broke off") from None  # nobody listens
+        raise HTTPException(400, f"{what} broke off") from None  # nobody listens
 
 
-async def _read(request: Request) -> bytes:
-    limit = HTTPException(413, f"the picture is larger than the limit of {MAX_BYTES >> 20} MiB")
-    if int(request.headers.get("content-length", 0)) > MAX_BYTES:
+async def _read(request: Request, what: str, most: int) -> bytes:
+    told = f"{most >> 20} MiB" if most >> 20 else f"{most >> 10} KiB"
+    limit = HTTPException(413, f"{what} is larger than the limit of {told}")
+    if int(request.headers.get("content-length", 0)) > most:
         raise limit
     data = bytearray()
     async for part in request.stream():
         data += part
-        if len(data) > MAX_BYTES:
+        if len(data) > most:
             raise limit
     return bytes(data)

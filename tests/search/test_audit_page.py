@@ -1,6 +1,8 @@
 """The page /audit: its interface, the file of marks that it writes, and the page in a real browser."""
 
+import http.client
 import shutil
+import urllib.parse
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +21,7 @@ from tests import made_search
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+JSON = {"content-type": "application/json"}
 PAIRS = 30  # of nearly equal pictures: three pages
 
 
@@ -118,6 +121,15 @@ def test_forms_of_other_sites_and_large_bodies_are_refused(audited, address):
     assert plain.status_code == 415
     large = requests.post(post, json=[{"id": "x" * 70_000, "mark": "keep"}], timeout=30)
     assert large.status_code == 413
+    assert "larger than the limit of 64 KiB" in large.json()["error"]
+    pieces = requests.post(post, data=iter([b"["] + [b" " * 65_536] * 2), headers=JSON, timeout=30)
+    assert pieces.status_code == 413
+    # Where both are told, the length counts for nothing.
+    connection = http.client.HTTPConnection(urllib.parse.urlsplit(address).netloc, timeout=30)
+    both = JSON | {"content-length": "2", "transfer-encoding": "chunked"}
+    connection.request("POST", "/api/audit/marks", b"20000\r\n" + b" " * 0x20000 + b"\r\n0\r\n\r\n", both)
+    assert connection.getresponse().status == 413
+    connection.close()
 
 
 def test_marks_of_items_that_are_gone_stay(data):
@@ -128,6 +140,17 @@ def test_marks_of_items_that_are_gone_stay(data):
     assert path.read_text().splitlines()[1] == "gone,exclude,,"
     with pytest.raises(UnanswerableError, match="no item has the id 'gone'"):
         marks.put([Mark("gone", "keep")])
+
+
+def test_texts_of_any_line_ends_come_again(data, monkeypatch):
+    text = "one\rtwo\r\nthree, four"
+    data.table["texts"].iat[1][0] = text
+    name = data.table["id"].iat[1]
+    path = marks_of(data)
+    MarksFile(path, data).put([Mark(name, "exclude", text=text), Mark("item/01", "keep")])
+    assert [(each.id, each.text) for each in read_marks(path, "exclude")] == [(name, text)]
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())  # as a spreadsheet saves it
+    assert MarksFile(path, data).put([Mark("item/02", "keep")]) == 3
 
 
 @pytest.fixture

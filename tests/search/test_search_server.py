@@ -248,6 +248,7 @@ def left(address: str, sent: bytes) -> bytes:
     return found
 
 
+MARKS = b"POST /api/audit/marks HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 POST = b"POST /api/search?run=pairs-0 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n"
 
 
@@ -257,6 +258,7 @@ POST = b"POST /api/search?run=pairs-0 HTTP/1.1\r\nHost: localhost\r\nContent-Len
         (b"", b""),
         (b"GET / HTTP/1.1\r\nHo", b""),
         (POST + b"\r\nabc", b"HTTP/1.1 408"),
+        (MARKS + b"Content-Length: 9\r\n\r\n[", b"HTTP/1.1 408"),
         (b"GET /api/runs HTTP/1.1\r\nHost: localhost\r\n\r\nGET /", b"HTTP/1.1 200"),
     ],
 )
@@ -323,14 +325,15 @@ def test_only_this_computer_is_served_unless_told_otherwise(runs, monkeypatch, c
     monkeypatch.setattr("kith.search.server.uvicorn.run", lambda app, **options: served.append((app, options)))
     serve(runs, "127.0.0.1", 0)
     serve(runs, "0.0.0.0", 0)
+    serve(runs, "0.0.0.0", 0, names=["search.example"])  # a container asks itself by its own name whether it is well
     hosts = [
         each.kwargs["allowed_hosts"]
         for app, _ in served
         for each in app.user_middleware
         if "allowed_hosts" in each.kwargs
     ]
-    assert hosts == [list(LOCAL), ["*"]]
-    assert [options["host"] for _, options in served] == ["127.0.0.1", "0.0.0.0"]
+    assert hosts == [list(LOCAL), ["*"], [*LOCAL, "search.example"]]
+    assert [options["host"] for _, options in served] == ["127.0.0.1", "0.0.0.0", "0.0.0.0"]
     assert "http://127.0.0.1:0" in capsys.readouterr().out
 
 
