@@ -16,7 +16,7 @@ RANGE = -9.0, 9.0  # of the numbers of queries that are looked at: powers of ten
 
 class Needed(NamedTuple):
     """clusters: of queries; seeds: trainings of each method, NaN where one training tells nothing of them. Both are inf
-    where no number is enough."""
+    where no number is enough, and NaN where nothing is known of how queries vary."""
 
     clusters: float
     seeds: float
@@ -39,7 +39,9 @@ def needed(found: Components, apart: Separation, i: int, j: int) -> Needed:
     """
     difference, several = abs(apart.difference[i, j]), found.trainings > 1
     never = Needed(np.inf, np.inf if several else np.nan)
-    if not difference or not np.isfinite(apart.critical):
+    if not np.isfinite([apart.critical, apart.by_queries[i, j]]).all():
+        return Needed(np.nan, np.nan)  # nothing is known of how queries vary
+    if not difference:
         return never
     level = ndtr(apart.critical)
     mixed = float(found.mixed[i] + found.mixed[j]) if several else 0.0

@@ -63,8 +63,12 @@ def needed(line: pd.Series) -> str:
 
     >>> needed(pd.Series({"first": "a", "second": "b", "difference": 0.0123, "queries": 31234.0, "seeds": 4.0}))
     'To tell a from b at this difference (0.012), about 31,000 queries and 4 seeds are needed.'
+    >>> needed(pd.Series({"first": "a", "second": "b", "difference": 0.0123, "queries": np.nan, "seeds": np.nan}))
+    'How many queries tell a from b cannot be said: too few were asked, or drawn (compare.permutations).'
     """
     pair = f"{line['first']} from {line['second']}"
+    if pd.isna(line["queries"]):
+        return f"How many queries tell {pair} cannot be said: too few were asked, or drawn (compare.permutations)."
     if not np.isfinite(line["queries"]):
         return f"No number of queries tells {pair} at this difference ({line['difference']:.3f})."
     queries = float(f"{line['queries']:.2g}")

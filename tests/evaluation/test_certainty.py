@@ -315,3 +315,9 @@ def test_what_is_needed_of_one_training_and_of_equals():
     assert np.isnan(seeds)
     same = answers._replace(values=np.stack([answers.values[0]] * 2))
     assert needed(measured(same), apart(same, 99), 0, 1).clusters == np.inf
+
+
+def test_one_group_of_queries_does_not_say_how_many_are_needed():
+    values = np.random.default_rng(0).normal([[0.0], [0.2]], 1, (2, 50))[:, None]
+    found = components(values, np.zeros(50, int), np.zeros(50, int))
+    assert all(np.isnan(needed(found, separate(found, ["a", "b"], 99), 0, 1)))
