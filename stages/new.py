@@ -20,6 +20,7 @@ from stages.creating import budget, ending, engines, writing
 from stages.creating.look import Wanted, look
 from stages.creating.proposal import SCORES, Candidate, Proposal, renamed, told
 from stages.creating.state import State
+from stages.creating.tables import Tables, making
 from stages.creating.trials import Search
 from stages.params.base import NAME
 from stages.params.presets import presets
@@ -60,23 +61,30 @@ def main(
         raise KithError(f"--methods {strange[0]}: no such preset{suggest(strange[0], list(presets()))}")
     asked, state = Wanted(path, name, minutes, methods, tuple(column or ()), taxonomy), State(name)
     if not state.is_of(asked.plain) or dry_run:
-        proposal, head = _look(asked, dry=dry_run)
+        with making() as tables:
+            _propose(asked, state, tables, dry_run=dry_run, yes=yes)
         if dry_run:
-            print(f"\nstudies/{name}.yaml would be, before the search:\n\n{_first_study(proposal, head)}", end="")
             return
-        _confirm(yes)
-        state.begin(asked.plain)
-        state.write_study(_first_study(proposal, head), proposal=proposal.plain, head=head)
-        print(f"{state.study} is written")
     cli.if_interrupted("the same command goes on where it was")
     _run(asked, state, engine, began)
     _end(name, serve, port)
 
 
-def _look(asked: Wanted, *, dry: bool) -> tuple[Proposal, list[str]]:
-    proposal, found, source = look(asked, dry=dry)
+def _propose(asked: Wanted, state: State, tables: Tables, *, dry_run: bool, yes: bool) -> None:
+    """Look at the data, and write the study, or with dry_run print it."""
+    plain = asked.plain
+    proposal, found, source = look(asked, tables)
     print(f"  methods: {told(proposal)}", flush=True)
-    return proposal, writing.head(asked.name, asked.path.as_posix(), found, source, proposal.said)
+    head = writing.head(asked.name, asked.path.as_posix(), found, source, proposal.said)
+    text = _first_study(proposal, head)
+    if dry_run:
+        print(f"\nstudies/{asked.name}.yaml would be, before the search:\n\n{text}", end="")
+        return
+    _confirm(yes)
+    tables.keep(state.tables)
+    state.begin(plain)
+    state.write_study(text, proposal=proposal.plain, head=head)
+    print(f"{state.study} is written")
 
 
 def _confirm(yes: bool) -> None:

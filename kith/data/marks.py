@@ -17,19 +17,21 @@ MARKS = ("keep", "exclude", "relabel")
 
 @dataclass(frozen=True)
 class Marked:
-    """A line of a file of marks. text: the text that is meant, "" for the whole item; label: the new one, or ""."""
+    """A line of a file of marks. text: the text that is meant, "" for the whole item; label: the new one, or ""; of: a
+    text that the item has, or ""."""
 
     id: str
     text: str = ""
     label: str = ""
     line: int = 0
+    of: str = ""
 
 
 def read_marks(path: Path, mark: str) -> list[Marked]:
     """The lines of a CSV file of marks that have this mark, "exclude" or "relabel".
 
-    Columns: id; for relabel label; of exclude maybe text; where there is a column mark, lines with another one count
-    for nothing. Raises KithError that names file, line and column.
+    Columns: id; for relabel label; of exclude maybe text; maybe of, a text of the item; where there is a column mark,
+    lines with another one count for nothing. Raises KithError that names file, line and column.
     """
     with reading(path, "mend it, or name another file"), path.open(newline="", encoding="utf-8-sig") as file:
         rows = list(csv.reader(file))
@@ -50,7 +52,7 @@ def read_marks(path: Path, mark: str) -> list[Marked]:
         if given == mark:
             if mark == "relabel" and not named["label"]:
                 raise KithError(f"{path}, line {line}, column 'label': is empty; name the right label")
-            found.append(Marked(named["id"], named.get("text", ""), named.get("label", ""), line))
+            found.append(Marked(named["id"], named.get("text", ""), named.get("label", ""), line, named.get("of", "")))
     return found
 
 
@@ -58,7 +60,8 @@ def heed(dataset: Dataset, exclude: Path | None, relabel: Path | None) -> Datase
     """The data set without the items and texts that the file `exclude` names, and with the labels of `relabel`.
 
     Pictures stay where they are stored. Items that are left out are told in `skipped`. Raises KithError for ids,
-    texts and labels that the data do not have, and for an item that is given two labels.
+    texts and labels that the data do not have, for an item that is given two labels, and where ids are numbers of rows
+    and a row has other texts than the marked one had.
     """
     if relabel is not None:
         dataset = _relabelled(dataset, relabel, read_marks(relabel, "relabel"))
@@ -72,7 +75,15 @@ def _rows(dataset: Dataset, path: Path, marks: Sequence[Marked]) -> list[int]:
     for each in marks:
         if each.id not in place:
             raise KithError(f"{path}, line {each.line}: no item has the id '{each.id}'; mend it, or delete the line")
-    return [place[each.id] for each in marks]
+    rows = [place[each.id] for each in marks]
+    for row, each in zip(rows, marks, strict=True):
+        # The number of a row is there in any table, and in a changed one it is another row's.
+        if each.of and each.id == str(dataset.where(row).row) and each.of not in dataset.items["texts"][row].as_py():
+            raise KithError(
+                f"{path}, line {each.line}: what was marked had the text '{each.of}', and row {each.id} of these data "
+                "has not: the marks are of other rows; mark them again, or name a column of ids (fetch.columns.id)"
+            )
+    return rows
 
 
 def _relabelled(dataset: Dataset, path: Path, marks: Sequence[Marked]) -> Dataset:

@@ -12,16 +12,18 @@ from kith.data.temporary import beside
 from kith.errors import KithError, UnanswerableError, listed, reading
 from kith.store.prepared import Prepared
 
-HEAD = ["id", "mark", "label", "text"]
+HEAD = ["id", "mark", "label", "text", "of"]
 
 
 class Mark(NamedTuple):
-    """What a person decided about an item, or about one text of it: keep, exclude or relabel; "": nothing any more."""
+    """What a person decided about an item, or about one text of it: keep, exclude or relabel; "": nothing any more.
+    of: a text of the item, by which it is known again where ids are but the numbers of rows."""
 
     id: str
     mark: str
     label: str = ""
     text: str = ""
+    of: str = ""
 
 
 class MarksFile:
@@ -41,7 +43,7 @@ class MarksFile:
         with reading(self.path, "mend it, or delete it"), self.path.open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
         try:
-            return [Mark(**{name: row[name] or "" for name in HEAD}) for row in rows]
+            return [Mark(**{name: row[name] or "" for name in HEAD[:-1]}, of=row.get("of") or "") for row in rows]
         except KeyError as error:
             raise KithError(f"{self.path}: no column {error}; mend it, or delete it") from None
 
@@ -55,19 +57,22 @@ class MarksFile:
         with self._lock:
             known = {(each.id, each.text): each for each in self.read()}
             for mark in marks:
-                known[mark.id, mark.text] = mark
+                known[mark.id, mark.text] = mark._replace(of=next(iter(self._texts(mark.id)), ""))
             left = [each for each in known.values() if each.mark]
             self._write(left)
         return len(left)
 
     def _check(self, mark: Mark) -> None:
-        row = self._data.row(mark.id)
+        texts = self._texts(mark.id)
         if mark.mark not in ("", *MARKS):
             raise UnanswerableError(f"there is no mark '{mark.mark}'; marks are {', '.join(MARKS)}")
         if mark.mark == "relabel" and mark.label not in self.labels:
             raise UnanswerableError(f"no item has the label '{mark.label}'; there are {listed(self.labels)}")
-        if mark.text and mark.text not in list(self._data.table["texts"].iat[row]):
+        if mark.text and mark.text not in texts:
             raise UnanswerableError(f"'{mark.id}' has no such text")
+
+    def _texts(self, name: str) -> list[str]:
+        return list(self._data.table["texts"].iat[self._data.row(name)])
 
     def _write(self, marks: list[Mark]) -> None:
         lines = io.StringIO()

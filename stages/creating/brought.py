@@ -1,8 +1,10 @@
 """What a user brings, as the section `fetch` of a study names it: the sources of kith.data say whether it is theirs."""
 
 import json
+import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +15,9 @@ from kith.data.sources.coco import captions
 from kith.data.unpack import is_archive, unpack
 from kith.errors import KithError
 from stages import files, params
+from stages.creating.tables import TABLES
 
-UNPACKED, TABLES = Path("datasets"), Path("tables")
+UNPACKED = Path("datasets")
 LONGEST = 40  # characters of the name of a column
 GENERAL = ("image_lists", "image_folder")  # layouts that are no one data set's, tried last
 
@@ -33,33 +36,50 @@ class Brought:
         return self.source == "table"
 
 
-def recognise(path: Path, name: str) -> Brought:
+def recognise(path: Path, name: str, tables: Path) -> Brought:
     """What there is at `path`: a table, a folder in a layout that Kith reads, a file of captions, or an archive of any
-    of these, which is unpacked to datasets/<name>; the table of a file of captions is put into tables/<name>.
+    of these, which is unpacked to datasets/<name>; the table of a file of captions is put into the folder `tables`.
 
-    Raises KithError for a path where there is nothing, and for what Kith cannot read.
+    Raises KithError for a path where there is nothing, for what Kith cannot read, and where datasets/<name> is there
+    and of something else.
     """
     if not path.exists() and not parts.is_parted(path):
         raise KithError(f"{path}: no such file or folder; name a table, a folder of pictures, or an archive of them")
     if path.is_dir():
         return _folder(path)
     if is_archive(path.name) and path.suffix.lower() != ".npz":
-        return _archive(path, UNPACKED / name, name)
+        _unpacked(path, UNPACKED / name)
+        found = recognise(_alone(UNPACKED / name), name, tables)
+        return replace(found, told=[f"{path} is unpacked to {UNPACKED / name}", *found.told])
     if path.suffix.lower() == ".json":
-        return _captions(path, TABLES / f"{name}.jsonl")
+        return _captions(path, tables / f"{name}.jsonl")
     readers.columns(path)
     return Brought("table", path)
 
 
-def _archive(path: Path, folder: Path, name: str) -> Brought:
-    told = f"{path} is unpacked to {folder}"
-    if not folder.is_dir():
-        print(f"unpacking {path} to {folder}", flush=True)
-        with files.replacing_folder(folder) as temporary:
-            unpack(path, temporary)
-    inner = _alone(folder)
-    found = recognise(inner, name)
-    return Brought(found.source, found.path, found.image_root, [told, *found.told])
+def stamp(path: Path) -> list[list[Any]]:
+    """By what it is seen that a file, or one of a table in parts, is another one now: name, bytes, time of writing."""
+    there = [path] if path.is_file() else []
+    if not there and parts.is_parted(path):
+        with suppress(KithError):  # a folder without any
+            there = parts.parts(path)
+    return [[each.name, (told := each.stat()).st_size, told.st_mtime_ns] for each in there]
+
+
+def _unpacked(path: Path, folder: Path) -> None:
+    """Unpack an archive, unless that was done; the file .<name>.json beside the folder says of what it is."""
+    note, known = folder.with_name(f".{folder.name}.json"), {"archive": os.path.abspath(path), "stamp": stamp(path)}
+    if folder.is_dir():
+        if not note.exists() or files.read_json(note, "delete it") != known:
+            raise KithError(
+                f"{folder}: is there already, and was not unpacked from {path} as that is now; choose another name "
+                "with --name, or delete that folder if nothing needs it"
+            )
+        return
+    print(f"unpacking {path} to {folder}", flush=True)
+    files.write_json(note, known)
+    with files.replacing_folder(folder) as temporary:
+        unpack(path, temporary)
 
 
 def _alone(folder: Path) -> Path:
@@ -139,7 +159,8 @@ def _captions(path: Path, table: Path) -> Brought:
     if not any(row["split"] for row in rows):
         rows = [{name: value for name, value in row.items() if name != "split"} for row in rows]
     files.write_text(table, "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows))
-    told = f"{path} is a file of captions as {kind} writes them; its {len(rows):,} pictures are listed in {table}"
+    listed = TABLES / table.name
+    told = f"{path} is a file of captions as {kind} writes them; its {len(rows):,} pictures are listed in {listed}"
     return Brought("table", table, root_of(path.parent, rows[0]["image"]) if rows else None, [told])
 
 

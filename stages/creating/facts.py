@@ -51,12 +51,15 @@ class Facts:
     bits: Any = None
 
 
-def of_table(brought: Brought, columns: Columns, splits: dict[str, str], taxonomy: Path | None) -> Facts:
-    """Of a table, of which every row is looked at. Raises KithError where rows are wrong that cannot be left out."""
+def of_table(brought: Brought, columns: Columns, splits: dict[str, str], taxonomy: Path | None, given: Path) -> Facts:
+    """Of a table, of which every row is looked at; given: what it was made of, to be looked at for its faults.
+
+    Raises KithError where rows are wrong that cannot be left out.
+    """
     options: dict[str, Any] = {"image_root": brought.image_root, "taxonomy": taxonomy, "split_names": splits}
     found = check.check(brought.path, columns, **options, skip=list(SKIPPABLE))
     if found.dataset is None or found.problems.count:
-        raise KithError(f"{_faults(found.problems)}\n`kith check {brought.path}` lists all; mend them first")
+        raise KithError(f"{_faults(found.problems)}\n`kith check {given}` lists all; mend them first")
     return _of(found.dataset, found.size or 0, found.problems, found.depths.likely)
 
 

@@ -12,9 +12,10 @@ from kith.data.loader import Loader
 from kith.data.rows import Columns, listed_texts
 from kith.errors import KithError
 from stages.creating import budget, columns, engines, facts, sampling
-from stages.creating.brought import TABLES, Brought, recognise
+from stages.creating.brought import Brought, recognise, stamp
 from stages.creating.facts import Facts
 from stages.creating.proposal import Proposal, encoders_for, propose
+from stages.creating.tables import TABLES, Tables
 
 FIRST = 1000  # rows
 
@@ -32,18 +33,19 @@ class Wanted:
 
     @property
     def plain(self) -> dict[str, Any]:
-        return {name: _plain(value) for name, value in vars(self).items()}
+        """As JSON gives it back, and by what it is seen that the data are others now."""
+        return {name: _plain(value) for name, value in vars(self).items()} | {"stamp": stamp(self.path)}
 
 
-def look(asked: Wanted, *, dry: bool) -> tuple[Proposal, Facts, str]:
+def look(asked: Wanted, tables: Tables) -> tuple[Proposal, Facts, str]:
     """The proposal, the facts that it is for, and the source of the data; what is seen is printed.
 
-    dry: a sample is not kept. Raises KithError for all that is known to be wrong.
+    tables: where tables are made, to be kept or not. Raises KithError for all that is known to be wrong.
     """
-    brought = recognise(asked.path, asked.name)
+    brought = recognise(asked.path, asked.name, tables.folder)
     _say(brought.told)
     if brought.is_table:
-        return _table(asked, brought, dry)
+        return _table(asked, brought, tables)
     if asked.column or asked.taxonomy:
         raise KithError(f"--column and --taxonomy are for tables, and {brought.path} is of {brought.source}")
     found = facts.of_listing(brought)
@@ -59,7 +61,7 @@ def look(asked: Wanted, *, dry: bool) -> tuple[Proposal, Facts, str]:
     return _proposed(asked, fetch, found, chosen, said), found, brought.source
 
 
-def _table(asked: Wanted, brought: Brought, dry: bool) -> tuple[Proposal, Facts, str]:
+def _table(asked: Wanted, brought: Brought, tables: Tables) -> tuple[Proposal, Facts, str]:
     named, lines = columns.of_table(brought.path, list(asked.column))
     _say(lines)
     root = brought.image_root or columns.image_root(brought.path, named)
@@ -68,21 +70,20 @@ def _table(asked: Wanted, brought: Brought, dry: bool) -> tuple[Proposal, Facts,
         raise KithError(f"{brought.path}: the table has no rows")
     chosen, said = encoders_for(first)
     fit = _fit(asked, first, texts, chosen)
-    brought, kept = replace(brought, image_root=root), fit.share < 1
-    if kept:
-        out = TABLES / f"{asked.name}_sample.parquet"
+    brought = replace(brought, image_root=root)
+    if fit.share < 1:
+        out = tables.folder / f"{asked.name}_sample.parquet"
         count = sampling.sample(brought.path, named, fit.share, out)
         said.append(
             f"{first.rows:,} rows take about {fit.seconds / fit.share / 60:.0f} minutes to encode: {count:,} of them "
-            f"are sampled into {out}; for all of them give --minutes {_enough(asked, fit)}"
+            f"are sampled into {TABLES / out.name}; for all of them give --minutes {_enough(asked, fit)}"
         )
-        brought = Brought("table", out, root)
-    fetch = columns.fetch(brought.path, named, root, asked.taxonomy)
-    try:
-        found = facts.of_table(brought, named, fetch.get("splits", {}), asked.taxonomy)
-    finally:
-        if kept and dry:
-            brought.path.unlink()
+        # Paths of pictures are relative to the folder of the table that they were in.
+        home = brought.path if brought.path.is_dir() else brought.path.parent
+        brought = Brought("table", out, (root or home) if named.image else None)
+    fetch = columns.fetch(brought.path, named, brought.image_root, asked.taxonomy)
+    found = facts.of_table(brought, named, fetch.get("splits", {}), asked.taxonomy, asked.path)
+    fetch["path"] = tables.named(brought.path).as_posix()
     return _proposed(asked, fetch, found, chosen._replace(pixels=fit.pixels), said), found, "table"
 
 
@@ -137,5 +138,4 @@ def _say(lines: Sequence[str]) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """As JSON gives it back."""
     return value.as_posix() if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value

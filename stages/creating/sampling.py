@@ -10,17 +10,19 @@ import pyarrow.parquet as pq
 
 from kith.data import readers
 from kith.data.labels import word
-from kith.data.rows import Columns
+from kith.data.rows import Columns, is_nothing, listed_texts
+from kith.errors import KithError
 from stages import files
 
 ROWS = 1000  # that are written at a time
+PICTURE = pa.struct({"bytes": pa.binary(), "path": pa.string()})  # as Hugging Face's tables have it
 
 
 def sample(path: Path, columns: Columns, share: float, out: Path) -> int:
     """Write a share of the rows of the table at `path`, their named columns, to the Parquet file `out`.
 
-    Rows of one group, or else of one picture's name, are taken or left together. Returns how many there are. Memory:
-    some thousand rows.
+    Rows of one group, or else of one picture's name, are taken or left together; those without one by themselves.
+    Returns how many there are. Memory: some thousand rows.
     """
     names = list(dict.fromkeys(name for _, name in columns.named()))
     called = readers.class_names(path, columns.label) if columns.label else {}
@@ -48,10 +50,11 @@ def _kept(path: Path, columns: Columns, names: list[str], share: float) -> Itera
 
 
 def _key(row: int, columns: Columns, cells: Mapping[str, Any]) -> str:
+    """What a row is drawn by; one without a group or picture is a group of its own, as it is in the data set."""
+    key = cells[columns.group or columns.image] if columns.group or columns.image else None
     if columns.group:
-        return word(cells[columns.group])
-    picture = cells[columns.image] if columns.image else None
-    return picture if isinstance(picture, str) else str(row)
+        key = word(key)
+    return key if isinstance(key, str) and not is_nothing(key) else str(row)
 
 
 def _draw(key: str) -> float:
@@ -70,14 +73,23 @@ def _thousands(rows: Iterator[Mapping[str, Any]]) -> Iterator[list[Mapping[str, 
         yield found
 
 
+def _picture(cell: Any) -> dict[str, Any] | None:
+    if cell is None or isinstance(cell, dict):
+        return cell and {name: cell.get(name) for name in ("bytes", "path")}
+    if not isinstance(cell, bytes | str):
+        raise KithError("pictures are no files and no encoded bytes, of which no sample is taken; give more --minutes")
+    return {"bytes" if isinstance(cell, bytes) else "path": cell}
+
+
 def _column(name: str, rows: list[Mapping[str, Any]], columns: Columns, called: Mapping[str, str]) -> pa.Array:
-    """Pictures as they are, bytes or paths; texts as lists; all else as words, labels by their names."""
+    """Pictures as they are, bytes or paths; texts as lists; all else as words, labels by their names. Of one type,
+    whatever the cells of these rows are."""
     cells = [row[name] for row in rows]
-    if name == columns.image:
-        found = [each.get("bytes") or each.get("path") if isinstance(each, dict) else each for each in cells]
-        return pa.array(found, pa.string() if any(isinstance(each, str) for each in found) else pa.binary())
+    alone = [column for _, column in columns.named()].count(name) == 1
+    if name == columns.image and alone:  # a name of a picture that is its group or id too is a word
+        return pa.array(map(_picture, cells), PICTURE)
     if name in columns.texts:
-        texts = [each if isinstance(each, list) else [each] for each in cells]
+        texts = [each if isinstance(each, list) else [each] for each in map(listed_texts, cells)]
         return pa.array([[None if t is None else str(t) for t in each] for each in texts], pa.list_(pa.string()))
     words = [None if each is None else word(each) for each in cells]
     if name == columns.label:

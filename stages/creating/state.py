@@ -17,8 +17,8 @@ CHECKED = "choose another name with --name"
 class State:
     """What `kith new` has done for the study `name`, whose file it may write.
 
-    content: "asked" (what was asked for), "proposal", "sha256" of the study's file as it was written, "chosen" (whether
-    it has the methods that won), "seconds" (of the search), "spent" before it.
+    content: "asked" (what was asked for), "proposal", "text" of the study's file and its "sha256", "before" (that of
+    the file in whose place it comes), "chosen" (whether it has the methods that won), "seconds" (of the search).
     """
 
     def __init__(self, name: str):
@@ -35,16 +35,30 @@ class State:
             return False
         if "sha256" not in self.content:
             raise KithError(f"{self.study}: is there already, and not written by `kith new`; {CHECKED}")
-        if hashlib.sha256(self.study.read_bytes()).hexdigest() != self.content["sha256"]:
-            raise KithError(
-                f"{self.study}: was changed since `kith new` wrote it, and is yours now: `kith study "
-                f"{self.study.stem}` and `snakemake --cores 2` run it; or {CHECKED}"
-            )
+        self._check_own()
+        if self._digest() != self.content["sha256"]:  # it was ended between the two files
+            files.write_text(self.study, self.content["text"])
         if self.content["asked"] == asked:
             return True
         if self.content["asked"]["path"] != asked["path"]:
             raise KithError(f"{self.study}: is of {self.content['asked']['path']}, not of {asked['path']}; {CHECKED}")
         return False
+
+    def _digest(self) -> str | None:
+        return hashlib.sha256(self.study.read_bytes()).hexdigest() if self.study.exists() else None
+
+    def _check_own(self) -> None:
+        """Raise KithError where somebody has changed the study's file."""
+        if self._digest() not in (self.content["sha256"], self.content.get("before")):
+            raise KithError(
+                f"{self.study}: was changed since `kith new` wrote it, and is yours now: `kith study "
+                f"{self.study.stem}` and `snakemake --cores 2` run it; or {CHECKED}"
+            )
+
+    @property
+    def tables(self) -> list[str]:
+        """The table that was made for the study, if one was."""
+        return [self.content["proposal"]["sections"]["fetch"]["path"]] if "proposal" in self.content else []
 
     def begin(self, asked: dict[str, Any]) -> None:
         """A new start: nothing of what was asked for before counts."""
@@ -53,8 +67,14 @@ class State:
         shutil.rmtree(self.folder / "trials", ignore_errors=True)
 
     def write_study(self, text: str, **known: Any) -> None:
-        """Write the study's file, and note what is known; what comes second is found to be missing, and done again."""
-        self.content |= known | {"sha256": hashlib.sha256(text.encode()).hexdigest()}
+        """Note what is known, and write the study's file; what was ended in between is found to be so, and done.
+
+        Raises KithError where somebody has changed the file meanwhile.
+        """
+        if "sha256" in self.content:
+            self._check_own()
+        known |= {"text": text, "sha256": hashlib.sha256(text.encode()).hexdigest(), "before": self._digest()}
+        self.content |= known
         self.save()
         files.write_text(self.study, text)
 

@@ -92,7 +92,10 @@ def test_marks_are_what_prepare_reads(audited, address):
     again = [{"id": "item/03", "mark": "relabel", "label": "cross"}, {"id": "item/04", "mark": "keep"}]
     assert requests.post(post, json=again, timeout=30).json() == {"marks": 3}
     path = marks_of(audited)
-    assert path.read_text() == f"id,mark,label,text\nitem/03,relabel,cross,\nitem/00,exclude,,{text}\nitem/04,keep,,\n"
+    assert path.read_text() == "id,mark,label,text,of\n" + "".join(
+        f"{line},{audited.texts[audited.text_start[audited.row(line[:7])]]}\n"
+        for line in ("item/03,relabel,cross,", f"item/00,exclude,,{text}", "item/04,keep,,")
+    )
     assert [(each.id, each.text) for each in read_marks(path, "exclude")] == [("item/00", text)]
     assert [(each.id, each.label) for each in read_marks(path, "relabel")] == [("item/03", "cross")]
     assert requests.post(post, json=[{"id": "item/03", "mark": ""}], timeout=30).json() == {"marks": 2}
@@ -137,7 +140,7 @@ def test_marks_of_items_that_are_gone_stay(data):
     path.write_text("id,mark,label,text\ngone,exclude,,\n")
     marks = MarksFile(path, data)
     assert marks.put([Mark("item/01", "keep")]) == 2
-    assert path.read_text().splitlines()[1] == "gone,exclude,,"
+    assert path.read_text().splitlines()[1] == "gone,exclude,,,"
     with pytest.raises(UnanswerableError, match="no item has the id 'gone'"):
         marks.put([Mark("gone", "keep")])
 
@@ -196,7 +199,8 @@ def test_a_label_is_changed_to_the_suggested_one_and_markup_is_text(page, audite
     assert page.input_value("input") == "cross"
     page.get_by_role("button", name="Relabel").click()
     page.wait_for_selector("text=marked: cross")
-    assert marks_of(audited).read_text().splitlines()[1:] == ["item/05,relabel,cross,"]
+    text = audited.texts[audited.text_start[5]]
+    assert marks_of(audited).read_text().splitlines()[1:] == [f"item/05,relabel,cross,,{text}"]
     page.get_by_role("button", name="texts that fit many pictures (1)").click()
     page.wait_for_selector(f"text={made_search.MARKUP[:20]}")
     assert page.title() == "Faults in the data · Kith"  # nothing of it was run

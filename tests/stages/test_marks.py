@@ -6,6 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kith.data.check import Discarded
+from kith.data.items import Dataset
+from kith.data.marks import heed
+from kith.data.rows import Columns
+from kith.data.table import build
 from kith.errors import KithError
 from stages import params
 from stages.params.inputs import NONE
@@ -115,3 +120,18 @@ def test_what_is_not_given_is_not_in_params_yaml():
     content = params.parse(Path("params.yaml").read_text())
     assert not {"exclude", "relabel"} & set(content["prepare"])
     assert "audit" not in content
+
+
+def test_marks_by_numbers_of_rows_are_refused_where_the_rows_are_others(tmp_path):
+    """A row that was put in before it: the number is there, and is another item's."""
+
+    def table(texts: list[str]) -> Dataset:
+        pd.DataFrame({"text": texts}).to_csv(tmp_path / "t.csv", index=False)
+        return build(tmp_path / "t.csv", Columns(image=None), Discarded())
+
+    marks = tmp_path / "marks.csv"
+    marks.write_text("id,mark,label,text,of\n3,exclude,,,text 3\n")
+    texts = [f"text {number}" for number in range(20)]
+    assert heed(table(texts), marks, None).items["texts"].to_pylist() == [[text] for text in texts if text != "text 3"]
+    with pytest.raises(KithError, match=r"marks\.csv, line 2: what was marked had the text 'text 3', and row 3"):
+        heed(table(["new", *texts]), marks, None)

@@ -16,8 +16,10 @@ import pytest
 import yaml
 from PIL import Image
 
-from stages import cli
+from kith.errors import KithError
+from stages import cli, files, new
 from stages.creating import proposal, speed
+from stages.creating.state import State
 from tests.made import COLOURS, SHAPES, picture
 from tests.made_shop import write_shop
 from tests.workflow.test_pipeline import clone, run
@@ -229,6 +231,91 @@ def test_of_too_many_rows_a_sample_is_taken_and_it_says_so(folder, capsys, monke
     assert count % 20 == 0
     assert 500 <= count < 1920
     assert not Path("tables/many_sample.parquet").exists()
+
+
+def too_many(folder: Path, monkeypatch, minutes: int = 10) -> list[str]:
+    """What takes a sample of 1,920 rows."""
+    (folder / "mine").mkdir(exist_ok=True)
+    rows = pictures(folder / "mine")
+    many = [(name, f"{text} {n}", f"{number}_{n}") for number, (name, _, text) in enumerate(rows) for n in range(20)]
+    pd.DataFrame(many, columns=["image", "text", "key"]).to_csv("mine/many.csv", index=False)
+    with_encoders(monkeypatch, 0.2)
+    return ["mine/many.csv", "--minutes", str(minutes), "--column", "group=key"]
+
+
+def test_what_is_not_agreed_to_leaves_the_sample_of_the_study_as_it_is(folder, capsys, monkeypatch):
+    arguments = too_many(folder, monkeypatch)
+    monkeypatch.setattr(new, "_run", lambda *_: None)
+    monkeypatch.setattr(new, "_end", lambda *_: None)
+    cli.main(["new", *arguments, "--yes"])
+    before = Path("tables/many_sample.parquet").read_bytes()
+    assert yaml.safe_load(Path("studies/many.yaml").read_text())["fetch"]["path"] == "tables/many_sample.parquet"
+    more = too_many(folder, monkeypatch, 12)
+    cli.main(["new", *more, "--dry-run"])
+    assert Path("tables/many_sample.parquet").read_bytes() == before
+    monkeypatch.setattr("sys.stdin", open(os.devnull))  # noqa: SIM115
+    assert "--yes" in refused(capsys, *more)
+    assert Path("tables/many_sample.parquet").read_bytes() == before
+    cli.main(["new", *more, "--yes"])
+    assert Path("tables/many_sample.parquet").read_bytes() != before
+    assert sorted(each.name for each in folder.iterdir() if each.name.startswith(".")) == []
+
+
+def test_a_table_that_is_nobodys_to_replace_is_left(folder, capsys, monkeypatch):
+    arguments = too_many(folder, monkeypatch)
+    Path("tables").mkdir()
+    Path("tables/many_sample.parquet").write_text("mine")
+    assert "tables/many_sample.parquet: is there already" in refused(capsys, *arguments, "--yes")
+    assert Path("tables/many_sample.parquet").read_text() == "mine"
+    assert not list(Path("studies").iterdir())
+
+
+def test_a_changed_table_is_looked_at_again(folder, monkeypatch):
+    arguments = too_many(folder, monkeypatch)
+    monkeypatch.setattr(new, "_run", lambda *_: None)
+    monkeypatch.setattr(new, "_end", lambda *_: None)
+    cli.main(["new", *arguments, "--yes"])
+    first = pd.read_parquet("tables/many_sample.parquet")
+    table = pd.read_csv("mine/many.csv")
+    table.assign(text="new " + table["text"]).to_csv("mine/many.csv", index=False)
+    cli.main(["new", *arguments, "--yes"])
+    again = pd.read_parquet("tables/many_sample.parquet")
+    assert list(again["key"]) == list(first["key"])
+    assert all(each[0].startswith("new ") for each in again["text"])
+
+
+def test_an_archive_of_the_same_name_is_not_taken_for_the_one_before(folder, capsys):
+    (folder / "mine").mkdir()
+    (folder / "other").mkdir()
+    dry(capsys, str(zipped(folder / "mine")))
+    assert dry(capsys, str(folder / "mine" / "classes.zip"))["fetch"]["path"] == "datasets/classes/top"
+    tree_of_classes(folder / "other")
+    shutil.make_archive(str(folder / "other" / "classes"), "zip", folder / "other", "classes")
+    said = refused(capsys, str(folder / "other" / "classes.zip"), "--dry-run")
+    assert "datasets/classes: is there already, and was not unpacked from" in said
+    assert "--name" in said
+
+
+def test_ended_between_its_two_files_it_goes_on(folder, monkeypatch):
+    """The state is written first; then the study's file is the one before."""
+    (folder / "mine").mkdir()
+    monkeypatch.setattr(new, "_run", lambda *_: None)
+    monkeypatch.setattr(new, "_end", lambda *_: None)
+    command = ["new", str(table(folder / "mine", ".csv")), "--yes"]
+    cli.main(command)
+    with monkeypatch.context() as ended:
+        write = files.write_text
+        ended.setattr(
+            files, "write_text", lambda path, *_: (path.suffix == ".yaml" and pytest.fail("killed")) or write(path, *_)
+        )
+        with pytest.raises(pytest.fail.Exception):
+            State("things").write_study("# what was chosen\n", chosen=True)
+    cli.main(command)
+    assert Path("studies/things.yaml").read_text() == "# what was chosen\n"
+    Path("studies/things.yaml").write_text("# mine\n")
+    with pytest.raises(KithError, match="is yours now"):
+        State("things").write_study("# what was chosen\n", chosen=True)
+    assert Path("studies/things.yaml").read_text() == "# mine\n"
 
 
 def test_without_a_terminal_it_says_what_to_pass(folder, capsys, monkeypatch):
