@@ -24,19 +24,22 @@ def sentences(study: str) -> list[str]:
 
 
 def best_runs(study: str) -> list[Path]:
-    """The runs to search with: of the best method in each thing that methods are compared by."""
-    table = board(study)
+    """The runs to search with: of the best method in each thing that methods are compared by. The validation items say
+    which, where they were measured: those of test choose nothing."""
+    table = board(study, "val")
     best = [table["method"][table[metric].idxmax()] for metric in _metrics(table)]
     return [Path("runs", study, f"{method}-0") for method in dict.fromkeys(best)]
 
 
-def board(study: str) -> pd.DataFrame:
-    """The first split of the leaderboard of a study: the test split. Raises KithError where there is none."""
+def board(study: str, split: str | None = None) -> pd.DataFrame:
+    """A split of the leaderboard of a study; by default, and where it was not measured, the first: test. Raises KithError
+    where there is none."""
     path = Path("reports", study, "leaderboard.csv")
     if not path.is_file():
         raise KithError(f"{path}: no such file; run the study: snakemake --cores 2")
     table = pd.read_csv(path, dtype={"split": str, "method": str})
-    return table[table["split"] == table["split"].iloc[0]].reset_index(drop=True)
+    chosen = split if split in set(table["split"]) else table["split"].iloc[0]
+    return table[table["split"] == chosen].reset_index(drop=True)
 
 
 def _metrics(table: pd.DataFrame) -> list[str]:
