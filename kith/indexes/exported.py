@@ -75,13 +75,15 @@ class Exported:
         else:
             found = self._index.search(asked, k, threads=1)
             rows, values = (np.atleast_2d(each) for each in (found.keys, found.distances))
-            there = np.arange(rows.shape[1]) < np.reshape(getattr(found, "counts", rows.shape[1]), (-1, 1))
+            counts: Any = getattr(found, "counts", rows.shape[1])
+            there = np.arange(rows.shape[1]) < np.reshape(counts, (-1, 1))
         if self.kind == "signs":
             values = 1 - 2 * values.astype(np.float32) / self.dim
         elif not self._of_faiss:
             values = 1 - values
-        ids = self.ids[np.where(there, rows, 0).astype(np.int64)]
-        return np.where(there, ids, None), np.where(there, values, np.float32(-np.inf))
+        ids = self.ids[np.where(there, rows, 0).astype(np.int64)].astype(object)
+        ids[~there] = None
+        return ids, np.where(there, values, np.float32(-np.inf))
 
 
 def _faiss(unit: np.ndarray, path: Path, kind: str, learn: np.ndarray | None) -> None:

@@ -61,6 +61,12 @@ class ServedRuns:
             raise HTTPException(404, str(error)) from None
         return self.shown({"row": row, **self.items.describe(row)}, root)
 
+    def current(self, version: str | None) -> bool:
+        """Whether the address of a picture names these data; 404 where it names others, as in a page opened before."""
+        if version is not None and version != self.data.checksum[:12]:
+            raise HTTPException(404, "this picture is of data that are no longer here; load the page again")
+        return version is not None
+
     def shown(self, result: dict[str, Any], root: str) -> dict[str, Any]:
         """A result with the addresses of its picture, whole and small."""
         row, version = result["row"], f"?data={self.data.checksum[:12]}"

@@ -57,6 +57,9 @@ OPTIONS: dict[str, Any] = {"http": PatientProtocol, "limit_concurrency": MOST, "
 UNREADABLE = "the server cannot read its data; what is wrong stands in its log"
 PNG = b"\x89PNG"  # what such a file begins with
 FOREVER = {"Cache-Control": "private, max-age=31536000, immutable"}
+Version = Annotated[
+    str | None, Parameter(max_length=64, description="Of which data; a link to others' is answered 404")
+]
 FAULTS: dict[int | str, dict[str, Any]] = {
     status: {"model": FaultTold, "description": told}
     for status, told in ((400, "What cannot be answered"), (404, "What is not there"), (422, "A parameter is wrong"))
@@ -129,20 +132,22 @@ def _add_items(app: FastAPI, served: ServedRuns) -> None:
         return served.item(id, _root(request))
 
     @app.get("/api/pictures/{row}.png", response_class=Response, tags=["items"], summary="A picture, JPEG or PNG")
-    def picture(row: int) -> Response:
-        return _pictured(served.items.picture, row)
+    def picture(row: int, data: Version = None) -> Response:
+        return _pictured(served.items.picture, row, served.current(data))
 
     @app.get("/api/thumbnails/{row}", response_class=Response, tags=["items"], summary="A small picture, JPEG or PNG")
-    def thumbnail(row: int) -> Response:
-        return _pictured(served.thumbnails.of, row)
+    def thumbnail(row: int, data: Version = None) -> Response:
+        return _pictured(served.thumbnails.of, row, served.current(data))
 
 
-def _pictured(picture: Any, row: int) -> Response:
+def _pictured(picture: Any, row: int, named: bool) -> Response:
+    """named: whether the address names the data, so that what it stands for never changes."""
     try:
         data: bytes = picture(row)
     except UnanswerableError as error:
         raise HTTPException(404, str(error)) from None
-    return Response(data, media_type="image/png" if data.startswith(PNG) else "image/jpeg", headers=FOREVER)
+    kept = FOREVER if named else {"Cache-Control": "private, no-cache"}
+    return Response(data, media_type="image/png" if data.startswith(PNG) else "image/jpeg", headers=kept)
 
 
 def _told(model: Any, tag: str, summary: str) -> dict[str, Any]:

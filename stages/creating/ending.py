@@ -32,8 +32,10 @@ def best_runs(study: str) -> list[Path]:
 
 
 def board(study: str, split: str | None = None) -> pd.DataFrame:
-    """A split of the leaderboard of a study; by default, and where it was not measured, the first: test. Raises KithError
-    where there is none."""
+    """A split of the leaderboard of a study; by default, and where it was not measured, the first: test.
+
+    Raises KithError where there is none.
+    """
     path = Path("reports", study, "leaderboard.csv")
     if not path.is_file():
         raise KithError(f"{path}: no such file; run the study: snakemake --cores 2")

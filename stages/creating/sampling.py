@@ -51,7 +51,8 @@ def _kept(path: Path, columns: Columns, names: list[str], share: float) -> Itera
 
 def _key(row: int, columns: Columns, cells: Mapping[str, Any]) -> str:
     """What a row is drawn by; one without a group or picture is a group of its own, as it is in the data set."""
-    key = cells[columns.group or columns.image] if columns.group or columns.image else None
+    column = columns.group or columns.image
+    key = cells[column] if column else None
     if columns.group:
         key = word(key)
     return key if isinstance(key, str) and not is_nothing(key) else str(row)

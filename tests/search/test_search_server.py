@@ -115,6 +115,15 @@ def test_pictures_of_items_are_served(address, runs):
         assert get(address, f"/api/pictures/{row}.png")[0] == 404
 
 
+@pytest.mark.parametrize("path", ["/api/pictures/28.png", "/api/thumbnails/28"])
+def test_an_address_of_other_data_shows_nothing_and_one_of_no_data_is_not_kept(address, path):
+    """A page that was open before the server began anew over other data."""
+    status, told, _ = get(address, path, data="0" * 12)
+    assert (status, told["error"]) == (404, "this picture is of data that are no longer here; load the page again")
+    with urllib.request.urlopen(address + path) as response:
+        assert response.headers["Cache-Control"] == "private, no-cache"
+
+
 def test_faults_are_told(address):
     search = "/api/search"
     for status, told, parameters in (
