@@ -10,6 +10,9 @@ from kith.data.rows import Columns
 
 HEAD = ("row", "id", "column", "kind", "problem")
 WIDEST = 30  # characters of a cell; the last one, the problem, is never cut
+TEXTS_ALONE = (
+    "Not enough for this method: it needs pictures. With labels, texts find texts: `kith new` with this table."
+)
 FIELDS = ("image", "texts", "label", "categories", "labels", "split", "group", "id")
 
 
@@ -46,7 +49,8 @@ def notes(columns: Columns, findings: Findings) -> list[str]:
     if skippable := [kind for kind in SKIPPABLE if kind in findings.problems.counts]:
         lines.append(f"To leave faulty rows out in place of mending them: prepare: {{skip: [{', '.join(skippable)}]}}")
     if not (columns.image and (columns.texts or columns.label or columns.categories or columns.labels)):
-        lines.append("Not enough for a method: they need pictures, and texts or labels.")
+        alone = columns.texts and columns.label and not columns.image
+        lines.append(TEXTS_ALONE if alone else "Not enough for a method: they need pictures, and texts or labels.")
     return lines
 
 

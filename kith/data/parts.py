@@ -27,7 +27,8 @@ def parts(path: Path) -> list[Path]:
     else:
         found = [Path(name) for name in glob.glob(str(path)) if name.lower().endswith(".parquet")]
     if not found:
-        raise KithError(f"{path}: no .parquet files there; name a table, or the folder of the parts of one")
+        more = "; folders of pictures and data sets are looked at by `kith new`" if path.is_dir() else ""
+        raise KithError(f"{path}: no .parquet files there; name a table, or the folder of the parts of one{more}")
     return sorted(found)
 
 

@@ -18,6 +18,7 @@ from stages.creating.proposal import Proposal, encoders_for, propose
 from stages.creating.tables import TABLES, Tables
 
 FIRST = 1000  # rows
+MEASURING = "measuring how fast encoders read here, then reading every row"
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,7 @@ def _texts(cell: Any) -> list[str]:
 
 
 def _fit(asked: Wanted, found: Facts, texts: Sequence[str], chosen: Any) -> budget.Fit:
+    _say([MEASURING] if chosen.image or chosen.text else [])
     from stages.creating import speed  # loads torch
 
     threads, seconds = min(engines.cores(), budget.THREADS), 60 * asked.minutes

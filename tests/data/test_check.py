@@ -17,6 +17,7 @@ from kith.data import guess, table
 from kith.data.check import Discarded, check, split_names
 from kith.data.problems import Problems
 from kith.data.rows import Columns
+from kith.errors import KithError
 from stages import check as stage
 from stages import params
 
@@ -259,6 +260,19 @@ def test_a_table_of_texts_alone_is_told_to_be_too_little(capsys):
     Path("t.jsonl").write_text("\n".join(f'{{"note": "some words {i}"}}' for i in range(30)))
     stage.main(table=Path("t.jsonl"))
     assert "# Not enough for a method" in capsys.readouterr().out
+
+
+def test_texts_with_labels_are_sent_to_the_command_that_takes_them(capsys):
+    rows = [f'{{"note": "some words {i}", "label": "{"ab"[i % 2]}"}}' for i in range(30)]
+    Path("t.jsonl").write_text("\n".join(rows))
+    stage.main(table=Path("t.jsonl"))
+    assert "texts find texts: `kith new` with this table" in capsys.readouterr().out
+
+
+def test_a_folder_of_pictures_is_sent_to_the_command_that_takes_it():
+    Path("shapes/ring").mkdir(parents=True)
+    with pytest.raises(KithError, match=r"no \.parquet files there; .* looked at by `kith new`"):
+        stage.main(table=Path("shapes"))
 
 
 def test_pictures_and_labels_without_texts(capsys):
