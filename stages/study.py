@@ -38,6 +38,8 @@ def choose(name: str, changes: list[str], target: Path = params.PARAMS) -> None:
 
 def _source(name: str) -> Path:
     source = STUDIES / f"{name}.yaml"
+    if not STUDIES.is_dir():
+        raise KithError(f"{STUDIES}: no such folder; run it in Kith's folder")
     if not source.is_file():
         raise KithError(f"no study '{name}'; there are:\n{listing()}")
     return source

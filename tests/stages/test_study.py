@@ -277,3 +277,9 @@ def test_a_study_in_another_encoding_is_named_in_the_listing_too(tmp_path, monke
     monkeypatch.setattr(study, "STUDIES", tmp_path)
     with pytest.raises(KithError, match=r"mine\.yaml: line 1: is not UTF-8 text; save the file as UTF-8"):
         study.listing()
+
+
+def test_another_folder_than_kiths_is_told(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(KithError, match="studies: no such folder; run it in Kith's folder"):
+        study.choose("flickr8k", [])
