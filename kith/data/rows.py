@@ -129,7 +129,7 @@ class Rows:
         return ParsedRow(*where, name, split, label, texts, group or name, labels)
 
     def _labels(self, where: Where, name: str, cells: Mapping[str, Any]) -> list[str]:
-        """The labels of an item that may have several, each once, in their order."""
+        """The labels of an item that may have several, each once, in their order; −1 is none, as of a single one."""
         columns, separator = self.columns.labels, self.columns.separator
         if len(columns) > 1:
             marks = {column: self._word(where, name, "labels", column, cells).lower() for column in columns}
@@ -148,7 +148,7 @@ class Rows:
                 continue
             for each in cell if isinstance(cell, list) else [cell]:
                 text = self._word(where, name, "labels", column, {column: each})
-                found += [text] if text else []
+                found += [text] if text not in ("", "-1") else []
         return list(dict.fromkeys(found))
 
     def _label(self, where: Where, name: str, cells: Mapping[str, Any]) -> str:

@@ -18,9 +18,9 @@ from kith.losses.rows import of_rows
 def dhn(outputs: Tensor, labels: Tensor, quantization: float = 0.1, alpha: float = 0.5) -> Tensor:
     """Mean over pairs of log(1 + e^θ) − s·θ, θ = αuᵀu′, and λ times the mean over outputs and bits of log cosh(|u|−1).
 
-    The paper (Zhu, Long, Wang & Cao, "Deep Hashing Network for Efficient Similarity Retrieval", AAAI 2016, eq. 5, 7 and
-    8) sums both; means make λ independent of the number of rows and bits. s is 1 for two rows of one class, else 0. α
-    is ½ by default, as in the TensorFlow program of the authors' group.
+    The paper (Zhu, Long, Wang & Cao, "Deep Hashing Network for Efficient Similarity Retrieval", AAAI 2016) sums both;
+    means make λ independent of the number of rows and bits. s is 1 for two rows of one class, else 0. α is ½ by
+    default, as in the TensorFlow program of the authors' group.
 
     outputs: (B, bits) u; labels: (B,) class numbers, or (B, C) sets.
 

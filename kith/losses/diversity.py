@@ -12,7 +12,7 @@ from kith.losses.rows import of_rows
 @of_rows
 def diversity(added: Tensor) -> Tensor:
     """Mean over items of the Frobenius norm of the cosines of what is added to an item's vectors, each with the others,
-    divided by K² (Song & Soleymani, CVPR 2019, section 3.2, as their program has it).
+    divided by K² (Song & Soleymani, CVPR 2019, as their program has it).
 
     added: (B, K, d).
 

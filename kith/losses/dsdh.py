@@ -20,7 +20,7 @@ def discrete_codes(
     outputs: Tensor, labels: Tensor, weights: Tensor, quantization: float, classification: float, rounds: int = 1
 ) -> Tensor:
     """Codes b of ±1 for outputs (B, bits) that lower μ|y − Wᵀb|² + η|b − u|² bit by bit, the others being fixed:
-    discrete cyclic coordinate descent (Li et al., NIPS 2017, eq. 12), from the signs of the outputs.
+    discrete cyclic coordinate descent, as in Li et al., NIPS 2017, from the signs of the outputs.
 
     labels: (B,) class numbers; weights: W, (bits, classes); quantization: η; classification: μ; rounds: over all bits.
 
@@ -50,7 +50,7 @@ def dsdh(
 ) -> Tensor:
     """Mean over pairs of log(1 + e^θ) − s·θ, θ = ½uᵀu′, + η times the mean over bits of (b − u)², + μ times the mean
     over classes of (y − Wᵀb)², + ν times the mean of W² (Li, Sun, He & Tan, "Deep Supervised Discrete Hashing", NIPS
-    2017, eq. 8), b being `discrete_codes`.
+    2017), b being `discrete_codes`.
 
     The paper sums, and alternates over the whole training set: b, W in closed form, and the network. Here b are the
     codes of the batch, and W learns by gradient with the network. s is 1 for two rows of one class, else 0; y is

@@ -15,7 +15,7 @@ from kith.losses.rows import of_rows
 @of_rows
 def mmd(image: Tensor, text: Tensor, gamma: float = 0.5) -> Tensor:
     """Mean over all pairs of k(x, x′) − 2k(x, y) + k(y, y′), k(a, b) = exp(−γ|a − b|) (Song & Soleymani, CVPR 2019,
-    section 3.2; in their program the distance is not squared, and γ is ½).
+    in whose program the distance is not squared, and γ is ½).
 
     image, text: (n, d).
 

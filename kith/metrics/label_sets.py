@@ -132,6 +132,7 @@ def _of_list(
     gains: np.ndarray, starts: np.ndarray, ks: Sequence[int], harmonic: np.ndarray, discount: np.ndarray
 ) -> dict[str, float]:
     """What one list is worth; gains: (m,) labels shared, in its order; starts: where its runs of equals begin."""
+    gains = gains.astype(np.float64)  # 2^r of more than a hundred shared labels is no float32
     right, last = gains > 0, max(ks, default=0)
     of = runs(right, starts)
     at = int(np.argmax(of.right > 0))

@@ -1,5 +1,5 @@
 """Several vectors an item: what attention picks out of the parts of a picture or a text, added to the whole of it (Song
-& Soleymani, "Polysemous Visual-Semantic Embedding for Cross-Modal Retrieval", CVPR 2019, section 3.1)."""
+& Soleymani, "Polysemous Visual-Semantic Embedding for Cross-Modal Retrieval", CVPR 2019)."""
 
 from typing import Any
 

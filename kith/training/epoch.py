@@ -76,7 +76,11 @@ def train_epoch(
 def _loss(task: Any, given: Tensors, place: str) -> tuple[Tensor, dict[str, Tensor]]:
     """What the objective says of a batch. Raises FloatingPointError that names the place."""
     with _at(place):
-        loss, terms = task(*given)
+        try:
+            loss, terms = task(*given)
+        except (ValueError, FloatingPointError):  # such as of mining, before a GPU has told what is not finite
+            task.watch.settle()
+            raise
         task.watch.see(f"the loss is {loss.item()}" if loss.device.type == "cpu" else "the loss is not finite", loss)
     return loss, terms
 

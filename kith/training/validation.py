@@ -111,6 +111,8 @@ def _classes(
     """Search of pictures by pictures, and class predictions, for the pictures whose class is known."""
     if label.ndim == 2:
         chosen = label.any(axis=1)
+        if chosen.sum() < 2:
+            return {"mrr": 0.0, "map": 0.0}
         shared = shared_retrieval(image.cpu().numpy()[chosen], label[chosen])
         return {name: float(np.nan_to_num(shared[name]).mean()) for name in ("mrr", "map")}
     known = label >= 0

@@ -137,10 +137,10 @@ def _float(array: np.ndarray) -> type:
 
 def words(values: Iterable[Any]) -> np.ndarray:
     """(n,) str as Kith writes ids and labels: 3.0 is 3 where all are whole numbers; nothing is empty. Several labels of
-    a row, a list, are joined by JOINT, each once and sorted.
+    a row, a list, are joined by JOINT, each once and sorted; −1 in a list is none.
 
-    >>> words([3.0, None, "4"]).tolist(), words([["sky", "dog", "sky"], []]).tolist()
-    (['3', '', '4'], ['dog\\x1fsky', ''])
+    >>> words([3.0, None, "4"]).tolist(), words([["sky", "dog", "sky"], [], [-1]]).tolist()
+    (['3', '', '4'], ['dog\\x1fsky', '', ''])
     """
     found = [_word(each) for each in values]
     same = whole(found)
@@ -158,5 +158,5 @@ def hot_words(hot: np.ndarray) -> np.ndarray:
 
 def _word(value: Any) -> str:
     if isinstance(value, list | tuple | np.ndarray):
-        return JOINT.join(sorted({_word(each) for each in value} - {""}))
+        return JOINT.join(sorted({_word(each) for each in value} - {"", "-1"}))
     return word(value.item() if isinstance(value, np.generic) else value)

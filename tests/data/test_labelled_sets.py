@@ -71,6 +71,13 @@ def test_tables_of_several_labels(kind, tmp_path, monkeypatch):
     assert set(found["split"]) == {"train", "val", "test"}
 
 
+def test_minus_one_is_no_label_that_items_share(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found, described = prepared(table([{"tags": tags} for tags in [[3, 4], [-1], [4], [-1], [3]] * 2], labels=["tags"]))
+    assert [list(each) for each in found["labels"][:5]] == [["3", "4"], [], ["4"], [], ["3"]]
+    assert described["labels"] == 2
+
+
 def test_data_with_one_label_have_no_such_column(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     found, described = prepared(table([{"kind": "ab"[n % 2]} for n in range(12)], label="kind"))

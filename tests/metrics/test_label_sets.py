@@ -141,6 +141,14 @@ def test_hamming_retrieval_takes_sets_of_labels(ties, itself):
     assert found["by_radius"]["precision"][1] == pytest.approx(share)
 
 
+def test_many_shared_labels_are_as_good_as_few():
+    sets = np.ones((3, 300), dtype=bool)
+    sets[2, 1:] = False
+    found = shared_retrieval([[1, 0], [1, 0.1], [0, 1]], sets, ks=[1, 2])
+    assert found["NDCG@1"].tolist() == [1.0, 1.0, 1.0]
+    assert found["ACG@1"].tolist() == [300.0, 300.0, 1.0]
+
+
 def test_sets_of_one_label_are_single_labels():
     codes, items, _, _ = drawn(4, 8, 20, bits=5)
     labels = np.random.default_rng(4).integers(3, size=28)

@@ -71,6 +71,25 @@ def test_a_watch_tells_later_what_was_not_finite_and_forgets_it():
     watch.settle()
 
 
+@pytest.mark.parametrize("refused", [ValueError, FloatingPointError])
+def test_what_a_loss_refuses_is_told_as_what_was_not_finite_before(monkeypatch, refused):
+    """Mining waits for a GPU and refuses rows that are not finite, before the watch has told of them."""
+    monkeypatch.setattr("kith.training.task.FiniteWatch", lambda: FiniteWatch(at_once=False))
+
+    def refuse(task, *given):
+        raise refused("row 0")
+
+    monkeypatch.setattr("kith.training.objective.Objective.forward", refuse)
+    data, vocabulary = pair_data()
+    model, objective = model_and_objective(len(vocabulary))
+    with pytest.raises(refused, match="^row 0"):
+        fit(model, objective, data, CONFIG, Fabric(accelerator="cpu", devices=1))
+    with torch.no_grad():
+        next(model.parameters()).fill_(float("nan"))
+    with pytest.raises(FloatingPointError, match="the embeddings are not finite in epoch 1, batch 1 of"):
+        fit(model, objective, data, CONFIG, Fabric(accelerator="cpu", devices=1))
+
+
 def test_on_a_cpu_a_watch_tells_at_once():
     with pytest.raises(FloatingPointError, match="the loss is nan"):
         FiniteWatch().see("the loss is nan", torch.tensor(float("nan")))

@@ -13,7 +13,7 @@ from kith.training.loop import batches_of, fit
 from kith.training.objective import Objective
 from kith.training.options import Augment, TrainingConfig
 from stages.params.losses import Losses
-from tests.made import pair_data
+from tests.made import model_and_objective, pair_data
 from tests.made_processes import as_two, joined
 from tests.training.test_training import one_thread, same  # noqa: F401
 
@@ -140,3 +140,18 @@ def test_tuples_that_were_drawn_before_are_learned_from(name, sampler, options):
     history = train(losses, dataclasses.replace(CONFIG, sampler=sampler, epochs=2))[2]
     assert np.isfinite([(each["train_loss"], each["val_loss"]) for each in history]).all()
     assert history[0]["train_mined"] <= 24 // (2 if sampler == "pairs" else 3)
+
+
+@pytest.mark.parametrize("labelled", [0, 1, 2])
+def test_few_validation_items_have_one_of_several_labels(labelled):
+    data, vocabulary = pair_data()
+    sets = np.zeros((len(data.groups), 3), dtype=np.uint8)
+    sets[data.train, data.train % 3] = 1
+    sets[data.val[:labelled], 0] = 1
+    data = dataclasses.replace(data, labels=sets)
+    model, _ = model_and_objective(len(vocabulary))
+    objective = Objective({"info_nce": {}, "dpsh": {}})
+    config = TrainingConfig(epochs=1, batch_size=48, select="map")
+    (record,) = fit(model, objective, data, config, Fabric(accelerator="cpu", devices=1))
+    assert record["val_map"] == (1.0 if labelled == 2 else 0.0)
+    assert 0 < record["val_mrr"] <= 1
