@@ -82,7 +82,7 @@ def test_what_a_loss_refuses_is_told_as_what_was_not_finite_before(monkeypatch, 
     monkeypatch.setattr("kith.training.objective.Objective.forward", refuse)
     data, vocabulary = pair_data()
     model, objective = model_and_objective(len(vocabulary))
-    with pytest.raises(refused, match="^row 0"):
+    with pytest.raises(refused, match=r"^row 0"):
         fit(model, objective, data, CONFIG, Fabric(accelerator="cpu", devices=1))
     with torch.no_grad():
         next(model.parameters()).fill_(float("nan"))
