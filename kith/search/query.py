@@ -105,11 +105,14 @@ def _vector(run: Run, query: Query) -> np.ndarray:
 def combined(plus: list[np.ndarray], minus: list[np.ndarray]) -> np.ndarray:
     """(d,) float64 unit vector: the sum of the unit vectors of `plus` less that of `minus`.
 
-    Raises UnanswerableError where nothing is left.
+    Raises UnanswerableError where nothing is left, and for several vectors an item, (K, d): which of one belongs to
+    which of another is not known.
 
     >>> combined([np.array([2.0, 0.0])], [np.array([0.0, 3.0])]).round(3).tolist()
     [0.707, -0.707]
     """
+    if plus[0].ndim > 1:
+        raise UnanswerableError("this run has several vectors an item, which cannot be added; search without it")
     total = sum(map(_unit, plus)) - sum(map(_unit, minus), np.zeros(1))
     length = float(np.linalg.norm(total))
     if length < 1e-6:

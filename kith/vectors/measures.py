@@ -133,7 +133,8 @@ def by_pairs(queries: VectorSet, candidates: VectorSet, *, ks: Sequence[int] = (
 
 
 def with_partners(queries: VectorSet, candidates: VectorSet) -> VectorSet:
-    """The queries without those whose partner is a row that was left out of the candidates, by its id.
+    """The queries without those whose partner is a row that was left out of the candidates, by its id, where no other
+    candidate is of their group.
 
     >>> texts = VectorSet("t.npz", np.eye(2), False, ids=np.array(["x", "y"]))
     >>> with_partners(texts, VectorSet("p.npz", np.eye(1, 2), False, ids=np.array(["x"]), left_out=("y",))).ids.tolist()
@@ -142,6 +143,8 @@ def with_partners(queries: VectorSet, candidates: VectorSet) -> VectorSet:
     if queries.ids is None or candidates.ids is None or not candidates.left_out:
         return queries
     lost = np.isin(queries.ids, candidates.left_out) & ~np.isin(queries.ids, candidates.ids)
+    if queries.groups is not None and candidates.groups is not None:
+        lost &= ~np.isin(queries.groups, candidates.groups)
     if lost.all():
         raise KithError(f"{queries.name}: no query has a vector in {candidates.name}; nothing to measure")
     return queries[~lost]

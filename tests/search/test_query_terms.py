@@ -52,6 +52,11 @@ def test_a_query_alone_keeps_its_vector(run):
     np.testing.assert_allclose([result["similarity"] for result in alone], best[:3], atol=2e-6)
 
 
+def test_several_vectors_an_item_are_not_added():
+    with pytest.raises(UnanswerableError, match="several vectors an item, which cannot be added"):
+        combined([np.ones((2, 3)), np.ones((2, 3))], [])
+
+
 def test_what_cancels_out_is_told(run):
     with pytest.raises(UnanswerableError, match="cancel each other out"):
         answer(run, Query(text="a red cross", minus=(Term("text", "a red cross"),)))

@@ -117,3 +117,15 @@ def test_sets_that_do_not_belong_together_are_refused():
         measures.same_items([named("q", "ab"), VectorSet("c", np.eye(3), False)])
     with pytest.raises(KithError, match="q: no label of it is among those of c"):
         measures.by_class_in(named("q", "x"), np.array(["x"]), named("c", "a"), np.array(["y"]))
+
+
+def test_a_query_keeps_the_other_candidates_of_its_group():
+    def words(*each: str) -> np.ndarray:
+        return np.array(each)
+
+    texts = VectorSet("t.npz", np.eye(3), False, ids=words("x", "y", "z"), groups=words("1", "1", "2"))
+    known = {"ids": words("x"), "left_out": ("y", "z")}
+    pictures = VectorSet("p.npz", np.eye(1, 3), False, groups=words("1"), **known)
+    assert measures.with_partners(texts, pictures).ids.tolist() == ["x", "y"]
+    alone = VectorSet("p.npz", np.eye(1, 3), False, **known)
+    assert measures.with_partners(texts, alone).ids.tolist() == ["x"]
