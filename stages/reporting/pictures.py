@@ -14,17 +14,12 @@ from stages.reporting import cells
 def pictures(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]], settings: params.Params) -> list[str]:
     """Retrieval of pictures by pictures, where there are labels: how near in the taxonomy is what is found."""
     ahp = f"{IMAGES}/AHP@{settings.evaluate.clip}"
-    rows = []
     board = next(iter(boards.values()))
     if ahp not in board or board[ahp].isna().all():
         return []
     names = [f"{IMAGES}/HP@{k}" for k in settings.evaluate.precision_ks] + [f"{IMAGES}/map", f"{ahp}_wup"]
     names = [name for name in names if name in board]
-    for split, each in boards.items():
-        for line in _best_first(each[each[ahp].notna()], ahp):
-            method, interval = cells.method(line, ahp, settings), cells.interval(line, ahp)
-            rows.append([split, method, interval, *cells.values(line, names), *cells.standing(line, ahp)])
-        rows.append([split, "chance", *cells.levels(splits[split]["chance"], [ahp, *names]), "", "", ""])
+    rows = _rows(boards, splits, settings, ahp, names)
     note = (
         "Each picture looks for pictures of near classes among those of its split. HP@k is the hierarchical "
         f"precision of the first k answers, AHP@{settings.evaluate.clip} its mean over k (Barz & Denzler, WACV 2019), "
@@ -36,6 +31,23 @@ def pictures(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]],
     return ["## Pictures by pictures", note, cells.table(head, rows)]
 
 
+def _rows(
+    boards: dict[str, pd.DataFrame],
+    splits: dict[str, dict[str, Any]],
+    settings: params.Params,
+    metric: str,
+    names: list[str],
+) -> list[list[str]]:
+    """Of each split its methods by `metric`, the best first, with the metrics `names`, and what chance gives."""
+    rows = []
+    for split, each in boards.items():
+        for line in _best_first(each[each[metric].notna()], metric):
+            method, interval = cells.method(line, metric, settings), cells.interval(line, metric)
+            rows.append([split, method, interval, *cells.values(line, names), *cells.standing(line, metric)])
+        rows.append([split, "chance", *cells.levels(splits[split]["chance"], [metric, *names]), "", "", ""])
+    return rows
+
+
 def shared(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]], settings: params.Params) -> list[str]:
     """Retrieval of pictures by pictures that have several labels each."""
     metric = f"{SHARED}/map"
@@ -43,12 +55,7 @@ def shared(boards: dict[str, pd.DataFrame], splits: dict[str, dict[str, Any]], s
     if metric not in board or board[metric].isna().all():
         return []
     names = [name for name in by_catalogue(board) if name.startswith(f"{SHARED}/") and name != metric]
-    rows = []
-    for split, each in boards.items():
-        for line in _best_first(each[each[metric].notna()], metric):
-            method, interval = cells.method(line, metric, settings), cells.interval(line, metric)
-            rows.append([split, method, interval, *cells.values(line, names), *cells.standing(line, metric)])
-        rows.append([split, "chance", *cells.levels(splits[split]["chance"], [metric, *names]), "", "", ""])
+    rows = _rows(boards, splits, settings, metric, names)
     note = (
         "Pictures have several labels each. Each picture looks, by the cosine of the embeddings, for those that share "
         f"a label with it among those of its split: mAP, with its {100 * settings.evaluate.confidence:g} % "
