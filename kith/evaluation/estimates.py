@@ -43,4 +43,4 @@ def interval(measured: MetricEstimate, confidence: float) -> dict[str, float | N
     """
     ends = percentile_interval(measured.drawn, confidence) if len(measured.drawn) else (None, None)
     numbers = zip(("value", "low", "high"), (measured.value, *ends), strict=True)
-    return {name: None if x is None else round(float(x), DECIMALS) for name, x in numbers}
+    return {name: None if x is None or np.isnan(x) else round(float(x), DECIMALS) for name, x in numbers}

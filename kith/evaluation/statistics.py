@@ -4,6 +4,7 @@ Queries that belong together (the texts of one item, the items of one group) are
 cluster and are drawn together. `clusters` gives each value's cluster as an integer from 0.
 """
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -33,18 +34,22 @@ class Resamples:
     def means(self, values: np.ndarray, clusters: np.ndarray) -> np.ndarray:
         """Mean of each column of `values` (n,) or (n, m) in every draw: (resamples,) or (resamples, m).
 
-        NaN marks a value that is left out; a draw without any value gives NaN.
+        NaN marks a value that is left out; a draw without any value gives NaN. So does every draw where all values are
+        of one cluster, for one tells nothing of what others would be.
         """
         table = np.asarray(values, dtype=np.float64).reshape(len(values), -1)
         sums = self._by_cluster(np.nan_to_num(table, nan=0.0), clusters)
         counts = self._by_cluster(~np.isnan(table) * 1.0, clusters)
         with np.errstate(invalid="ignore"):
             drawn = np.concatenate([(w @ sums) / (w @ counts) for w in self.weights(self.n_clusters)])
+        drawn[:, np.count_nonzero(counts, axis=0) < 2] = np.nan
         return drawn[:, 0] if np.ndim(values) == 1 else drawn
 
     def medians(self, values: np.ndarray, clusters: np.ndarray) -> np.ndarray:
         """Median of `values` (n,) in every draw: (resamples,) float64; NaN as for `means`."""
         kept = np.flatnonzero(~np.isnan(values))
+        if len(np.unique(clusters[kept])) < 2:
+            return np.full(self.resamples, np.nan)
         order = kept[np.argsort(values[kept], kind="stable")]
         ordered, cluster = np.append(values[order], np.nan), clusters[order]
         drawn = []
@@ -73,13 +78,15 @@ class Resamples:
 
 
 def percentile_interval(drawn: np.ndarray, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """Percentile interval of resampled statistics (resamples, …): low and high, each of shape (…).
+    """Percentile interval of resampled statistics (resamples, …): low and high, each of shape (…); NaN where all are.
 
     >>> [round(float(end), 2) for end in percentile_interval(np.arange(101.0), confidence=0.9)]
     [5.0, 95.0]
     """
     tail = 50 * (1 - confidence)
-    low, high = np.nanpercentile(drawn, [tail, 100 - tail], axis=0)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
+        low, high = np.nanpercentile(drawn, [tail, 100 - tail], axis=0)
     return low, high
 
 
@@ -91,7 +98,7 @@ def bootstrap_interval(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> tuple[float, float]:
-    """Percentile cluster bootstrap of the mean or the median of values (n,): (low, high).
+    """Percentile cluster bootstrap of the mean or the median of values (n,): (low, high); NaN of a single cluster.
 
     clusters (n,) any labels; None: every value on its own. Raises KithError for an unknown statistic, lengths
     that differ, or no values.

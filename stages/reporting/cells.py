@@ -59,8 +59,10 @@ STANDING = ["p", "place", "group"]  # heads of these columns
 
 
 def interval(line: pd.Series, name: str) -> str:
-    """A metric that methods are ranked by, with its interval."""
+    """A metric that methods are ranked by, with its interval where it has one."""
     low, high, _ = _ranking(name).columns
+    if np.isnan(line[low]):
+        return value(line, name)
     return f"{value(line, name)} [{line[low]:.3f}, {line[high]:.3f}]"
 
 

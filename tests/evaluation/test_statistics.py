@@ -6,6 +6,7 @@ from scipy import stats
 
 import kith.evaluation.statistics as statistics
 from kith.errors import KithError
+from kith.evaluation.estimates import estimate, interval
 from kith.evaluation.statistics import Resamples, bootstrap_interval, percentile_interval
 
 
@@ -112,3 +113,15 @@ def test_percentiles_skip_draws_without_a_value():
 def test_what_is_refused(arguments, message):
     with pytest.raises(KithError, match=message):
         bootstrap_interval(*arguments)
+
+
+def test_a_single_cluster_has_no_interval():
+    """Nine answers of one group say nothing of other groups; a width of 0 would look like certainty."""
+    values, clusters = np.arange(9.0), np.zeros(9, int)
+    for statistic in ("mean", "median"):
+        assert np.isnan(bootstrap_interval(values, clusters, statistic)).all()
+    draws = Resamples(2, 50, 0)
+    one = np.array([[1.0, 1.0], [2.0, np.nan], [3.0, np.nan]])
+    assert np.isnan(draws.means(one, np.array([0, 1, 1]))).all(axis=0).tolist() == [False, True]
+    found = estimate({"map": values}, clusters, Resamples(1, 50, 0))["map"]
+    assert interval(found, 0.95) == {"value": 4.0, "low": None, "high": None}

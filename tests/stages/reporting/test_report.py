@@ -27,8 +27,9 @@ from stages.reporting import charts
 from stages.reporting import examples as report_examples
 from stages.reporting import page as report_page
 from stages.reporting import spaces as report_spaces
+from tests import made_report
 from tests.made_notes import seal
-from tests.made_report import METHODS, make_study, paths
+from tests.made_report import METHODS, glyphs, make_study, paths
 
 FIGURES = {
     "ahp",
@@ -420,3 +421,20 @@ def test_the_best_of_a_column_is_marked_whichever_end_is_better():
 )
 def test_numbers_as_text(value, name, text):
     assert report_page.number(value, describe(name)) == text
+
+
+def test_queries_that_all_belong_together_have_no_interval(tmp_path, monkeypatch):
+    """One group in the test split: the page gives the values and says that their intervals are not known."""
+
+    def together(n, texts_each):
+        items, pictures = glyphs(n, texts_each)
+        return items.assign(group="all"), pictures
+
+    monkeypatch.setattr(made_report, "glyphs", together)
+    make_study(tmp_path, n=30)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tracking, "log_report", lambda figures, page, runs: None)
+    report.main(**paths(Path()))
+    text = " ".join(" ".join(Outline(paths(Path())["page"].read_text()).words).split())
+    assert "interval not known: all queries belong together" in text
+    assert "nan" not in text.split()
