@@ -12,9 +12,10 @@ RUN apt-get update \
     && apt-get install --yes --no-install-recommends git libgomp1 \
     && rm -rf /var/lib/apt/lists/*
 
-# PyTorch's build for CPUs first: the other one brings gigabytes of CUDA.
+# PyTorch's build for CPUs first: the other one brings gigabytes of CUDA. Behind a mirror: --build-arg TORCH_INDEX=…
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 COPY requirements*.txt ./
-RUN pip install "$(grep '^torch==' requirements.txt)" --index-url https://download.pytorch.org/whl/cpu \
+RUN pip install "$(grep '^torch==' requirements.txt)" --index-url "$TORCH_INDEX" \
     && pip install -r requirements.txt -r requirements-pretrained.txt psycopg2-binary==2.9.13
 
 COPY pyproject.toml README.md LICENSE params.yaml dvc.yaml Snakefile ./
