@@ -13,7 +13,7 @@ WIDEST = 30  # characters of a cell; the last one, the problem, is never cut
 TEXTS_ALONE = (
     "Not enough for this method: it needs pictures. With labels, texts find texts: `kith new` with this table."
 )
-FIELDS = ("image", "texts", "label", "categories", "labels", "split", "group", "id")
+FIELDS = ("image", "texts", "label", "categories", "labels", "split", "group", "id", "extras")
 
 
 def study(table: Path, columns: Columns, findings: Findings, fetch: dict[str, Any]) -> dict[str, Any]:
