@@ -15,8 +15,8 @@ Reduced = Literal["auto", "bf16"]
 
 
 def computing(precision: Reduced | None, device: torch.device | str = "cpu") -> AbstractContextManager[object]:
-    """What to compute in: None: float32; "bf16": matrix products and convolutions in bfloat16, with 8 bits of mantissa in
-    place of 24; "auto": so where the processor has instructions for it.
+    """What to compute in: None: float32; "bf16": matrix products and convolutions in bfloat16, with 8 bits of mantissa
+    in place of 24; "auto": so where the processor has instructions for it.
 
     >>> with computing("bf16"):
     ...     (torch.ones(2, 2) @ torch.ones(2, 2)).dtype

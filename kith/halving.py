@@ -55,9 +55,10 @@ def halve(
     run: (candidate, epochs) → its Trial. The first rung gives each candidate `first` epochs, in their order, as long as
     there is time: the rung may take half of the budget, and one candidate at least is tried. From then on the best of
     each `eta` go on; a rung may take an equal share of what is left for it and the rungs after it, and has as many
-    epochs as that allows by what an epoch has cost, at most `most`. Where those would be no more than in the rung before,
-    fewer go on, and in the end the best one alone; if that has no more either, the race is over. The same costs and scores give the same trials: who hands them out again, as after an
-    interruption, is asked for nothing new before they end.
+    epochs as that allows by what an epoch has cost, at most `most`. Where those would be no more than in the rung
+    before, fewer go on, and in the end the best one alone; if that has no more either, the race is over. The same
+    costs and scores give the same trials: who hands them out again, as after an interruption, is asked for nothing new
+    before they end.
 
     Raises ValueError where there is no candidate, or one is named twice, and for numbers of epochs below 1.
 

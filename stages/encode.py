@@ -51,14 +51,10 @@ def main(*, encoder: str, sides: str, data: Path, out: Path) -> None:
                 known[side] = reference(frozen.encoder) | {"width": width}
                 _tell(encoder, frozen, read_of(prepared, side))
         made_of = {"data": prepared.checksum, "encoders": known}
-        made_of["parameters"] = parameters(_plain(options) | values.encode.model_dump())
+        made_of["parameters"] = parameters(
+            options.model_dump(include=set(options.parameters())) | values.encode.model_dump()
+        )
         files.write_json(folder / NOTE, note(sorted(folder.iterdir()), **made_of))
-
-
-def _plain(options: params.EncoderOptions) -> dict[str, Any]:
-    """The options; what was added to them later, where it is not set, is not named: features keep their note."""
-    later = ("max_tokens", "precision")
-    return {name: value for name, value in options.model_dump().items() if value is not None or name not in later}
 
 
 def read_of(data: Prepared, side: Side) -> list[str]:

@@ -30,7 +30,7 @@ def commit(repo: Repo, targets: list[str]) -> None:
 
 
 def _scm() -> Any:
-    """Git's repository here, or none: DVC alone would refuse a folder without Git, such as an unpacked archive of Kith."""
+    """Git's repository here, or none: DVC by itself refuses a folder without Git, such as an unpacked archive."""
     try:
         return SCM(".")
     except SCMError:

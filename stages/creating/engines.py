@@ -18,19 +18,20 @@ OF_DATA = ("fetch", "prepare", "encode", "text", "neighbors", "taxonomy", "class
 LINES = 15  # of the log that are shown where it fails
 LOOKED = 0.5  # seconds between two looks at the log
 
+Tell = Callable[[str], object]
+
 
 def check_dvc() -> None:
     """Raise KithError where DVC will not run, before there is anything that it would run."""
     here = Path.cwd()
     if not any((folder / ".git").exists() for folder in (here, *here.parents)):
         raise KithError(
-            "--engine dvc: this folder is in no Git repository, and DVC wants one: first `git init`, or leave --engine out"
+            "--engine dvc: this folder is in no Git repository, and DVC wants one: first `git init`, or leave --engine "
+            "out"
         )
 
 
-def run(
-    engine: Engine, cores: int, log: Path, *, only_data: bool = False, tell: Callable[[str], object] = lambda _: None
-) -> None:
+def run(engine: Engine, cores: int, log: Path, *, only_data: bool = False, tell: Tell = lambda _: None) -> None:
     """Bring the study up to date; only_data: its stages before the trainings. What the engine prints goes to `log`.
 
     tell: gets a line for each step that begins, and how far long ones are.
@@ -59,7 +60,7 @@ def run(
         adopt.main()
 
 
-def _followed(process: "subprocess.Popen[bytes]", log: LogFollower, tell: Callable[[str], object]) -> int:
+def _followed(process: "subprocess.Popen[bytes]", log: LogFollower, tell: Tell) -> int:
     """The process's status, once it has ended; until then its log is told."""
     while True:
         try:

@@ -1,7 +1,7 @@
-"""Texts that begin with a header, as e-mails and articles of news groups do: names of machines and lists, and no content.
+"""Texts that begin with a header, as e-mails and articles of news groups do: names of machines, and no content.
 
-Internet Message Format, RFC 5322; articles, RFC 5536: lines of `Name: value`, of which indented ones go on with the line
-before, up to an empty line.
+Internet Message Format, RFC 5322; articles, RFC 5536: lines of `Name: value`, of which indented ones go on with the
+line before, up to an empty line.
 """
 
 import re
@@ -36,15 +36,13 @@ def content(text: str) -> str:
 def _header(text: str) -> tuple[str, str] | None:
     """The subject and the rest of a text that begins with a header."""
     fields: dict[str, str] = {}
-    lines = text.replace("\r\n", "\n").split("\n")
-    for number, line in enumerate(lines):
-        if not line.strip():
-            break
+    head, _, body = text.replace("\r\n", "\n").partition("\n\n")
+    for line in head.split("\n"):
         if match := FIELD.match(line):
             fields[match["name"].lower()] = match["value"].strip()
-        elif not (fields and line[0] in " \t"):
+        elif not (fields and line[:1] in (" ", "\t")):
             return None
     if len(KNOWN & fields.keys()) < LEAST:
         return None
     subject = re.sub(r"^(re:\s*)+", "", fields.get("subject", ""), flags=re.IGNORECASE)
-    return subject, "\n".join(lines[number + 1 :])
+    return subject, body

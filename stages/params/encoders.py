@@ -21,6 +21,10 @@ class EncoderOptions(Section):
     max_tokens: Annotated[int, Field(ge=3)] | None = None
     precision: Literal["auto", "bf16"] | None = None
 
+    def parameters(self) -> list[str]:
+        absent = {name for name in ("max_tokens", "precision") if getattr(self, name) is None}
+        return [name for name in super().parameters() if name not in absent]
+
 
 class Encode(Section):
     """How many pictures or texts a frozen encoder reads at a time."""
