@@ -253,8 +253,8 @@ def test_of_messages_the_subject_and_what_follows_the_header_is_taken(folder, ca
 def test_columns_that_no_method_reads_are_shown_on_the_page(folder, capsys):
     (folder / "mine").mkdir()
     path = table(folder / "mine", ".csv")
-    pd.read_csv(path).assign(price=1.5, tags="['a', 'b']").to_csv(path, index=False)
-    assert dry(capsys, str(path))["fetch"]["columns"]["extras"] == ["price", "tags"]
+    pd.read_csv(path).assign(price=1.5, colour="red").to_csv(path, index=False)
+    assert dry(capsys, str(path))["fetch"]["columns"]["extras"] == ["price", "colour"]
     assert "extras" not in dry(capsys, str(path), "--column", "extras=none")["fetch"]["columns"]
 
 
