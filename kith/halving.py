@@ -13,12 +13,14 @@ ETA = 3  # of so many candidates one goes on
 
 
 class Trial(NamedTuple):
-    """What a candidate reached in so many epochs: score, the higher the better; seconds, what that cost."""
+    """What a candidate reached in so many epochs: score, the higher the better; seconds, what that cost, of which
+    `starting` are not of its epochs."""
 
     candidate: str
     epochs: int
     score: float
     seconds: float
+    starting: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,10 @@ def halve(
     run: (candidate, epochs) → its Trial. The first rung gives each candidate `first` epochs, in their order, as long as
     there is time: the rung may take half of the budget, and one candidate at least is tried. From then on the best of
     each `eta` go on; a rung may take an equal share of what is left for it and the rungs after it, and has as many
-    epochs as that allows by what an epoch has cost, at most `most`. A rung that would have no more epochs than the one
-    before is not run. The same costs and scores give the same trials: who hands them out again, as after an
-    interruption, is asked for nothing new before they end.
+    epochs as that allows by what an epoch has cost, at most `most`. Where those would be no more than in the rung
+    before, fewer go on, and in the end the best one alone; if that has no more either, the race is over. The same
+    costs and scores give the same trials: who hands them out again, as after an interruption, is asked for nothing new
+    before they end.
 
     Raises ValueError where there is no candidate, or one is named twice, and for numbers of epochs below 1.
 
@@ -76,10 +79,9 @@ def halve(
         rung = sorted(rung, key=lambda each: -each.score)[: math.ceil(len(rung) / eta)]
         alone = len(rung) == 1
         epochs = _epochs(rung, budget - sum(each.seconds for each in trials), most, eta)
-        if epochs <= rung[0].epochs:
-            break
-        rung = [run(each.candidate, epochs) for each in rung]
-        trials += rung
+        if epochs > rung[0].epochs:
+            rung = [run(each.candidate, epochs) for each in rung]
+            trials += rung
     return Race(tuple(trials), tuple(candidates[tried:]))
 
 
@@ -101,5 +103,6 @@ def _epochs(rung: Sequence[Trial], left: float, most: int, eta: int) -> int:
     rungs, alive = 1, len(rung)
     while alive > 1:
         rungs, alive = rungs + 1, math.ceil(alive / eta)
-    an_epoch = sum(each.seconds / each.epochs for each in rung)
-    return most if an_epoch == 0 else min(most, int(left / rungs / an_epoch))
+    an_epoch = sum((each.seconds - each.starting) / each.epochs for each in rung)
+    of_epochs = left / rungs - sum(each.starting for each in rung)
+    return most if an_epoch == 0 else min(most, max(0, int(of_epochs / an_epoch)))

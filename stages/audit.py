@@ -74,7 +74,7 @@ def main(
         made_of: dict[str, Any] = {"data": prepared.checksum, "parameters": parameters([*options, most])}
         made_of["encoders"] = {side: each.reference(side) for side, each in encoded.items()}
         files.write_json(folder / NOTE, note(sorted(folder.iterdir()), **made_of))
-    _tell(summary, cost, encoded, out or prepared.folder.parent / "audit")
+    _tell(_compared(prepared, encoded), summary, cost, out or prepared.folder.parent / "audit")
 
 
 def _current() -> Path:
@@ -132,11 +132,19 @@ def _costs(rows: pd.DataFrame, data: Prepared, runs: Path) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _tell(summary: dict[str, dict[str, int]], cost: pd.DataFrame, encoded: dict[str, Encoded], out: Path) -> None:
-    by = {
-        side: encoded[side].name if side in encoded else own for side, own in (("image", "pixels"), ("text", "words"))
-    }
-    print(f"Pictures compared by {by['image']}, texts by {by['text']}.")
+def _compared(data: Prepared, encoded: dict[str, Encoded]) -> str:
+    """By what pictures and texts were compared, of those that there are. Of texts alone, the side of pictures is what
+    an encoder has read of each item."""
+    by = {side: each.name for side, each in encoded.items()}
+    if data.of_texts:
+        items = f", items by {by['image']}" if "image" in by else ""
+        return f"Texts compared by {by.get('text', 'words')}{items}."
+    pictures = f"Pictures compared by {by.get('image', 'pixels')}"
+    return f"{pictures}, texts by {by.get('text', 'words')}." if data.texts else f"{pictures}."
+
+
+def _tell(compared: str, summary: dict[str, dict[str, int]], cost: pd.DataFrame, out: Path) -> None:
+    print(compared)
     if not summary:
         print("Nothing was found.")
     for kind, counts in summary.items():

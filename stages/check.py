@@ -12,6 +12,7 @@ from kith.errors import KithError
 from stages import cli, params
 
 NONE = "none"
+ALL_WORDS = 10**9
 
 
 def main(
@@ -65,7 +66,9 @@ def main(
 def _tell(found: check.Findings) -> None:
     """What is in the rows that can be used."""
     if found.dataset is not None and found.dataset.items.num_rows:
-        told = check.facts(found.dataset, params.TextTower().max_tokens) + found.depths.remarks(None)
+        # Texts alone are read by an encoder, as far as that can.
+        longest = params.TextTower().max_tokens if found.size else ALL_WORDS
+        told = check.facts(found.dataset, longest) + found.depths.remarks(None)
         print(*(["Of the rows that can be used:"] if found.problems.count else []), *told, sep="\n")
 
 

@@ -165,19 +165,37 @@ def command(main: Callable[..., Any]) -> Any:
 
 
 def _repeated(arguments: list[str], parser: Any) -> list[str]:
-    """`--set a b` as `--set a --set b`: of options that take several values, one may be followed by all of them."""
-    several = {name for each in parser.params if getattr(each, "multiple", False) for name in each.opts}
-    spread: list[str] = []
-    option, first = "", True
+    """`--set a b` as `--set a --set b`: of options that take several values, one may be followed by all of them.
+
+    Where the command still lacks an argument, the last of them is it: `--methods infonce vsepp products.csv`.
+    """
+    known = {name: each for each in parser.params for name in each.opts}
+    groups: list[list[str]] = [[]]  # an option and the words behind it each; the first has no option
     for argument in arguments:
         if argument.startswith("-"):
-            option, first = argument, True
-        elif option in several and not first:
-            spread.append(option)
-        else:
-            first = False
-        spread.append(argument)
+            groups.append([])
+        groups[-1].append(argument)
+    split = [(group[0], *_values(group, known)) for group in groups[1:]]
+    lacking = sum(each.param_type_name == "argument" and each.required for each in parser.params)
+    lacking -= len(groups[0]) + sum(len(others) for _, _, others in split)
+    spread = groups[0]
+    for option, values, others in split:
+        if lacking > 0 and len(values) > 1:
+            others, values, lacking = [values[-1]], values[:-1], lacking - 1
+        spread += [each for value in values for each in (option, value)] or [option]
+        spread += others
     return spread
+
+
+def _values(group: list[str], known: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Of the words behind an option those that are its values, and the others."""
+    name, *words = group
+    option = known.get(name)
+    if option is None or getattr(option, "is_flag", False):
+        return [], words
+    if option.multiple:
+        return words, []
+    return words[:1], words[1:]
 
 
 # Without rich, whose import takes longer than all the rest, and which reads [brackets] in help as markup.

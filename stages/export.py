@@ -19,7 +19,7 @@ from kith.indexes.exported import Format, write_index
 from kith.inference import onnx as onnx_export
 from kith.store.prepared import Prepared, data_of
 from kith.store.provenance import note
-from kith.store.run import EmbeddingFiles, one_vector, read_embeddings
+from kith.store.run import EmbeddingFiles, existing, one_vector, read_embeddings
 from stages import cli, files
 
 FORMATS = ("onnx", "npz", "parquet", "faiss", "usearch")
@@ -48,6 +48,7 @@ def main(
         raise KithError(f"--out {out}: is a file; name a folder")
     if index is not None and format not in ("faiss", "usearch"):
         raise KithError(f"--index {index}: is for --format faiss and usearch")
+    existing(run)
     if format == "onnx":
         _onnx(run, out)
     elif format in ("faiss", "usearch"):

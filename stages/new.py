@@ -7,6 +7,7 @@ the study.
 import re
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -59,8 +60,12 @@ def main(
         raise KithError("there is no dvc.yaml here; run it in Kith's folder, where the stages are")
     if strange := [each for each in methods or [] if each not in presets()]:
         raise KithError(f"--methods {strange[0]}: no such preset{suggest(strange[0], list(presets()))}")
+    if engine == "dvc" and not dry_run:
+        engines.check_dvc()
     asked, state = Wanted(path, name, minutes, methods, tuple(column or ()), taxonomy), State(name)
     if not state.is_of(asked.plain) or dry_run:
+        if not (yes or dry_run or sys.stdin.isatty()):
+            raise KithError(NO_TERMINAL)
         with making() as tables:
             _propose(asked, state, tables, dry_run=dry_run, yes=yes)
         if dry_run:
@@ -90,8 +95,6 @@ def _propose(asked: Wanted, state: State, tables: Tables, *, dry_run: bool, yes:
 def _confirm(yes: bool) -> None:
     if yes:
         return
-    if not sys.stdin.isatty():
-        raise KithError(NO_TERMINAL)
     answer = input("Is that right, and shall it run? [Y/n] ").strip().lower()
     if answer not in ("", "y", "yes"):
         raise KithError("nothing was written; say it with --column FIELD=NAME, --methods and --minutes (--help)")
@@ -110,7 +113,7 @@ def _run(asked: Wanted, state: State, engine: engines.Engine, began: float) -> N
     study.choose(asked.name, [])
     if not state.content["chosen"]:
         _tell(began, f"preparing and encoding (what {engine} says: {log})")
-        engines.run(engine, engines.cores(), log, only_data=True)
+        engines.run(engine, engines.cores(), log, only_data=True, tell=partial(_tell, began))
         if "seconds" not in state.content:
             left = max(60 * asked.minutes - (time.monotonic() - began), 6 * asked.minutes)
             state.note(seconds=round(budget.SEARCHING * left, 1))
@@ -120,7 +123,7 @@ def _run(asked: Wanted, state: State, engine: engines.Engine, began: float) -> N
         state.write_study(text, chosen=True)
         study.choose(asked.name, [])
     _tell(began, "training, measuring and reporting what was chosen")
-    engines.run(engine, engines.cores(), log)
+    engines.run(engine, engines.cores(), log, tell=partial(_tell, began))
 
 
 def _tell(began: float, what: str) -> None:

@@ -23,7 +23,7 @@ from kith.inference.predict import Predicted, predict_images, predict_texts
 from kith.inference.raw import RawInputs
 from kith.models import DualEncoder
 from kith.progress import over
-from kith.store.run import one_vector
+from kith.store.run import existing, one_vector
 from stages import cli, files
 
 MOST = 20  # faults that are told together
@@ -60,7 +60,7 @@ def main(
         raise KithError(f"--batch-size {batch_size}: at least 1 row at a time")
     _check_out(out, input)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model, vocabulary, saved = models.load(run / "model.pt", device)
+    model, vocabulary, saved = models.load(existing(run) / "model.pt", device)
     one_vector(model.shape, run)
     known = ["image"] if model.text_tower is None else ["image", "text"]
     source = given.source(input, {"id": id, "image": image, "text": text}, known)

@@ -3,7 +3,10 @@
 It is read from studies/NAME.yaml; without a name, the studies are listed.
 """
 
+import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -64,10 +67,27 @@ def text_of(source: Path, changes: list[str] | None = None) -> str:
 
 
 def listing() -> str:
-    """One line a study: its name and the first comment line of its file."""
-    lines = [(path.stem, _head(yamls.text_of(path))) for path in sorted(STUDIES.glob("*.yaml"))]
-    width = max((len(name) for name, _ in lines), default=0)
-    return "\n".join(f"  {name:{width}}  {head.splitlines()[0].lstrip('# ') if head else ''}" for name, head in lines)
+    """The studies with what each is about, in lines as wide as the terminal."""
+    told = {path.stem: _summary(path.stem, _head(yamls.text_of(path))) for path in sorted(STUDIES.glob("*.yaml"))}
+    width = max(map(len, told), default=0)
+    wide = max(60, min(120, shutil.get_terminal_size((100, 24)).columns))
+    indent = " " * (width + 4)
+    return "\n".join(
+        textwrap.fill(f"  {name:{width}}  {said}", wide, subsequent_indent=indent, break_on_hyphens=False).rstrip()
+        for name, said in told.items()
+    )
+
+
+def _summary(name: str, head: str) -> str:
+    """The first sentence of the comment lines, without the name in front of it.
+
+    >>> _summary("cars", "# Study: cars. Models of cars (Krause et al., 2013), from\\n# random weights. For a GPU.\\n")
+    'Models of cars (Krause et al., 2013), from random weights.'
+    """
+    words = " ".join(line.lstrip("# ").rstrip() for line in head.split("\n"))
+    words = re.sub(rf"^Study: {re.escape(name)}\.\s*", "", words)
+    end = re.search(r"(?<!et al)(?<!vs)\.(?=\s+[A-Z]|\s*$)", words)
+    return words[: end.end()] if end else words.strip()
 
 
 def _head(text: str) -> str:

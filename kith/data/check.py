@@ -1,6 +1,7 @@
 """All that is wrong with a table, found as `table.build` would find it, without storing anything."""
 
 import hashlib
+import math
 import statistics
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ from kith.text import coverage
 from kith.text.tokens import tokenize
 
 SIZES = (32, 64, 128, 224)  # of pictures, to choose from
+NEARLY = 0.95  # of the texts, where the longest are far longer
 SIZE = 32  # at which pictures are decoded, for whether it works
 
 
@@ -197,10 +199,11 @@ def _of_texts(frame: pa.Table, max_tokens: int) -> list[str]:
     ]
     most = max_tokens - 2
     if cut := sum(length > most for length in lengths):
-        lines.append(
-            f"{cut:,} texts have more than {most:,} words, and are cut there; train.text.max_tokens: {lengths[-1] + 2} "
-            "would read them all"
-        )
+        nearly = lengths[math.ceil(NEARLY * len(lengths)) - 1]
+        advice = f"train.text.max_tokens: {lengths[-1] + 2} would read them all"
+        if most < nearly <= lengths[-1] / 2:  # a few long ones would make all trainings slow
+            advice = f"train.text.max_tokens: {nearly + 2} would read {NEARLY:.0%} of all texts whole"
+        lines.append(f"{cut:,} texts have more than {most:,} words, and are cut there; {advice}")
     return lines + coverage.remarks(coverage.by_split(words, splits))
 
 

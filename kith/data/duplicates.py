@@ -52,7 +52,7 @@ def remarks(items: pa.Table, table: bool = True) -> list[str]:
 
     >>> columns = {"id": ["a", "b", "c"], "image_row": [0, 0, 1], "group": ["a", "b", "c"]}
     >>> remarks(pa.table({**columns, "split": ["train", "test", "train"]}))[0].split(";")[0]
-    '1 pictures are in rows of several groups, 1 of them in several splits'
+    '1 picture is in rows of several groups, 1 of them in several splits'
     """
     shown = items.select(["id", "image_row", "group", "split"]).filter(pc.greater_equal(items["image_row"], 0))
     asked = [("group", "count_distinct"), ("split", "count_distinct"), ("id", "count"), ("id", "first")]
@@ -65,16 +65,18 @@ def _copies(several: pa.Table) -> list[str]:
     """Of pictures in files: there is no column to name."""
     if not several.num_rows:
         return []
-    return [
-        f"{several.num_rows:,} pictures are there several times (such as {several['id_first'][0]}){_where(several)}"
-    ]
+    return [f"{_pictures(several)} there several times (such as {several['id_first'][0]}){_where(several)}"]
+
+
+def _pictures(rows: pa.Table) -> str:
+    return "1 picture is" if rows.num_rows == 1 else f"{rows.num_rows:,} pictures are"
 
 
 def _torn(several: pa.Table) -> list[str]:
     if not several.num_rows:
         return []
     return [
-        f"{several.num_rows:,} pictures are in rows of several groups{_where(several)}; rows of one picture belong "
+        f"{_pictures(several)} in rows of several groups{_where(several)}; rows of one picture belong "
         "together: give them one group (fetch.columns.group), such as the file of the picture"
     ]
 
@@ -92,7 +94,7 @@ def _joined(counts: pa.Table) -> list[str]:
         return []
     most = pc.max(joined["id_count"]).as_py()
     return [
-        f"{joined.num_rows:,} pictures are in several rows, at most {most:,} rows each; rows of one picture are a "
+        f"{_pictures(joined)} in several rows, at most {most:,} rows each; rows of one picture are a "
         "group, in one split; if they are not, name a column of groups (fetch.columns.group), the ids if each row is "
         "its own"
     ]

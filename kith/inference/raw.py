@@ -12,7 +12,8 @@ from kith.data.depths import Conversion
 from kith.data.loader import Loader, Unusable
 from kith.data.rows import SURROGATE, listed_texts, utf8
 from kith.encoders.encoder import TextEncoder
-from kith.encoders.frozen import BATCH, Frozen, reads_texts, referred
+from kith.encoders.frozen import BATCH, Frozen, reads_texts
+from kith.encoding import as_noted
 from kith.text.tokenizer import WHOLE, Tokenizer
 
 Arrays = tuple[np.ndarray, ...]
@@ -120,7 +121,7 @@ class RawInputs:
     @cache  # noqa: B019  # lives as long as its encoders are in use
     def _frozen(self, side: str) -> Frozen:
         device = "cuda" if torch.cuda.is_available() else "cpu"
-        return referred(self.config[side]["encoder"], device)
+        return as_noted(self.config[side]["encoder"], device)
 
 
 def is_of_features(side: Mapping[str, Any]) -> bool:

@@ -5,8 +5,9 @@ import copy
 from torch import Tensor, nn
 
 from kith.encoders.encoder import TextEncoder
-from kith.encoders.frozen import Frozen, referred
+from kith.encoders.frozen import Frozen
 from kith.encoders.names import SIDES
+from kith.encoding import as_noted
 from kith.models import DualEncoder
 
 
@@ -20,7 +21,7 @@ def frozen_of(model: DualEncoder) -> dict[str, Frozen]:
     {}
     """
     sides = [side for side in SIDES if "encoder" in (model.config[side] or {})]
-    return {side: referred(model.config[side]["encoder"]) for side in sides}
+    return {side: as_noted(model.config[side]["encoder"]) for side in sides}
 
 
 def whole(model: DualEncoder, frozen: dict[str, Frozen]) -> DualEncoder:

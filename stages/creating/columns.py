@@ -1,5 +1,6 @@
 """Which column of a table holds what: what was named, and the rest as `kith check` guesses it."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ from stages.creating.brought import root_of
 
 NONE = "none"
 SINGLE = ("image", "label", "split", "group", "id")
-SEVERAL = ("texts", "categories")
+SEVERAL = ("texts", "categories", "extras")
+MOST_EXTRAS = 12  # columns that are shown beside the others
 
 
 def named(given: list[str]) -> dict[str, Any]:
@@ -36,7 +38,23 @@ def of_table(path: Path, given: list[str]) -> tuple[Columns, list[str]]:
             if name not in there:
                 raise KithError(f"--column {field}={name}: {path} has no such column; there are {listed(there, 20)}")
     columns, reasons = guess.guess(path, chosen)
+    if "extras" not in chosen and (extras := _extras(path, columns)):
+        columns = replace(columns, extras=extras)
+        reasons["extras"] = "the others: shown on the page, and read by no method"
     return columns, advice.column_lines(columns, reasons)
+
+
+def _extras(path: Path, columns: Columns) -> list[str]:
+    """The columns that nothing reads, and that hold single values."""
+    taken = {name for _, name in columns.named()} | {"id"}
+    found = dict.fromkeys((name for name in readers.columns(path) if name not in taken), True)
+    seen = 0
+    for batch in readers.batches(path, list(found), lambda *_: None) if found else ():
+        for name, cells in batch.items():
+            found[name] &= not any(isinstance(cell, list | dict | bytes) for cell in cells)
+        if (seen := seen + len(batch.where)) >= guess.ROWS:
+            break
+    return [name for name, is_single in found.items() if is_single][:MOST_EXTRAS]
 
 
 def image_root(path: Path, columns: Columns) -> Path | None:

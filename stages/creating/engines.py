@@ -4,21 +4,37 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from kith.errors import KithError
+from stages.creating.following import LogFollower
 from workflow import adopt
 from workflow.dag import Dag
 
 Engine = Literal["snakemake", "dvc"]
 OF_DATA = ("fetch", "prepare", "encode", "text", "neighbors", "taxonomy", "class_embedding")
 LINES = 15  # of the log that are shown where it fails
+LOOKED = 0.5  # seconds between two looks at the log
+
+Tell = Callable[[str], object]
 
 
-def run(engine: Engine, cores: int, log: Path, *, only_data: bool = False) -> None:
+def check_dvc() -> None:
+    """Raise KithError where DVC will not run, before there is anything that it would run."""
+    here = Path.cwd()
+    if not any((folder / ".git").exists() for folder in (here, *here.parents)):
+        raise KithError(
+            "--engine dvc: this folder is in no Git repository, and DVC wants one: first `git init`, or leave --engine "
+            "out"
+        )
+
+
+def run(engine: Engine, cores: int, log: Path, *, only_data: bool = False, tell: Tell = lambda _: None) -> None:
     """Bring the study up to date; only_data: its stages before the trainings. What the engine prints goes to `log`.
 
+    tell: gets a line for each step that begins, and how far long ones are.
     Raises KithError with the last lines of the log where a stage fails.
     """
     dag = Dag()
@@ -26,14 +42,14 @@ def run(engine: Engine, cores: int, log: Path, *, only_data: bool = False) -> No
     if engine == "snakemake":
         outs = [out for stage, item in chosen for out in stage.fill_all(stage.outs, item)]
         targets = list(dict.fromkeys(outs)) if only_data else []
-        command = ["snakemake", *targets, "--cores", str(cores), "--quiet", "rules"]
+        command = ["snakemake", *targets, "--cores", str(cores)]
     else:
         command = ["dvc", "repro", *([stage.target(item) for stage, item in chosen] if only_data else [])]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as file:
         process = subprocess.Popen([sys.executable, "-m", *command], stdout=file, stderr=file)
         try:
-            status = process.wait()
+            status = _followed(process, LogFollower(log), tell)
         except KeyboardInterrupt:
             _ended(process)
             raise
@@ -42,6 +58,19 @@ def run(engine: Engine, cores: int, log: Path, *, only_data: bool = False) -> No
         raise KithError(f"{engine} failed; the end of {log}:\n{last}\nMend it; then the same command goes on")
     if engine == "dvc" and not only_data:
         adopt.main()
+
+
+def _followed(process: "subprocess.Popen[bytes]", log: LogFollower, tell: Tell) -> int:
+    """The process's status, once it has ended; until then its log is told."""
+    while True:
+        try:
+            status = process.wait(timeout=LOOKED)
+        except subprocess.TimeoutExpired:
+            status = None
+        for line in log.lines():
+            tell(line)
+        if status is not None:
+            return status
 
 
 def _ended(process: "subprocess.Popen[bytes]") -> None:

@@ -11,13 +11,14 @@ from kith.data import images, readers
 from kith.data.loader import Loader
 from kith.data.rows import Columns, listed_texts
 from kith.errors import KithError
-from stages.creating import budget, columns, engines, facts, sampling
+from stages.creating import budget, columns, engines, facts, messages, sampling
 from stages.creating.brought import Brought, recognise, stamp
 from stages.creating.facts import Facts
-from stages.creating.proposal import Proposal, encoders_for, propose
+from stages.creating.proposal import ChosenEncoders, Proposal, encoders_for, propose
 from stages.creating.tables import TABLES, Tables
 
 FIRST = 1000  # rows
+WORDS = 0.75  # of English a token, about
 MEASURING = "measuring how fast encoders read here, then reading every row"
 
 
@@ -51,15 +52,14 @@ def look(asked: Wanted, tables: Tables) -> tuple[Proposal, Facts, str]:
         raise KithError(f"--column and --taxonomy are for tables, and {brought.path} is of {brought.source}")
     found = facts.of_listing(brought)
     chosen, said = encoders_for(found)
-    fit = _fit(asked, found, [], chosen)
+    fit, _ = _fit(asked, found, [], chosen)
     fetch = {"source": brought.source, "path": brought.path.as_posix()}
     if fit.share < 1:
         said.append(
             f"to encode all pictures takes about {fit.seconds / fit.share / 60:.0f} minutes, more than there are; "
             "write a table of fewer to have it sooner"
         )
-    chosen = chosen._replace(pixels=fit.pixels)
-    return _proposed(asked, fetch, found, chosen, said), found, brought.source
+    return _proposed(asked, fetch, found, _at(chosen, fit), said), found, brought.source
 
 
 def _table(asked: Wanted, brought: Brought, tables: Tables) -> tuple[Proposal, Facts, str]:
@@ -70,22 +70,44 @@ def _table(asked: Wanted, brought: Brought, tables: Tables) -> tuple[Proposal, F
     if not first.rows:
         raise KithError(f"{brought.path}: the table has no rows")
     chosen, said = encoders_for(first)
-    fit = _fit(asked, first, texts, chosen)
+    edit = messages.content if messages.are_messages(texts) else None
+    fit, cut = _fit(asked, first, [edit(text) for text in texts] if edit else texts, chosen)
     brought = replace(brought, image_root=root)
-    if fit.share < 1:
-        out = tables.folder / f"{asked.name}_sample.parquet"
-        count = sampling.sample(brought.path, named, fit.share, out)
-        said.append(
-            f"{first.rows:,} rows take about {fit.seconds / fit.share / 60:.0f} minutes to encode: {count:,} of them "
-            f"are sampled into {TABLES / out.name}; for all of them give --minutes {_enough(asked, fit)}"
-        )
+    if fit.share < 1 or edit:
+        out = tables.folder / f"{asked.name}_{'sample' if fit.share < 1 else 'messages'}.parquet"
+        taken = sampling.sample(brought.path, named, fit.share, out, edit or str)
+        said += _told_of_sample(asked, fit, taken, first.rows, out, bool(edit))
         # Paths of pictures are relative to the folder of the table that they were in.
         home = brought.path if brought.path.is_dir() else brought.path.parent
         brought = Brought("table", out, (root or home) if named.image else None)
     fetch = columns.fetch(brought.path, named, brought.image_root, asked.taxonomy)
     found = facts.of_table(brought, named, fetch.get("splits", {}), asked.taxonomy, asked.path)
     fetch["path"] = tables.named(brought.path).as_posix()
-    return _proposed(asked, fetch, found, chosen._replace(pixels=fit.pixels), said), found, "table"
+    return _proposed(asked, fetch, found, _at(chosen, fit), said + cut), found, "table"
+
+
+def _told_of_sample(
+    asked: Wanted, fit: budget.Fit, taken: sampling.Sampled, rows: int, out: Path, edited: bool
+) -> list[str]:
+    said, place = [], TABLES / out.name
+    if edited:
+        said.append(
+            "the texts begin with headers, as e-mails have: only the subject and what follows the header is taken, "
+            f"into {place}"
+        )
+    if fit.share < 1:
+        said.append(
+            f"{rows:,} rows take about {fit.seconds / fit.share / 60:.0f} minutes to encode: {taken.rows:,} of them "
+            f"are sampled into {place}; for all of them give --minutes {_enough(asked, fit)}"
+        )
+    if taken.faulty:
+        said.append(f"left out: {taken.faulty:,} rows that cannot be read, such as {taken.fault}")
+    return said
+
+
+def _at(chosen: ChosenEncoders, fit: budget.Fit) -> ChosenEncoders:
+    """The encoders, which see so many pixels and read so many tokens."""
+    return chosen._replace(pixels=fit.pixels, tokens=fit.tokens)
 
 
 def _enough(asked: Wanted, fit: budget.Fit) -> int:
@@ -117,17 +139,24 @@ def _texts(cell: Any) -> list[str]:
     return [each for each in (found if isinstance(found, list) else [found]) if isinstance(each, str) and each.strip()]
 
 
-def _fit(asked: Wanted, found: Facts, texts: Sequence[str], chosen: Any) -> budget.Fit:
+def _fit(asked: Wanted, found: Facts, texts: Sequence[str], chosen: ChosenEncoders) -> tuple[budget.Fit, list[str]]:
+    """How much of it is encoded, and what to say of that."""
     _say([MEASURING] if chosen.image or chosen.text else [])
     from stages.creating import speed  # loads torch
 
     threads, seconds = min(engines.cores(), budget.THREADS), 60 * asked.minutes
     picture = speed.picture_seconds(chosen.image, threads) if chosen.image else None
-    text = speed.text_seconds(chosen.text, texts, threads) if chosen.text and texts else None
-    return budget.fit(found.rows, found.texts / found.rows, picture, text, found.side, seconds)
+    text = speed.TextSpeed(chosen.text, texts, threads) if chosen.text and texts else None
+    fit = budget.fit(found.rows, found.texts / found.rows, picture, text, found.side, seconds)
+    if text is None or not fit.tokens:
+        return fit, []
+    if not (longer := text.longer(fit.tokens)):
+        return fit._replace(tokens=None), []  # all are read whole
+    words = round(fit.tokens * WORDS, -1)
+    return fit, [f"of each text {chosen.text} reads about the first {words:.0f} words; {longer:.0%} are longer"]
 
 
-def _proposed(asked: Wanted, fetch: dict[str, Any], found: Facts, chosen: Any, said: list[str]) -> Proposal:
+def _proposed(asked: Wanted, fetch: dict[str, Any], found: Facts, chosen: ChosenEncoders, said: list[str]) -> Proposal:
     _say(found.lines)
     threads = min(engines.cores(), budget.THREADS)
     proposal = propose(asked.name, fetch, found, chosen, asked.methods, threads)

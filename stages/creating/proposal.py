@@ -72,11 +72,24 @@ class Proposal:
 
 
 class ChosenEncoders(NamedTuple):
-    """image, text: the encoder of each side, None where it learns from random numbers; pixels: that the first sees."""
+    """image, text: the encoder of each side, None where it learns from random numbers; pixels: that the first sees;
+    tokens: of a text that the second reads, None: as many as it can."""
 
     image: str | None
     text: str | None
     pixels: int | None = None
+    tokens: int | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """As the study has them."""
+        found: dict[str, Any] = {}
+        if self.image and self.pixels:
+            found[self.image] = {"encoder": self.image, "size": self.pixels, "crop": 1.0, "precision": "auto"}
+        if self.text:
+            found[self.text] = {"encoder": self.text, "precision": "auto"}
+            found[self.text] |= {"max_tokens": self.tokens} if self.tokens else {}
+        return found
 
 
 def encoders_for(facts: Facts) -> tuple[ChosenEncoders, list[str]]:
@@ -126,12 +139,9 @@ def propose(
         for size in SIZES
         for preset in presets_of
     ]
-    encoders = {}
-    if chosen.image and chosen.pixels:
-        encoders[chosen.image] = {"encoder": chosen.image, "size": chosen.pixels, "crop": 1.0}
     sections = _sections(fetch, facts, frozen, threads)
     lengths = (4, 60) if frozen else (1, 30)
-    found = Proposal(name, sections, encoders, candidates, _baselines(list(races), chosen), *lengths)
+    found = Proposal(name, sections, chosen.options, candidates, _baselines(list(races), chosen), *lengths)
     for each in candidates:
         params.check(found.content({each.name: each.method})).method(each.name)
     return found

@@ -1,15 +1,17 @@
-"""A part of a table that is too large for the time that there is: whole groups, drawn by a hash."""
+"""A part of a table that is too large for the time that there is: whole groups, drawn by a hash. Or all of it, with its
+texts made shorter."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kith.data import readers
 from kith.data.labels import word
+from kith.data.problems import Where
 from kith.data.rows import Columns, is_nothing, listed_texts
 from kith.errors import KithError
 from stages import files
@@ -18,19 +20,30 @@ ROWS = 1000  # that are written at a time
 PICTURE = pa.struct({"bytes": pa.binary(), "path": pa.string()})  # as Hugging Face's tables have it
 
 
-def sample(path: Path, columns: Columns, share: float, out: Path) -> int:
-    """Write a share of the rows of the table at `path`, their named columns, to the Parquet file `out`.
+class Sampled(NamedTuple):
+    """rows: that were written; faulty: those that the reader could not read, with the first one's fault."""
+
+    rows: int
+    faulty: int
+    fault: str
+
+
+def sample(
+    path: Path, columns: Columns, share: float, out: Path, edit: Callable[[str], str] = lambda text: text
+) -> Sampled:
+    """Write a share of the rows of the table at `path`, their named columns, to the Parquet file `out`; edit: what
+    becomes of each text.
 
     Rows of one group, or else of one picture's name, are taken or left together; those without one by themselves.
-    Returns how many there are. Memory: some thousand rows.
+    Rows that cannot be read are left out. Memory: some thousand rows.
     """
     names = list(dict.fromkeys(name for _, name in columns.named()))
     called = readers.class_names(path, columns.label) if columns.label else {}
-    written = 0
+    written, faults = 0, list[str]()
     with files.replacing(out) as temporary:
         writer: pq.ParquetWriter | None = None
-        for rows in _thousands(_kept(path, columns, names, share)):
-            table = pa.table({name: _column(name, rows, columns, called) for name in names})
+        for rows in _thousands(_kept(path, columns, names, share, faults)):
+            table = pa.table({name: _column(name, rows, columns, called, edit) for name in names})
             writer = writer or pq.ParquetWriter(temporary, table.schema, compression="zstd")
             writer.write_table(table.cast(writer.schema))
             written += len(rows)
@@ -39,11 +52,16 @@ def sample(path: Path, columns: Columns, share: float, out: Path) -> int:
             pq.write_table(pa.table(empty), temporary)
         else:
             writer.close()
-    return written
+    return Sampled(written, len(faults), faults[0] if faults else "")
 
 
-def _kept(path: Path, columns: Columns, names: list[str], share: float) -> Iterator[Mapping[str, Any]]:
-    for batch in readers.batches(path, names):
+def _kept(
+    path: Path, columns: Columns, names: list[str], share: float, faults: list[str]
+) -> Iterator[Mapping[str, Any]]:
+    def noted(where: Where, message: str) -> None:
+        faults.append(f"{where}: {message}")
+
+    for batch in readers.batches(path, names, noted):
         for where, cells in batch.rows():
             if _draw(_key(where.row, columns, cells)) < share:
                 yield cells
@@ -82,7 +100,13 @@ def _picture(cell: Any) -> dict[str, Any] | None:
     return {"bytes" if isinstance(cell, bytes) else "path": cell}
 
 
-def _column(name: str, rows: list[Mapping[str, Any]], columns: Columns, called: Mapping[str, str]) -> pa.Array:
+def _column(
+    name: str,
+    rows: list[Mapping[str, Any]],
+    columns: Columns,
+    called: Mapping[str, str],
+    edit: Callable[[str], str],
+) -> pa.Array:
     """Pictures as they are, bytes or paths; texts as lists; all else as words, labels by their names. Of one type,
     whatever the cells of these rows are."""
     cells = [row[name] for row in rows]
@@ -91,7 +115,7 @@ def _column(name: str, rows: list[Mapping[str, Any]], columns: Columns, called: 
         return pa.array(map(_picture, cells), PICTURE)
     if name in columns.texts:
         texts = [each if isinstance(each, list) else [each] for each in map(listed_texts, cells)]
-        return pa.array([[None if t is None else str(t) for t in each] for each in texts], pa.list_(pa.string()))
+        return pa.array([[None if t is None else edit(str(t)) for t in each] for each in texts], pa.list_(pa.string()))
     words = [None if each is None else word(each) for each in cells]
     if name == columns.label:
         words = [each if each is None else called.get(each, each) for each in words]

@@ -170,6 +170,17 @@ def test_lengths_of_texts_are_told(capsys):
     assert "train.text.max_tokens: 72 would read them all" in told
 
 
+def test_a_few_long_texts_do_not_say_how_far_all_are_read(capsys):
+    texts = ["word " * 80] * 98 + ["word " * 9000] * 2
+    Path("t.csv").write_text("\n".join(["photo,text", *(f"{n}.jpg,{text}" for n, text in enumerate(texts))]))
+    for number in range(100):
+        Image.new("RGB", (40, 40), (number, 0, 0)).save(f"{number}.jpg")
+    stage.main(table=Path("t.csv"))
+    told = capsys.readouterr().out
+    assert "train.text.max_tokens: 82 would read 95% of all texts whole" in told
+    assert "9,000" in told
+
+
 def test_every_problem_is_listed_with_row_and_column_and_counted(folder):
     damage((2, "2.jpg", "none.jpg"), (4, '"thing, number 4"', ""), (7, "train", "trian"), (9, "A9", "A8"))
     damage((5, ",acme2", ""), (11, "11.jpg", "none.jpg"))
@@ -266,7 +277,11 @@ def test_texts_with_labels_are_sent_to_the_command_that_takes_them(capsys):
     rows = [f'{{"note": "some words {i}", "label": "{"ab"[i % 2]}"}}' for i in range(30)]
     Path("t.jsonl").write_text("\n".join(rows))
     stage.main(table=Path("t.jsonl"))
-    assert "texts find texts: `kith new` with this table" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "`kith new` with this table tries several methods" in out
+    assert "max_tokens" not in out  # an encoder reads them
+    study = suggested(out)
+    assert (study.study.methods, study.train_of("classifier").image.encoder) == (["classifier"], "minilm")
 
 
 def test_a_folder_of_pictures_is_sent_to_the_command_that_takes_it():

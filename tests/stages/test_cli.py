@@ -6,9 +6,11 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 import torch
+import typer
 
 from kith.errors import KithError
 from stages import cli
@@ -165,3 +167,30 @@ def test_an_option_of_several_values_is_repeated_or_followed_by_all(capsys):
     with pytest.raises(SystemExit):
         cli.run(main, ["--names", "a", "--count", "2", "3"])
     assert "unexpected extra argument" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["--names", "a", "b", "t.csv"],
+        ["t.csv", "--names", "a", "b"],
+        ["--names", "a", "b", "--count", "2", "t.csv"],
+        ["--count", "2", "--names", "a", "b", "t.csv", "--quick"],
+        ["--names", "a", "b", "--quick", "t.csv"],
+        ["--quick", "t.csv", "--names", "a", "--names", "b"],
+    ],
+    ids=["last", "first", "behind another", "before a flag", "behind a flag", "each named"],
+)
+def test_the_argument_that_a_command_lacks_is_no_value_of_the_option_before_it(capsys, given):
+    def main(
+        *,
+        path: Annotated[Path, typer.Argument()],
+        names: list[str],
+        count: int = 1,
+        quick: Annotated[bool, typer.Option("--quick")] = False,
+    ) -> None:
+        """A command for the test."""
+        print(path, names)
+
+    cli.run(main, given)
+    assert capsys.readouterr().out == "t.csv ['a', 'b']\n"

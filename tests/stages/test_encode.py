@@ -17,9 +17,11 @@ import yaml
 
 import kith
 from kith import models
+from kith.encoding import as_noted
 from kith.errors import KithError
 from kith.inference import onnx
 from kith.search.run import Run
+from kith.similarity import unit_rows
 from kith.store.encoded import Encoded
 from kith.store.prepared import Prepared
 from stages import embed, encode, evaluate, params, prepare, train
@@ -108,6 +110,44 @@ def test_a_size_that_the_encoder_does_not_take_is_said(encoded):
         encode.main(encoder="small", sides="image", **DATA, out=CLIP)
     with pytest.raises(KithError, match="size and crop are for pictures"):
         encode.main(encoder="small", sides="text", **DATA, out=CLIP)
+
+
+def test_of_texts_so_many_tokens_are_read_as_the_study_says(encoded):
+    """Those of another study are other features, and a text that is asked for is read as far."""
+    whole = Encoded(CLIP, Prepared(DATA["data"])).features("text").copy()
+    edit(study={"encoders": {"short": {"encoder": "hf:./clip", "max_tokens": 3}}})
+    with pytest.raises(KithError, match="max_tokens is for texts"):
+        encode.main(encoder="short", sides="image", **DATA, out=Path("short"))
+    encode.main(encoder="short", sides="text", **DATA, out=Path("short"))
+    short = np.load("short/features_text.npy")
+    assert short.shape == whole.shape
+    assert len(np.unique(short, axis=0)) < len(np.unique(whole, axis=0))  # of each text one word is left
+    known = json.loads(Path("short/made_of.json").read_text())["encoders"]["text"]
+    assert known["max_tokens"] == 3
+    asked = as_noted(known).texts(Prepared(DATA["data"]).texts)
+    np.testing.assert_allclose(asked.astype(float), short.astype(float), atol=0.01)
+    edit(study={"encoders": {"short": {"encoder": "hf:./clip", "max_tokens": 99}}})
+    with pytest.raises(KithError, match="reads 12 tokens at most, not 99"):
+        encode.main(encoder="short", sides="text", **DATA, out=Path("long"))
+
+
+def test_in_bfloat16_features_are_nearly_the_same_and_kept_apart(encoded):
+    exact = Encoded(CLIP, Prepared(DATA["data"])).features("image").astype(float)
+    edit(study={"encoders": {"half": {"encoder": "hf:./clip", "precision": "bf16"}}})
+    encode.main(encoder="half", sides="image,text", **DATA, out=Path("half"))
+    half = np.load("half/features_image.npy").astype(float)
+    cosines = (unit_rows(half) * unit_rows(exact)).sum(1)
+    assert not np.array_equal(half, exact)  # and not taken from what was kept of the exact ones
+    assert cosines.min() > 0.99
+
+
+def test_it_tells_batch_by_batch_how_far_it_is(encoded, monkeypatch, capsys):
+    shutil.rmtree(encode.CACHE)
+    monkeypatch.setattr("kith.progress.EVERY", 0.0)
+    encode.main(encoder="hf_clip", sides="image,text", **DATA, out=CLIP)
+    told = re.findall(r"encode with hf:./clip: (\d+) of (\d+) (pictures|texts)", capsys.readouterr().err)
+    assert [int(done) for done, _, unit in told if unit == "pictures"][:2] == [32, 64]
+    assert {unit for done, every, unit in told if done == every} == {"pictures", "texts"}
 
 
 def test_texts_are_asked_in_the_words_of_the_encoder(encoded):

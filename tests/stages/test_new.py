@@ -38,11 +38,24 @@ def folder(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def with_encoders(monkeypatch, seconds: float = 0.001):
+class FakeSpeed:
+    """Every text takes so many seconds, and has so many tokens."""
+
+    def __init__(self, seconds: float, tokens: int):
+        self.seconds, self.tokens = seconds, tokens
+
+    def __call__(self, tokens: int) -> float:
+        return self.seconds * min(tokens, self.tokens) / self.tokens
+
+    def longer(self, tokens: int) -> float:
+        return float(self.tokens > tokens)
+
+
+def with_encoders(monkeypatch, seconds: float = 0.001, tokens: int = 20):
     """As if they were installed, and read so fast."""
     monkeypatch.setattr(proposal, "_installed", lambda name: True)
     monkeypatch.setattr(speed, "picture_seconds", lambda *_: seconds)
-    monkeypatch.setattr(speed, "text_seconds", lambda *_: seconds)
+    monkeypatch.setattr(speed, "TextSpeed", lambda *_: FakeSpeed(seconds, tokens))
 
 
 def dry(capsys, *arguments: str) -> dict:
@@ -183,7 +196,10 @@ def test_a_tree_of_categories_brings_methods_of_hierarchies(folder, capsys, monk
         *("cosine", "hierarchy", "hierarchy_ce", "classifier"),
     ]
     assert list(study["methods"])[7:] == ["linear_cca", "lite0_as_it_is"]
-    assert study["study"]["encoders"] == {"lite0": {"encoder": "lite0", "size": 128, "crop": 1.0}}
+    assert study["study"]["encoders"] == {
+        "lite0": {"encoder": "lite0", "size": 128, "crop": 1.0, "precision": "auto"},
+        "minilm": {"encoder": "minilm", "precision": "auto"},
+    }
 
 
 def texts_alone(folder: Path) -> Path:
@@ -206,6 +222,47 @@ def test_texts_alone_take_an_encoder_of_texts_for_their_classes(folder, capsys, 
     assert "prepare" not in study
     monkeypatch.setattr(proposal, "_installed", lambda name: False)
     assert "requirements-pretrained.txt" in refused(capsys, "messages.csv", "--dry-run")
+
+
+def test_of_long_texts_less_is_read_before_rows_are_left_out(folder, capsys, monkeypatch):
+    with_encoders(monkeypatch, 0.2, tokens=400)
+    texts_alone(folder)
+    cli.main(["new", "messages.csv", "--minutes", "0.5", "--dry-run"])
+    said = capsys.readouterr().out
+    assert "of each text minilm reads about the first 100 words; 100% are longer" in said
+    assert yaml.safe_load(said.partition("before the search:\n")[2])["study"]["encoders"]["minilm"]["max_tokens"] == 128
+    assert "sampled" not in said
+
+
+def test_of_messages_the_subject_and_what_follows_the_header_is_taken(folder, capsys, monkeypatch):
+    with_encoders(monkeypatch)
+    frame = pd.read_csv(texts_alone(folder))
+    frame["message"] = "From: a@b.c\nNewsgroups: " + frame["topic"] + "\nSubject: Re: of it\n\n" + frame["message"]
+    frame.to_csv("messages.csv", index=False)
+    monkeypatch.setattr(new, "_run", lambda *_: None)
+    monkeypatch.setattr(new, "_end", lambda *_: None)
+    cli.main(["new", "messages.csv", "--yes"])
+    said = capsys.readouterr().out
+    assert "only the subject and what follows the header is taken, into tables/messages_messages.parquet" in said
+    assert "have their own label" not in said
+    written = pd.read_parquet("tables/messages_messages.parquet")
+    assert written["message"].map(len).eq(1).all()
+    assert written["message"].iloc[0][0].startswith("of it\nthe ")
+
+
+def test_columns_that_no_method_reads_are_shown_on_the_page(folder, capsys):
+    (folder / "mine").mkdir()
+    path = table(folder / "mine", ".csv")
+    pd.read_csv(path).assign(price=1.5, colour="red").to_csv(path, index=False)
+    assert dry(capsys, str(path))["fetch"]["columns"]["extras"] == ["price", "colour"]
+    assert "extras" not in dry(capsys, str(path), "--column", "extras=none")["fetch"]["columns"]
+
+
+def test_a_table_behind_several_methods_is_the_table(folder, capsys, monkeypatch):
+    (folder / "mine").mkdir()
+    path = str(table(folder / "mine", ".csv"))
+    study = dry(capsys, "--methods", "infonce", "classifier", path)
+    assert set(study["methods"]) == {"infonce", "classifier"}
 
 
 def test_texts_that_say_their_label_are_told(folder, capsys, monkeypatch):
@@ -260,6 +317,29 @@ def test_what_is_not_agreed_to_leaves_the_sample_of_the_study_as_it_is(folder, c
     cli.main(["new", *more, "--yes"])
     assert Path("tables/many_sample.parquet").read_bytes() != before
     assert sorted(each.name for each in folder.iterdir() if each.name.startswith(".")) == []
+
+
+def test_rows_that_cannot_be_read_are_left_out_of_a_sample_and_counted(folder, capsys, monkeypatch):
+    (folder / "mine").mkdir()
+    lines = [
+        json.dumps({"image": name, "text": f"{text} {n}"})
+        for name, _, text in pictures(folder / "mine")
+        for n in range(20)
+    ]
+    lines[3], lines[1500] = "{broken", "[]"
+    Path("mine/many.jsonl").write_text("\n".join(lines))
+    with_encoders(monkeypatch, 0.2)
+    cli.main(["new", "mine/many.jsonl", "--dry-run"])
+    said = capsys.readouterr().out
+    assert "left out: 2 rows that cannot be read, such as line 4: " in said
+    assert "are sampled into" in said
+
+
+def test_outside_git_dvc_is_refused_before_time_is_spent(folder, capsys):
+    (folder / "mine").mkdir()
+    path = str(table(folder / "mine", ".csv"))
+    assert "first `git init`, or leave --engine out" in refused(capsys, path, "--yes", "--engine", "dvc")
+    assert not list(Path("studies").iterdir())
 
 
 def test_a_table_that_is_nobodys_to_replace_is_left(folder, capsys, monkeypatch):
@@ -319,10 +399,11 @@ def test_ended_between_its_two_files_it_goes_on(folder, monkeypatch):
     assert Path("studies/things.yaml").read_text() == "# mine\n"
 
 
-def test_without_a_terminal_it_says_what_to_pass(folder, capsys, monkeypatch):
+def test_without_a_terminal_it_says_what_to_pass_before_it_looks(folder, capsys, monkeypatch):
     (folder / "mine").mkdir()
     path = str(table(folder / "mine", ".csv"))
     monkeypatch.setattr("sys.stdin", open(os.devnull))  # noqa: SIM115
+    monkeypatch.setattr(new, "look", lambda *_: pytest.fail("looked"))
     assert "--yes" in refused(capsys, path)
     assert not list(Path("studies").iterdir())
 
@@ -399,6 +480,8 @@ def test_from_a_table_to_a_study_that_both_engines_find_up_to_date(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert trials(place, "products")[: len(before)] == before
     again = [line.split(":")[0].strip() for line in done.stderr.splitlines() if "epochs …" in line]
+    told = {line.partition("] ")[2] for line in done.stderr.splitlines()}
+    assert {"train infonce-0", "embed classifier-0", "evaluate linear_cca-0", "compare", "report"} <= told
     assert not {f"{each['candidate']}_e{each['epochs']}" for each in before} & set(again)
     assert "Texts find pictures and pictures texts best by" in done.stdout
     study = yaml.safe_load((place / "studies" / "products.yaml").read_text())

@@ -177,7 +177,7 @@ def test_rows_that_cannot_be_used(there, tmp_path):
     [
         ({"image": "photo"}, r"in\.parquet: no column 'photo' \(--image\); the columns are: image, text, other"),
         ({"run": CLASSIFIES, "text": "text"}, "--text text: this model was trained without a text side"),
-        ({"run": Path("runs/shapes/none-0")}, r"runs/shapes/none-0/model\.pt: no such model"),
+        ({"run": Path("runs/shapes/none-0")}, "runs/shapes/none-0: no such run; there are"),
         ({"input": Path("none.csv")}, r"none\.csv: no such file or folder"),
         ({"batch_size": 0}, "--batch-size 0: at least 1"),
         (

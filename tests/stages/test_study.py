@@ -272,6 +272,23 @@ def test_command_line(target):
     assert params.load(target).train.epochs == 3
 
 
+def test_the_listing_has_whole_sentences_in_lines_that_fit(tmp_path, monkeypatch):
+    heads = {
+        "a": "# Study: a. One thing (Barz & Denzler et al., WACV 2019), and\n# another thing. What is not listed.\n\n"
+    }
+    heads["longer"] = "# About words " + "and words " * 12 + "\n\nstudy: {}\n"
+    for name, head in heads.items():
+        (tmp_path / f"{name}.yaml").write_text(head)
+    monkeypatch.setattr(study, "STUDIES", tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    first, second, *more = study.listing().split("\n")
+    assert first == "  a       One thing (Barz & Denzler et al., WACV 2019), and another thing."
+    assert second.startswith("  longer  About words and words")
+    assert all(line.startswith(" " * 10) for line in more)
+    assert max(map(len, (second, *more))) <= 80
+    assert " ".join([second, *more]).count("and words") == 12
+
+
 def test_a_study_in_another_encoding_is_named_in_the_listing_too(tmp_path, monkeypatch):
     (tmp_path / "mine.yaml").write_bytes("# café\n".encode("latin-1"))
     monkeypatch.setattr(study, "STUDIES", tmp_path)

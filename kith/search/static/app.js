@@ -100,10 +100,16 @@ function told(answers, failed) {
   const count = total.toLocaleString("en");
   if (!total) return "Nothing was found.";
   if (!isAsked(state)) return state.where.length ? `${count} items pass the filters` : `${count} items. Choose one to see what is near it.`;
-  const kind = state.side === "text" ? "text" : "picture";
+  const kind = state.side === "text" ? "text" : kindOf(answers.flatMap((answer) => answer.results ?? []));
   const most = Math.max(...answers.map((answer) => answer.results?.length ?? 0));
   const last = (offset() + most).toLocaleString("en");
   return `${(offset() + 1).toLocaleString("en")}–${last} of ${count}, the nearest ${kind}s first`;
+}
+
+/** What results are that are no texts beside pictures: data may have texts alone, or features. */
+function kindOf(results) {
+  if (results.some((result) => result.thumbnail)) return "picture";
+  return results.some((result) => result.texts.length) ? "text" : "item";
 }
 
 function showFacets(found) {

@@ -91,6 +91,12 @@ function nothing(answer, does) {
   return made;
 }
 
+/** Pictures stand in a grid; texts alone in lines of the whole width. */
+function listed(results, data, does) {
+  const lines = results.every((result) => !result.thumbnail && result.texts.length);
+  return element("ol", { className: lines ? "lines" : "" }, ...results.map((result) => tile(result, data, does)));
+}
+
 /** One run's answer: a heading, what is to be said of it, and its grid. */
 export function section(answer, data, does) {
   const made = element("section", {}, element("h2", {}, answer.run));
@@ -110,6 +116,6 @@ export function section(answer, data, does) {
     return made;
   }
   if (!answer.results.length) made.append(nothing(answer, does));
-  else made.append(element("ol", {}, ...answer.results.map((result) => tile(result, data, does))));
+  else made.append(listed(answer.results, data, does));
   return made;
 }
