@@ -80,7 +80,8 @@ class _AuditPages:
         chosen = kind or next(iter(kinds), None)
         if kind is not None and kind not in kinds:
             raise HTTPException(404, f"nothing was found of the kind '{kind}'")
-        marks = {(each.id, each.text): each for each in self.marks.read()}
+        made, moved = self.marks.read()
+        marks = {(each.id, each.text): each for each in made}
         part = found[found["kind"] == chosen].iloc[start : start + count]
         return {
             "dataset": self._data.dataset["name"],
@@ -92,7 +93,8 @@ class _AuditPages:
             "kind": chosen,
             "start": start,
             "labels": self.marks.labels,
-            "marks": len(marks),
+            "marks": len(made) + moved,
+            "moved": moved,
             "file": self.marks.path.name,
             "findings": [self._shown(row, marks) for row in part.itertuples()],
         }

@@ -1,6 +1,7 @@
 """The page /audit: its interface, the file of marks that it writes, and the page in a real browser."""
 
 import http.client
+import multiprocessing
 import shutil
 import urllib.parse
 from pathlib import Path
@@ -9,10 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import requests
+from filelock import FileLock
 
 from kith.audit.findings import AuditFindings, table
 from kith.data.marks import read_marks
-from kith.errors import UnanswerableError
+from kith.errors import KithError, UnanswerableError
 from kith.search import Prepared, Run
 from kith.search.marks import Mark, MarksFile
 from kith.store.provenance import NOTE, note
@@ -143,6 +145,80 @@ def test_marks_of_items_that_are_gone_stay(data):
     assert path.read_text().splitlines()[1] == "gone,exclude,,,"
     with pytest.raises(UnanswerableError, match="no item has the id 'gone'"):
         marks.put([Mark("gone", "keep")])
+
+
+def test_columns_and_lines_that_a_person_has_added_stay(data):
+    path = marks_of(data)
+    path.write_text(
+        "who,id,mark,label,text,why\n"
+        "Ann,item/01,exclude,,,blurred\n"
+        "Ben,item/02,keep,,,\n"
+        "Ann,item/02,exclude,,,no: it is blurred\n"
+        "Ben,item/09,exclude,,,gone soon\n"
+    )
+    marks = MarksFile(path, data)
+    sent = [Mark("item/01", "relabel", "cross"), Mark("item/02", "keep"), Mark("item/09", ""), Mark("item/03", "keep")]
+    assert marks.put(sent) == 3
+    read = pd.read_csv(path, keep_default_na=False)
+    assert list(read) == ["who", "id", "mark", "label", "text", "why", "of"]
+    assert read[["who", "id", "mark", "label", "why"]].to_numpy().tolist() == [
+        ["Ann", "item/01", "relabel", "cross", "blurred"],
+        ["Ben", "item/02", "keep", "", ""],
+        ["Ann", "item/02", "", "", "no: it is blurred"],  # one decision an item
+        ["Ben", "item/09", "", "", "gone soon"],  # what was taken back leaves what somebody wrote
+        ["", "item/03", "keep", "", ""],
+    ]
+    assert [each.id for each in marks.read()[0]] == ["item/01", "item/02", "item/03"]
+    assert read_marks(path, "exclude") == []
+    path.write_text("id,mark,label,text\nitem/01,keep,,,what\n")
+    with pytest.raises(KithError, match="a line has more fields than the first one"):
+        marks.put([Mark("item/02", "keep")])
+
+
+def put_many(path: Path, folder: Path, first: int) -> None:
+    """Of another process: ten marks, one after another."""
+    marks = MarksFile(path, Prepared(folder))
+    for row in range(first, first + 10):
+        marks.put([Mark(f"item/{row:02}", "exclude")])
+
+
+def test_several_servers_lose_no_mark(data):
+    path, servers = marks_of(data), multiprocessing.get_context("fork")
+    begun = [servers.Process(target=put_many, args=(path, data.folder, 10 * each)) for each in range(4)]
+    for each in begun:
+        each.start()
+    for each in begun:
+        each.join(60)
+        assert each.exitcode == 0
+    assert sorted(each.id for each in read_marks(path, "exclude")) == [f"item/{row:02}" for row in range(40)]
+
+
+def test_who_waits_too_long_for_another_server_is_told(data, monkeypatch):
+    monkeypatch.setattr("kith.search.marks.PATIENCE", 0.1)
+    with FileLock(data.folder.parent / ".marks.csv.lock"), pytest.raises(UnanswerableError, match="another server"):
+        MarksFile(marks_of(data), data).put([Mark("item/01", "keep")])
+
+
+def test_marks_of_rows_that_are_others_now_are_not_shown(audited, address):
+    """Ids are numbers of rows: 5 was another item's."""
+    path, texts = marks_of(audited), audited.texts
+    audited.table["id"] = [str(row) for row in range(len(audited))]
+    path.write_text(
+        "id,mark,label,text,of\n"
+        f'5,exclude,,,"{texts[0]}"\n'
+        f'6,exclude,,,"{texts[12]}"\n'
+        f'7,exclude,,"{texts[0]}","{texts[0]}"\n'  # prepare has left this text out
+        "8,keep,,,\n"
+        "99,exclude,,,gone\n"
+    )
+    marks = MarksFile(path, audited)
+    found, moved = marks.read()
+    assert ([each.id for each in found], moved) == (["6", "7", "8", "99"], 1)
+    assert marks.put([Mark("5", "keep")]) == 6
+    assert [each.mark for each in marks.read()[0] if each.id == "5"] == ["keep"]
+    assert path.read_text().splitlines()[1] == f"5,exclude,,,{texts[0]}"  # it is somebody's decision
+    told = requests.get(f"{address}/api/audit", params={"kind": "suspect_label"}, timeout=30).json()
+    assert (told["marks"], told["moved"]) == (6, 1)
 
 
 def test_texts_of_any_line_ends_come_again(data, monkeypatch):

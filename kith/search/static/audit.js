@@ -60,7 +60,8 @@ function draw() {
 }
 
 function count(marks) {
-  $("status").textContent = `${marks.toLocaleString("en")} ${marks === 1 ? "mark" : "marks"} in ${shown.file}`;
+  const others = shown.moved ? `; ${shown.moved.toLocaleString("en")} of other rows than these: mend the file` : "";
+  $("status").textContent = `${marks.toLocaleString("en")} ${marks === 1 ? "mark" : "marks"} in ${shown.file}${others}`;
 }
 
 function finding(found) {
