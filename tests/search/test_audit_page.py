@@ -2,29 +2,23 @@
 
 import http.client
 import multiprocessing
-import shutil
 import urllib.parse
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import requests
 from filelock import FileLock
 
-from kith.audit.findings import AuditFindings, table
 from kith.data.marks import read_marks
 from kith.errors import KithError, UnanswerableError
 from kith.search import Prepared, Run
 from kith.search.marks import Mark, MarksFile
 from kith.store.provenance import NOTE, note
 from stages import files
-from tests import made_search
+from tests import made_browser, made_pages, made_search
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 JSON = {"content-type": "application/json"}
-PAIRS = 30  # of nearly equal pictures: three pages
 
 
 @pytest.fixture
@@ -37,16 +31,7 @@ def data(tmp_path) -> Prepared:
 @pytest.fixture
 def audited(data) -> Prepared:
     """With findings: 30 pairs, a label, and the text that is markup."""
-    rows = np.arange(PAIRS)
-    found = [
-        AuditFindings("near_pictures", rows + 10, np.linspace(1, 0.9, PAIRS), rows),
-        AuditFindings("suspect_label", np.array([5]), np.array([0.8]), suggestions=["cross"]),
-        AuditFindings("ambiguous_text", np.array([47]), np.array([0.5]), texts=np.array([len(data.texts) - 1])),
-    ]
-    folder = data.folder.parent / "audit"
-    folder.mkdir()
-    table(found, data.table, data.texts, 1000).to_parquet(folder / "audit.parquet", index=False)
-    files.write_json(folder / NOTE, note([folder / "audit.parquet"], data=data.checksum))
+    made_pages.make_audit(data)
     return data
 
 
@@ -63,7 +48,8 @@ def marks_of(data: Prepared) -> Path:
 def test_findings_come_a_page_at_a_time(audited, address):
     first = requests.get(f"{address}/api/audit", params={"count": 12}, timeout=30).json()
     assert first["kind"] == "near_pictures"
-    assert [each["found"] for each in first["kinds"]] == [30, 1, 1]
+    assert [(each["found"], each["all"]) for each in first["kinds"]] == [(30, 120), (1, 1), (1, 1), (1, 1)]
+    assert first["costs"] == []  # nothing was evaluated
     assert len(first["findings"]) == 12
     sides = first["findings"][0]["sides"]
     assert [side["id"] for side in sides] == ["item/24", "item/14"]  # a leak, and leaks come first
@@ -82,7 +68,8 @@ def test_without_an_audit_the_page_says_what_to_do(data, address):
 
 def test_an_audit_of_other_data_is_none(audited, address):
     folder = audited.folder.parent / "audit"
-    files.write_json(folder / NOTE, note([folder / "audit.parquet"], data="0" * 64))
+    written = [folder / name for name in ("audit.parquet", "summary.json")]
+    files.write_json(folder / NOTE, note(written, data="0" * 64))
     assert "made of other data" in requests.get(f"{address}/api/audit", timeout=30).json()["error"]
 
 
@@ -233,20 +220,9 @@ def test_texts_of_any_line_ends_come_again(data, monkeypatch):
 
 
 @pytest.fixture
-def page(audited, address):
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed: the page is not tested")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page, faults = browser.new_page(), []
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-        page.goto(f"{address}/audit")
-        page.wait_for_selector(".finding")
+def page(browser, audited, address):
+    with made_browser.opened(browser, f"{address}/audit", ".finding") as page:
         yield page
-        browser.close()
-        assert faults == []
 
 
 def test_a_person_pages_through_pairs_and_marks_them(page, audited):
