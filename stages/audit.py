@@ -16,6 +16,7 @@ from kith.audit.cost import costs
 from kith.audit.every import CHECKS
 from kith.audit.findings import KINDS, AuditFindings, table
 from kith.audit.subject import AuditOptions, Subject
+from kith.data.cells import frame_as_csv
 from kith.encoders.names import SIDES
 from kith.errors import KithError
 from kith.progress import Progress
@@ -67,10 +68,10 @@ def main(
     cost = pd.DataFrame() if place is None else _costs(rows, prepared, place)
     with files.replacing_folder(out or prepared.folder.parent / "audit", *WRITTEN) as folder:
         rows.to_parquet(folder / "audit.parquet", index=False)
-        rows.to_csv(folder / "audit.csv", index=False, lineterminator="\n")
+        files.write_text(folder / "audit.csv", frame_as_csv(rows))
         files.write_json(folder / "summary.json", summary)
         if len(cost):
-            cost.to_csv(folder / "costs.csv", index=False, lineterminator="\n")
+            files.write_text(folder / "costs.csv", frame_as_csv(cost))
         made_of: dict[str, Any] = {"data": prepared.checksum, "parameters": parameters([*options, most])}
         made_of["encoders"] = {side: each.reference(side) for side, each in encoded.items()}
         files.write_json(folder / NOTE, note(sorted(folder.iterdir()), **made_of))

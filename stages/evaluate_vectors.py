@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import typer
 
+from kith.data.cells import frame_as_csv
 from kith.data.edges import Order
 from kith.errors import KithError
 from kith.vectors import beir, labels, measures, shared, table, trec
@@ -346,7 +347,7 @@ def _write(measurements: Sequence[Measurement], outs: Sequence[Path], curves: Pa
     if curves is not None:
         wide = lines.pivot(index="k", columns="method", values="value")
         called = [label for label, _ in measurements]
-        files.write_text(curves, wide[called].to_csv(lineterminator="\n"))
+        files.write_text(curves, frame_as_csv(wide[called].reset_index()))
 
 
 def _drawn(lines: pd.DataFrame, measurements: Sequence[Measurement], suffix: str) -> bytes:

@@ -56,7 +56,8 @@ def main(*, raw: Path, out: Path) -> None:
             ):
                 watched = Watched(pictures, progress)
                 built = source.build(fetch, prepare.model_dump(), raw, watched)
-                dataset = _drawn(marks.heed(built, prepare.exclude, prepare.relabel), prepare)
+            stored = _written(folder, prepare.image)
+            dataset = _drawn(marks.heed(built, prepare.exclude, prepare.relabel, stored), prepare)
             inputs = _describe_pictures(dataset, folder, prepare)
         items.check_train(dataset, pinned["path"])
         pq.write_table(dataset.items, folder / "items.parquet", compression="zstd", row_group_size=ROW_GROUP)
@@ -160,19 +161,25 @@ def _short_side(image: Image) -> int:
     return max(image.size, image.store_size)
 
 
+def _written(folder: Path, image: Image) -> np.ndarray | Photos:
+    """The pictures that were written."""
+    if (folder / "images.npy").exists():
+        return np.load(folder / "images.npy", mmap_mode="r")
+    return Photos(folder, np.load(folder / INDEX), image.size, image.mode, image.fit, image.choices)
+
+
 def _describe_pictures(dataset: Dataset, folder: Path, prepare: params.Prepare) -> dict[str, Any]:
     """What dataset.json says of pictures: their shape, their store if it is not an array, and the moments of those that
     are trained on, or of a sample of them."""
     frame = dataset.items.select(["split", "image_row"]).to_pandas()
     rows = frame["image_row"][(frame["split"] == "train") & (frame["image_row"] >= 0)].to_numpy()
     image, stored = prepare.image, dict[str, Any]()
-    if (index := folder / INDEX).exists() and not (folder / "images.npy").exists():
-        images: Any = Photos(folder, np.load(index), image.size, image.mode, image.fit, image.choices)
+    images = _written(folder, image)
+    if isinstance(images, Photos):
         if len(rows) > SAMPLE:
             rows = np.sort(np.random.default_rng(prepare.seed).choice(rows, SAMPLE, replace=False))
         stored = {"store": {"kind": "photos", "short_side": _short_side(image), "moments_of": len(rows)}}
     else:
-        images = np.load(folder / "images.npy", mmap_mode="r")
         stored = {} if image.shown is None else {"shown": {"short_side": image.shown}}
     mean, std = moments(images, rows)
     shape = dict(zip(("height", "width", "channels"), images.shape[1:], strict=True))

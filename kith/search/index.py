@@ -18,6 +18,7 @@ EXACT_UP_TO = 1_000_000
 METHODS = ("auto", "exact", "hnsw")
 LEAST = 100  # candidates
 SPARE = 4  # candidates of an index, in times of what is asked for: it does not rank them as well as it finds them
+BLOCK = 1 << 16  # vectors that are compared at a time
 DECIMALS = 6  # of similarities: beyond them a product's rounding would order equal vectors
 
 Ranked = tuple[np.ndarray, np.ndarray]
@@ -128,6 +129,7 @@ class _Graph:
 
     def __init__(self, vectors: np.ndarray):
         unit = unit_rows(np.asarray(vectors, dtype=np.float32))
+        self._vectors = vectors
         self._index = HNSW(unit, threads=os.cpu_count() or 1)
         sample = unit[np.random.default_rng(0).choice(len(unit), size=min(100, len(unit)), replace=False)]
         k = min(10, len(unit))
@@ -138,9 +140,19 @@ class _Graph:
     def best(self, vector: np.ndarray, count: int) -> Ranked:
         rows, similarities = (found[0] for found in self._index.search(_unit(vector)[None], count))
         rows, similarities = rows[np.isfinite(similarities)], similarities[np.isfinite(similarities)]
+        if len(rows) < count:  # vectors that no link leads to, as of many equal ones
+            return self._of_all(vector, count)
         similarities = np.round(similarities.astype(np.float64), DECIMALS)
         order = np.lexsort((rows, -similarities))
         return rows[order], similarities[order]
+
+    def _of_all(self, vector: np.ndarray, count: int) -> Ranked:
+        """A block of vectors at a time, so that they are not held twice."""
+        query, scores = _unit(vector), np.empty(len(self._vectors))
+        for start in range(0, len(scores), BLOCK):
+            block = slice(start, start + BLOCK)
+            scores[block] = unit_rows(np.asarray(self._vectors[block], dtype=np.float32)) @ query
+        return _best(np.round(scores, DECIMALS), count)
 
 
 class _Smaller:
@@ -158,6 +170,8 @@ class _Smaller:
         with self._lock:
             rows = self._index.search(query[None], min(max(LEAST, SPARE * count), len(self.unit)))[0][0]
         rows = np.sort(rows[rows >= 0])
+        if len(rows) < count:  # as above
+            return _best(np.round((self.unit @ query).astype(np.float64), DECIMALS), count)
         found, similarities = _best(np.round((self.unit[rows] @ query).astype(np.float64), DECIMALS), count)
         return rows[found], similarities
 

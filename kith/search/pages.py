@@ -22,12 +22,8 @@ class ExtraPage(NamedTuple):
     install: Callable[[FastAPI, Sequence[Run]], None]
 
 
-def _audit(app: FastAPI, runs: Sequence[Run]) -> None:
-    add_audit(app, runs[0].data, runs[0].shown)
-
-
 # Whoever has a page adds it here. That of faults says what to type where they were not looked for.
-PAGES: list[ExtraPage] = [ExtraPage("/audit", "Faults in the data", lambda runs: True, _audit)]
+PAGES: list[ExtraPage] = [ExtraPage("/audit", "Faults in the data", lambda runs: True, add_audit)]
 
 
 def add_pages(app: FastAPI, runs: Sequence[Run]) -> list[dict[str, str]]:

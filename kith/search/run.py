@@ -46,7 +46,8 @@ class Run:
 
     def __init__(self, folder: Path, data: Prepared, embed_all: bool = False, index: str = "auto"):
         existing(folder)
-        self.name, self.data, self.shown = folder.resolve().name, data, ShownItems(data)
+        self.folder, self.name = folder, folder.resolve().name
+        self.data, self.shown = data, ShownItems(data)
         self._spelling_lock = Lock()
         device = "cuda" if torch.cuda.is_available() else "cpu"
         self.model, tokenizer, saved = models.load(folder / "model.pt", device)

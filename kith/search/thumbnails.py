@@ -4,7 +4,7 @@ import io
 import logging
 import sqlite3
 from pathlib import Path
-from threading import Lock
+from threading import BoundedSemaphore, Lock
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ SIDE = 320  # pixels: sharp at twice the pixels of a tile
 QUALITY = 84
 MOST = 2 << 30  # bytes that are kept in the file
 IN_MEMORY = 128 << 20  # or in memory, where no file can be written
+AT_ONCE = 2  # pictures that are decoded: a page asks for dozens, and a long one may take 150 MB
 LOSSLESS = 96  # pixels of a side up to which a picture that is no photograph stays as it is
 
 log = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class Thumbnails:
 
     def __init__(self, items: ShownItems, path: Path | None):
         self._items, self._lock, self._bytes = items, Lock(), 0
+        self._turns = BoundedSemaphore(AT_ONCE)
         self._made_of = f"{items.data.checksum} {SIDE} {QUALITY}"
         self._most, self._kept = MOST, self._opened(path)
 
@@ -44,7 +46,8 @@ class Thumbnails:
         if found:
             data: bytes = found[0][0]
             return data
-        data = self._made(row)
+        with self._turns:
+            data = self._made(row)
         with self._lock:
             if self._bytes + len(data) > self._most:
                 self._ask("DELETE FROM thumbnails")

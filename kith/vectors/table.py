@@ -1,12 +1,11 @@
 """Sets of vectors that were measured, side by side: as lines to read, as Markdown, as CSV, and their curves."""
 
-import csv
-import io
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
+from kith.data.cells import lines_of_csv
 from kith.evaluation.describe import describe
 from kith.evaluation.results import DECIMALS
 from kith.vectors.measures import Measured
@@ -71,14 +70,12 @@ def markdown(measurements: Sequence[Measurement]) -> str:
 def as_csv(measurements: Sequence[Measurement]) -> str:
     """One row a set, one column a metric, unrounded but for the last digits."""
     names = _names(measurements)
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(["label", *COUNTS, *map(head, names)])
+    rows: list[list[Any]] = [["label", *COUNTS, *map(head, names)]]
     for label, measured in measurements:
         values = [measured.values.get(name) for name in names]
         counts = [getattr(measured, count) for count in COUNTS]
-        writer.writerow([label, *counts, *("" if value is None else round(value, DECIMALS) for value in values)])
-    return buffer.getvalue()
+        rows.append([label, *counts, *("" if value is None else round(value, DECIMALS) for value in values)])
+    return lines_of_csv(rows)
 
 
 def curves(measurements: Sequence[Measurement]) -> pd.DataFrame:

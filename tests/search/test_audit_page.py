@@ -1,28 +1,24 @@
 """The page /audit: its interface, the file of marks that it writes, and the page in a real browser."""
 
 import http.client
-import shutil
+import multiprocessing
 import urllib.parse
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 import requests
+from filelock import FileLock
 
-from kith.audit.findings import AuditFindings, table
 from kith.data.marks import read_marks
-from kith.errors import UnanswerableError
+from kith.errors import KithError, UnanswerableError
 from kith.search import Prepared, Run
 from kith.search.marks import Mark, MarksFile
 from kith.store.provenance import NOTE, note
 from stages import files
-from tests import made_search
+from tests import made_browser, made_pages, made_search
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 JSON = {"content-type": "application/json"}
-PAIRS = 30  # of nearly equal pictures: three pages
 
 
 @pytest.fixture
@@ -35,16 +31,7 @@ def data(tmp_path) -> Prepared:
 @pytest.fixture
 def audited(data) -> Prepared:
     """With findings: 30 pairs, a label, and the text that is markup."""
-    rows = np.arange(PAIRS)
-    found = [
-        AuditFindings("near_pictures", rows + 10, np.linspace(1, 0.9, PAIRS), rows),
-        AuditFindings("suspect_label", np.array([5]), np.array([0.8]), suggestions=["cross"]),
-        AuditFindings("ambiguous_text", np.array([47]), np.array([0.5]), texts=np.array([len(data.texts) - 1])),
-    ]
-    folder = data.folder.parent / "audit"
-    folder.mkdir()
-    table(found, data.table, data.texts, 1000).to_parquet(folder / "audit.parquet", index=False)
-    files.write_json(folder / NOTE, note([folder / "audit.parquet"], data=data.checksum))
+    made_pages.make_audit(data)
     return data
 
 
@@ -61,7 +48,8 @@ def marks_of(data: Prepared) -> Path:
 def test_findings_come_a_page_at_a_time(audited, address):
     first = requests.get(f"{address}/api/audit", params={"count": 12}, timeout=30).json()
     assert first["kind"] == "near_pictures"
-    assert [each["found"] for each in first["kinds"]] == [30, 1, 1]
+    assert [(each["found"], each["all"]) for each in first["kinds"]] == [(30, 120), (1, 1), (1, 1), (1, 1)]
+    assert first["costs"] == []  # nothing was evaluated
     assert len(first["findings"]) == 12
     sides = first["findings"][0]["sides"]
     assert [side["id"] for side in sides] == ["item/24", "item/14"]  # a leak, and leaks come first
@@ -80,7 +68,8 @@ def test_without_an_audit_the_page_says_what_to_do(data, address):
 
 def test_an_audit_of_other_data_is_none(audited, address):
     folder = audited.folder.parent / "audit"
-    files.write_json(folder / NOTE, note([folder / "audit.parquet"], data="0" * 64))
+    written = [folder / name for name in ("audit.parquet", "summary.json")]
+    files.write_json(folder / NOTE, note(written, data="0" * 64))
     assert "made of other data" in requests.get(f"{address}/api/audit", timeout=30).json()["error"]
 
 
@@ -145,6 +134,80 @@ def test_marks_of_items_that_are_gone_stay(data):
         marks.put([Mark("gone", "keep")])
 
 
+def test_columns_and_lines_that_a_person_has_added_stay(data):
+    path = marks_of(data)
+    path.write_text(
+        "who,id,mark,label,text,why\n"
+        "Ann,item/01,exclude,,,blurred\n"
+        "Ben,item/02,keep,,,\n"
+        "Ann,item/02,exclude,,,no: it is blurred\n"
+        "Ben,item/09,exclude,,,gone soon\n"
+    )
+    marks = MarksFile(path, data)
+    sent = [Mark("item/01", "relabel", "cross"), Mark("item/02", "keep"), Mark("item/09", ""), Mark("item/03", "keep")]
+    assert marks.put(sent) == 3
+    read = pd.read_csv(path, keep_default_na=False)
+    assert list(read) == ["who", "id", "mark", "label", "text", "why", "of"]
+    assert read[["who", "id", "mark", "label", "why"]].to_numpy().tolist() == [
+        ["Ann", "item/01", "relabel", "cross", "blurred"],
+        ["Ben", "item/02", "keep", "", ""],
+        ["Ann", "item/02", "", "", "no: it is blurred"],  # one decision an item
+        ["Ben", "item/09", "", "", "gone soon"],  # what was taken back leaves what somebody wrote
+        ["", "item/03", "keep", "", ""],
+    ]
+    assert [each.id for each in marks.read()[0]] == ["item/01", "item/02", "item/03"]
+    assert read_marks(path, "exclude") == []
+    path.write_text("id,mark,label,text\nitem/01,keep,,,what\n")
+    with pytest.raises(KithError, match="a line has more fields than the first one"):
+        marks.put([Mark("item/02", "keep")])
+
+
+def put_many(path: Path, folder: Path, first: int) -> None:
+    """Of another process: ten marks, one after another."""
+    marks = MarksFile(path, Prepared(folder))
+    for row in range(first, first + 10):
+        marks.put([Mark(f"item/{row:02}", "exclude")])
+
+
+def test_several_servers_lose_no_mark(data):
+    path, servers = marks_of(data), multiprocessing.get_context("fork")
+    begun = [servers.Process(target=put_many, args=(path, data.folder, 10 * each)) for each in range(4)]
+    for each in begun:
+        each.start()
+    for each in begun:
+        each.join(60)
+        assert each.exitcode == 0
+    assert sorted(each.id for each in read_marks(path, "exclude")) == [f"item/{row:02}" for row in range(40)]
+
+
+def test_who_waits_too_long_for_another_server_is_told(data, monkeypatch):
+    monkeypatch.setattr("kith.search.marks.PATIENCE", 0.1)
+    with FileLock(data.folder.parent / ".marks.csv.lock"), pytest.raises(UnanswerableError, match="another server"):
+        MarksFile(marks_of(data), data).put([Mark("item/01", "keep")])
+
+
+def test_marks_of_rows_that_are_others_now_are_not_shown(audited, address):
+    """Ids are numbers of rows: 5 was another item's."""
+    path, texts = marks_of(audited), audited.texts
+    audited.table["id"] = [str(row) for row in range(len(audited))]
+    path.write_text(
+        "id,mark,label,text,of\n"
+        f'5,exclude,,,"{texts[0]}"\n'
+        f'6,exclude,,,"{texts[12]}"\n'
+        f'7,exclude,,"{texts[0]}","{texts[0]}"\n'  # prepare has left this text out
+        "8,keep,,,\n"
+        "99,exclude,,,gone\n"
+    )
+    marks = MarksFile(path, audited)
+    found, moved = marks.read()
+    assert ([each.id for each in found], moved) == (["6", "7", "8", "99"], 1)
+    assert marks.put([Mark("5", "keep")]) == 6
+    assert [each.mark for each in marks.read()[0] if each.id == "5"] == ["keep"]
+    assert path.read_text().splitlines()[1] == f"5,exclude,,,{texts[0]}"  # it is somebody's decision
+    told = requests.get(f"{address}/api/audit", params={"kind": "suspect_label"}, timeout=30).json()
+    assert (told["marks"], told["moved"]) == (6, 1)
+
+
 def test_texts_of_any_line_ends_come_again(data, monkeypatch):
     text = "one\rtwo\r\nthree, four"
     data.table["texts"].iat[1][0] = text
@@ -157,20 +220,9 @@ def test_texts_of_any_line_ends_come_again(data, monkeypatch):
 
 
 @pytest.fixture
-def page(audited, address):
-    if CHROMIUM is None:
-        pytest.skip("no Chromium is installed: the page is not tested")
-    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page, faults = browser.new_page(), []
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-        page.goto(f"{address}/audit")
-        page.wait_for_selector(".finding")
+def page(browser, audited, address):
+    with made_browser.opened(browser, f"{address}/audit", ".finding") as page:
         yield page
-        browser.close()
-        assert faults == []
 
 
 def test_a_person_pages_through_pairs_and_marks_them(page, audited):

@@ -110,3 +110,36 @@ def test_codes_have_no_other_index():
 def test_an_index_that_there_is_not_is_named():
     with pytest.raises(KithError, match="no index is called 'fast'"):
         Index(np.eye(3), np.arange(3), method="fast")
+
+
+@pytest.mark.parametrize("method", ["hnsw", "faiss"])
+def test_all_are_found_whatever_a_graph_leads_to(method, monkeypatch):
+    """Many equal vectors are linked to each other alone."""
+    random = np.random.default_rng(0)
+    vectors = np.concatenate([np.tile(random.normal(size=(4, 8)), (400, 1)), random.normal(size=(400, 8))])
+    items, query = np.arange(len(vectors)), random.normal(size=8)
+    exact = Index(vectors, items)
+    graph = Index(vectors, items, method="hnsw")
+    if method == "faiss":
+        import kith.indexes
+
+        monkeypatch.setattr(kith.indexes, "build", lambda name, unit: Forgetful(len(unit)))
+        graph = Index(vectors, items, method="flat")
+    for k in (len(vectors), len(vectors) - 1):
+        found, similar = graph.search(query, k)
+        assert len(found) == len(set(found.tolist())) == k
+        np.testing.assert_allclose(similar, exact.search(query, k)[1], atol=2e-6)
+    allowed = np.arange(len(vectors)) % 7 == 0
+    assert set(graph.search(query, len(vectors), allowed=allowed)[0].tolist()) == set(np.flatnonzero(allowed).tolist())
+
+
+class Forgetful:
+    """An index that finds every other vector."""
+
+    def __init__(self, count: int):
+        self.count = count
+
+    def search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+        found = np.full((1, k), -1)
+        found[0, : k // 2] = np.arange(self.count)[::2][: k // 2]
+        return found, np.zeros((1, k), np.float32)

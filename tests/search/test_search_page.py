@@ -1,6 +1,5 @@
 """The page of a search in a real browser."""
 
-import shutil
 import urllib.request
 from pathlib import Path
 
@@ -8,17 +7,11 @@ import pytest
 
 from kith.search import Prepared, Run
 from kith.search.shown import ShownItems
-from tests import made_search
+from tests import made_browser, made_search
 from tests.made_search import MARKUP
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-if CHROMIUM is None:
-    pytest.skip("no Chromium is installed: the page is not tested", allow_module_level=True)
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: the page is not tested")
 expect = sync_api.expect
-
-QUIET = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking"
-FLAGS = f"{QUIET} --disable-component-update --disable-sync".split()
 
 
 @pytest.fixture(scope="module")
@@ -37,25 +30,11 @@ def address(data):
         yield address
 
 
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
 @pytest.fixture
 def page(browser, address):
-    """The page, opened; it may log no error."""
-    page, faults = browser.new_page(), []
-    page.on("pageerror", lambda error: faults.append(str(error)))
-    page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
-    page.goto(address)
-    page.wait_for_selector(".tile")
-    yield page
-    page.close()
-    assert faults == []
+    """The page, opened."""
+    with made_browser.opened(browser, address, ".tile") as page:
+        yield page
 
 
 def search(page, text: str) -> None:
@@ -202,9 +181,7 @@ def test_the_page_is_used_by_keyboard(page):
 
 
 def test_every_control_has_a_name(page):
-    unnamed = """[...document.querySelectorAll('input, button, canvas, section')].filter(
-        (one) => !(one.labels?.[0]?.textContent.trim() || one.textContent.trim() || one.ariaLabel)).length"""
-    assert page.evaluate(unnamed) == 0
+    assert page.evaluate(made_browser.UNNAMED) == 0
     assert page.evaluate("[...document.images].every((image) => image.hasAttribute('alt'))")
 
 
@@ -215,7 +192,7 @@ def test_nothing_is_wider_than_the_window(page, width):
     page.click("#pen")
     search(page, "a red cross " + "unbroken" * 30)
     expect(page.locator(".fault")).to_have_text("This run cannot be searched by text.")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(made_browser.TOO_WIDE) == 0
     columns = page.evaluate("getComputedStyle(document.querySelector('ol')).gridTemplateColumns.split(' ').length")
     assert columns >= 2
 
@@ -250,6 +227,7 @@ def test_a_run_of_features_offers_its_items(browser, tmp_path):
 
 def test_the_page_itself_is_small(address):
     static = Path(made_search.__file__).parent.parent / "kith/search/static"
-    assert sum(path.stat().st_size for path in static.iterdir()) < 70_000
+    others = ("audit", "docs", "login")
+    assert sum(path.stat().st_size for path in static.iterdir() if path.stem not in others) < 62_000
     with urllib.request.urlopen(address) as response:
         assert "script-src 'self'" in response.headers["Content-Security-Policy"]

@@ -2,11 +2,16 @@
 
 import logging
 import sqlite3
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from kith.data import images
+from kith.data.images import UndecodableImage
 from kith.errors import UnanswerableError
 from kith.search import thumbnails
 from kith.search.shown import ShownItems
@@ -155,3 +160,27 @@ def test_items_without_a_picture_are_told(tmp_path):
     for row in (0, -1, 48):
         with pytest.raises(UnanswerableError, match="has no picture"):
             kept.of(row)
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_few_pictures_are_decoded_at_once_and_none_of_too_many_pixels(folder, monkeypatch):
+    """A page asks for all of its pictures together."""
+    items = prepared(folder, [plain((i, 90, 60)) for i in range(12)], store="photos")
+    kept, now, most, lock = Thumbnails(items, None), [], [], threading.Lock()
+
+    def decode(*given):
+        with lock:
+            now.append(1)
+            most.append(len(now))
+        time.sleep(0.01)
+        with lock:
+            now.pop()
+        return images.decode(*given)
+
+    monkeypatch.setattr(thumbnails, "decode", decode)
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(kept.of, range(12)))) == 12
+    assert max(most) == thumbnails.AT_ONCE
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    with pytest.raises(UndecodableImage, match="60×30 pixels, more than the limit of 1,000"):
+        Thumbnails(items, None).of(0)

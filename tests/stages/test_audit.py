@@ -1,5 +1,6 @@
 """The stage audit and `kith audit`: from prepared data to tables, notes and costs."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from kith.errors import KithError
 from stages import audit, files, params
 from stages.study import text_of
 from tests import made_audit, made_params
-from tests.made_notes import seal_run
+from tests.made_notes import seal_data, seal_run
 from tests.made_runs import PARAMS
 from tests.workflow.test_dag import ROOT, as_dvc_reads, as_we_read, sources
 from workflow.dag import Dag
@@ -76,6 +77,22 @@ def test_costs_are_of_the_queries_that_are_left(folder, capsys):
     assert row.mrr_without == pytest.approx(0.5)
     assert row.map_without == pytest.approx(0.5)
     assert "equal pictures: 1 of 60 queries (good-0, test, " in capsys.readouterr().out
+
+
+def test_texts_with_any_line_ends_stay_in_their_cells(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    folder = made_audit.make_audit_data(tmp_path)
+    items = pd.read_parquet(folder / "items.parquet")
+    text = "красная\rполоса\r\nна сером\nполе"
+    items["texts"].iat[made_audit.CYRILLIC][0] = text
+    files.write_parquet(folder / "items.parquet", items)
+    seal_data(folder)
+    audit.main(data=DATA)
+    with Path("data/made/audit/audit.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    found = pd.read_parquet("data/made/audit/audit.parquet")
+    assert [(row["kind"], row["text"]) for row in rows] == list(zip(found["kind"], found["text"], strict=True))
+    assert text in [row["text"] for row in rows]
 
 
 def test_runs_of_other_data_are_refused(folder):

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from kith.data.check import Discarded
 from kith.data.items import Dataset
@@ -12,6 +13,8 @@ from kith.data.marks import heed
 from kith.data.rows import Columns
 from kith.data.table import build
 from kith.errors import KithError
+from kith.search.marks import Mark, MarksFile
+from kith.store.prepared import Prepared
 from stages import params
 from stages.params.inputs import NONE
 from tests.stages.test_prepare import OUT, run, settle, small_table
@@ -68,6 +71,7 @@ def test_plain_lists_need_no_column_of_marks():
         ("id,mark\nn1,drop\n", "line 2, column 'mark': unknown mark 'drop'; marks are keep, exclude, relabel"),
         ("id,mark\nn1\n", "line 2: 1 fields, and the first line has 2 columns"),
         ("id,text\nn1,no such text\n", "line 2: 'n1' has no such text"),
+        ("id,mark\nn1,\nn2,drop\n", "line 3, column 'mark': unknown mark 'drop'"),
     ],
 )
 def test_what_cannot_be_excluded_is_told_with_its_line(text, message):
@@ -133,5 +137,37 @@ def test_marks_by_numbers_of_rows_are_refused_where_the_rows_are_others(tmp_path
     marks.write_text("id,mark,label,text,of\n3,exclude,,,text 3\n")
     texts = [f"text {number}" for number in range(20)]
     assert heed(table(texts), marks, None).items["texts"].to_pylist() == [[text] for text in texts if text != "text 3"]
-    with pytest.raises(KithError, match=r"marks\.csv, line 2: what was marked had the text 'text 3', and row 3"):
+    said = (
+        r"marks\.csv, line 2: what was marked had the text 'text 3', and row 3 of these data has not \(row 4 has it\)"
+    )
+    with pytest.raises(KithError, match=said):
         heed(table(["new", *texts]), marks, None)
+
+
+@pytest.mark.parametrize("store", ["array", "photos"])
+def test_pictures_without_texts_are_known_by_their_picture(store, monkeypatch):
+    """Marked on the page, prepared again; then a row is put in before it."""
+    for i in range(13):
+        Image.new("RGB", (8, 8), (i, 10 * i, 255 - i)).save(f"{i}.png")
+
+    def settled(rows: range, **marked: str) -> pd.DataFrame:
+        table = pd.DataFrame({"file": [f"{i}.png" for i in rows], "kind": [f"c{i % 2}" for i in rows]})
+        table.to_csv("table.csv", index=False)
+        columns = {"image": "file", "texts": [], "label": "kind"}
+        settle(
+            {"source": "table", "path": "table.csv", "columns": columns},
+            {"image": {"size": 16, "store": store}, "val": 0.2, "test": 0.2, **marked},
+        )
+        run()
+        return items()
+
+    before = settled(range(12))
+    marks = MarksFile(Path("marks.csv"), Prepared(OUT))
+    assert marks.put([Mark("3", "exclude"), Mark("4", "relabel", "c1")]) == 2
+    named = {"exclude": "marks.csv", "relabel": "marks.csv"}
+    after = settled(range(12), **named)
+    assert list(after.index) == [name for name in before.index if name != "3"]
+    assert (before.at["4", "label_name"], after.at["4", "label_name"]) == ("c0", "c1")
+    assert MarksFile(Path("marks.csv"), Prepared(OUT)).read()[1] == 0
+    with pytest.raises(KithError, match=r"marks\.csv, line 3: row 4 of these data has another picture"):
+        settled(range(-1 + 13, -1, -1), **named)

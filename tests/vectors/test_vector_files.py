@@ -1,5 +1,7 @@
 """Vectors are read with their ids and labels; what does not fit is named by file, row and field."""
 
+import csv
+import io
 import os
 import pickle
 from pathlib import Path
@@ -13,6 +15,8 @@ import pytest
 from kith.errors import KithError
 from kith.vectors import files
 from kith.vectors.labels import LabelFile, labels_of, read_taxonomy
+from kith.vectors.measures import Measured
+from kith.vectors.table import Measurement, as_csv
 from tests.made_vectors import IDS, LABELS, made, write
 
 
@@ -156,3 +160,12 @@ def test_a_label_that_the_taxonomy_lacks_is_named(folder):
     assert indented.similarity(["car", "cat", "dog"]).tolist() == forest.similarity(["car", "cat", "dog"]).tolist()
     with pytest.raises(KithError, match=r"taxonomy.txt: has no node for the label 'ox'"):
         read_taxonomy(folder / "taxonomy.txt", "parent-child", np.array(["ox", "cat", ""]))
+
+
+def test_any_label_comes_again_from_the_table_of_measures():
+    labels = ["plain", "one\rtwo", "one\r\ntwo", 'a "b", c']
+    text = as_csv([Measurement(label, Measured(2, 3, {"nDCG@10": 0.5})) for label in labels])
+    assert text.startswith("label,queries,candidates,nDCG@10\nplain,2,3,0.5\n")
+    read = list(csv.reader(io.StringIO(text, newline="")))
+    assert [row[0] for row in read] == ["label", *labels]
+    assert {len(row) for row in read} == {4}

@@ -102,8 +102,8 @@ function told(answers, failed) {
   if (!isAsked(state)) return state.where.length ? `${count} items pass the filters` : `${count} items. Choose one to see what is near it.`;
   const kind = state.side === "text" ? "text" : kindOf(answers.flatMap((answer) => answer.results ?? []));
   const most = Math.max(...answers.map((answer) => answer.results?.length ?? 0));
-  const last = (offset() + most).toLocaleString("en");
-  return `${(offset() + 1).toLocaleString("en")}–${last} of ${count}, the nearest ${kind}s first`;
+  const [first, last] = [offset() + 1, offset() + most].map((each) => each.toLocaleString("en"));
+  return `${first === last ? first : `${first}–${last}`} of ${count}, the nearest ${kind}s first`;
 }
 
 /** What results are that are no texts beside pictures: data may have texts alone, or features. */

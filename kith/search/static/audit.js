@@ -29,8 +29,8 @@ async function load() {
     shown = await ask(`api/audit?${asked}`);
   } catch (error) {
     $("status").textContent = error.message;
-    $("findings").replaceChildren();
-    $("paging").hidden = true;
+    for (const name of ["findings", "costs"]) $(name).replaceChildren();
+    $("pager").hidden = true;
     return;
   }
   draw();
@@ -42,25 +42,44 @@ function go(kind, start) {
 }
 
 function draw() {
-  $("dataset").textContent = shown.dataset;
+  $("dataset").textContent = `of ${shown.dataset}`;
   $("kinds").replaceChildren(...shown.kinds.map((each) => element("button", {
-    type: "button", textContent: `${each.title} (${each.found.toLocaleString("en")})`,
+    type: "button", textContent: `${each.title} (${number(each.all)})`,
     ariaPressed: String(each.kind === shown.kind), onclick: () => go(each.kind, 0),
   })));
   const kind = shown.kinds.find((each) => each.kind === shown.kind);
-  $("means").textContent = kind ? `${kind.means} What to do: ${kind.advice}.` : "Nothing was found.";
+  const some = kind && kind.all > kind.found ? ` Listed are ${number(kind.found)} of ${number(kind.all)}.` : "";
+  $("means").textContent = kind ? `${kind.means} What to do: ${kind.advice}.${some}` : "Nothing was found.";
+  $("costs").replaceChildren(...(shown.costs.length ? [costs()] : []));
   count(shown.marks);
   $("labels").replaceChildren(...shown.labels.map((label) => element("option", { value: label })));
   $("findings").replaceChildren(...shown.findings.map(finding));
   const total = kind ? kind.found : 0, last = shown.start + shown.findings.length;
-  $("paging").hidden = total <= COUNT;
+  $("pager").hidden = total <= COUNT;
   $("place").textContent = `${shown.start + 1} to ${last} of ${total.toLocaleString("en")}`;
   $("previous").disabled = shown.start === 0;
   $("next").disabled = last >= total;
 }
 
+const HEADS = ["run", "split", "queries", "affected", "MRR", "without them", "mAP", "without them"];
+
+// What the findings cost: metrics over all queries, and without those that they concern.
+function costs() {
+  const three = (value) => (value === null ? "–" : value.toFixed(3));
+  const rows = shown.costs.map((each) => [
+    each.run, each.split, each.direction.replaceAll("_", " "), `${number(each.affected)} of ${number(each.queries)}`,
+    three(each.mrr), three(each.mrr_without), three(each.map), three(each.map_without),
+  ]);
+  const line = (name, cells) => element("tr", {}, ...cells.map((cell) => element(name, { textContent: cell })));
+  const table = element("table", {}, element("thead", {}, line("th", HEADS)), element("tbody", {}, ...rows.map((row) => line("td", row))));
+  return element("div", { className: "wide" }, element("p", { textContent: "What they cost:" }), table);
+}
+
+const number = (value) => value.toLocaleString("en");
+
 function count(marks) {
-  $("status").textContent = `${marks.toLocaleString("en")} ${marks === 1 ? "mark" : "marks"} in ${shown.file}`;
+  const others = shown.moved ? `; ${number(shown.moved)} of other rows than these: mend the file` : "";
+  $("status").textContent = `${marks.toLocaleString("en")} ${marks === 1 ? "mark" : "marks"} in ${shown.file}${others}`;
 }
 
 function finding(found) {
@@ -71,9 +90,12 @@ function finding(found) {
     element("p", { className: "told" },
       found.leak ? element("span", { className: "leak", textContent: "leak " }) : null,
       told.filter(Boolean).join("; ")),
-    element("button", { type: "button", textContent: found.sides.length > 1 ? "Keep both" : "Keep",
-      onclick: () => send(found.sides.map((each) => [each, "keep", "", ""])) }),
   );
+  // Rows that prepare has left out are no items.
+  if (found.sides.length) {
+    box.append(element("button", { type: "button", textContent: found.sides.length > 1 ? "Keep both" : "Keep",
+      onclick: () => send(found.sides.map((each) => [each, "keep", "", ""])) }));
+  }
   return box;
 }
 
@@ -88,7 +110,7 @@ function side(each, found) {
     onclick: () => toggle(each, mark, label.value, text),
   });
   box.append(
-    each.picture ? element("img", { src: each.picture, alt: `Picture of ${each.id}`, loading: "lazy" }) : "",
+    each.picture ? picture(each) : "",
     element("p", {}, element("b", { textContent: each.id }), ` ${each.split} ${each.label}`),
     ...texts.map((text) => element("p", { textContent: text })),
     element("div", { className: "marks" }, button("exclude", "Exclude"), each.text ? button("exclude", "Exclude the text", each.text) : null),
@@ -96,6 +118,13 @@ function side(each, found) {
   if (shown.labels.length) box.append(element("div", { className: "marks" }, label, button("relabel", "Relabel")));
   box.append(element("p", { className: "told", textContent: said(each.mark) }));
   return box;
+}
+
+// Small ones keep their pixels, as on the search page.
+function picture(each) {
+  const made = element("img", { src: each.picture, alt: `Picture of ${each.id}`, loading: "lazy" });
+  made.addEventListener("load", () => made.classList.toggle("small", made.naturalWidth <= 48));
+  return made;
 }
 
 function said(mark) {

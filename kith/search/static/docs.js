@@ -21,9 +21,9 @@ function table(heads, rows) {
 }
 
 function limits(schema) {
-  const named = { minimum: "at least", maximum: "at most", maxLength: "characters, at most", maxItems: "values, at most" };
+  const named = { minimum: "at least #", maximum: "at most #", maxLength: "at most # characters", maxItems: "at most # values" };
   const told = Object.entries(named).filter(([key]) => schema?.[key] !== undefined);
-  const parts = told.map(([key, words]) => `${words} ${schema[key].toLocaleString("en")}`);
+  const parts = told.map(([key, words]) => words.replace("#", schema[key].toLocaleString("en")));
   if (schema?.default !== undefined && schema.default !== null) parts.unshift(`default ${JSON.stringify(schema.default)}`);
   return parts.join("; ");
 }
@@ -31,11 +31,11 @@ function limits(schema) {
 function operation(path, method, described, whole) {
   const heading = element("h2", {}, element("code", {}, `${method.toUpperCase()} ${path}`));
   const made = element("section", {}, heading, element("p", {}, described.summary ?? ""));
-  if (method === "post") made.append(element("p", { className: "note" }, "Body: the encoded picture, at most 16 MiB."));
+  if (method === "post") made.append(element("p", { className: "note" }, `Body: ${described.requestBody?.description ?? "the encoded picture, at most 16 MiB."}`));
   const rows = (described.parameters ?? []).map((each) => [
     element("code", {}, each.name),
     typeOf(each.schema, whole),
-    [each.required ? "required" : "", each.description ?? "", limits(each.schema)].filter(Boolean).join("; "),
+    [each.required ? "required" : "", (each.description ?? "").replace(/\.$/, ""), limits(each.schema)].filter(Boolean).join("; "),
   ]);
   if (rows.length) made.append(table(["Parameter", "Type", "Meaning"], rows));
   const answers = Object.entries(described.responses ?? {}).map(([status, each]) => [

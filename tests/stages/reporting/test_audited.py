@@ -9,6 +9,7 @@ import pytest
 
 from kith.errors import KithError
 from stages import audit, report, tracking
+from tests import made_browser
 from tests.made_report import make_study
 
 
@@ -51,6 +52,30 @@ def test_it_tells_each_kind_with_its_number_its_cost_and_pictures(study, page):
     assert section.count("data:image/png;base64,") >= 12
     cost = re.search(r"<td>40 of 40</td><td>(0\.\d{3})</td><td>–</td>", section)
     assert cost is not None  # every query is concerned: none is left
+
+
+@pytest.fixture(scope="module")
+def browser():
+    yield from made_browser.launched()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_fits_its_window_and_its_findings_unfold(browser, study, page, width):
+    size = {"viewport": {"width": width, "height": 900}}
+    with made_browser.opened(browser, study["page"].as_uri(), "#audit", **size) as page:
+        assert page.evaluate(made_browser.TOO_WIDE) == 0
+        details = page.locator("details", has_text="Equal texts: 99")
+        pair = details.locator(".finding").first.locator("figure")
+        assert not pair.first.is_visible()
+        details.locator("summary").click()
+        left, right = (side.bounding_box() for side in pair.all())
+        assert left["y"] == right["y"]  # side by side
+        assert left["x"] + left["width"] <= right["x"]
+        assert details.locator("img").first.evaluate("(image) => image.naturalWidth") == 32
+        assert "What to do: exclude one of them if they are the same thing" in details.inner_text()
+        assert page.evaluate(made_browser.TOO_WIDE) == 0
+        table = page.locator("#audit ~ .scroll").first
+        assert table.evaluate("(one) => one.scrollWidth > one.clientWidth") == (width == 390)  # it is scrolled
 
 
 def test_an_audit_of_nobody_knows_what_is_refused(study, tmp_path):

@@ -17,6 +17,7 @@ from kith.similarity import unit_rows
 from kith.store.prepared import Prepared
 from stages import cost, report, tracking
 from stages.reporting.cost import section
+from tests import made_browser
 from tests.made_report import make_study
 
 
@@ -57,6 +58,24 @@ def test_the_section_has_the_chart_and_both_tables_of_each_run(study):
     assert "≈ marks what is extrapolated" in found
     assert found.count("data:image/png;base64,") == 1
     assert "&lt;b&gt;a machine" in found  # nothing that was read is markup
+
+
+def test_the_section_fits_its_window(study):
+    report.main(**{name: path for name, path in study.items() if name != "root"})
+    launched = made_browser.launched()
+    browser = next(launched)
+    try:
+        for width in (1280, 390):
+            size = {"viewport": {"width": width, "height": 900}}
+            with made_browser.opened(browser, study["page"].as_uri(), "#cost", **size) as page:
+                assert page.evaluate(made_browser.TOO_WIDE) == 0
+                image = page.locator("#cost ~ figure img, #cost ~ * figure img").first
+                assert image.evaluate("(image) => image.naturalWidth > 0")
+                assert 0 < image.bounding_box()["width"] <= width
+                heads = page.locator("#cost ~ .scroll th").all_inner_texts()
+                assert {"MRR@10", "query, ≈ 10⁸"} <= set(heads)
+    finally:
+        launched.close()
 
 
 def test_costs_of_another_model_are_refused(study):

@@ -1,0 +1,8 @@
+import pytest
+
+from tests import made_browser
+
+
+@pytest.fixture(scope="package")
+def browser():
+    yield from made_browser.launched()
