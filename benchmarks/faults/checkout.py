@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shlex
 import shutil
 import signal
@@ -17,6 +18,7 @@ import psutil
 from tests.conftest import PARAMS
 from tests.made_checkout import clone
 from tests.made_encoders import write_encoder
+from workflow import lockfile
 from workflow.dag import Dag
 
 ENGINES = {"dvc": ["dvc", "repro"], "snakemake": ["snakemake", "--cores", "2"]}
@@ -119,10 +121,14 @@ class Checkout:
         return Ended(done.returncode, done.stdout, time.monotonic() - begun)
 
     def forget(self, target: str) -> None:
-        """Let one job be to do, and to be computed: its outputs go, and what DVC knows of former runs."""
+        """Let one job be to do, and to be computed: its outputs go, and what DVC knows of it."""
         for out in self.job(target).outs:
             remove(self.folder / out)
         shutil.rmtree(self.folder / ".dvc/cache/runs", ignore_errors=True)
+        for lock in (lockfile.LOCK, lockfile.KEPT):
+            if (path := self.folder / lock).exists():
+                text = path.read_text(encoding="utf-8")
+                path.write_text(re.sub(rf"^  {target}:\n(   .*\n)*", "", text, flags=re.M), encoding="utf-8")
 
     def hashes(self) -> dict[str, str]:
         """The digest of each output that is there."""
