@@ -4,6 +4,8 @@ What was encoded is kept in parts under data/encoded, by its content: after a ki
 study of the same pictures takes it over. That folder may be deleted at any time.
 """
 
+import hashlib
+import io
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -119,7 +121,7 @@ def _write(path: Path, frozen: Frozen, side: Side, data: Prepared, values: param
             content = _read(part, (len(span), width))
             if content is None:
                 content = encode(span)
-                files.write_npy(part, content)
+                files.write_bytes(part, _sealed(content))
             else:
                 progress.step(len(span))
             features[span.start : span.stop] = content
@@ -150,13 +152,23 @@ def _work(frozen: Frozen, side: Side, data: Prepared, batch: int) -> tuple[str, 
     return prepared, lambda span: parts.of_images(frozen, take, span, batch)
 
 
+def _sealed(content: np.ndarray) -> bytes:
+    """A part as it is kept: a .npy file, and after it the SHA-256 of that, for it may lie there for long."""
+    buffer = io.BytesIO()
+    np.save(buffer, content, allow_pickle=False)
+    return buffer.getvalue() + hashlib.sha256(buffer.getvalue()).digest()
+
+
 def _read(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
-    """A part that is there and whole."""
+    """A part that is there and whole; those of before had no checksum."""
     try:
-        found = np.load(path)
+        kept = io.BytesIO(path.read_bytes())
+        found = np.load(kept)
     except Exception:  # whatever is wrong with it, it is made again
         return None
-    return found if found.shape == shape else None
+    whole, seal = kept.getvalue()[: kept.tell()], kept.read()
+    proved = not seal or hashlib.sha256(whole).digest() == seal
+    return found if found.shape == shape and proved else None
 
 
 if __name__ == "__main__":

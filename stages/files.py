@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatch
@@ -59,9 +58,25 @@ def replacing_folder(path: Path, *own: str) -> Iterator[Path]:
     with _beside(path) as temporary:
         temporary.mkdir()
         yield temporary
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        os.replace(temporary, path)
+        with _aside(path):
+            os.replace(temporary, path)
+
+
+@contextmanager
+def _aside(path: Path) -> Iterator[None]:
+    """A folder at `path` has another name for the block, and goes after it: to remove it takes time, and a kill in the
+    middle would leave a part of it under its name. Where the block fails it is there again."""
+    former = beside(path.with_name(f"{path.name}.former"))
+    remove(former)
+    if path.is_dir() and not path.is_symlink():
+        os.replace(path, former)
+    try:
+        yield
+    except BaseException:
+        if former.exists():
+            os.replace(former, path)
+        raise
+    remove(former)
 
 
 @contextmanager

@@ -19,13 +19,15 @@ SOURCES = (
     *("constraints.py", "similarity.py", "data/images.py", "data/shards.py"),
 )
 
+SEAL = 32  # bytes of a SHA-256
+
 
 class Checkpoint:
     """The state of an unfinished training, kept outside the stage's outputs, which both engines clear.
 
     The fingerprint is of all that the training depends on: with other data, parameters or code it is ignored. Only
-    tensors and plain values are read, so that a file from elsewhere cannot run code; one that cannot be read is set
-    aside. write_bytes: writes a file whole or not at all.
+    tensors and plain values are read, so that a file from elsewhere cannot run code; one that cannot be read, or is
+    not as it was written, is set aside. write_bytes: writes a file whole or not at all.
     """
 
     def __init__(self, path: Path, fingerprint: str, write_bytes: Callable[[Path, bytes], None]):
@@ -38,7 +40,7 @@ class Checkpoint:
         if not self.path.exists():
             return None
         try:
-            content = torch.load(self.path, map_location="cpu", weights_only=True)
+            content = torch.load(self._proved(), map_location="cpu", weights_only=True)
             found, state = content["fingerprint"], content["state"]
         except Exception as error:  # torch raises nearly anything on a broken file
             self._set_aside(error)
@@ -47,6 +49,14 @@ class Checkpoint:
             return None
         print(f"resuming after epoch {len(state['history'])}")
         return state
+
+    def _proved(self) -> io.BytesIO:
+        """What was written, without the checksum that follows it: PyTorch proves no tensor that it reads."""
+        kept = self.path.read_bytes()
+        content, seal = kept[:-SEAL], kept[-SEAL:]
+        if hashlib.sha256(content).digest() != seal:
+            raise ValueError("it is damaged, or of an earlier version")
+        return io.BytesIO(content)
 
     def _set_aside(self, error: Exception) -> None:
         aside = self.path.with_name(f"{self.path.name}.broken")
@@ -57,7 +67,8 @@ class Checkpoint:
     def write(self, state: dict[str, Any]) -> None:
         buffer = io.BytesIO()
         torch.save({"fingerprint": self.fingerprint, "state": state}, buffer)
-        self.write_bytes(self.path, buffer.getvalue())
+        content = buffer.getvalue()
+        self.write_bytes(self.path, content + hashlib.sha256(content).digest())
 
     def remove(self) -> None:
         self.path.unlink(missing_ok=True)

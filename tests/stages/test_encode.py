@@ -164,6 +164,26 @@ def test_what_was_encoded_is_found_again_by_its_content(encoded, monkeypatch):
     assert {path.name: digest(path) for path in CLIP.iterdir()} == before
 
 
+@pytest.mark.parametrize("place", [0.5, -1, 10])  # in its numbers, in the checksum, in the head
+def test_a_kept_part_with_a_bit_flipped_is_encoded_anew(encoded, place):
+    before = {path.name: digest(path) for path in CLIP.iterdir()}
+    for part in encode.CACHE.rglob("*.npy"):
+        content = bytearray(part.read_bytes())
+        content[place if isinstance(place, int) else int(place * len(content))] ^= 1
+        part.write_bytes(content)
+    encode.main(encoder="hf_clip", sides="image,text", **DATA, out=CLIP)
+    assert {path.name: digest(path) for path in CLIP.iterdir()} == before
+
+
+def test_a_kept_part_of_before_is_taken(encoded, monkeypatch):
+    before = {path.name: digest(path) for path in CLIP.iterdir()}
+    for part in encode.CACHE.rglob("*.npy"):
+        np.save(part, np.load(part))
+    monkeypatch.setattr("kith.encoders.frozen.Frozen.images", None)
+    encode.main(encoder="hf_clip", sides="image,text", **DATA, out=CLIP)
+    assert {path.name: digest(path) for path in CLIP.iterdir()} == before
+
+
 def test_an_encoding_killed_in_the_middle_ends_in_the_same_bytes(encoded, monkeypatch):
     before = {path.name: digest(path) for path in CLIP.iterdir()}
     shutil.rmtree(CLIP)

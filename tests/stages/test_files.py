@@ -37,6 +37,37 @@ def test_a_folder_replaces_the_old_one_whole(tmp_path):
     assert [p.name for p in tmp_path.rglob("*")] == ["data", "new"]
 
 
+def test_a_folder_that_is_replaced_is_never_there_in_part(tmp_path, monkeypatch):
+    """Killed while the old one is removed, and where the new one cannot take its name."""
+    path = tmp_path / "data"
+    for name in ("old", "older"):
+        path.mkdir(exist_ok=True)
+        (path / name).write_text(name)
+
+    def killed(place, **options):
+        next(Path(place).iterdir()).unlink()
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", killed)
+        with pytest.raises(KeyboardInterrupt), files.replacing_folder(path, "old", "older") as temporary:
+            (temporary / "new").write_text("new")
+    assert [each.name for each in path.iterdir()] == ["new"]
+
+    replace = os.replace
+
+    def refused(source, target):
+        if Path(target) == path and (Path(source) / "newest").exists():
+            raise OSError(errno.EIO, "Input/output error", str(target))
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.replace", refused)
+        with pytest.raises(OSError, match="Input"), files.replacing_folder(path, "new") as temporary:
+            (temporary / "newest").write_text("newest")
+    assert [each.name for each in path.iterdir()] == ["new"]
+
+
 def test_what_a_killed_process_left_is_removed_by_the_next_and_what_a_living_one_writes_is_not(tmp_path):
     dead = subprocess.Popen(["true"])
     dead.wait()

@@ -35,10 +35,22 @@ def test_a_checkpoint_that_cannot_be_read_is_set_aside(tmp_path, capsys, content
     assert (tmp_path / "infonce-0.pt.broken").read_bytes() == content
 
 
-def test_a_checkpoint_runs_no_code(tmp_path):
+def test_a_checkpoint_with_a_bit_flipped_in_its_numbers_is_set_aside(tmp_path, capsys):
+    path, state = tmp_path / "infonce-0.pt", {"history": [], "task": torch.arange(10_000.0)}
+    Checkpoint(path, "a", write).write(state)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert Checkpoint(path, "a", write).read() is None
+    assert "it is damaged" in capsys.readouterr().err
+    assert (tmp_path / "infonce-0.pt.broken").exists()
+
+
+def test_a_checkpoint_runs_no_code(tmp_path, capsys):
     path, reached = tmp_path / "infonce-0.pt", tmp_path / "reached"
-    torch.save({"fingerprint": "a", "state": Touch(reached)}, path)
+    Checkpoint(path, "a", Path.write_bytes).write(Touch(reached))
     assert Checkpoint(path, "a", Path.write_bytes).read() is None
+    assert "cannot be read (Weights only load failed" in capsys.readouterr().err
     assert not reached.exists()
 
 

@@ -10,10 +10,8 @@ import mlflow
 import pandas as pd
 import pytest
 
-from tests.conftest import PARAMS, write_table
-from tests.made_params import write_params
+from tests.made_checkout import clone
 
-ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.slow
 
 
@@ -25,24 +23,6 @@ def run(folder: Path, *command: str) -> str:
     )
     assert done.returncode == 0, done.stdout[-5000:]
     return done.stdout
-
-
-def clone(folder: Path) -> Path:
-    """The repository's files as they are now, with the small study in place of the default one."""
-    tracked = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, check=True
-    )
-    for name in filter(None, tracked.stdout.decode().split("\0")):
-        source, target = ROOT / name, folder / name
-        if name == "dvc.lock" or name.startswith("reports/") or not source.is_file():
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(source.read_bytes())
-    write_params(PARAMS, folder)
-    write_table(folder / "shapes.parquet")
-    for command in (["init"], ["add", "-A"], ["-c", "user.name=t", "-c", "user.email=t@t", "commit", "-qm", "all"]):
-        subprocess.run(["git", *command], cwd=folder, check=True, capture_output=True)
-    return folder
 
 
 def test_both_engines_run_the_study_to_the_same_bytes(tmp_path):

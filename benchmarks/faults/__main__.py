@@ -1,0 +1,145 @@
+"""Kill, damage and starve the pipeline, and see whether a plain rerun ends as an unbroken run does.
+
+python -m benchmarks.faults [--kills 200] [--files 0] [--disks 0] [--two 0] [--servers 0] [--seed 0] [--out reports]
+                            [--work FOLDER] [--engine dvc|snakemake] [--only TEXT] [--page]
+
+All is done to a small study of real stages in a copy of this repository, never to yours. Each number says how many
+faults of that kind there are to be in all: what OUT/faults.csv has already is not done again, so that a run goes on
+where it was stopped. OUT/faults.md sums it up. One fault takes a quarter of a minute to some minutes.
+"""
+
+import argparse
+import itertools
+import json
+import random
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.faults import damage, kills, machine, record, server
+from benchmarks.faults.checkout import ENGINES, Checkout, make
+from benchmarks.faults.outcome import Row
+
+
+def plan(kind: str, faults: list[str], places: list[str], engines: list[str], seed: int) -> Iterator[Row]:
+    """Rows of faults without end: each place comes once before any comes twice, with another fault or engine each
+    time."""
+    drawn = random.Random(f"{seed} {kind}")
+    pairs = {place: [(fault, engine) for fault in faults for engine in engines] for place in places}
+    for each in pairs.values():
+        drawn.shuffle(each)
+    number, turn = 0, 0
+    while True:
+        for place in drawn.sample(places, len(places)):
+            fault, engine = pairs[place][turn % len(pairs[place])]
+            yield Row(number, kind, fault, engine, place)
+            number += 1
+        turn += 1
+
+
+class Driver:
+    """Unbroken checkouts of both engines, and faults done to copies of them."""
+
+    def __init__(self, work: Path, out: Path, seed: int):
+        self.work, self.out, self.seed = work, out, seed
+        self.lasts: dict[str, float] = {}
+        self.whole: dict[str, Checkout] = {}
+        self.wanted: dict[str, str] = {}
+
+    def unbroken(self, engines: list[str]) -> None:
+        """Run the study once with each engine, where that has not been done; both have to end the same."""
+        origin = self.work / "origin"
+        if not (origin / "clip/model.safetensors").exists():
+            make(origin)
+        for engine in engines:
+            self.whole[engine] = checkout = Checkout(self.work / f"whole_{engine}", engine)
+            known = self.work / f"{engine}.json"
+            if not known.exists():
+                checkout = Checkout(origin, engine).copy(checkout.folder)
+                ended = checkout.run()
+                if ended.status:
+                    sys.exit(f"{checkout.folder}: an unbroken run failed:\n{ended.said[-3000:]}")
+                known.write_text(json.dumps(checkout.hashes()))
+            hashes = json.loads(known.read_text())
+            if self.wanted and hashes != self.wanted:
+                sys.exit(f"the engines end with other hashes: {set(hashes.items()) ^ set(self.wanted.items())}")
+            self.wanted = hashes
+
+    def do(self, row: Row) -> None:
+        """The fault of a row, to a copy."""
+        begun = time.monotonic()
+        drawn = random.Random(f"{self.seed} {row.kind} {row.number}")
+        checkout = self.whole[row.engine].copy(self.work / "copy")
+        if row.kind == "kill":
+            kills.kill(row, checkout, self.wanted, self.lasts, drawn)
+        elif row.kind == "file":
+            damage.damage(row, checkout, self.wanted, drawn)
+        elif row.kind == "disk":
+            machine.full_disk(row, checkout, self.wanted, drawn)
+        elif row.kind == "two":
+            machine.two_at_once(row, checkout, self.wanted, drawn)
+        else:
+            server.serve(row, checkout, self.wanted, drawn)
+        row.seconds = round(time.monotonic() - begun, 1)
+
+    def plans(self, engines: list[str]) -> dict[str, Iterator[Row]]:
+        jobs = [job.target for job in self.whole[engines[0]].jobs()]
+        return {
+            "kill": plan("kill", list(kills.KILLS), [*jobs, kills.ENGINE], engines, self.seed),
+            "file": plan("file", list(damage.DAMAGES), list(damage.FILES), engines, self.seed),
+            "disk": plan("disk", [machine.FULL], jobs, engines, self.seed),
+            "two": plan("two", list(machine.TWO), jobs, engines, self.seed),
+            "server": plan("server", list(server.SERVERS), [server.TRAINING], engines, self.seed),
+        }
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--files", type=int, default=0)
+    parser.add_argument("--disks", type=int, default=0)
+    parser.add_argument("--two", type=int, default=0)
+    parser.add_argument("--servers", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--engine", choices=list(ENGINES), action="append", help="by default both")
+    parser.add_argument("--only", help="only faults whose row has this text")
+    parser.add_argument("--out", type=Path, default=Path("reports"))
+    parser.add_argument("--work", type=Path, help="kept, so that a later run need not begin with unbroken ones")
+    parser.add_argument("--page", action="store_true", help="only write OUT/faults.md of the rows that are there")
+    given = parser.parse_args(arguments)
+    if given.page:
+        return _page(given.out)
+    with tempfile.TemporaryDirectory() as temporary:
+        driver = Driver((given.work or Path(temporary)).resolve(), given.out, given.seed)
+        driver.work.mkdir(parents=True, exist_ok=True)
+        engines = given.engine or list(ENGINES)
+        driver.unbroken(engines)
+        wanted = {"kill": given.kills, "file": given.files, "disk": given.disks, "two": given.two}
+        _all(driver, engines, wanted | {"server": given.servers}, given.only)
+
+
+def _all(driver: Driver, engines: list[str], wanted: dict[str, int], only: str | None) -> None:
+    known = {(row.kind, row.number): row.ended for row in record.read(driver.out / "faults.csv")}
+    for kind, rows in driver.plans(engines).items():
+        count = sum(ended in record.ENDS for (of, _), ended in known.items() if of == kind)
+        for row in itertools.islice(rows, 4 * wanted[kind] + 4):  # those that came too late are made up for
+            if count >= wanted[kind]:
+                break
+            if (row.kind, row.number) in known or (only and only not in f"{row.fault} {row.engine} {row.place}"):
+                continue
+            driver.do(row)
+            count += row.ended in record.ENDS
+            record.add(driver.out / "faults.csv", row)
+            _page(driver.out)
+            said = f"{row.kind} {row.number}: {row.fault}, {row.place}, {row.engine}, {row.moment}: {row.ended}"
+            print(f"{said} [{row.seconds} s] {row.besides} {row.sentence}".rstrip(), flush=True)
+
+
+def _page(out: Path) -> None:
+    (out / "faults.md").write_text(record.page(record.read(out / "faults.csv"), record.command_line()))
+
+
+if __name__ == "__main__":
+    main()

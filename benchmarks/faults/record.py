@@ -1,0 +1,116 @@
+"""The record of all faults: a table with a row each, to which a later run adds, and the page that sums it up."""
+
+import csv
+import os
+import platform
+import shlex
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from dataclasses import fields
+from pathlib import Path
+
+from benchmarks.faults.outcome import HAND, OTHER, SAME, TOLD, Row
+
+COLUMNS = [field.name for field in fields(Row)]
+ENDS = (SAME, TOLD, HAND, OTHER)
+KINDS = {
+    "kill": "Kills",
+    "file": "Damaged files",
+    "disk": "A full disk",
+    "two": "Two runs at once in one folder",
+    "server": "MLflow's server",
+}
+
+
+def read(path: Path) -> list[Row]:
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = [Row(**row) for row in csv.DictReader(file)]  # type: ignore[arg-type]
+    for row in rows:
+        row.number, row.seconds = int(row.number), float(row.seconds)
+    return rows
+
+
+def add(path: Path, row: Row) -> None:
+    """One row more, at once on the disk."""
+    new = not path.exists()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        if new:
+            writer.writeheader()
+        writer.writerow(row.values())
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def page(rows: list[Row], command: str) -> str:
+    """The summary as Markdown: counts by engine and stage, every sentence, and all that did not end well."""
+    done = [row for row in rows if row.ended in ENDS]
+    days = sorted({row.day for row in done})
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    where = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB"
+    where += f", Python {platform.python_version()}"
+    lines = ["# Faults", "", _summary(done), "", f"`{command}`", ""]
+    lines += [f"{where}; {days[0]} to {days[-1]}." if days else where, ""]
+    for kind, title in KINDS.items():
+        if found := [row for row in done if row.kind == kind]:
+            lines += [f"## {title}", "", *_counts(found, kind), ""]
+    lines += ["## What was said", "", *_sentences(done), ""]
+    lines += ["## What did not end well", "", *_bad(done), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _summary(done: list[Row]) -> str:
+    ends = Counter(row.ended for row in done)
+    kills = sum(row.kind == "kill" for row in done)
+    counts = [f"{ends[SAME]} ended with the hashes of an unbroken run by a plain rerun"]
+    counts += [f"{ends[TOLD]} said in one sentence what to do, and then did", f"{ends[HAND]} needed a hand"]
+    counts += [f"{ends[OTHER]} ended with other hashes"]
+    return (
+        f"{kills} kills and {len(done) - kills} other faults, done to a small study of real stages under both engines. "
+        f"{'; '.join(counts)}."
+    )
+
+
+def _counts(rows: list[Row], kind: str) -> list[str]:
+    """A line an engine and place (a stage, or a kind of file); of servers and damages, a line a fault too."""
+    groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[(row.place if kind in ("kill", "file") else f"{row.fault}, {row.place}", row.engine)].append(row)
+    head = "stage" if kind == "kill" else "file" if kind == "file" else "fault"
+    lines = [f"| {head} | engine | faults | {' | '.join(ENDS)} |", "|---|---|" + "--:|" * (1 + len(ENDS))]
+    for (place, engine), found in sorted(groups.items()):
+        ends = Counter(row.ended for row in found)
+        lines.append(f"| {place} | {engine} | {len(found)} | {' | '.join(str(ends[end] or '') for end in ENDS)} |")
+    if kind == "server":
+        lines += ["", *(f"- {row.fault}, {row.engine}: the training took {row.moment}" for row in rows)]
+    return lines
+
+
+def _sentences(rows: Iterable[Row]) -> list[str]:
+    """Each sentence once, with what it was said of."""
+    said: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        if row.sentence:
+            said[row.sentence].append(f"{row.fault}, {row.place}, {row.engine}")
+    lines = []
+    for sentence, faults in said.items():
+        more = f" and {len(faults) - 1} more" if len(faults) > 1 else ""
+        lines.append(f"- `{sentence.replace('`', chr(39))}` ({faults[0]}{more})")
+    return lines or ["Nothing."]
+
+
+def _bad(rows: Iterable[Row]) -> list[str]:
+    found = [row for row in rows if row.ended in (HAND, OTHER) or row.besides]
+    lines = [
+        f"- {row.number}: {row.fault}, {row.place}, {row.engine}, {row.moment}: {row.ended}. {row.besides}".rstrip()
+        for row in found
+    ]
+    return lines or ["Nothing."]
+
+
+def command_line() -> str:
+    return f"python -m benchmarks.faults {shlex.join(sys.argv[1:])}".strip()
