@@ -1,29 +1,27 @@
-"""Cost and exactness of the CCA layer and of linear CCA, against the usual ways. Prints two Markdown tables.
+"""The CCA layer and linear CCA, against the usual ways."""
 
-Usage: OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.cca [--rows 200000] [--dim 128] [--repeats 9]
-Layer: float32 views, forward, a loss of the pairs' cosines, backward; the CPU time of the fastest repeat, and the
-relative error of the gradient against that of the same views in float64. Two eigendecompositions are timed in
-float32 and in float64. Linear CCA: views that come in blocks; CPU time and memory above that of the imports, each
-in a process of its own.
-"""
-
-import argparse
-import resource
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from benchmarks.measuring import Way
+from benchmarks.table import Case
 from kith.cca import CCA, CCALayer
 from kith.losses import squared_distance
 
-SHAPES = ((32, 100), (64, 512), (128, 1000))  # dimension, batch
+TITLE = "CCA"
+ABOUT = """Linear CCA of n pairs that come in blocks; the answer is the correlations. "stacked": both views whole,
+the inverse roots of their covariances, one SVD; scikit-learn finds one component after another. The limit: the
+product of both views with themselves. The layer: n is the dimension, float32 views of a batch, a loss of the pairs'
+cosines, and the gradient, which is the answer; "two eigh" is the published way, in float64. Its limit: three
+products of the batch, forward and backward."""
+SHAPES = {32: 100, 64: 512, 128: 1000}  # batch by dimension
 BLOCK = 10_000  # rows of a block of the linear CCA
+RIDGE = 1e-3
 Layer = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
@@ -32,9 +30,9 @@ def inverse_root(matrix: Tensor) -> Tensor:
     return vectors * values.rsqrt() @ vectors.T
 
 
-def by_two_eigh(first: Tensor, second: Tensor, ridge: float = 1e-3) -> tuple[Tensor, Tensor]:
+def by_two_eigh(first: Tensor, second: Tensor, ridge: float = RIDGE) -> tuple[Tensor, Tensor]:
     """As published: inverse square roots, then the eigenvectors of T Tᵀ and of Tᵀ T, with signs that agree."""
-    first, second = first - first.mean(dim=0), second - second.mean(dim=0)
+    first, second = first.double() - first.double().mean(dim=0), second.double() - second.double().mean(dim=0)
     divisor, identity = len(first) - 1, torch.eye(first.shape[1], dtype=first.dtype)
     root1, root2 = (inverse_root(view.T @ view / divisor + ridge * identity) for view in (first, second))
     t = root1 @ (first.T @ second / divisor) @ root2
@@ -45,105 +43,118 @@ def by_two_eigh(first: Tensor, second: Tensor, ridge: float = 1e-3) -> tuple[Ten
     return F.normalize(first * signs), F.normalize(second)
 
 
-def views(dim: int, batch: int) -> tuple[Tensor, Tensor]:
+def views(dim: int) -> list[Tensor]:
     random = torch.Generator().manual_seed(0)
-    shared, a, b = (torch.randn(batch, dim, generator=random) for _ in range(3))
-    return shared + a, shared + b
+    shared, a, b = (torch.randn(SHAPES[dim], dim, generator=random) for _ in range(3))
+    return [shared + a, shared + b]
 
 
-def gradient(layer: Layer, first: Tensor, second: Tensor) -> Tensor:
-    first, second = (view.clone().requires_grad_() for view in (first, second))
-    squared_distance(*layer(first, second)).backward()
-    assert first.grad is not None
-    assert second.grad is not None
-    return torch.cat([first.grad, second.grad])
+def layer(dim: int, published: bool) -> Callable[[], Any]:
+    given = views(dim)
+    apply: Layer = by_two_eigh if published else CCALayer(dim)
+
+    def work() -> list[Tensor]:
+        first, second = (view.clone().requires_grad_() for view in given)
+        squared_distance(*apply(first, second)).backward()
+        assert first.grad is not None
+        assert second.grad is not None
+        return [first.grad, second.grad]
+
+    return work
 
 
-def measure_layer(layer: Layer, first: Tensor, second: Tensor, repeats: int) -> tuple[float, float]:
-    """CPU milliseconds of the fastest repeat and the relative error of the gradient."""
-    times = []
-    for _ in range(repeats):
-        started = time.process_time()
-        found = gradient(layer, first, second)
-        times.append(time.process_time() - started)
-    exact = gradient(CCALayer(first.shape[1]), first.double(), second.double())
-    return 1000 * min(times), ((found - exact).norm() / exact.norm()).item()
+def products(dim: int) -> Callable[[], Any]:
+    """What any way computes: both covariances and the one between, and back."""
+    given = views(dim)
+
+    def work() -> None:
+        first, second = (view.clone().requires_grad_() for view in given)
+        ((first.T @ first).sum() + (second.T @ second).sum() + (first.T @ second).sum()).backward()
+
+    return work
 
 
-def layer_table(repeats: int) -> None:
-    print("| d, batch | two eigh, float32 | two eigh, float64 | layer | time, of float32 and float64 | error |")
-    print("|---|---|---|---|---|---|")
-    for dim, batch in SHAPES:
-        first, second = views(dim, batch)
-        single, wrong = measure_layer(by_two_eigh, first, second, repeats)
-        double, _ = measure_layer(lambda a, b: by_two_eigh(a.double(), b.double()), first, second, repeats)
-        ours, error = measure_layer(CCALayer(dim), first, second, repeats)
-        cells = [f"{single:.1f} ms, {wrong:.0e}", f"{double:.1f} ms", f"{ours:.1f} ms, {error:.0e}"]
-        cells += [f"{ours / single:.2f} ×, {ours / double:.2f} ×", f"÷ {wrong / error:.0f}"]
-        print(f"| {dim}, {batch} | {' | '.join(cells)} |", flush=True)
+def same_gradient(ours: Any, theirs: Any) -> None:
+    for own, other in zip(ours, theirs, strict=True):
+        assert np.linalg.norm(own - other) < 2e-3 * np.linalg.norm(other), " The gradients are apart."
 
 
 def blocks(rows: int, dim: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Two views of float32 rows; blocks differ by a factor, so that they cost next to nothing to make."""
-    random = np.random.default_rng(0)
-    shared, a, b = (random.standard_normal((BLOCK, dim), dtype=np.float32) for _ in range(3))
-    for start in range(0, rows, BLOCK):
+    """Two views of float32 rows, whose correlations all differ; blocks differ by a factor, so that they cost next to
+    nothing to make."""
+    random, size = np.random.default_rng(0), min(rows, BLOCK)
+    shared, a, b = (random.standard_normal((size, dim), dtype=np.float32) for _ in range(3))
+    noise = np.linspace(0.1, 1.5, dim, dtype=np.float32)
+    for start in range(0, rows, size):
         factor = np.float32(1 + start / rows)
-        yield factor * (shared + a), factor * (shared + b)
+        yield factor * (shared + noise * a), factor * (shared + noise * b)
 
 
-def stacked(rows: int, dim: int) -> np.ndarray:
-    """The usual way: both views whole and centred, the inverse roots of their covariances, one SVD."""
-    x, y = (np.concatenate(view).astype(np.float64) for view in zip(*blocks(rows, dim), strict=True))
-    x, y = x - x.mean(axis=0), y - y.mean(axis=0)
-    roots = []
-    for view in (x, y):
-        values, vectors = np.linalg.eigh(view.T @ view / (rows - 1) + 1e-3 * np.eye(dim))
-        roots.append(vectors / np.sqrt(values) @ vectors.T)
-    return np.linalg.svd(roots[0] @ (x.T @ y / (rows - 1)) @ roots[1])[1]
+def streamed(rows: int, dim: int) -> Callable[[], Any]:
+    return lambda: CCA(RIDGE, RIDGE, relative=False).fit_batches(blocks(rows, dim)).correlations
 
 
-WAYS: dict[str, Callable[[int, int], np.ndarray]] = {
-    "stacked": stacked,
-    "streamed": lambda rows, dim: CCA().fit_batches(blocks(rows, dim)).correlations,
-}
+def stacked(rows: int, dim: int) -> Callable[[], Any]:
+    def work() -> np.ndarray:
+        x, y = (np.concatenate(view).astype(np.float64) for view in zip(*blocks(rows, dim), strict=True))
+        x, y = x - x.mean(axis=0), y - y.mean(axis=0)
+        roots = []
+        for view in (x, y):
+            values, vectors = np.linalg.eigh(view.T @ view / (rows - 1) + RIDGE * np.eye(dim))
+            roots.append(vectors / np.sqrt(values) @ vectors.T)
+        return np.linalg.svd(roots[0] @ (x.T @ y / (rows - 1)) @ roots[1])[1]
+
+    return work
 
 
-def measure_linear(way: str, rows: int, dim: int) -> None:
-    """Prints CPU seconds, MB above what the process had before, and the sum of the correlations."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    started = time.process_time()
-    correlations = WAYS[way](rows, dim)
-    seconds = time.process_time() - started
-    print(seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024, correlations.sum())
+def scikit_learn(rows: int, dim: int) -> Callable[[], Any]:
+    from sklearn.cross_decomposition import CCA as Library
+
+    def work() -> np.ndarray:
+        x, y = (np.concatenate(view).astype(np.float64) for view in zip(*blocks(rows, dim), strict=True))
+        found = Library(n_components=dim, scale=False, max_iter=10_000, tol=1e-10).fit(x, y)
+        u, v = found.transform(x, y)
+        return np.sort([np.corrcoef(a, b)[0, 1] for a, b in zip(u.T, v.T, strict=True)])[::-1]
+
+    return work
 
 
-def linear_table(rows: int, dim: int) -> None:
-    command = [sys.executable, "-m", "benchmarks.cca", "--rows", str(rows), "--dim", str(dim), "--only"]
-    figures = {way: [float(x) for x in subprocess.check_output([*command, way], text=True).split()] for way in WAYS}
-    print(f"| linear CCA, {rows:,} × {dim} float32 pairs | CPU s | MB | sum of correlations |\n|---|---|---|---|")
-    for way, (seconds, megabytes, total) in figures.items():
-        print(f"| {way} | {seconds:.2f} | {megabytes:.0f} | {total:.9f} |")
-    times, sizes = (figures["streamed"][i] / figures["stacked"][i] for i in (0, 1))
-    print(f"| streamed, of stacked | {times:.2f} × | {sizes:.3f} × | |")
+def covariances(rows: int, dim: int) -> Callable[[], Any]:
+    def work() -> None:
+        for x, y in blocks(rows, dim):
+            both = np.hstack([x, y]).astype(np.float64)
+            both.T @ both
+
+    return work
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=200_000)
-    parser.add_argument("--dim", type=int, default=128)
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--only", choices=WAYS, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    if options.only:
-        measure_linear(options.only, options.rows, options.dim)
-        return
-    # First, for a process inherits the peak memory of its parent.
-    linear_table(options.rows, options.dim)
-    print()
-    layer_table(options.repeats)
-
-
-if __name__ == "__main__":
-    main()
+def cases(quick: bool, *, dim: int = 128, rows: tuple[int, ...] = (10_000, 100_000, 1_000_000)) -> Iterator[Case]:
+    for count in rows[:1] if quick else rows:
+        yield Case(
+            f"linear, {dim} numbers a view",
+            count,
+            Way(streamed, (count, dim)),
+            {"stacked": Way(stacked, (count, dim))} if count < 1_000_000 else {},
+            limit=("the covariances", Way(covariances, (count, dim))),
+            tolerance=1e-6,
+        )
+    # A ridge moves the correlations by less than this.
+    for count in (1000,) if quick else (1000, 10_000):
+        yield Case(
+            "linear, 16 numbers a view",
+            count,
+            Way(streamed, (count, 16)),
+            {"scikit-learn": Way(scikit_learn, (count, 16))},
+            limit=("the covariances", Way(covariances, (count, 16))),
+            tolerance=3e-3,
+        )
+    for size in list(SHAPES)[:2] if quick else SHAPES:
+        yield Case(
+            "layer, a step",
+            size,
+            Way(layer, (size, False)),
+            {"two eigh": Way(layer, (size, True))},
+            limit=("the products", Way(products, (size,))),
+            same=same_gradient,
+            done=SHAPES[size],
+        )

@@ -1,75 +1,126 @@
-"""Cost of cross-modal ranks: counting in blocks against sorting everything. Prints a Markdown table.
+"""Ranks, MRR and R@k between two modalities: counted in blocks, against sorting everything and against libraries."""
 
-Usage: OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python -m benchmarks.cross_modal [--sizes 1000 5000 10000] [--dim 32]
-Each figure is the CPU time of one call in a process of its own, and that process's peak memory.
-"""
-
-import argparse
-import resource
-import subprocess
-import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
+from benchmarks.measuring import Way
+from benchmarks.table import Case
 from kith.metrics.cross_modal import cross_modal_retrieval
 
-
-def by_argsort(queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-    """The usual way: the whole similarity matrix, sorted row by row, and a search for the right candidate."""
-    queries = queries / np.linalg.norm(queries, axis=1, keepdims=True)
-    candidates = candidates / np.linalg.norm(candidates, axis=1, keepdims=True)
-    order = np.argsort(-(queries @ candidates.T), axis=1, kind="stable")
-    return 1 + np.argmax(order == np.arange(len(queries))[:, None], axis=1)
+TITLE = "Retrieval between pictures and texts"
+ABOUT = """n queries find their partner among n candidates, by cosine: MRR, R@1, R@10 and mean average precision.
+Answers agree to 1e-5. "argsort": the whole matrix, sorted. The others are given the same vectors and make of them
+what they take. The limit: the product of all queries with all candidates."""
 
 
-def in_blocks(queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-    return cross_modal_retrieval(queries, candidates)["ranks"]
-
-
-def in_blocks_five_right(queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-    """Five right candidates a query, with average precision."""
-    right = np.arange(len(queries))[:, None] // 5 * 5 + np.arange(5)
-    return cross_modal_retrieval(queries, candidates, right)["ranks"]
-
-
-WAYS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {
-    "argsort": by_argsort,
-    "blocks": in_blocks,
-    "blocks, 5 right": in_blocks_five_right,
-}
-
-
-def measure(way: str, size: int, dim: int) -> str:
-    """CPU seconds of the call and peak memory in MB of this process."""
+def problem(size: int, dim: int) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     queries = rng.standard_normal((size, dim), dtype=np.float32)
-    candidates = queries + rng.standard_normal((size, dim), dtype=np.float32)
-    started = time.process_time()
-    WAYS[way](queries, candidates)
-    seconds = time.process_time() - started
-    return f"{seconds:.2f} s, {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB"
+    return queries, queries + 2 * rng.standard_normal((size, dim), dtype=np.float32)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[1000, 5000, 10000])
-    parser.add_argument("--dim", type=int, default=32)
-    parser.add_argument("--only", choices=WAYS, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.only:
-        print(measure(options.only, options.sizes[0], options.dim))
-        return
-    print(f"| queries × candidates, d = {options.dim} | {' | '.join(WAYS)} |\n|---|{'---|' * len(WAYS)}")
-    for size in options.sizes:
-        command = [sys.executable, "-m", "benchmarks.cross_modal", "--sizes", str(size), "--dim", str(options.dim)]
-        cells = [
-            subprocess.run([*command, "--only", way], check=True, capture_output=True, text=True).stdout.strip()
-            for way in WAYS
-        ]
-        print(f"| {size:,} × {size:,} | {' | '.join(cells)} |", flush=True)
+def unit(rows: np.ndarray) -> np.ndarray:
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-if __name__ == "__main__":
-    main()
+def right(size: int, each: int) -> np.ndarray | None:
+    return None if each == 1 else np.arange(size)[:, None] // each * each + np.arange(each)
+
+
+def ours(size: int, dim: int, each: int) -> Callable[[], Any]:
+    queries, candidates = problem(size, dim)
+
+    def work() -> dict[str, float]:
+        found = cross_modal_retrieval(queries, candidates, right(size, each))
+        return {"mrr": found["mrr"], "R@1": found["R@1"] / 100, "R@10": found["R@10"] / 100, "map": found["map"]}
+
+    return work
+
+
+def argsort(size: int, dim: int, each: int) -> Callable[[], Any]:
+    queries, candidates = problem(size, dim)
+
+    def work() -> dict[str, float]:
+        order = np.argsort(-(unit(queries) @ unit(candidates).T), axis=1, kind="stable")
+        hits = order // each == np.arange(size)[:, None] // each
+        first = 1 + hits.argmax(axis=1)
+        precision = hits.cumsum(axis=1) / np.arange(1, size + 1)
+        mean = (precision * hits).sum(axis=1) / each
+        return {"mrr": (1 / first).mean(), "R@1": (first <= 1).mean(), "R@10": (first <= 10).mean(), "map": mean.mean()}
+
+    return work
+
+
+def torchmetrics(size: int, dim: int, each: int) -> Callable[[], Any]:
+    import torch
+    from torchmetrics.functional.retrieval import retrieval_average_precision, retrieval_reciprocal_rank
+
+    queries, candidates = problem(size, dim)
+
+    def work() -> dict[str, float]:
+        scores = 1 + torch.from_numpy(unit(queries) @ unit(candidates).T).double()  # it drops scores up to 0
+        targets = torch.arange(size) // each
+        found = []
+        for row, target in zip(scores, targets, strict=True):
+            relevant = targets == target
+            found.append(
+                [float(metric(row, relevant)) for metric in (retrieval_reciprocal_rank, retrieval_average_precision)]
+            )
+        return dict(zip(("mrr", "map"), np.mean(found, axis=0).tolist(), strict=True))
+
+    return work
+
+
+def ranx(size: int, dim: int, each: int) -> Callable[[], Any]:
+    from ranx import Qrels, Run, evaluate
+
+    queries, candidates = problem(size, dim)
+
+    def work() -> dict[str, float]:
+        scores = (unit(queries) @ unit(candidates).T).tolist()
+        names = [f"d{place}" for place in range(size)]
+        run = Run({f"q{row}": dict(zip(names, line, strict=True)) for row, line in enumerate(scores)})
+        wanted = (np.arange(size)[:, None] // each * each + np.arange(each)).tolist()
+        truth = Qrels(
+            {f"q{row}": dict.fromkeys((names[place] for place in line), 1) for row, line in enumerate(wanted)}
+        )
+        found = evaluate(truth, run, ["mrr", "map", "hit_rate@1", "hit_rate@10"])
+        return {"mrr": found["mrr"], "map": found["map"], "R@1": found["hit_rate@1"], "R@10": found["hit_rate@10"]}
+
+    return work
+
+
+def product(size: int, dim: int) -> Callable[[], Any]:
+    queries, candidates = problem(size, dim)
+
+    def work() -> None:
+        for start in range(0, size, 1024):
+            queries[start : start + 1024] @ candidates.T
+
+    return work
+
+
+def cases(
+    quick: bool,
+    *,
+    dim: int = 128,
+    sizes: tuple[int, ...] = (1000, 5000, 10_000, 50_000),
+    right: tuple[int, ...] = (1, 5),
+) -> Iterator[Case]:
+    for size in sizes[:1] if quick else sizes:
+        for each in right:
+            arguments = (size, dim, each)
+            others = {"argsort": Way(argsort, arguments)} if size <= 10_000 else {}
+            others |= (
+                {"torchmetrics": Way(torchmetrics, arguments), "ranx": Way(ranx, arguments)} if size <= 1000 else {}
+            )
+            yield Case(
+                f"{each} right",
+                size,
+                Way(ours, arguments),
+                others,
+                limit=("the product", Way(product, (size, dim))),
+                tolerance=1e-5,
+            )

@@ -1,65 +1,76 @@
-"""Cost of a full evaluation by Hamming distance (mAP over the whole database, P@k, P and R by radius).
+"""A full evaluation by Hamming distance: mAP over the whole database, P@k, precision and recall by radius."""
 
-Usage: python -m benchmarks.hashing [--queries 10000] [--database 50000] [--bits 48] [--classes 10] [--ties expected …]
-Prints a Markdown table: CPU and wall seconds and the peak memory of one call, in a process of its own with one thread
-(NumPy and its inputs included), and the memory before the call.
-"""
-
-import argparse
-import os
-import resource
-import subprocess
-import sys
-import time
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
-from kith.codes import pack, sign_codes
+from benchmarks.measuring import Way
+from benchmarks.table import Case
+from kith.codes import hamming_distances, pack, sign_codes, unpack
 from kith.metrics.hashing import hamming_retrieval
 
-THREADS = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL")}
+TITLE = "Binary codes"
+ABOUT = """Codes of 48 bits in 10 classes: a fifth of n asks, n are searched. "the usual loop": distances of a
+query by a product, a stable sort, and precision where an answer is right, as the programs of the hashing papers
+have it; it knows only the order by index, with which its mAP is compared. The limit: all distances, and nothing
+else."""
+BITS, CLASSES = 48, 10
 
 
-def problem(queries: int, database: int, bits: int, classes: int) -> tuple[np.ndarray, ...]:
+def problem(count: int) -> tuple[np.ndarray, ...]:
     """Packed codes around a random one for each class, some bits of which are wrong."""
+    queries = count // 5
     rng = np.random.default_rng(0)
-    labels = rng.integers(classes, size=queries + database)
-    centres = rng.standard_normal((classes, bits)).astype(np.float32)
-    codes = pack(sign_codes(centres[labels] + 1.5 * rng.standard_normal((len(labels), bits), dtype=np.float32)))
+    labels = rng.integers(CLASSES, size=queries + count)
+    centres = rng.standard_normal((CLASSES, BITS)).astype(np.float32)
+    codes = pack(sign_codes(centres[labels] + 1.5 * rng.standard_normal((len(labels), BITS), dtype=np.float32)))
     return codes[:queries], codes[queries:], labels[:queries], labels[queries:]
 
 
-def peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def ours(count: int, ties: Any) -> Callable[[], Any]:
+    data = problem(count)
+    return lambda: hamming_retrieval(*data, ties=ties, ks=(1, 10, 100))["map"]
 
 
-def measure(options: argparse.Namespace, ties: str) -> str:
-    data = problem(options.queries, options.database, options.bits, options.classes)
-    before, cpu, wall = peak(), time.process_time(), time.perf_counter()
-    found = hamming_retrieval(*data, ties=ties, topk=options.topk, ks=(1, 10, 100))
-    cpu, wall = time.process_time() - cpu, time.perf_counter() - wall
-    return f"{cpu:.2f} | {wall:.2f} | {peak():.0f} | {before:.0f} | {found['map']:.5f}"
+def usual(count: int, ties: str) -> Callable[[], Any]:
+    queries, database, of_queries, of_database = problem(count)
+    queries, database = (unpack(codes, BITS).astype(np.float32) for codes in (queries, database))
+
+    def work() -> float:
+        found = []
+        for code, label in zip(queries, of_queries, strict=True):
+            distances = 0.5 * (BITS - code @ database.T)
+            right = (of_database == label)[np.argsort(distances, kind="stable")]
+            places = np.flatnonzero(right) + 1
+            found.append(np.mean(np.arange(1, len(places) + 1) / places))
+        return float(np.mean(found))
+
+    return work
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--queries", type=int, default=10_000)
-    parser.add_argument("--database", type=int, default=50_000)
-    parser.add_argument("--bits", type=int, default=48)
-    parser.add_argument("--classes", type=int, default=10)
-    parser.add_argument("--topk", type=int)
-    parser.add_argument("--ties", nargs="+", default=["expected", "optimistic", "pessimistic", "index"])
-    parser.add_argument("--once", help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.once:
-        print(measure(options, options.once))
-        return
-    print("| ties | CPU s | wall s | peak MB | MB before | mAP |\n|---|---|---|---|---|---|")
-    for ties in options.ties:
-        command = [sys.executable, "-m", "benchmarks.hashing", *sys.argv[1:], "--once", ties]
-        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=os.environ | THREADS)
-        print(f"| {ties} | {done.stdout.strip()} |", flush=True)
+def distances(count: int) -> Callable[[], Any]:
+    queries, database, *_ = problem(count)
+
+    def work() -> None:
+        for start in range(0, len(queries), 256):
+            hamming_distances(queries[start : start + 256], database)
+
+    return work
 
 
-if __name__ == "__main__":
-    main()
+def cases(
+    quick: bool, *, sizes: tuple[int, ...] = (1000, 10_000, 50_000), ties: tuple[str, ...] = ("expected", "index")
+) -> Iterator[Case]:
+    for count in sizes[:2] if quick else sizes:
+        for each in ties:
+            yield Case(
+                f"ties: {each}",
+                count,
+                Way(ours, (count, each)),
+                {"the usual loop": Way(usual, (count, each))} if each == "index" else {},
+                limit=("all distances", Way(distances, (count,))),
+                tolerance=1e-9,
+                note=lambda found: f"mAP {found:.5f}",
+                done=count // 5,
+            )

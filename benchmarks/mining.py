@@ -1,38 +1,40 @@
-"""Mining, loss forward and backward against pytorch-metric-learning: milliseconds, peak memory, ratios.
+"""Mining, triplet loss, forward and backward, against pytorch-metric-learning."""
 
-python -m benchmarks.mining [--batches 128 512 1024] [--repeats 5] [--memory-gb 6]
-"""
-
-import argparse
-import resource
-import subprocess
-import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from benchmarks.measuring import Way
+from benchmarks.table import Case
 from kith import losses, mining
 
-MARGIN = 0.2
+TITLE = "Mining"
+ABOUT = """A batch of n unit rows of 128 numbers, margin 0.2, squared distances: triplets are mined, then the loss
+and its gradient. pytorch-metric-learning has no hardest and no random negative of each pair; of its semi-hard
+triplets, which are all of them, ours draws one a pair: there answers differ, and the ratio is of what either needs
+for a step. With "all" and "batch_hard" the loss and the gradient agree. The limit: one product of the rows with
+themselves, and its gradient."""
+MARGIN, DIM = 0.2, 128
 WAYS = ("semi_hard", "batch_hard", "hardest", "random", "all")
 
 
 def ours(strategy: str) -> Callable[[Tensor, Tensor], Tensor]:
     def step(rows: Tensor, labels: Tensor) -> Tensor:
         if strategy == "all":
-            return losses.batch_all(rows, mining.violations(rows, labels, MARGIN), MARGIN, reduction="active")
+            return losses.batch_all(
+                rows, mining.violations(rows, labels, MARGIN, ordered=True), MARGIN, reduction="active"
+            )
         random = torch.Generator().manual_seed(0)
         found = mining.mine_triplets(rows.detach(), labels, strategy, margin=MARGIN, generator=random)
-        return losses.triplet_margin(rows, found, MARGIN)
+        return losses.triplet_margin(rows, found, MARGIN, reduction="active")
 
     return step
 
 
 def theirs(strategy: str) -> Callable[[Tensor, Tensor], Tensor]:
-    """Its miners have no hardest or random negative of each pair; its semi-hard one takes every such triplet."""
     from pytorch_metric_learning import distances, miners
     from pytorch_metric_learning import losses as library
 
@@ -48,82 +50,56 @@ def theirs(strategy: str) -> Callable[[Tensor, Tensor], Tensor]:
     return lambda rows, labels: loss(rows, labels, miner(rows, labels))
 
 
-def measure(way: str, strategy: str, size: int, per_class: int, dim: int, repeats: int) -> str:
-    """Median milliseconds of a step, and the memory that it added to the process, in MB."""
-    torch.set_num_threads(1)
+def step(library: bool, strategy: str, size: int, per_class: int) -> Callable[[], Any]:
     random = torch.Generator().manual_seed(0)
     labels = torch.arange(size) // per_class
     # About as near as classes are that have begun to come apart.
-    centres = torch.randn(int(labels.max()) + 1, dim, generator=random)
-    rows = F.normalize(centres[labels] + 1.5 * torch.randn(size, dim, generator=random)).requires_grad_()
-    step = {"ours": ours, "theirs": theirs}[way](strategy)
-    small = torch.cat([torch.arange(8), torch.arange(per_class, min(size, per_class + 8))])
-    step(rows[small], labels[small]).backward()  # what is loaded at first use
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    seconds = []
-    for _ in range(repeats):
-        rows.grad = None
-        start = time.perf_counter()
-        step(rows, labels).backward()
-        seconds.append(time.perf_counter() - start)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    return f"{1000 * sorted(seconds)[len(seconds) // 2]} {peak / 1024}"
+    centres = torch.randn(int(labels.max()) + 1, DIM, generator=random)
+    rows = F.normalize(centres[labels] + 1.5 * torch.randn(size, DIM, generator=random))
+    loss = theirs(strategy) if library else ours(strategy)
+
+    def work() -> list[Tensor]:
+        given = rows.clone().requires_grad_()
+        value = loss(given, labels)
+        value.backward()
+        assert given.grad is not None
+        return [value, given.grad]
+
+    return work
 
 
-def run(options: argparse.Namespace, *case: str) -> tuple[float, float] | None:
-    """In a process of its own, so that peak memory is the case's; None where it needs more than is allowed."""
-    command = [sys.executable, "-m", "benchmarks.mining", "--dim", str(options.dim), "--repeats", str(options.repeats)]
-    limit = int(options.memory_gb * 2**30)
-    done = subprocess.run(
-        [*command, "--case", *case],
-        capture_output=True,
-        text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
-    )
-    if done.returncode:
-        known = any(word in done.stderr for word in ("not enough memory", "MemoryError", "bad_alloc", "alloc"))
-        if not known:
-            sys.exit(done.stderr)
-        return None
-    milliseconds, memory = map(float, done.stdout.split())
-    return milliseconds, memory
+def product(size: int) -> Callable[[], Any]:
+    rows = F.normalize(torch.randn(size, DIM, generator=torch.Generator().manual_seed(0)))
+
+    def work() -> None:
+        given = rows.clone().requires_grad_()
+        (given @ given.T).sum().backward()
+
+    return work
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batches", type=int, nargs="+", default=[128, 512, 1024, 4096])
-    parser.add_argument("--per-class", type=int, nargs="+", default=[8, 102])
-    parser.add_argument("--strategies", nargs="+", choices=WAYS, default=WAYS)
-    parser.add_argument("--dim", type=int, default=128)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--memory-gb", type=float, default=6.0)
-    parser.add_argument("--case", nargs=4, help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.case:
-        way, strategy, size, per_class = options.case
-        print(measure(way, strategy, int(size), int(per_class), options.dim, options.repeats))
-        return
-    print(f"One thread; margin {MARGIN}, squared distances of unit rows of {options.dim}; median of {options.repeats}.")
-    print("| batch (per class) | mining | ms | MB | pytorch-metric-learning ms | MB | ratio ms | ratio MB |")
-    print("|---|---|---|---|---|---|---|---|", flush=True)
-    for size in options.batches:
-        for per_class in options.per_class:
-            if 2 * per_class > size:
-                continue
-            for strategy in options.strategies:
-                case = (strategy, str(size), str(per_class))
-                own = run(options, "ours", *case)
-                other = None if strategy in ("hardest", "random") else run(options, "theirs", *case)
-                cells = [f"{value:.1f}" for value in own] if own else ["out of memory"] * 2
-                if strategy in ("hardest", "random"):
-                    cells += ["—"] * 4
-                elif other is None:
-                    cells += ["out of memory"] * 2 + ["—"] * 2
-                else:
-                    cells += [f"{value:.1f}" for value in other]
-                    cells += [f"{b / max(a, 0.1):.1f}" for a, b in zip(own, other, strict=True)] if own else ["—"] * 2
-                print(f"| {size} ({per_class}) | {strategy} | {' | '.join(cells)} |", flush=True)
+def both_finite(own: Any, other: Any) -> None:
+    """Of semi-hard triplets either has its own: the losses are alike, no more."""
+    assert abs(own[0] - other[0]) < 0.2 * other[0], f" {own[0]} and {other[0]}"
 
 
-if __name__ == "__main__":
-    main()
+def cases(
+    quick: bool,
+    *,
+    batches: tuple[int, ...] = (128, 512, 1024, 4096),
+    per_class: tuple[int, ...] = (8, 102),
+    strategies: tuple[str, ...] = WAYS,
+) -> Iterator[Case]:
+    for size in batches[:1] if quick else batches:
+        for each in per_class:
+            for strategy in strategies if 2 * each <= size else ():
+                both = strategy not in ("hardest", "random")
+                yield Case(
+                    f"{strategy}, {each} a class",
+                    size,
+                    Way(step, (False, strategy, size, each)),
+                    {"pytorch-metric-learning": Way(step, (True, strategy, size, each))} if both else {},
+                    limit=("a product", Way(product, (size,))),
+                    tolerance=1e-4,
+                    same=both_finite if strategy == "semi_hard" else None,
+                )

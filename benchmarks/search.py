@@ -1,20 +1,12 @@
-"""What the search page costs: milliseconds of a question and memory, by the number of items, with filters and without.
+"""What the search page costs: milliseconds of a question, by the number of items, with filters and without."""
 
-python -m benchmarks.search [--counts 29000,200000] [--dim 256] [--queries 40]
-
-The vectors and labels are made up: a tree of 3 levels with 120 categories, a column with 8 values and one with prices.
-The answers go over HTTP, as the page asks for them: 24 results, with the counts of all facets where it says so.
-"""
-
-import argparse
 import json
-import multiprocessing
-import resource
 import tempfile
 import threading
 import time
 import urllib.parse
 import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +15,26 @@ import pandas as pd
 import torch
 import uvicorn
 
+from benchmarks.measuring import Way
+from benchmarks.table import Case
 from kith import models
 from kith.data.digests import sha256
 from kith.models import DualEncoder
 from kith.search import Prepared, Run
+from kith.search.index import Index
 from kith.search.server import OPTIONS, create_app
+from kith.similarity import unit_rows
 from kith.text.tokens import Vocabulary
 from stages import files
 from tests.made_notes import seal_data, seal_run
 
+TITLE = "Search"
+ABOUT = """n made-up items: texts with vectors of 256 numbers, a tree of 3 levels with 120 categories, a column
+with 8 values and one with prices. Seconds are of one question, server and client together, over HTTP as the page
+asks: 24 results, with the counts of all facets where it says so; the note has the median and the 95 % of wall
+milliseconds. "the index" is asked without a server: its limit is the product of one vector with all. "opening" is
+what the server does first."""
+QUESTIONS = 40
 WORDS = ["red", "blue", "green", "old", "new", "small", "large", "round", "square", "flat", "cup", "shoe", "hat", "pot"]
 LEVELS = (5, 4, 6)  # of the tree
 ASKED = {
@@ -43,7 +46,7 @@ ASKED = {
         "where": ["label:c1 > c11 > c112", "column.colour:colour 3"],
     },
     "text − text + item": {"text": "a small red cup", "minus": "text:red", "plus": "item:i100"},
-    "page 400": {"text": "a small red cup", "offset": "9576"},
+    "page 40": {"text": "a small red cup", "offset": "936"},
     "sample, facets": {"facets": "true"},
 }
 
@@ -103,33 +106,89 @@ def _model(run: Path, dim: int) -> None:
     files.write_bytes(run / "model.pt", models.save(model, vocabulary, 12, {}))
 
 
-def measure(count: int, dim: int, queries: int, found: Any) -> None:
-    """Put {"open": seconds, "memory": MB, question: (median, 95 %) ms} into a queue."""
-    with tempfile.TemporaryDirectory() as folder:
-        run = make(Path(folder), count, dim)
-        began = time.perf_counter()
-        opened = Run(run, Prepared(Path(folder) / "data/made/prepared"))
-        server = uvicorn.Server(uvicorn.Config(create_app([opened]), port=0, log_level="error", **OPTIONS))
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        while not server.started:
-            time.sleep(0.01)
-        address = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-        result: dict[str, Any] = {"open": time.perf_counter() - began}
-        for name, asked in ASKED.items():
-            path = "/api/search" if "text" in asked else "/api/sample"
-            url = f"{address}{path}?{urllib.parse.urlencode({'run': opened.name, **asked}, doseq=True)}"
-            times = [_milliseconds(url) for _ in range(queries + 2)][2:]
-            result[name] = float(np.median(times)), float(np.quantile(times, 0.95))
-        result["memory"] = _memory()
-        found.put(result)
-        server.should_exit = True
-        thread.join()
+def serve(count: int, dim: int) -> tuple[str, str, Any]:
+    """A server over made-up items: its address, the name of the run, and what keeps its folder."""
+    folder = tempfile.TemporaryDirectory()
+    run = make(Path(folder.name), count, dim)
+    opened = Run(run, Prepared(Path(folder.name) / "data/made/prepared"))
+    server = uvicorn.Server(uvicorn.Config(create_app([opened]), port=0, log_level="error", **OPTIONS))
+    threading.Thread(target=server.run, daemon=True).start()
+    while not server.started:
+        time.sleep(0.01)
+    return f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", opened.name, folder
 
 
-def _memory() -> float:
-    """What this process holds now, in MB."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 2**20
+def ask(count: int, dim: int, name: str) -> Callable[[], Any]:
+    address, run, folder = serve(count, dim)
+    asked = ASKED[name]
+    path = "/api/search" if "text" in asked else "/api/sample"
+    url = f"{address}{path}?{urllib.parse.urlencode({'run': run, **asked}, doseq=True)}"
+    _milliseconds(url)
+    _milliseconds(url)
+
+    def work() -> dict[str, float]:
+        begun = time.process_time()
+        times = [_milliseconds(url) for _ in range(QUESTIONS)]
+        cpu = (time.process_time() - begun) / QUESTIONS
+        return {
+            "cpu": cpu,
+            "median": float(np.median(times)),
+            "most": float(np.quantile(times, 0.95)),
+            "kept": id(folder),
+        }
+
+    return work
+
+
+class PerQuestion(Way):
+    """A way whose answer says what a question took."""
+
+    def measure(self) -> Any:
+        found = super().measure()
+        if not found.failed:
+            found.cpu, found.wall = found.answer["cpu"], found.answer["median"] / 1000
+        return found
+
+
+def opening(count: int, dim: int) -> Callable[[], Any]:
+    folder = tempfile.TemporaryDirectory()
+    run = make(Path(folder.name), count, dim)
+    return lambda: create_app([Run(run, Prepared(Path(folder.name) / "data/made/prepared"))]).title
+
+
+def vectors(count: int, dim: int) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(count, dim)).astype(np.float32)
+
+
+def index(count: int, dim: int, codes: bool) -> Callable[[], Any]:
+    given = vectors(count, dim)
+    found = Index(given, np.arange(count), codes=codes)
+    return lambda: found.search(given[7], 24)[1 if codes else 0]
+
+
+def faiss_flat(count: int, dim: int) -> Callable[[], Any]:
+    import faiss
+
+    given = unit_rows(vectors(count, dim))
+    faiss.omp_set_num_threads(1)
+    found = faiss.IndexFlatIP(dim)
+    found.add(given)
+    return lambda: found.search(given[7:8], 24)[1][0]
+
+
+def faiss_binary(count: int, dim: int) -> Callable[[], Any]:
+    import faiss
+
+    given = np.packbits(vectors(count, dim) >= 0, axis=1)
+    faiss.omp_set_num_threads(1)
+    found = faiss.IndexBinaryFlat(dim)
+    found.add(given)
+    return lambda: 1 - 2 * found.search(given[7:8], 24)[0][0] / dim
+
+
+def product(count: int, dim: int) -> Callable[[], Any]:
+    given = vectors(count, dim)
+    return lambda: given @ given[7]
 
 
 def _milliseconds(url: str) -> float:
@@ -139,29 +198,21 @@ def _milliseconds(url: str) -> float:
     return 1000 * (time.perf_counter() - began)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--counts", default="29000,200000", help="numbers of items")
-    parser.add_argument("--dim", type=int, default=256)
-    parser.add_argument("--queries", type=int, default=40)
-    options = parser.parse_args()
-    counts, spawn, rows = [int(each) for each in options.counts.split(",")], multiprocessing.get_context("spawn"), []
-    for count in counts:
-        # A process each, or memory would be that of both.
-        found = spawn.Queue()
-        process = spawn.Process(target=measure, args=(count, options.dim, options.queries, found))
-        process.start()
-        process.join()  # the result is small: nothing waits for it to be taken
-        if process.exitcode:
-            raise SystemExit(f"{count:,} items: ended with status {process.exitcode}")
-        rows.append(found.get())
-    print("| | " + " | ".join(f"{count:,} items" for count in counts) + " |")
-    print("|---" * (len(counts) + 1) + "|")
-    for name in ASKED:
-        print(f"| {name}, ms | " + " | ".join("{:.0f} ({:.0f})".format(*row[name]) for row in rows) + " |")
-    print("| opening, s | " + " | ".join(f"{row['open']:.1f}" for row in rows) + " |")
-    print("| memory of the process, MB | " + " | ".join(f"{row['memory']:,.0f}" for row in rows) + " |")
-
-
-if __name__ == "__main__":
-    main()
+def cases(quick: bool, *, sizes: tuple[int, ...] = (1000, 10_000, 100_000), dim: int = 256) -> Iterator[Case]:
+    for count in sizes[:1] if quick else sizes:
+        of = (count, dim)
+        floats = {"faiss (flat)": Way(faiss_flat, of)}
+        limit = ("the product", Way(product, of))
+        yield Case("the index", count, Way(index, (*of, False)), floats, limit=limit, done=1)
+        yield Case(
+            "the index, codes", count, Way(index, (*of, True)), {"faiss (binary)": Way(faiss_binary, of)}, done=1
+        )
+        yield Case("opening", count, Way(opening, of))
+        for name in ASKED:
+            yield Case(
+                name,
+                count,
+                PerQuestion(ask, (*of, name)),
+                note=lambda found: f"{found['median']:.0f} ms ({found['most']:.0f})",
+                done=1,
+            )

@@ -1,25 +1,14 @@
-"""How fast training is, where a step's time goes, and how near that is to the network alone.
+"""How fast training is, where a step's time goes, and how near that is to the network alone."""
 
-python -m benchmarks.training [--networks resnet:10:16 plain-11 …] [--batch 128] [--pictures 2560] [--precision 32]
-                              [--compile] [--json out.json]
-
-Made-up pictures of ten classes, cross-entropy, SGD, flips and shifts: whole epochs of the real loop, on a GPU where
-there is one. "alone" is the same network on one batch that stays where it is: forward, backward and update, nothing
-else. Parts are timed by themselves, each waiting for the device, so that they may add up to more than a step.
-"""
-
-import argparse
-import json
 import time
-from collections.abc import Callable
-from pathlib import Path
-from statistics import median
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 
+from benchmarks.measuring import Way
+from benchmarks.table import Case
 from kith.models import DualEncoder
 from kith.store.inputs import ArrayInput
 from kith.training import devices
@@ -32,66 +21,82 @@ from kith.training.options import Augment, TrainingConfig
 from kith.training.reading import read
 from kith.training.task import Task
 
+TITLE = "Training"
+ABOUT = """Made-up pictures of ten classes, cross-entropy, SGD, flips and shifts, batches of 128; seconds are of
+one step, n is the pictures of it. "a step": whole epochs of the real loop, on a GPU where there is one (then wall
+seconds count); its limit, "alone": the same network on one batch that stays where it is: forward, backward and
+update, nothing else. The parts are measured by themselves, each waiting for the device, so that they may add up to
+more than a step."""
 CLASSES, HELD_OUT = 10, 64
 LOSSES: dict[str, dict[str, Any]] = {"cross_entropy": {"head": "linear"}}
-COLUMNS = ("reading", "augmenting", "forward", "backward", "update", "step", "alone")
+PARTS = ("reading", "augmenting", "forward and loss", "backward", "update")
 
 
-def made_up(count: int, side: int) -> TrainingData:
+def made_up(count: int, side: int, held_out: int = HELD_OUT) -> TrainingData:
     random = np.random.default_rng(0)
-    array = random.integers(256, size=(count + HELD_OUT, side, side, 3), dtype=np.uint8)
-    everyone = np.arange(count + HELD_OUT)
+    array = random.integers(256, size=(count + held_out, side, side, 3), dtype=np.uint8)
+    everyone = np.arange(count + held_out)
     return TrainingData(
         ArrayInput(array, everyone), None, everyone, everyone[:count], everyone[count:], labels=everyone % CLASSES
     )
 
 
-def network(name: str, side: int) -> DualEncoder:
+def network(name: str, side: int, dim: int = 128, classifier: str | None = "linear") -> DualEncoder:
+    """name: tower[:depth[:width]]."""
     tower, depth, width = (*name.split(":"), 10, 16)[:3]
     image = {"tower": tower, "depth": int(depth), "width": int(width), "channels": 3, "size": side, "fit": "pad"}
     image |= {"mean": [0.5] * 3, "std": [0.3] * 3}
     names = [str(number) for number in range(CLASSES)]
-    classes = {"names": names, "shown": names, "classifier": "linear", "targets": None}
-    return DualEncoder({"dim": 128, "image": image, "text": None, "projection": {"kind": "unit"}, "classes": classes})
+    classes = {"names": names, "shown": names, "classifier": classifier, "targets": None}
+    return DualEncoder({"dim": dim, "image": image, "text": None, "projection": {"kind": "unit"}, "classes": classes})
 
 
-def milliseconds(work: Callable[[], Any], fabric: Fabric, repeats: int) -> float:
-    """The median time of `work`, waiting for the device, after a first try that does not count."""
-    times = []
-    for _ in range(repeats + 1):
-        begun = time.perf_counter()
-        work()
-        if fabric.device.type == "cuda":
-            torch.cuda.synchronize()
-        times.append(1000 * (time.perf_counter() - begun))
-    return median(times[1:])
-
-
-def epoch(name: str, data: TrainingData, config: TrainingConfig, fabric: Fabric, side: int) -> float:
-    """Milliseconds of a step in whole epochs, validation of a few pictures among it; the first does not count."""
-    torch.manual_seed(0)
-    times = [time.perf_counter()]
-    fit(
-        network(name, side),
-        Objective(LOSSES, 128, CLASSES),
-        data,
-        config,
-        fabric,
-        on_epoch=lambda record: times.append(time.perf_counter()),
+def config_of(batch: int, compiled: bool, epochs: int = 1) -> TrainingConfig:
+    return TrainingConfig(
+        epochs=epochs,
+        batch_size=batch,
+        augment=Augment(flip=True, shift=0.1),
+        optimizer="sgd",
+        schedule="constant",
+        select="loss",
+        compile=True if compiled else None,
     )
-    return 1000 * median(np.diff(times)[1:]) / len(batches_of(data, config).epoch(1))
 
 
-def parts(name: str, data: TrainingData, config: TrainingConfig, fabric: Fabric, options: Any) -> dict[str, float]:
-    """Milliseconds of the parts of a step, by themselves."""
+def seconds_of_epochs(run: Callable[[Callable[[Any], None]], Any], steps: int) -> dict[str, float]:
+    """Of a training: CPU and wall seconds of a step, the median over epochs without the first."""
+    cpu, wall = [time.process_time()], [time.perf_counter()]
+
+    def note(record: Any) -> None:
+        cpu.append(time.process_time())
+        wall.append(time.perf_counter())
+
+    run(note)
+    later = slice(1, None) if len(cpu) > 2 else slice(0, None)
+    return {name: float(np.median(np.diff(of)[later])) / steps for name, of in (("cpu", cpu), ("wall", wall))}
+
+
+def step(name: str, batch: int, pictures: int, side: int, precision: Any, compiled: bool) -> Callable[[], Any]:
+    fabric = devices.fabric(threads=1, device="auto", devices=1, precision=precision)
+    data, config = made_up(pictures, side), config_of(batch, compiled, epochs=3)
     torch.manual_seed(0)
-    model = network(name, options.side)
+    model, objective = network(name, side), Objective(LOSSES, 128, CLASSES)
+    steps = len(batches_of(data, config).epoch(1))
+    return lambda: seconds_of_epochs(lambda note: fit(model, objective, data, config, fabric, on_epoch=note), steps)
+
+
+def part(which: str, name: str, batch: int, side: int, precision: Any, compiled: bool) -> Callable[[], Any]:
+    """One part of a step, by itself; "alone": all that has to be done."""
+    fabric = devices.fabric(threads=1, device="auto", devices=1, precision=precision)
+    data, config = made_up(batch, side), config_of(batch, compiled)
+    torch.manual_seed(0)
+    model = network(name, side)
     image: Any = model.image_tower
     if fabric.device.type == "cuda":
         image.to(memory_format=torch.channels_last)
     task = Task(model, Objective(LOSSES, 128, CLASSES), labelled=True)
     (task, optimizer) = fabric.setup(task, optimizer_of(task, config))
-    batches = [*batches_of(data, config).epoch(1)[:1]] * options.repeats
+    batches = batches_of(data, config).epoch(1)[:1]
     random = torch.Generator().manual_seed(0)
     images, *rest = fabric.to_device(next(iter(read(data, batches, False, config, fabric, 1))))
     given = augment(model.prepare(images), random, flip=True, shift=0.1)
@@ -111,55 +116,48 @@ def parts(name: str, data: TrainingData, config: TrainingConfig, fabric: Fabric,
         torch.nn.functional.cross_entropy(hidden, rest[-1]).backward()
         optimizer.step()
 
-    few = options.repeats
-    return {
-        "reading": milliseconds(lambda: list(read(data, batches, False, config, fabric, 1)), fabric, 3) / few,
-        "augmenting": milliseconds(lambda: augment(model.prepare(images), random, flip=True, shift=0.1), fabric, few),
-        "forward": milliseconds(forward, fabric, few),
-        "backward": milliseconds(backward, fabric, few),
-        "update": milliseconds(optimizer.step, fabric, few),
-        "alone": milliseconds(alone, fabric, few),
+    forward()
+    backward()
+    of = {
+        "reading": lambda: list(read(data, batches, False, config, fabric, 1)),
+        "augmenting": lambda: augment(model.prepare(images), random, flip=True, shift=0.1),
+        "forward and loss": forward,
+        "backward": backward,
+        "update": optimizer.step,
+        "alone": alone,
     }
 
+    def work() -> None:
+        of[which]()
+        if fabric.device.type == "cuda":
+            torch.cuda.synchronize()
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--networks", nargs="+", default=["resnet:10:16", "plain-11"], help="tower[:depth[:width]]")
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--pictures", type=int, default=2560)
-    parser.add_argument("--side", type=int, default=32)
-    parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--repeats", type=int, default=10)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--precision", choices=["auto", "32", "bf16"], default="auto")
-    parser.add_argument("--compile", action="store_true")
-    parser.add_argument("--json", type=Path)
-    options = parser.parse_args()
-    fabric = devices.fabric(threads=options.threads, device="auto", devices=1, precision=options.precision)
-    config = TrainingConfig(
-        epochs=options.epochs,
-        batch_size=options.batch,
-        augment=Augment(flip=True, shift=0.1),
-        optimizer="sgd",
-        schedule="constant",
-        select="loss",
-        compile=True if options.compile else None,
-    )
-    data, found = made_up(options.pictures, options.side), {}
-    chip = torch.cuda.get_device_name() if fabric.device.type == "cuda" else f"CPU, {options.threads} thread"
-    print(f"{chip}; {options.side} × {options.side} pictures, batches of {options.batch}; milliseconds, medians.")
-    print(
-        f"| network | {' | '.join(COLUMNS)} | step / alone | pictures/s |\n|{'---|' * (len(COLUMNS) + 3)}", flush=True
-    )
-    for name in options.networks:
-        row = parts(name, data, config, fabric, options) | {"step": epoch(name, data, config, fabric, options.side)}
-        found[name] = row
-        shown = " | ".join(f"{row[column]:.2f}" for column in COLUMNS)
-        rate = 1000 * options.batch / row["step"]
-        print(f"| {name} | {shown} | {row['step'] / row['alone']:.2f} | {rate:,.0f} |", flush=True)
-    if options.json:
-        options.json.write_text(json.dumps({"chip": chip, "options": vars(options) | {"json": None}, "ms": found}))
+    return work
 
 
-if __name__ == "__main__":
-    main()
+class PerStep(Way):
+    """A way whose answer says what a step took."""
+
+    def measure(self) -> Any:
+        found = super().measure()
+        if not found.failed:
+            found.cpu, found.wall = found.answer["cpu"], found.answer["wall"]
+        return found
+
+
+def cases(
+    quick: bool,
+    *,
+    networks: tuple[str, ...] = ("resnet:10:16", "plain-11"),
+    batch: int = 128,
+    pictures: int = 1280,
+    side: int = 32,
+    precision: str = "auto",
+    compiled: int = 0,
+) -> Iterator[Case]:
+    for name in networks[:1] if quick else networks:
+        how = (name, batch, side, precision, bool(compiled))
+        whole = PerStep(step, (name, batch, 3 * batch if quick else pictures, *how[2:]))
+        yield Case(f"{name}: a step", batch, whole, limit=("alone", Way(part, ("alone", *how))))
+        for which in PARTS:
+            yield Case(f"{name}: {which}", batch, Way(part, (which, *how)))
