@@ -47,6 +47,12 @@ def claim(outs: list[str]) -> bool:
     return before is not None
 
 
+def running() -> int | None:
+    """The process of a Snakemake that runs in this folder, on this computer; None where there is none."""
+    note = _read(RUNNING)
+    return note["pid"] if note and note["host"] == platform.node() and _lives(note) else None
+
+
 def release() -> None:
     """Take away what `claim` has noted; nothing where it has not."""
     if (note := _read(RUNNING)) and (note["pid"], note["host"]) == (os.getpid(), platform.node()):

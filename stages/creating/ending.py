@@ -1,5 +1,6 @@
 """What comes out of it, in a sentence: which method is best on the test split, how sure that is, and by how much."""
 
+from collections.abc import Collection
 from pathlib import Path
 
 import pandas as pd
@@ -11,13 +12,14 @@ from stages import files
 SURE = 0.05
 
 
-def sentences(study: str) -> list[str]:
-    """One for each thing that the methods of a study are compared by, of its leaderboard.
+def sentences(study: str, untrained: Collection[str] = ()) -> list[str]:
+    """One for each thing that the methods of a study are compared by, of its leaderboard; untrained: methods that are
+    the encoders as they are, of which it says how far they come.
 
     Raises KithError where there is none.
     """
     table, dataset = board(study), files.read_json(Path("data", study, "prepared", "dataset.json"))
-    said = [_sentence(table, metric) for metric in _metrics(table)]
+    said = [_sentence(table, metric, untrained) for metric in _metrics(table)]
     if dataset.get("of") == "texts":
         said = [each.replace("pictures", "texts").replace("Pictures", "Texts") for each in said]
     return said
@@ -48,7 +50,7 @@ def _metrics(table: pd.DataFrame) -> list[str]:
     return [name for name, each in rankings(table.columns).items() if each.task and table[name].notna().any()]
 
 
-def _sentence(table: pd.DataFrame, metric: str) -> str:
+def _sentence(table: pd.DataFrame, metric: str, untrained: Collection[str]) -> str:
     ranking = rankings(table.columns)[metric]
     low, high, p = ranking.columns
     rows = table[table[metric].notna()].sort_values(metric, ascending=False, kind="stable")
@@ -64,4 +66,10 @@ def _sentence(table: pd.DataFrame, metric: str) -> str:
     other = rows.iloc[1]
     sure = f"p = {other[p]:.3f}" if other[p] >= 0.001 else "p < 0.001"
     doubt = "" if other[p] < SURE else ": these two cannot be told apart"
-    return f"{said}, {best[metric] - other[metric]:.3f} more than {other['method']}, {value(other)} ({sure}){doubt}."
+    said += f", {best[metric] - other[metric]:.3f} more than {other['method']}, {value(other)} ({sure}){doubt}."
+    as_they_are = rows[rows["method"].isin(untrained)]
+    if best["method"] in untrained:
+        return f"{said} Training gained nothing here over the encoders without it."
+    if other["method"] in untrained or not len(as_they_are):
+        return said
+    return f"{said} Without training, {as_they_are.iloc[0]['method']}: {value(as_they_are.iloc[0])}."

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -12,6 +13,7 @@ from kith.errors import KithError
 from stages.creating.following import LogFollower
 from workflow import adopt
 from workflow.dag import Dag
+from workflow.engine import running
 
 Engine = Literal["snakemake", "dvc"]
 OF_DATA = ("fetch", "prepare", "encode", "text", "neighbors", "taxonomy", "class_embedding")
@@ -45,6 +47,7 @@ def run(engine: Engine, cores: int, log: Path, *, only_data: bool = False, tell:
         command = ["snakemake", *targets, "--cores", str(cores)]
     else:
         command = ["dvc", "repro", *([stage.target(item) for stage, item in chosen] if only_data else [])]
+    _wait(tell)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as file:
         process = subprocess.Popen([sys.executable, "-m", *command], stdout=file, stderr=file)
@@ -58,6 +61,14 @@ def run(engine: Engine, cores: int, log: Path, *, only_data: bool = False, tell:
         raise KithError(f"{engine} failed; the end of {log}:\n{last}\nMend it; then the same command goes on")
     if engine == "dvc" and not only_data:
         adopt.main()
+
+
+def _wait(tell: Tell) -> None:
+    """Wait for a Snakemake that a killed `kith new` has left behind: it does what is to be done."""
+    if process := running():
+        tell(f"snakemake still runs here (process {process}): waiting for its end")
+    while running():
+        time.sleep(LOOKED)
 
 
 def _followed(process: "subprocess.Popen[bytes]", log: LogFollower, tell: Tell) -> int:

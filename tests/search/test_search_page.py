@@ -197,6 +197,30 @@ def test_nothing_is_wider_than_the_window(page, width):
     assert columns >= 2
 
 
+@pytest.mark.parametrize("width", [375, 1280])
+def test_texts_alone_are_in_lines_and_nothing_lies_over_their_score(browser, address, width):
+    def without_pictures(route):
+        found = route.fetch()
+        content = found.json()
+        for answer in content if isinstance(content, list) else [content]:
+            for result in answer.get("results", []):
+                result["thumbnail"] = None
+        route.fulfill(response=found, json=content)
+
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    page.route("**/api/*", without_pictures)
+    page.goto(address)
+    search(page, "a red cross")
+    page.wait_for_selector("ol.lines .similarity b")
+    expect(page.locator("#status")).to_contain_text("the nearest texts first")
+    line = page.locator("ol.lines li").first
+    score, actions = line.locator(".similarity b").bounding_box(), line.locator(".actions").bounding_box()
+    assert score["x"] + score["width"] <= actions["x"]
+    assert page.evaluate("getComputedStyle(document.querySelector('ol')).gridTemplateColumns.split(' ').length") == 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()
+
+
 def test_a_server_that_has_gone_is_told(browser, data):
     with made_search.serving([Run(data.folder.parents[2] / "runs/made/pairs-0", data)]) as address:
         page = browser.new_page()
