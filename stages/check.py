@@ -8,6 +8,7 @@ import typer
 import yaml
 
 from kith.data import advice, check, guess, readers
+from kith.data.rows import Columns
 from kith.errors import KithError
 from stages import cli, params
 
@@ -56,18 +57,19 @@ def main(
     more |= {"missing": [] if missing == [NONE] else missing} if missing else {}
     found = check.check(table, columns, **more, split_names=meant, limit=limit)
     print("", *advice.problem_lines(found.problems), sep="\n")
-    _tell(found)
+    _tell(found, columns)
     study = suggestion(advice.study(table, columns, found, more | {"splits": meant}), advice.notes(columns, found))
     print(f"\nA study that fits, for studies/{advice.slug(table)}.yaml:\n\n{study}", end="")
     if found.problems.count:
         sys.exit(1)
 
 
-def _tell(found: check.Findings) -> None:
+def _tell(found: check.Findings, columns: Columns) -> None:
     """What is in the rows that can be used."""
     if found.dataset is not None and found.dataset.items.num_rows:
-        # Texts alone are read by an encoder, as far as that can.
-        longest = params.TextTower().max_tokens if found.size else ALL_WORDS
+        # Texts alone with classes are read by an encoder, as far as that can.
+        alone = not columns.image and (columns.label or columns.categories)
+        longest = ALL_WORDS if alone else params.TextTower().max_tokens
         told = check.facts(found.dataset, longest) + found.depths.remarks(None)
         print(*(["Of the rows that can be used:"] if found.problems.count else []), *told, sep="\n")
 

@@ -281,7 +281,7 @@ def test_texts_with_labels_are_sent_to_the_command_that_takes_them(capsys):
     assert "`kith new` with this table tries several methods" in out
     assert "max_tokens" not in out  # an encoder reads them
     study = suggested(out)
-    assert (study.study.methods, study.train_of("classifier").image.encoder) == (["classifier"], "minilm")
+    assert (study.study.methods, study.method("classifier").train.image.encoder) == (["classifier"], "minilm")
 
 
 def test_a_folder_of_pictures_is_sent_to_the_command_that_takes_it():
