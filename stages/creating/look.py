@@ -52,14 +52,15 @@ def look(asked: Wanted, tables: Tables) -> tuple[Proposal, Facts, str]:
         raise KithError(f"--column and --taxonomy are for tables, and {brought.path} is of {brought.source}")
     found = facts.of_listing(brought)
     chosen, said = encoders_for(found)
-    fit, _ = _fit(asked, found, [], chosen)
+    threads = _threads(chosen)
+    fit, _ = _fit(asked, found, [], chosen, threads)
     fetch = {"source": brought.source, "path": brought.path.as_posix()}
     if fit.share < 1:
         said.append(
             f"to encode all pictures takes about {fit.seconds / fit.share / 60:.0f} minutes, more than there are; "
             "write a table of fewer to have it sooner"
         )
-    return _proposed(asked, fetch, found, _at(chosen, fit), said), found, brought.source
+    return _proposed(asked, fetch, found, _at(chosen, fit), said, threads), found, brought.source
 
 
 def _table(asked: Wanted, brought: Brought, tables: Tables) -> tuple[Proposal, Facts, str]:
@@ -71,7 +72,8 @@ def _table(asked: Wanted, brought: Brought, tables: Tables) -> tuple[Proposal, F
         raise KithError(f"{brought.path}: the table has no rows")
     chosen, said = encoders_for(first)
     edit = messages.content if messages.are_messages(texts) else None
-    fit, cut = _fit(asked, first, [edit(text) for text in texts] if edit else texts, chosen)
+    threads = _threads(chosen)
+    fit, cut = _fit(asked, first, [edit(text) for text in texts] if edit else texts, chosen, threads)
     brought = replace(brought, image_root=root)
     if fit.share < 1 or edit:
         out = tables.folder / f"{asked.name}_{'sample' if fit.share < 1 else 'messages'}.parquet"
@@ -83,7 +85,7 @@ def _table(asked: Wanted, brought: Brought, tables: Tables) -> tuple[Proposal, F
     fetch = columns.fetch(brought.path, named, brought.image_root, asked.taxonomy)
     found = facts.of_table(brought, named, fetch.get("splits", {}), asked.taxonomy, asked.path)
     fetch["path"] = tables.named(brought.path).as_posix()
-    return _proposed(asked, fetch, found, _at(chosen, fit), said + cut), found, "table"
+    return _proposed(asked, fetch, found, _at(chosen, fit), said + cut, threads), found, "table"
 
 
 def _told_of_sample(
@@ -139,12 +141,21 @@ def _texts(cell: Any) -> list[str]:
     return [each for each in (found if isinstance(found, list) else [found]) if isinstance(each, str) and each.strip()]
 
 
-def _fit(asked: Wanted, found: Facts, texts: Sequence[str], chosen: ChosenEncoders) -> tuple[budget.Fit, list[str]]:
-    """How much of it is encoded, and what to say of that."""
+def _threads(chosen: ChosenEncoders) -> int:
+    """That each stage computes with."""
     _say([MEASURING] if chosen.image or chosen.text else [])
     from stages.creating import speed  # loads torch
 
-    threads, seconds = min(engines.cores(), budget.THREADS), 60 * asked.minutes
+    return speed.best_threads(min(engines.cores(), budget.THREADS))
+
+
+def _fit(
+    asked: Wanted, found: Facts, texts: Sequence[str], chosen: ChosenEncoders, threads: int
+) -> tuple[budget.Fit, list[str]]:
+    """How much of it is encoded, and what to say of that."""
+    from stages.creating import speed  # loads torch
+
+    seconds = 60 * asked.minutes
     picture = speed.picture_seconds(chosen.image, threads) if chosen.image else None
     text = speed.TextSpeed(chosen.text, texts, threads) if chosen.text and texts else None
     fit = budget.fit(found.rows, found.texts / found.rows, picture, text, found.side, seconds)
@@ -156,9 +167,10 @@ def _fit(asked: Wanted, found: Facts, texts: Sequence[str], chosen: ChosenEncode
     return fit, [f"of each text {chosen.text} reads about the first {words:.0f} words; {longer:.0%} are longer"]
 
 
-def _proposed(asked: Wanted, fetch: dict[str, Any], found: Facts, chosen: ChosenEncoders, said: list[str]) -> Proposal:
+def _proposed(
+    asked: Wanted, fetch: dict[str, Any], found: Facts, chosen: ChosenEncoders, said: list[str], threads: int
+) -> Proposal:
     _say(found.lines)
-    threads = min(engines.cores(), budget.THREADS)
     proposal = propose(asked.name, fetch, found, chosen, asked.methods, threads)
     _say(said)
     return replace(proposal, said=said)

@@ -18,7 +18,7 @@ from PIL import Image
 
 from kith.errors import KithError
 from stages import cli, files, new
-from stages.creating import proposal, speed
+from stages.creating import engines, proposal, speed
 from stages.creating.state import State
 from tests.made import COLOURS, SHAPES, picture
 from tests.made_shop import write_shop
@@ -258,11 +258,26 @@ def test_columns_that_no_method_reads_are_shown_on_the_page(folder, capsys):
     assert "extras" not in dry(capsys, str(path), "--column", "extras=none")["fetch"]["columns"]
 
 
+def test_it_waits_for_the_engine_that_a_killed_one_has_left(folder, monkeypatch):
+    there, told = [7, 7, 7, None], []
+    monkeypatch.setattr(engines, "running", lambda: there.pop(0))
+    monkeypatch.setattr(engines, "LOOKED", 0.0)
+    engines._wait(told.append)
+    assert (told, there) == (["snakemake still runs here (process 7): waiting for its end"], [])
+
+
 def test_a_table_behind_several_methods_is_the_table(folder, capsys, monkeypatch):
     (folder / "mine").mkdir()
     path = str(table(folder / "mine", ".csv"))
     study = dry(capsys, "--methods", "infonce", "classifier", path)
     assert set(study["methods"]) == {"infonce", "classifier"}
+
+
+def test_where_threads_wait_for_each_other_one_computes(folder, capsys, monkeypatch):
+    (folder / "mine").mkdir()
+    path = str(table(folder / "mine", ".csv"))
+    monkeypatch.setattr(speed, "best_threads", lambda most: 1)
+    assert dry(capsys, path)["train"]["threads"] == 1
 
 
 def test_texts_that_say_their_label_are_told(folder, capsys, monkeypatch):
