@@ -23,15 +23,24 @@ class Fit(NamedTuple):
 
 
 def fit(
-    rows: int, texts_each: float, picture: float | None, text: Callable[[int], float] | None, side: int, seconds: float
+    rows: int,
+    texts_each: float,
+    picture: float | None,
+    text: Callable[[int], float] | None,
+    side: int,
+    seconds: float,
+    *,
+    at_once: bool = False,
 ) -> Fit:
     """How to encode `rows` within ENCODING of `seconds`.
 
     picture: seconds of one at 128 pixels; text: seconds of one of which so many tokens are read; None: it is not
-    encoded. side: of the pictures, beyond which there is little to see.
+    encoded. side: of the pictures, beyond which there is little to see. at_once: whether both are encoded at a time.
 
     >>> fit(6000, 5, 0.01, lambda tokens: 0.005, 128, 600)
     Fit(pixels=128, tokens=256, share=1.0, seconds=210.0)
+    >>> fit(6000, 5, 0.01, lambda tokens: 0.005, 128, 600, at_once=True)
+    Fit(pixels=224, tokens=256, share=1.0, seconds=183.8)
     >>> fit(10_000, 1, None, lambda tokens: tokens / 8192, 0, 600)
     Fit(pixels=None, tokens=128, share=1.0, seconds=156.2)
     >>> fit(100_000, 1, None, lambda tokens: 0.02, 0, 600)
@@ -39,8 +48,8 @@ def fit(
     """
     limit, found = ENCODING * seconds, []
     for pixels, tokens in _ways(side if picture is not None else None, text is not None):
-        each = (picture or 0.0) * ((pixels or 0) / 128) ** 2
-        each += texts_each * text(tokens) if text and tokens else 0.0
+        shares = (picture or 0.0) * ((pixels or 0) / 128) ** 2, texts_each * text(tokens) if text and tokens else 0.0
+        each = max(shares) if at_once else sum(shares)
         if rows * each <= limit:
             return Fit(pixels, tokens, 1.0, round(rows * each, 1))
         found.append((each, -(tokens or 0), pixels, tokens))

@@ -158,7 +158,8 @@ def _fit(
     seconds = 60 * asked.minutes
     picture = speed.picture_seconds(chosen.image, threads) if chosen.image else None
     text = speed.TextSpeed(chosen.text, texts, threads) if chosen.text and texts else None
-    fit = budget.fit(found.rows, found.texts / found.rows, picture, text, found.side, seconds)
+    at_once = engines.cores() >= 2 * threads  # then the engine runs two stages
+    fit = budget.fit(found.rows, found.texts / found.rows, picture, text, found.side, seconds, at_once=at_once)
     if text is None or not fit.tokens:
         return fit, []
     if not (longer := text.longer(fit.tokens)):
