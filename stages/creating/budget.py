@@ -10,6 +10,7 @@ ENCODING = 0.4  # of the time
 SEARCHING = 0.5  # of what is left then; the rest is for the final trainings and their report
 THREADS = 8  # of one stage, at most
 LEAST = 500  # rows
+NEARLY = 0.75  # of the rows: then all are taken, for a little more time
 
 
 class Fit(NamedTuple):
@@ -56,6 +57,7 @@ def fit(
     # Of what takes as little, what reads most.
     each, _, pixels, tokens = min(found, key=lambda way: (round(way[0], 4), way[1]))
     share = min(1.0, max(limit / each, LEAST) / rows)
+    share = 1.0 if share >= NEARLY else share
     return Fit(pixels, tokens, share, round(share * rows * each, 1))
 
 
