@@ -263,4 +263,6 @@ def _line(message: str) -> str:
 
 
 if __name__ == "__main__":
+    from stages.cli import main  # the module that commands import too: there is what Ctrl-C will say
+
     main()
