@@ -1,5 +1,6 @@
 """Labels that a classifier which has not seen the item does not believe: confident learning."""
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +9,10 @@ from kith.audit.folds import folds
 
 LEAST = 4  # items of a class, to be judged
 WEAK, FEW = 0.5, 0.02  # a classifier that is right in fewer items may suspect this share of them
-COMPONENTS = 256  # of the features, that the classifier sees
+COMPONENTS = (64, 256, 512)  # of the features, that the classifier may see
+SHRINKAGES = (0.03, 0.1, 0.3)  # of its covariance towards its mean variance
+TINY, HOTTEST = 1e-30, 20.0  # least probability before it is tempered; highest temperature, and one over the lowest
+LOOKED_AT = 20_000  # items by which these and the temperature are chosen
 
 
 class SuspectLabels(NamedTuple):
@@ -29,14 +33,24 @@ class OutOfSample(NamedTuple):
     probabilities: np.ndarray
 
 
+class _Choice(NamedTuple):
+    components: int
+    shrinkage: float
+
+
 def out_of_sample(
     features: np.ndarray, labels: np.ndarray, groups: np.ndarray, count: int = 5, seed: int = 0
 ) -> OutOfSample:
     """Class probabilities of items by linear discriminant analysis on whitened components, each fold judged by what
     the others have taught.
 
+    How many components it sees and how far its covariance is shrunk are what gives the labels of the first fold the
+    highest likelihood; and so is the temperature of the probabilities (Guo et al., ICML 2017). Where wrong labels are
+    as likely of every class, those with the least probability are the likeliest to be wrong, if it is true in its
+    tail: a likelihood tells just that.
+
     features: (n, d) floats; labels: (n,) integers, −1 unknown; groups: (n,) integers, kept together. Classes with
-    fewer than four items are left out.
+    fewer than four items are left out, and items of a class that the other folds do not have.
 
     >>> random = np.random.default_rng(0)
     >>> labels = np.arange(60) % 2
@@ -44,31 +58,82 @@ def out_of_sample(
     >>> (found.classes[found.probabilities.argmax(axis=1)] == labels).mean().item()
     1.0
     """
-    from sklearn.decomposition import PCA
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     known, counts = np.unique(labels[labels >= 0], return_counts=True)
     classes = known[counts >= max(LEAST, 2)]
     rows = np.flatnonzero(np.isin(labels, classes))
     if len(classes) < 2:
         return OutOfSample(np.zeros(0, np.int64), classes, np.zeros((0, len(classes))))
-    x, y = np.asarray(features[rows], dtype=np.float32), labels[rows]
-    fold, probabilities = folds(groups[rows], y, count, seed), np.zeros((len(rows), len(classes)))
+    x, places = np.asarray(features[rows], dtype=np.float32), np.searchsorted(classes, labels[rows])
+    fold, logs = folds(groups[rows], labels[rows], count, seed), np.full((len(rows), len(classes)), -np.inf)
+    choice = None
     for each in range(count):
         train, held = np.flatnonzero(fold != each), np.flatnonzero(fold == each)
-        if not len(held) or len(np.unique(y[train])) < 2:
+        if not len(held) or len(np.unique(places[train])) < 2:
             continue
-        components = max(1, min(COMPONENTS, x.shape[1], len(train) // 4))
-        model = make_pipeline(
-            StandardScaler(),
-            PCA(components, svd_solver="auto", random_state=seed),
-            LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.1),
-        ).fit(x[train], y[train])
-        places = np.searchsorted(classes, model.classes_)
-        probabilities[np.ix_(held, places)] = model.predict_proba(x[held])
-    return OutOfSample(rows, classes, probabilities)
+        choice = choice or _chosen(x, places, train, held, seed)
+        taught, found = next(_judged(x, places, train, held, [choice], seed))
+        logs[np.ix_(held, taught)] = found
+    judged = np.flatnonzero(np.isfinite(logs[np.arange(len(rows)), places]))
+    return OutOfSample(rows[judged], classes, _tempered(logs[judged], places[judged], seed))
+
+
+def _judged(
+    x: np.ndarray, places: np.ndarray, train: np.ndarray, held: np.ndarray, choices: Sequence[_Choice], seed: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Of each choice: the classes that it was taught, and their log probabilities of the items `held`."""
+    from sklearn.decomposition import PCA
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    most = max(1, min(max(each.components for each in choices), x.shape[1], len(train) // 4))
+    seen = make_pipeline(StandardScaler(), PCA(most, svd_solver="auto", random_state=seed)).fit(x[train])
+    shown, asked = seen.transform(x[train]), seen.transform(x[held])
+    for components, shrinkage in choices:
+        model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage)
+        model.fit(shown[:, :components], places[train])
+        yield model.classes_, np.log(np.maximum(model.predict_proba(asked[:, :components]), TINY))
+
+
+def _chosen(x: np.ndarray, places: np.ndarray, train: np.ndarray, held: np.ndarray, seed: int) -> _Choice:
+    """What gives the labels `held` the highest likelihood, each at its best temperature."""
+    random = np.random.default_rng(seed)
+    train, held = (np.sort(random.permutation(each)[:LOOKED_AT]) for each in (train, held))
+    least = min(len(train) // 4, x.shape[1])
+    widths = [each for each in COMPONENTS if each <= least] or [max(1, least)]
+    choices = [_Choice(width, shrinkage) for width in widths for shrinkage in SHRINKAGES]
+    losses = []
+    for taught, logs in _judged(x, places, train, held, choices, seed):
+        known = np.flatnonzero(np.isin(places[held], taught))
+        losses.append(_temperature(logs[known], np.searchsorted(taught, places[held][known]))[1])
+    return choices[int(np.argmin(losses))]
+
+
+def _temperature(logs: np.ndarray, places: np.ndarray) -> tuple[float, float]:
+    """By which log probabilities (n, c) are divided so that the classes `places` (n,) are likeliest; and their mean
+    negative log likelihood then."""
+    from scipy.optimize import minimize_scalar
+    from scipy.special import logsumexp
+
+    own = logs[np.arange(len(logs)), places]
+
+    def loss(power: float) -> float:
+        beta = np.exp(-power)
+        return float((logsumexp(beta * logs, axis=1) - beta * own).mean())
+
+    if not len(logs):
+        return 1.0, 0.0
+    found = minimize_scalar(loss, bounds=(-np.log(HOTTEST), np.log(HOTTEST)), method="bounded")
+    return float(np.exp(found.x)), float(found.fun)
+
+
+def _tempered(logs: np.ndarray, places: np.ndarray, seed: int) -> np.ndarray:
+    """Probabilities (n, c) at the temperature that fits the labels best."""
+    from scipy.special import softmax
+
+    looked = np.sort(np.random.default_rng(seed).permutation(len(logs))[:LOOKED_AT])
+    temperature, _ = _temperature(logs[looked], places[looked])
+    return softmax(logs / temperature, axis=1)
 
 
 def suspect_labels(found: OutOfSample, labels: np.ndarray) -> SuspectLabels:
