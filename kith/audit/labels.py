@@ -34,27 +34,31 @@ class OutOfSample(NamedTuple):
 
 
 class _Choice(NamedTuple):
+    """view: which of the features are seen."""
+
+    view: tuple[int, ...]
     components: int
     shrinkage: float
 
 
 def out_of_sample(
-    features: np.ndarray, labels: np.ndarray, groups: np.ndarray, count: int = 5, seed: int = 0
+    features: Sequence[np.ndarray], labels: np.ndarray, groups: np.ndarray, count: int = 5, seed: int = 0
 ) -> OutOfSample:
     """Class probabilities of items by linear discriminant analysis on whitened components, each fold judged by what
     the others have taught.
 
-    How many components it sees and how far its covariance is shrunk are what gives the labels of the first fold the
-    highest likelihood; and so is the temperature of the probabilities (Guo et al., ICML 2017). Where wrong labels are
-    as likely of every class, those with the least probability are the likeliest to be wrong, if it is true in its
-    tail: a likelihood tells just that.
+    Which features it sees (one of several, or all), how many components, and how far its covariance is shrunk, are
+    what gives the labels of the first fold the highest likelihood; and so is the temperature of the probabilities (Guo
+    et al., ICML 2017). Where wrong labels are as likely of every class, those with the least probability are the
+    likeliest to be wrong, if it is true in its tail: a likelihood tells just that.
 
-    features: (n, d) floats; labels: (n,) integers, −1 unknown; groups: (n,) integers, kept together. Classes with
-    fewer than four items are left out, and items of a class that the other folds do not have.
+    features: (n, d) floats each, such as of pictures and of texts; labels: (n,) integers, −1 unknown; groups: (n,)
+    integers, kept together. Classes with fewer than four items are left out, and items of a class that the other folds
+    do not have.
 
     >>> random = np.random.default_rng(0)
     >>> labels = np.arange(60) % 2
-    >>> found = out_of_sample(random.normal(size=(60, 3)) + 9 * labels[:, None], labels, np.arange(60))
+    >>> found = out_of_sample([random.normal(size=(60, 3)) + 9 * labels[:, None]], labels, np.arange(60))
     >>> (found.classes[found.probabilities.argmax(axis=1)] == labels).mean().item()
     1.0
     """
@@ -63,7 +67,7 @@ def out_of_sample(
     rows = np.flatnonzero(np.isin(labels, classes))
     if len(classes) < 2:
         return OutOfSample(np.zeros(0, np.int64), classes, np.zeros((0, len(classes))))
-    x, places = np.asarray(features[rows], dtype=np.float32), np.searchsorted(classes, labels[rows])
+    x, places = [each[rows] for each in features], np.searchsorted(classes, labels[rows])
     fold, logs = folds(groups[rows], labels[rows], count, seed), np.full((len(rows), len(classes)), -np.inf)
     choice = None
     for each in range(count):
@@ -78,30 +82,49 @@ def out_of_sample(
 
 
 def _judged(
-    x: np.ndarray, places: np.ndarray, train: np.ndarray, held: np.ndarray, choices: Sequence[_Choice], seed: int
+    x: Sequence[np.ndarray],
+    places: np.ndarray,
+    train: np.ndarray,
+    held: np.ndarray,
+    choices: Sequence[_Choice],
+    seed: int,
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Of each choice: the classes that it was taught, and their log probabilities of the items `held`."""
-    from sklearn.decomposition import PCA
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    most = max(each.components for each in choices)
+    seen = {side: _components(x[side], train, held, most, seed) for side in {s for each in choices for s in each.view}}
+    for view, components, shrinkage in choices:
+        shown, asked = (np.hstack([seen[side][place][:, :components] for side in view]) for place in (0, 1))
+        model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage).fit(shown, places[train])
+        yield model.classes_, np.log(np.maximum(model.predict_proba(asked), TINY))
+
+
+def _components(
+    x: np.ndarray, train: np.ndarray, held: np.ndarray, most: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The first principal components of the items `train` and `held`; the variance of all features together is 1."""
+    from sklearn.decomposition import PCA
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    most = max(1, min(max(each.components for each in choices), x.shape[1], len(train) // 4))
-    seen = make_pipeline(StandardScaler(), PCA(most, svd_solver="auto", random_state=seed)).fit(x[train])
-    shown, asked = seen.transform(x[train]), seen.transform(x[held])
-    for components, shrinkage in choices:
-        model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage)
-        model.fit(shown[:, :components], places[train])
-        yield model.classes_, np.log(np.maximum(model.predict_proba(asked[:, :components]), TINY))
+    most = max(1, min(most, x.shape[1], len(train) // 4))
+    model = make_pipeline(StandardScaler(), PCA(most, svd_solver="auto", random_state=seed)).fit(x[train])
+    scale = np.float32(x.shape[1] ** -0.5)
+    return model.transform(x[train]) * scale, model.transform(x[held]) * scale
 
 
-def _chosen(x: np.ndarray, places: np.ndarray, train: np.ndarray, held: np.ndarray, seed: int) -> _Choice:
+def _chosen(x: Sequence[np.ndarray], places: np.ndarray, train: np.ndarray, held: np.ndarray, seed: int) -> _Choice:
     """What gives the labels `held` the highest likelihood, each at its best temperature."""
     random = np.random.default_rng(seed)
     train, held = (np.sort(random.permutation(each)[:LOOKED_AT]) for each in (train, held))
-    least = min(len(train) // 4, x.shape[1])
-    widths = [each for each in COMPONENTS if each <= least] or [max(1, least)]
-    choices = [_Choice(width, shrinkage) for width in widths for shrinkage in SHRINKAGES]
+    views = [(side,) for side in range(len(x))] + ([tuple(range(len(x)))] if len(x) > 1 else [])
+    choices = [
+        _Choice(view, width, shrinkage)
+        for view in views
+        for width in sorted({min(each, len(train) // 4, max(x[side].shape[1] for side in view)) for each in COMPONENTS})
+        for shrinkage in SHRINKAGES
+    ]
     losses = []
     for taught, logs in _judged(x, places, train, held, choices, seed):
         known = np.flatnonzero(np.isin(places[held], taught))

@@ -143,7 +143,7 @@ def test_a_class_that_no_other_fold_has_is_not_judged():
     random, labels = np.random.default_rng(0), np.repeat([0, 1, 2], [40, 40, 6])
     features = random.normal(size=(86, 4)) + 3 * labels[:, None]
     groups = np.where(labels == 2, 100, np.arange(86))
-    found = out_of_sample(features, labels, groups)
+    found = out_of_sample([features], labels, groups)
     assert set(labels[found.rows]) == {0, 1}
     assert not len(suspect_labels(found, labels).rows)
 
@@ -154,10 +154,25 @@ def test_probabilities_are_as_true_as_they_say():
     true = random.integers(0, 4, 4000)
     features = np.concatenate([np.eye(4)[true] * 2, np.zeros((4000, 60))], axis=1) + random.normal(size=(4000, 64))
     labels = np.where(random.random(4000) < 0.1, random.integers(0, 4, 4000), true)
-    found = out_of_sample(features.astype(np.float32), labels, np.arange(4000))
+    found = out_of_sample([features.astype(np.float32)], labels, np.arange(4000))
     best, right = found.probabilities.max(axis=1), found.probabilities.argmax(axis=1) == labels[found.rows]
     for low, high in ((0.4, 0.6), (0.6, 0.8), (0.8, 1.0)):
         part = (best >= low) & (best < high)
         assert part.sum() > 100
         assert abs(best[part].mean() - right[part].mean()) < 0.06
     assert found.probabilities[np.arange(4000), labels].min() > 1e-4  # no label is quite impossible
+
+
+@pytest.mark.parametrize("telling", [[0], [1], [0, 1]])
+def test_labels_are_judged_by_whichever_of_pictures_and_texts_tells_them(telling):
+    random, labels = np.random.default_rng(0), np.arange(300) % 3
+    sides = [random.normal(size=(300, 20)).astype(np.float32) for _ in range(2)]
+    for side in telling:
+        sides[side][:, :3] += (6 / len(telling)) * np.eye(3, dtype=np.float32)[labels]
+    given = labels.copy()
+    given[:9] = (given[:9] + 1) % 3
+    found = suspect_labels(out_of_sample(sides, given, np.arange(300)), given)
+    hits = found.rows < 9
+    assert hits.sum() >= 8  # it counts how many there are, and lists no more
+    assert len(found.rows) <= 10
+    assert found.suggested[hits].tolist() == labels[found.rows[hits]].tolist()
