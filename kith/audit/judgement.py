@@ -18,7 +18,7 @@ def class_labels(subject: Subject) -> Iterator[AuditFindings]:
     """Suspect labels, and classes that look alike where a taxonomy puts them apart."""
     rows, features = subject.class_features
     labels, groups = subject.labels[rows], subject.groups[rows]
-    if not features.shape[1] or len(np.unique(labels[labels >= 0])) < 2:
+    if not features or len(np.unique(labels[labels >= 0])) < 2:
         return
     judged = out_of_sample(features, labels, groups, subject.options.folds, subject.options.seed)
     if not len(judged.rows):

@@ -1,5 +1,6 @@
 """Labels that a classifier which has not seen the item does not believe: confident learning."""
 
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -8,7 +9,10 @@ from kith.audit.folds import folds
 
 LEAST = 4  # items of a class, to be judged
 WEAK, FEW = 0.5, 0.02  # a classifier that is right in fewer items may suspect this share of them
-COMPONENTS = 256  # of the features, that the classifier sees
+COMPONENTS = (64, 256, 512)  # of the features, that the classifier may see
+SHRINKAGES = (0.03, 0.1, 0.3)  # of its covariance towards its mean variance
+TINY, HOTTEST = 1e-30, 20.0  # least probability before it is tempered; highest temperature, and one over the lowest
+LOOKED_AT = 20_000  # items by which these and the temperature are chosen
 
 
 class SuspectLabels(NamedTuple):
@@ -29,46 +33,130 @@ class OutOfSample(NamedTuple):
     probabilities: np.ndarray
 
 
+class _Choice(NamedTuple):
+    """view: which of the features are seen."""
+
+    view: tuple[int, ...]
+    components: int
+    shrinkage: float
+
+
 def out_of_sample(
-    features: np.ndarray, labels: np.ndarray, groups: np.ndarray, count: int = 5, seed: int = 0
+    features: Sequence[np.ndarray], labels: np.ndarray, groups: np.ndarray, count: int = 5, seed: int = 0
 ) -> OutOfSample:
     """Class probabilities of items by linear discriminant analysis on whitened components, each fold judged by what
     the others have taught.
 
-    features: (n, d) floats; labels: (n,) integers, −1 unknown; groups: (n,) integers, kept together. Classes with
-    fewer than four items are left out.
+    Which features it sees (one of several, or all), how many components, and how far its covariance is shrunk, are
+    what gives the labels of the first fold the highest likelihood; and so is the temperature of the probabilities (Guo
+    et al., ICML 2017). Where wrong labels are as likely of every class, those with the least probability are the
+    likeliest to be wrong, if it is true in its tail: a likelihood tells just that.
+
+    features: (n, d) floats each, such as of pictures and of texts; labels: (n,) integers, −1 unknown; groups: (n,)
+    integers, kept together. Classes with fewer than four items are left out, and items of a class that the other folds
+    do not have.
 
     >>> random = np.random.default_rng(0)
     >>> labels = np.arange(60) % 2
-    >>> found = out_of_sample(random.normal(size=(60, 3)) + 9 * labels[:, None], labels, np.arange(60))
+    >>> found = out_of_sample([random.normal(size=(60, 3)) + 9 * labels[:, None]], labels, np.arange(60))
     >>> (found.classes[found.probabilities.argmax(axis=1)] == labels).mean().item()
     1.0
     """
-    from sklearn.decomposition import PCA
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     known, counts = np.unique(labels[labels >= 0], return_counts=True)
     classes = known[counts >= max(LEAST, 2)]
     rows = np.flatnonzero(np.isin(labels, classes))
     if len(classes) < 2:
         return OutOfSample(np.zeros(0, np.int64), classes, np.zeros((0, len(classes))))
-    x, y = np.asarray(features[rows], dtype=np.float32), labels[rows]
-    fold, probabilities = folds(groups[rows], y, count, seed), np.zeros((len(rows), len(classes)))
+    x, places = [each[rows] for each in features], np.searchsorted(classes, labels[rows])
+    fold, logs = folds(groups[rows], labels[rows], count, seed), np.full((len(rows), len(classes)), -np.inf)
+    choice = None
     for each in range(count):
         train, held = np.flatnonzero(fold != each), np.flatnonzero(fold == each)
-        if not len(held) or len(np.unique(y[train])) < 2:
+        if not len(held) or len(np.unique(places[train])) < 2:
             continue
-        components = max(1, min(COMPONENTS, x.shape[1], len(train) // 4))
-        model = make_pipeline(
-            StandardScaler(),
-            PCA(components, svd_solver="auto", random_state=seed),
-            LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.1),
-        ).fit(x[train], y[train])
-        places = np.searchsorted(classes, model.classes_)
-        probabilities[np.ix_(held, places)] = model.predict_proba(x[held])
-    return OutOfSample(rows, classes, probabilities)
+        choice = choice or _chosen(x, places, train, held, seed)
+        taught, found = next(_judged(x, places, train, held, [choice], seed))
+        logs[np.ix_(held, taught)] = found
+    judged = np.flatnonzero(np.isfinite(logs[np.arange(len(rows)), places]))
+    return OutOfSample(rows[judged], classes, _tempered(logs[judged], places[judged], seed))
+
+
+def _judged(
+    x: Sequence[np.ndarray],
+    places: np.ndarray,
+    train: np.ndarray,
+    held: np.ndarray,
+    choices: Sequence[_Choice],
+    seed: int,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Of each choice: the classes that it was taught, and their log probabilities of the items `held`."""
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    most = max(each.components for each in choices)
+    seen = {side: _components(x[side], train, held, most, seed) for side in {s for each in choices for s in each.view}}
+    for view, components, shrinkage in choices:
+        shown, asked = (np.hstack([seen[side][place][:, :components] for side in view]) for place in (0, 1))
+        model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=shrinkage).fit(shown, places[train])
+        yield model.classes_, np.log(np.maximum(model.predict_proba(asked), TINY))
+
+
+def _components(
+    x: np.ndarray, train: np.ndarray, held: np.ndarray, most: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The first principal components of the items `train` and `held`; the variance of all features together is 1."""
+    from sklearn.decomposition import PCA
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    most = max(1, min(most, x.shape[1], len(train) // 4))
+    model = make_pipeline(StandardScaler(), PCA(most, svd_solver="auto", random_state=seed)).fit(x[train])
+    scale = np.float32(x.shape[1] ** -0.5)
+    return model.transform(x[train]) * scale, model.transform(x[held]) * scale
+
+
+def _chosen(x: Sequence[np.ndarray], places: np.ndarray, train: np.ndarray, held: np.ndarray, seed: int) -> _Choice:
+    """What gives the labels `held` the highest likelihood, each at its best temperature."""
+    random = np.random.default_rng(seed)
+    train, held = (np.sort(random.permutation(each)[:LOOKED_AT]) for each in (train, held))
+    views = [(side,) for side in range(len(x))] + ([tuple(range(len(x)))] if len(x) > 1 else [])
+    choices = [
+        _Choice(view, width, shrinkage)
+        for view in views
+        for width in sorted({min(each, len(train) // 4, max(x[side].shape[1] for side in view)) for each in COMPONENTS})
+        for shrinkage in SHRINKAGES
+    ]
+    losses = []
+    for taught, logs in _judged(x, places, train, held, choices, seed):
+        known = np.flatnonzero(np.isin(places[held], taught))
+        losses.append(_temperature(logs[known], np.searchsorted(taught, places[held][known]))[1])
+    return choices[int(np.argmin(losses))]
+
+
+def _temperature(logs: np.ndarray, places: np.ndarray) -> tuple[float, float]:
+    """By which log probabilities (n, c) are divided so that the classes `places` (n,) are likeliest; and their mean
+    negative log likelihood then."""
+    from scipy.optimize import minimize_scalar
+    from scipy.special import logsumexp
+
+    own = logs[np.arange(len(logs)), places]
+
+    def loss(power: float) -> float:
+        beta = np.exp(-power)
+        return float((logsumexp(beta * logs, axis=1) - beta * own).mean())
+
+    if not len(logs):
+        return 1.0, 0.0
+    found = minimize_scalar(loss, bounds=(-np.log(HOTTEST), np.log(HOTTEST)), method="bounded")
+    return float(np.exp(found.x)), float(found.fun)
+
+
+def _tempered(logs: np.ndarray, places: np.ndarray, seed: int) -> np.ndarray:
+    """Probabilities (n, c) at the temperature that fits the labels best."""
+    from scipy.special import softmax
+
+    looked = np.sort(np.random.default_rng(seed).permutation(len(logs))[:LOOKED_AT])
+    temperature, _ = _temperature(logs[looked], places[looked])
+    return softmax(logs / temperature, axis=1)
 
 
 def suspect_labels(found: OutOfSample, labels: np.ndarray) -> SuspectLabels:

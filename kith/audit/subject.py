@@ -92,17 +92,28 @@ class Subject:
         return found.astype(np.float32)
 
     @cached_property
-    def class_features(self) -> tuple[np.ndarray, np.ndarray]:
-        """What a classifier sees: (n,) int64 items and (n, d) float32 features, of pictures, or else of texts."""
-        if len(self.shown):
-            if self.pictures is not None and "image" not in self.encoded:
-                side = min(PIXELS_OF_CLASSES, self.pictures.shape[1])
-                return self.shown, pixel_vectors(self.pictures, self.image_rows[self.shown], side)
-            return self.shown, self.picture_features
+    def class_features(self) -> tuple[np.ndarray, list[np.ndarray]]:
+        """What a classifier sees: (n,) int64 items, and (n, d) float32 features of their pictures, of their texts, or
+        both; the items are those that have all of these."""
+        texts = self._mean_texts if self.text_features.shape[1] else None
+        if not len(self.shown):
+            return (np.zeros(0, np.int64), []) if texts is None else (np.unique(self.owner), [texts])
+        if self.pictures is not None and "image" not in self.encoded:
+            side = min(PIXELS_OF_CLASSES, self.pictures.shape[1])
+            pictures = pixel_vectors(self.pictures, self.image_rows[self.shown], side)
+        else:
+            pictures = self.picture_features
+        if texts is None or not np.isin(self.shown, self.owner).all():
+            return self.shown, [pictures]
+        return self.shown, [pictures, texts[np.searchsorted(np.unique(self.owner), self.shown)]]
+
+    @property
+    def _mean_texts(self) -> np.ndarray:
+        """(m, d) float32: of each item that has texts, ascending, their mean."""
         rows, place = np.unique(self.owner, return_inverse=True)
         sums = np.zeros((len(rows), self.text_features.shape[1]), np.float32)
         np.add.at(sums, place, self.text_features)
-        return rows, sums / np.bincount(place, minlength=len(rows))[:, None]
+        return sums / np.bincount(place, minlength=len(rows))[:, None].astype(np.float32)
 
 
 def _level(features: np.ndarray) -> np.ndarray:
