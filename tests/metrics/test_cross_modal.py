@@ -434,3 +434,29 @@ def test_unit_rows_of_a_large_matrix_are_made_in_parts_and_are_the_same(monkeypa
     rows[60, 2] = np.nan
     with pytest.raises(KithError, match="row 60 is not finite"):
         unit_rows(rows)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_queries_and_candidates_that_come_again_change_nothing(seed):
+    """Several pictures of a thing have the same texts: what is counted once is what each of them would find."""
+    random = np.random.default_rng(seed)
+    groups = np.repeat(np.arange(6), random.integers(1, 4, 6))
+    texts = random.integers(-1, 2, (6, 3))[groups].astype(np.float32)
+    pictures = random.integers(-1, 2, (len(groups), 3)).astype(np.float32)
+    order = random.permutation(len(groups))
+    for ties in TIES:
+        asked = cross_modal_retrieval(texts[order], pictures, same_group(groups[order], groups), ties)
+        found = cross_modal_retrieval(pictures, texts[order], same_group(groups, groups[order]), ties)
+        cosines = unit_rows(texts[order]) @ unit_rows(pictures).T
+        right = groups[order][:, None] == groups
+        assert asked["ranks"].tolist() == ranks_from_similarity(cosines, right, ties).tolist()
+        assert found["ranks"].tolist() == ranks_from_similarity(cosines.T, right.T, ties).tolist()
+        for one, rows in ((asked, texts[order]), (found, pictures)):
+            alone = [
+                cross_modal_retrieval(rows[[i]], (pictures, texts[order])[one is found], [np.flatnonzero(each)], ties)
+                for i, each in enumerate(right if one is asked else right.T)
+            ]
+            assert one["average_precision"].tolist() == pytest.approx([each["map"] for each in alone])
+            assert one["reciprocal_ranks"].tolist() == pytest.approx([each["mrr"] for each in alone])
+            assert one["first"].tolist() == [each["first"][0].tolist() for each in alone]
