@@ -3,16 +3,8 @@
 import subprocess
 import sys
 
-SLOW = (
-    "mlflow",
-    "torch",
-    "torch._dynamo",
-    "sympy",
-    "sklearn",
-    "matplotlib",
-    "scipy",
-    "pandas",
-)  # each some tenths of a second, or seconds
+# Each takes some tenths of a second, or seconds.
+SLOW = ("mlflow", "torch", "torch._dynamo", "sympy", "sklearn", "matplotlib", "scipy", "pandas")
 TOLD = """
 import sys
 from importlib import import_module
