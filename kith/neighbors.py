@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from threading import Lock
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
-import scipy.sparse as sp
 
 from kith.similarity import as_matrix, similarity_blocks, unit_rows
 
-Vectors: TypeAlias = np.ndarray | sp.csr_matrix
+if TYPE_CHECKING:
+    import scipy.sparse as sp
+
+Vectors: TypeAlias = "np.ndarray | sp.csr_matrix"
 Graph: TypeAlias = tuple[np.ndarray, np.ndarray]
 
 # Exact search costs about 5.6e-9·n² CPU seconds, HNSW (build, and queries at recall .99) about 1.1e-3·n:
@@ -46,7 +48,7 @@ def neighbor_graph(
     groups = np.arange(vectors.shape[0]) if groups is None else np.asarray(groups)
     unit, known = _unit(vectors)
     if method == "auto":
-        method = "exact" if sp.issparse(unit) or unit.shape[0] <= EXACT_UP_TO else "hnsw"
+        method = "exact" if hasattr(unit, "tocsr") or unit.shape[0] <= EXACT_UP_TO else "hnsw"
     if method == "exact" or not known.any():
         return _exact(unit, known, groups, k, np.arange(unit.shape[0]))
     return _hnsw(unit, known, groups, k, min_recall, sample, seed)
@@ -153,7 +155,7 @@ class HNSW:
 def _unit(vectors: Vectors) -> tuple[Vectors, np.ndarray]:
     """Unit rows in float32, and which of them are not zero."""
     unit = unit_rows(vectors.astype(np.float32))
-    lengths = unit.multiply(unit).sum(axis=1) if sp.issparse(unit) else np.abs(unit).max(axis=1, initial=0)
+    lengths = unit.multiply(unit).sum(axis=1) if hasattr(unit, "tocsr") else np.abs(unit).max(axis=1, initial=0)
     return unit, np.asarray(lengths).ravel() > 0
 
 

@@ -102,14 +102,25 @@ def similarity_blocks(queries: Any, candidates: Any) -> Iterator[tuple[slice, np
     >>> [(block, scores.tolist()) for block, scores in similarity_blocks(np.eye(2), np.array([[1.0, 0.0]]))]
     [(slice(0, 2, None), [[1.0], [0.0]])]
     """
+    for block, scores, place in distinct_blocks(queries, candidates):
+        yield block, scores if place is None else scores[:, place]
+
+
+def distinct_blocks(queries: Any, candidates: Any) -> Iterator[tuple[slice, np.ndarray, np.ndarray | None]]:
+    """As `similarity_blocks`, but with a column for each distinct candidate, (queries, m), and the column of each
+    candidate, (n_candidates,) int64; None where all are distinct.
+
+    >>> rows = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
+    >>> [(scores.shape, place.tolist()) for _, scores, place in distinct_blocks(rows, rows)]
+    [((3, 2), [0, 1, 0])]
+    """
     if queries.shape[1:] != candidates.shape[1:]:
         widths = " and ".join("×".join(map(str, each.shape[1:])) for each in (queries, candidates))
         raise KithError(f"queries and candidates have different dimensions: {widths}")
-    distinct, place = _distinct(candidates)
+    distinct, place = distinct_rows(candidates)
     for block in blocks(queries.shape[0], candidates.shape[0]):
         scores = _products(queries[block], distinct)
-        scores = scores.toarray() if hasattr(scores, "toarray") else scores
-        yield block, scores if place is None else scores[:, place]
+        yield block, scores.toarray() if hasattr(scores, "toarray") else scores, place
 
 
 def _products(queries: Any, candidates: Any) -> Any:
@@ -169,8 +180,14 @@ def top_candidates(queries: Any, candidates: Any, k: int) -> tuple[np.ndarray, n
     return np.concatenate([c for c, _ in found]), np.concatenate([s for _, s in found])
 
 
-def _distinct(rows: Any) -> tuple[Any, np.ndarray | None]:
-    """The distinct rows and where each row stands among them (None: all are distinct, in their order)."""
+def distinct_rows(rows: Any) -> tuple[Any, np.ndarray | None]:
+    """The distinct rows in the order of their first, and where each row stands among them, (n,) int64 (None: all are
+    distinct, or the matrix is sparse).
+
+    >>> distinct, place = distinct_rows(np.array([[2.0], [1.0], [2.0]]))
+    >>> distinct.tolist(), place.tolist()
+    ([[2.0], [1.0]], [0, 1, 0])
+    """
     if hasattr(rows, "tocsr"):  # sparse products add up in the order of the query's columns: equal as they are
         return rows, None
     seen: dict[bytes, int] = {}

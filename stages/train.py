@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from lightning_fabric import Fabric
 
 from kith.encoders.names import SIDES, Side
 from kith.errors import KithError, listed
@@ -38,6 +37,7 @@ from kith.training.checkpoint import Checkpoint, fingerprint
 from kith.training.data import TrainingData, training_data, training_tokenizer
 from kith.training.finetuning import StartingEncoder, start_from_encoders, starting_encoder, tokenizer_of
 from kith.training.fitting import fit_inputs
+from kith.training.lightning import Fabric
 from kith.training.loop import batches_of, fit
 from kith.training.objective import Objective
 from kith.training.options import TrainingConfig

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t
+from scipy.special import stdtrit
 
 from kith.evaluation.catalogue import Ranking
 from kith.evaluation.components import Components, components
@@ -74,7 +74,7 @@ def _interval(answers: Answers, found: Components, options: CompareOptions) -> t
     low, high = percentile_interval(drawn, options.confidence)
     if found.trainings == 1:
         return low, high
-    reach = t.ppf((1 + options.confidence) / 2, found.freedom) * np.sqrt(found.by_seeds)
+    reach = stdtrit(found.freedom, (1 + options.confidence) / 2) * np.sqrt(found.by_seeds)
     return found.means - np.hypot(found.means - low, reach), found.means + np.hypot(high - found.means, reach)
 
 

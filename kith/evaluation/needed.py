@@ -3,7 +3,6 @@
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri, stdtrit
 
 from kith.evaluation.components import Components
@@ -62,5 +61,7 @@ def needed(found: Components, apart: Separation, i: int, j: int) -> Needed:
     if not len(enough):
         return never
     seeds = int(numbers[enough[0]])
+    from scipy.optimize import brentq  # takes a third of a second
+
     power = RANGE[0] if beyond(RANGE[0], seeds) <= 0 else brentq(beyond, *RANGE, args=(seeds,))
     return Needed(np.ceil(found.clusters * 10**power), float(seeds) if several else np.nan)

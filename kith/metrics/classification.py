@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from kith.errors import KithError
 from kith.metrics.graded import lists_of
@@ -107,6 +106,8 @@ def nearest_embedding_scores(features: Any, embedding: Any) -> np.ndarray:
             f"features have {features.shape[1]} dimensions, but the class embeddings {embedding.shape[1]}: "
             "the model was trained for other classes, or has no layer that maps to the embedding"
         )
+    from scipy.spatial.distance import cdist  # takes a third of a second
+
     return -cdist(features, embedding, "sqeuclidean")
 
 

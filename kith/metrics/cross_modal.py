@@ -16,15 +16,15 @@ In expectation, the first of r right candidates that tie with w wrong ones has w
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from kith.errors import KithError
-from kith.metrics.relevance import as_relevance
+from kith.metrics.relevance import Relevance, as_relevance
 from kith.metrics.tied_precision import Buckets, harmonic_numbers, precision_sums
 from kith.metrics.ties import first_right
-from kith.similarity import as_matrix, blocks, similarity_blocks, unit_rows
+from kith.similarity import as_matrix, blocks, distinct_blocks, distinct_rows, unit_rows
 
 TIES = ("mean", "optimistic", "pessimistic", "stable")
 
@@ -60,8 +60,10 @@ def cross_modal_retrieval(
     relevance = as_relevance(relevant, len(queries), len(candidates))
     if not len(queries):
         raise KithError("queries: there are none")
+    again = _again(queries, relevance)
     measured = [
-        _rank(scores, *relevance.pairs(block), ties, ks) for block, scores in similarity_blocks(queries, candidates)
+        _rank_distinct(_Scores.of(scores, place), again[block] - block.start, *relevance.pairs(block), ties, ks)
+        for block, scores, place in distinct_blocks(queries, candidates)
     ]
     ranks, reciprocal, average_precision, found, first = map(np.concatenate, zip(*measured, strict=True))
     return _summary(ranks, reciprocal, average_precision, found, ks) | {"first": first}
@@ -85,7 +87,7 @@ def ranks_from_similarity(similarity: Any, relevant: Any = None, ties: str = "me
         raise KithError(f"similarity: row {bad[0]} has a NaN ({len(bad)} such rows)")
     ranks = np.empty(len(similarity))
     for block in blocks(*similarity.shape):
-        ranks[block] = _rank(similarity[block], *relevance.pairs(block), ties, ())[0]
+        ranks[block] = _rank(_Scores.of(similarity[block]), *relevance.pairs(block), ties, ())[0]
     return ranks
 
 
@@ -112,12 +114,66 @@ def _summary(
     }
 
 
+class _Scores(NamedTuple):
+    """Scores of a block of queries, (n, m), with a column for each distinct candidate. place: (n_candidates,) the
+    column of each candidate; times: (m,) how many candidates a column stands for. Both are None where all are distinct,
+    and candidates are columns."""
+
+    each: np.ndarray
+    place: np.ndarray | None
+    times: np.ndarray | None
+
+    @classmethod
+    def of(cls, each: np.ndarray, place: np.ndarray | None = None) -> "_Scores":
+        return cls(each, place, None if place is None else np.bincount(place, minlength=each.shape[1]))
+
+    @property
+    def candidates(self) -> int:
+        return self.each.shape[1] if self.place is None else len(self.place)
+
+    def at(self, rows: Any, columns: Any) -> np.ndarray:
+        """Of candidates `columns`."""
+        return self.each[rows, columns if self.place is None else self.place[columns]]
+
+
+def _again(queries: Any, relevance: Relevance) -> np.ndarray:
+    """(n,) the first query with the same vector and the same right candidates as each: several pictures may have one
+    text."""
+    own = np.arange(len(queries))
+    place = distinct_rows(queries)[1]
+    if place is None:
+        return own
+    seen: dict[tuple[int, bytes], int] = {}
+    bounds = zip(relevance.indptr[:-1].tolist(), relevance.indptr[1:].tolist(), strict=True)
+    right = (relevance.indices[start:stop].tobytes() for start, stop in bounds)
+    keys = zip(place.tolist(), right, strict=True)
+    return np.array([seen.setdefault(key, number) for number, key in enumerate(keys)], dtype=np.int64)
+
+
+def _rank_distinct(
+    scores: _Scores, again: np.ndarray, rows: np.ndarray, columns: np.ndarray, ties: str, ks: Sequence[int]
+) -> tuple[np.ndarray, ...]:
+    """As `_rank`, but of rows that come again, as `again` (n,) tells by the row that comes first, only the first."""
+    own = np.arange(len(again))
+    # A BLAS may round equal rows differently, and what came in the block before has gone.
+    repeated = np.flatnonzero((again >= 0) & (again < own))
+    repeated = repeated[(scores.each[repeated] == scores.each[again[repeated]]).all(axis=1)]
+    if not len(repeated):
+        return _rank(scores, rows, columns, ties, ks)
+    first = own.copy()
+    first[repeated] = again[repeated]
+    asked, which = np.unique(first, return_inverse=True)
+    kept = np.isin(rows, asked)
+    found = _rank(scores._replace(each=scores.each[asked]), np.searchsorted(asked, rows[kept]), columns[kept], ties, ks)
+    return tuple(each[which] for each in found)
+
+
 def _rank(
-    scores: np.ndarray, rows: np.ndarray, columns: np.ndarray, ties: str, ks: Sequence[int]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    scores: _Scores, rows: np.ndarray, columns: np.ndarray, ties: str, ks: Sequence[int]
+) -> tuple[np.ndarray, ...]:
     """Of each row of `scores`, given its right (row, column) pairs: rank, reciprocal rank, average precision, all
     (n,), (n, ks) whether the rank is within each k, and (n, 3) what stands before and with the first right one."""
-    right = scores[rows, columns]
+    right = scores.at(rows, columns)
     order = np.lexsort((columns, -right, rows))
     rows, columns, right = rows[order], columns[order], right[order]
     starts = np.flatnonzero(np.diff(rows, prepend=-1))
@@ -139,28 +195,39 @@ def _rank(
             pair = starts[row]
             reciprocal[row], found[row] = first_right(above[pair], within[pair], wrong_tied[pair], ks)
         equal = Buckets(*(each[run] for each in (tied, within, above, right_above, tied)))
-        sums = precision_sums(equal, "expected", harmonic_numbers(scores.shape[1]))
+        sums = precision_sums(equal, "expected", harmonic_numbers(scores.candidates))
         precision = np.where(wrong_tied > 0, np.repeat(sums / length, length), precision)
     average = np.add.reduceat(precision, starts) / np.diff(starts, append=len(rows))
     return ranks, reciprocal, average, found, first.astype(np.int64)
 
 
-def _counts(scores: np.ndarray, rows: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each (row, value): how many scores of the row are above the value, and how many equal it."""
-    if len(rows) == len(scores):  # one value a row: two comparisons are far cheaper than sorting
+def _counts(scores: _Scores, rows: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each (row, value): how many candidates' scores of the row are above the value, and how many equal it."""
+    if len(rows) == len(scores.each):  # one value a row: two comparisons are far cheaper than sorting
         value = values[:, None]
-        return np.count_nonzero(scores > value, axis=1), np.count_nonzero(scores == value, axis=1)
-    ascending = np.sort(scores, axis=1)
-    bounds = np.searchsorted(rows, np.arange(len(scores) + 1))
+        return _count(scores.each > value, scores.times), _count(scores.each == value, scores.times)
+    if scores.times is None:
+        ascending, until = np.sort(scores.each, axis=1), np.arange(scores.candidates + 1)[None]
+    else:
+        order = np.argsort(scores.each, axis=1)
+        ascending = np.take_along_axis(scores.each, order, axis=1)
+        until = np.cumsum(np.pad(scores.times[order], ((0, 0), (1, 0))), axis=1)
+    bounds = np.searchsorted(rows, np.arange(len(scores.each) + 1))
     left, right = np.empty(len(rows), dtype=np.int64), np.empty(len(rows), dtype=np.int64)
-    for row, start, stop in zip(ascending, bounds[:-1], bounds[1:], strict=True):
-        left[start:stop] = np.searchsorted(row, values[start:stop], side="left")
-        right[start:stop] = np.searchsorted(row, values[start:stop], side="right")
-    return scores.shape[1] - right, right - left
+    counted = np.broadcast_to(until, (len(ascending), until.shape[1]))
+    for row, passed, start, stop in zip(ascending, counted, bounds[:-1], bounds[1:], strict=True):
+        left[start:stop] = passed[np.searchsorted(row, values[start:stop], side="left")]
+        right[start:stop] = passed[np.searchsorted(row, values[start:stop], side="right")]
+    return scores.candidates - right, right - left
+
+
+def _count(chosen: np.ndarray, times: np.ndarray | None) -> np.ndarray:
+    """(n,) int64: how many candidates the columns that are chosen, (n, m) bool, stand for."""
+    return np.count_nonzero(chosen, axis=1) if times is None else (chosen @ times.astype(np.float64)).astype(np.int64)
 
 
 def _before(
-    scores: np.ndarray,
+    scores: _Scores,
     rows: np.ndarray,
     columns: np.ndarray,
     wrong_tied: np.ndarray,
@@ -176,6 +243,6 @@ def _before(
     before = np.zeros(len(rows))
     for pair in np.flatnonzero(wrong_tied):
         row, column = rows[pair], columns[pair]
-        lower = np.count_nonzero(scores[row, :column] == scores[row, column])
+        lower = np.count_nonzero(scores.at(row, np.arange(column)) == scores.at(row, column))
         before[pair] = lower - right_before[pair]
     return before

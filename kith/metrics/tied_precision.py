@@ -8,7 +8,6 @@ CVPR 2018.
 from typing import Literal, NamedTuple
 
 import numpy as np
-from scipy.special import gammaln
 
 Ties = Literal["expected", "optimistic", "pessimistic"]
 
@@ -105,4 +104,6 @@ def expected_ratio(of: Buckets, harmonic: np.ndarray) -> float:
 
 
 def _log_choose(n: int, k: np.ndarray) -> np.ndarray:
+    from scipy.special import gammaln  # of a cut within a bucket alone
+
     return gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)

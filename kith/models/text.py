@@ -1,7 +1,6 @@
 """Text towers: padded word numbers (B, L) and lengths (B,) to (B, out_features) vectors."""
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pack_padded_sequence
@@ -110,6 +109,8 @@ def load_inverse_frequency(tower: TfidfTower, tokens: np.ndarray) -> None:
     >>> tower.inverse_frequency.round(decimals=2).tolist()[:5]
     [0.0, 0.0, 0.0, 0.0, 1.0]
     """
+    import scipy.sparse as sp  # of tf-idf alone
+
     rows = np.repeat(np.arange(len(tokens)), tokens.shape[1])
     present = sp.coo_matrix((np.ones(tokens.size, dtype=bool), (rows, tokens.ravel()))).tocsr()
     frequency = np.zeros(len(tower.inverse_frequency))

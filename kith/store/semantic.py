@@ -1,18 +1,20 @@
 """Where the text stage has placed the items, one semantic vector an item, and which training items are near there."""
 
 from pathlib import Path
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 
 from kith.errors import KithError, reading
 from kith.store.prepared import Prepared
 from kith.store.provenance import NOTE, not_finite, proved, read
 
+if TYPE_CHECKING:  # most texts are placed by dense vectors
+    import scipy.sparse as sp
+
 AGAIN = "run the text stage again"
-Matrix: TypeAlias = np.ndarray | sp.csr_matrix
+Matrix: TypeAlias = "np.ndarray | sp.csr_matrix"
 
 
 def semantic_vectors(text: Path, data: Prepared) -> Matrix:
@@ -28,7 +30,7 @@ def semantic_vectors(text: Path, data: Prepared) -> Matrix:
     return vectors
 
 
-def text_vectors(text: Path, data: Prepared) -> Matrix | None:
+def text_vectors(text: Path, data: Prepared) -> "Matrix | None":
     """One row a text, where items have several; else None. Raises KithError where they are of other data."""
     return _matrix(text, "text_vectors", data)
 
@@ -57,13 +59,15 @@ def neighbor_table(neighbors: Path, data: Prepared) -> pd.DataFrame:
 
 def save_matrix(stem: Path, matrix: Matrix) -> None:
     """Dense as .npy, sparse as .npz."""
-    if sp.issparse(matrix):
-        sp.save_npz(stem.with_suffix(".npz"), matrix)
-    else:
+    if isinstance(matrix, np.ndarray):
         np.save(stem.with_suffix(".npy"), matrix)
+    else:
+        import scipy.sparse as sp
+
+        sp.save_npz(stem.with_suffix(".npz"), matrix)
 
 
-def _matrix(folder: Path, name: str, data: Prepared) -> Matrix | None:
+def _matrix(folder: Path, name: str, data: Prepared) -> "Matrix | None":
     dense, sparse = folder / f"{name}.npy", folder / f"{name}.npz"
     noted = read(folder / NOTE, "text")["files"]
     there = [path for path in (dense, sparse) if path.name in noted]
@@ -71,8 +75,14 @@ def _matrix(folder: Path, name: str, data: Prepared) -> Matrix | None:
     if not there:
         return None
     with reading(there[0], AGAIN):
-        matrix = np.load(dense) if there == [dense] else sp.csr_matrix(sp.load_npz(sparse))
+        matrix = np.load(dense) if there == [dense] else _sparse(sparse)
     if (row := not_finite(matrix if there == [dense] else matrix.data)) is not None:
         place = f"row {row}" if there == [dense] else "a number"
         raise KithError(f"{there[0]}: {place} is not finite; {AGAIN}, with other parameters of text")
     return matrix
+
+
+def _sparse(path: Path) -> "sp.csr_matrix":
+    import scipy.sparse as sp
+
+    return sp.csr_matrix(sp.load_npz(path))

@@ -18,6 +18,8 @@ def compile_towers(towers: list[nn.Module], device: torch.device) -> bool:
     if device.type != "cuda":
         return False
     torch._dynamo.config.suppress_errors = True
+    if torch.are_deterministic_algorithms_enabled():  # so that the compiler knows
+        torch.use_deterministic_algorithms(True, warn_only=torch.is_deterministic_algorithms_warn_only_enabled())
     for tower in towers:
         tower.compile(mode=MODE)
     return True

@@ -6,7 +6,8 @@ import warnings
 from typing import Any, Literal
 
 import torch
-from lightning_fabric import Fabric
+
+from kith.training.lightning import Fabric
 
 Precision = Literal["auto", "32", "bf16", "16"]
 
@@ -22,7 +23,8 @@ def fabric(*, threads: int, device: Literal["auto", "cpu", "cuda"], devices: int
     torch.set_num_threads(threads)
     # Adam's averages of rarely seen words decay into denormal numbers, which a CPU computes very slowly.
     torch.set_flush_denormal(True)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # As use_deterministic_algorithms, which loads the compiler to tell it too: kith.training.compiling does.
+    torch.set_deterministic_debug_mode("warn")
     # Filling new memory guards against reading it before writing, at a tenth of a small model's time.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     cuda = torch.cuda.is_available() if device == "auto" else device == "cuda"

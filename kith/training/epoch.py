@@ -5,7 +5,6 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from kith.losses import TrainingStep
@@ -14,10 +13,12 @@ from kith.models.encoder_tower import EncoderTower
 from kith.progress import Progress
 from kith.training.augment import augment
 from kith.training.data import TrainingData
+from kith.training.lightning import Fabric
 from kith.training.options import Augment, TrainingConfig
 from kith.training.reading import Tensors, crops_of, read
 from kith.training.samplers import Sampler, generator
 from kith.training.scheduling import Schedule
+from kith.training.uncompiled import uncompiled
 
 SETTLED = 50  # steps after which a GPU is asked whether all is finite
 
@@ -53,7 +54,8 @@ def train_epoch(
             images = augment(model.prepare(images), random, **_amounts(config.augment, whole))
             task.objective.step = training_step(config, epoch, step)
             loss, terms = _loss(task, (images, *rest), f"epoch {epoch}, batch {step + 1} of {len(batches)}")
-            optimizer.zero_grad()
+            with uncompiled():
+                optimizer.zero_grad()
             fabric.backward(loss)
             if epoch <= config.head_epochs:
                 _keep_towers(model)
@@ -61,7 +63,8 @@ def train_epoch(
                 # Asking whether the norm is finite waits for the GPU; the loss is watched anyway.
                 refused = fabric.device.type == "cpu"
                 fabric.clip_gradients(task, optimizer, max_norm=config.clip_norm, error_if_nonfinite=refused)
-            optimizer.step()
+            with uncompiled():
+                optimizer.step()
             schedule.after_step()
             if (step + 1) % SETTLED == 0 or step + 1 == len(batches):
                 with _at(f"epoch {epoch}, by batch {step + 1} of {len(batches)}"):

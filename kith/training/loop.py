@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from kith.errors import KithError
@@ -18,6 +17,7 @@ from kith.training.compiling import compile_towers
 from kith.training.data import TrainingData
 from kith.training.epoch import train_epoch, training_step
 from kith.training.fitting import fit_projection
+from kith.training.lightning import Fabric
 from kith.training.objective import Objective
 from kith.training.optimization import optimizer_of
 from kith.training.options import TrainingConfig

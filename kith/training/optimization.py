@@ -7,10 +7,12 @@ from torch import nn
 
 from kith.training.options import TrainingConfig
 from kith.training.task import Task
+from kith.training.uncompiled import uncompiled
 
 FACTOR = "lr_factor"  # of a group whose rates are a share of those of the rest
 
 
+@uncompiled()
 def optimizer_of(task: Task, config: TrainingConfig, gpu: bool = False) -> torch.optim.Optimizer:
     """Weight decay on the model's matrices and kernels only, as is usual; not on biases, norms, temperatures, and
     what the objective knows of the classes, but with `decay_all`.

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from kith.store.ahead import ahead, cores
 from kith.store.inputs import ArrayInput, ModalityInput, PhotoInput
 from kith.training.crops import DRAWS, Crops
 from kith.training.data import TrainingData
+from kith.training.lightning import Fabric
 from kith.training.options import TrainingConfig
 from kith.training.samplers import generator
 

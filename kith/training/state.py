@@ -10,6 +10,7 @@ from torch import Tensor
 from kith.training.optimization import set_rates
 from kith.training.scheduling import Schedule
 from kith.training.task import Task
+from kith.training.uncompiled import uncompiled
 
 State = dict[str, Any]
 Record = dict[str, float]
@@ -27,6 +28,7 @@ class TrainingState:
         self.best: State = {"score": -np.inf, "epoch": 0, "model": None}
         self.ended = False
 
+    @uncompiled()
     def save(self) -> State:
         """Everything, for `load`; its tensors are those in use, which training changes."""
         return {
@@ -39,6 +41,7 @@ class TrainingState:
             "ended": self.ended,
         }
 
+    @uncompiled()
     def load(self, state: State) -> None:
         """Take over what `save` has given, in this process or another."""
         self.task.load_state_dict(state["task"])
@@ -60,6 +63,7 @@ class TrainingState:
         if verdict == "refine":
             self.back_to_best()
 
+    @uncompiled()
     def improve(self, score: float) -> bool:
         """Keep the last epoch if it is the best so far, and say whether it is."""
         improved = score > self.best["score"] or (self.schedule.returns and score == self.best["score"])
@@ -77,6 +81,7 @@ class TrainingState:
         self.back_to_best()
         return True
 
+    @uncompiled()
     def back_to_best(self) -> None:
         """Model, objective and optimizer as after the best epoch, with the schedule's learning rate."""
         self.task.model.load_state_dict(self.best["model"])

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 
 from kith.losses import Batch, angular
@@ -17,6 +16,7 @@ from kith.metrics.relevance import same_group
 from kith.models import DualEncoder
 from kith.models.embed import embed_texts, encode_images
 from kith.training.data import TrainingData
+from kith.training.lightning import Fabric
 from kith.training.task import Task, check_finite, labelled_rows
 
 Record = dict[str, float]

@@ -434,3 +434,29 @@ def test_unit_rows_of_a_large_matrix_are_made_in_parts_and_are_the_same(monkeypa
     rows[60, 2] = np.nan
     with pytest.raises(KithError, match="row 60 is not finite"):
         unit_rows(rows)
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=40, deadline=None)
+def test_queries_and_candidates_that_come_again_change_nothing(seed):
+    """Several pictures of a thing have the same texts: what is counted once is what each of them would find."""
+    random = np.random.default_rng(seed)
+    groups = np.repeat(np.arange(6), random.integers(1, 4, 6))
+    # Of exact products, so that all tie that can, whatever is multiplied with what.
+    texts = np.eye(3)[random.integers(0, 3, 6)][groups]
+    pictures = np.eye(3)[random.integers(0, 3, len(groups))] * random.choice([-1, 1], (len(groups), 1))
+    order = random.permutation(len(groups))
+    for ties in TIES:
+        asked = cross_modal_retrieval(texts[order], pictures, same_group(groups[order], groups), ties)
+        found = cross_modal_retrieval(pictures, texts[order], same_group(groups, groups[order]), ties)
+        cosines = unit_rows(texts[order]) @ unit_rows(pictures).T
+        right = groups[order][:, None] == groups
+        assert asked["ranks"].tolist() == ranks_from_similarity(cosines, right, ties).tolist()
+        assert found["ranks"].tolist() == ranks_from_similarity(cosines.T, right.T, ties).tolist()
+        for one, rows in ((asked, texts[order]), (found, pictures)):
+            alone = [
+                cross_modal_retrieval(rows[[i]], (pictures, texts[order])[one is found], [np.flatnonzero(each)], ties)
+                for i, each in enumerate(right if one is asked else right.T)
+            ]
+            assert one["average_precision"].tolist() == pytest.approx([each["map"] for each in alone])
+            assert one["reciprocal_ranks"].tolist() == pytest.approx([each["mrr"] for each in alone])

@@ -3,7 +3,8 @@
 import subprocess
 import sys
 
-SLOW = ("mlflow", "torch", "sklearn", "matplotlib", "scipy", "pandas")  # each some tenths of a second, or seconds
+# Each takes some tenths of a second, or seconds.
+SLOW = ("mlflow", "torch", "torch._dynamo", "sympy", "sklearn", "matplotlib", "scipy", "pandas")
 TOLD = """
 import sys
 from importlib import import_module
@@ -21,7 +22,12 @@ def imported(*stages: str) -> dict[str, set[str]]:
 
 
 def test_a_stage_imports_only_what_it_needs():
-    found = imported("study", "fetch", "track", "prepare", "taxonomy", "neighbors", "compare", "evaluate")
+    found = imported("study", "fetch", "track", "prepare", "neighbors", "evaluate", "taxonomy", "text", "compare")
     assert found["fetch"] == set()
     assert found["prepare"] <= {"pandas"}
-    assert found["evaluate"] <= {"pandas", "scipy"}
+    assert found["evaluate"] <= {"pandas"}
+    assert found["compare"] <= {"pandas", "scipy"}
+
+
+def test_a_training_does_not_import_what_compiles_fits_and_draws():
+    assert imported("embed", "train")["train"] <= {"pandas", "torch"}
