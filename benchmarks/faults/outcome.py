@@ -12,7 +12,7 @@ TOLD = "told what to do"  # one sentence said it, and once that was done, so did
 HAND = "needed a hand"  # neither
 OTHER = "other hashes"  # a run ended well, and what it left is not what an unbroken run leaves
 # Of what an engine prints, the lines that are no sentence about what is wrong.
-EMPTY = re.compile(r"ERROR: failed to reproduce|Error in rule|Exiting because a job|error: process with pid", re.I)
+EMPTY = re.compile(r"failed to reproduce|Error in rule|CalledProcessError|At least one job did not", re.I)
 SENTENCE = re.compile(r"(?:^|\s)((?:error|ERROR|[A-Z]\w*(?:Error|Exception))(?: in [^:]*)?: .+)$", re.M)
 TRACEBACK = "Traceback (most recent call last)"
 

@@ -36,6 +36,10 @@ class Busy(Away):
     """It cannot be reached just now, for another process is at it."""
 
 
+class Slow(Busy):
+    """It answers, and takes so long that whoever asks has no more time for it."""
+
+
 class Connection(NamedTuple):
     client: Any
     experiment: str

@@ -1,5 +1,6 @@
 """Sends records to MLflow, or keeps them where it is away: no stage waits for it, and none fails by it."""
 
+import math
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -7,11 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from stages.tracking import connection, spool
-from stages.tracking.connection import LOCK, Away, Busy, Connection
+from stages.tracking.connection import LOCK, Away, Busy, Connection, Slow
 from stages.tracking.sender import Sender
 from stages.tracking.spool import Book, Operation
 
 AGAIN = 60  # seconds until a store that was away is asked again, by this stage or by the next ones
+SLOW = 15  # seconds that a stage waits for a server's answers in all: then the rest of its records waits for the next
 TURN = 3  # seconds to wait for another process that sends to a server
 UNANSWERED = re.compile(r"API request to \S+ failed with (timeout )?exception")  # as MLflow says it
 # What MLflow says of a record that it will never take; anything else may be better later.
@@ -29,7 +31,7 @@ class Recorder:
         self.kept_as = store_kept(store)
         self.book = Book(self.kept_as, study)
         self.sender: Sender | None = None
-        self.kept, self.told = False, False
+        self.kept, self.told, self.slow = False, False, False
 
     def open(self) -> None:
         """Connect, and send what waits: what is recorded now may go on with it."""
@@ -40,12 +42,12 @@ class Recorder:
             if away < AGAIN:
                 raise Busy(f"was away {away:.0f} seconds ago")
             reached = connection.connect(self.store, self.study)
-            if not send_waiting(reached, self.kept_as):
+            if not send_waiting(reached, self.kept_as, most=SLOW):
                 raise Busy("has to wait for another process, which sends what waits")
         except Exception as error:
             self._away(error)
             return
-        self.sender = Sender(reached)
+        self.sender = Sender(reached, SLOW)
 
     def record(self, operation: Operation) -> None:
         """Do it, or keep it. Raises nothing."""
@@ -65,14 +67,15 @@ class Recorder:
     def close(self) -> None:
         """Try once more to send what was kept, if the store has had time to come back."""
         self.book.close()
-        if self.patient or not self.kept or spool.away_for(self.kept_as) < AGAIN:
+        if self.patient or self.slow or not self.kept or spool.away_for(self.kept_as) < AGAIN:
             return
         try:
-            send_waiting(connection.connect(self.store, self.study), self.kept_as)
+            send_waiting(connection.connect(self.store, self.study), self.kept_as, most=SLOW)
         except Exception as error:
             self._away(error)
 
     def _away(self, error: Exception) -> None:
+        self.slow = isinstance(error, Slow)
         line = f"{connection.shown(self.store)} {reason(error)}"
         tell(f"{line}; records wait for the next stage, or for `kith track --send`")
         if not isinstance(error, Busy):
@@ -91,8 +94,13 @@ class Recorder:
             self.kept = True
 
 
-def send_waiting(reached: Connection, kept: str, told: Callable[[str], None] = lambda line: None) -> bool:
-    """Send the books for the store that they call `kept`, the oldest first; False where another process is about it."""
+def send_waiting(
+    reached: Connection, kept: str, told: Callable[[str], None] = lambda line: None, most: float = math.inf
+) -> bool:
+    """Send the books for the store that they call `kept`, the oldest first; False where another process is about it.
+
+    most: seconds that may go by for the answers to one book.
+    """
     if spool.waiting(kept):
         with spool.sending(LOCK if connection.database(reached.store) else TURN) as mine:
             if not mine:
@@ -100,14 +108,16 @@ def send_waiting(reached: Connection, kept: str, told: Callable[[str], None] = l
             for path, head in spool.waiting(kept):
                 with spool.closed(path) as done:
                     if done:
-                        send_book(path, connection.connect(reached.store, head["study"]), told)
+                        send_book(path, connection.connect(reached.store, head["study"]), told, most)
     spool.answered()
     return True
 
 
-def send_book(path: Path, reached: Connection, told: Callable[[str], None] = lambda line: None) -> None:
+def send_book(
+    path: Path, reached: Connection, told: Callable[[str], None] = lambda line: None, most: float = math.inf
+) -> None:
     """Do what a book says, and remove it; of what cannot be done now the rest stays. Raises what MLflow raises."""
-    sender, (head, *left) = Sender(reached), spool.read(path)
+    sender, (head, *left) = Sender(reached, most), spool.read(path)
     while left:
         try:
             sender.do(left[0])

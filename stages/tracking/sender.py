@@ -5,13 +5,15 @@ that finds or makes a run gives it a name ("parent", "run"), by which those that
 twice: where an answer got lost, it is.
 """
 
+import math
+import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from stages.tracking import model
-from stages.tracking.connection import CALL, UPLOAD, Connection, alone, patience, probe, root
+from stages.tracking.connection import CALL, UPLOAD, Connection, Slow, alone, database, patience, probe, root
 from stages.tracking.spool import Operation
 from stages.tracking.state import name_of
 
@@ -19,18 +21,27 @@ BATCH = 100  # parameters a call; ten times as many metrics
 
 
 class Sender:
-    """Does operations on one connection. runs: the runs that they speak of, by name."""
+    """Does operations on one connection. runs: the runs that they speak of, by name.
 
-    def __init__(self, connection: Connection):
+    most: seconds that all calls together may wait for a server's answers, uploads aside; a database has all the time.
+    """
+
+    def __init__(self, connection: Connection, most: float = math.inf):
         self.client, self.experiment, self.store = connection
         self.runs: dict[str, str] = {}
+        self.most, self.waited = math.inf if database(self.store) else most, 0.0
 
     def do(self, operation: Operation) -> None:
-        """Raises whatever MLflow does where it cannot."""
+        """Raises Slow where the server's answers have taken too long, and whatever MLflow does where it cannot."""
+        if self.waited > self.most:
+            raise Slow(f"is slow: {self.waited:.0f} seconds went by for its answers")
         with patience(UPLOAD if "paths" in operation else CALL):
             if "paths" in operation:
                 probe(self.store)  # an upload may take its time, but not for finding out that nobody is there
+            begun = time.monotonic()
             OPERATIONS[operation["do"]](self, operation)
+        if "paths" not in operation:
+            self.waited += time.monotonic() - begun
 
     def known(self) -> Operation:
         """The operation that knows the runs of those before."""

@@ -1,17 +1,19 @@
 """Records that wait for MLflow: one book a process, of one operation a line, in mlruns/.unsent of the repository.
 
-A book is a file of JSON lines. Its first line says for which store and study it is; the others are operations, in
-the order in which they are to be done. Files that an operation names are kept beside it, for those of the study may be
-others by the time it is sent. Who writes a book holds its lock, so that nobody sends it half written; the lock of a
-process that was killed is free.
+A book is a file of JSON lines, each with its checksum after a tab. Its first line says for which store and study it is;
+the others are operations, in the order in which they are to be done. Files that an operation names are kept beside it,
+for those of the study may be others by the time it is sent. Who writes a book holds its lock, so that nobody sends it
+half written; the lock of a process that was killed is free.
 """
 
 import contextlib
 import json
 import os
 import shutil
+import sys
 import time
 import uuid
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -51,7 +53,7 @@ class Book:
 
     def _write(self, line: Operation) -> None:
         with self.path.open("ab") as book:
-            book.write(json.dumps(line).encode() + b"\n")
+            book.write(_sealed(line))
             book.flush()
             os.fsync(book.fileno())
 
@@ -67,29 +69,48 @@ class Book:
 
 
 def waiting(store: str | None = None) -> list[tuple[Path, Operation]]:
-    """The books that are there, the oldest first, each with its first line; of all stores, or of one."""
+    """The books that are there, the oldest first, each with its first line; of all stores, or of one.
+
+    One whose first line is damaged is for nobody any more: that is said.
+    """
     found = []
     for path in sorted(folder().glob("*.jsonl")):
         lines = read(path)
-        if lines and store in (None, lines[0].get("store")):
+        if lines and "store" not in lines[0]:
+            said = f"MLflow: {path}: its first line is damaged, so that its records cannot be sent; delete it"
+            print(said, file=sys.stderr)
+        elif lines and store in (None, lines[0]["store"]):
             found.append((path, lines[0]))
     return found
 
 
 def read(path: Path) -> list[Operation]:
-    """The lines of a book; the last one is left out where its writer was killed in it."""
+    """The lines of a book, but for those that are damaged; so is the last one where its writer was killed in it."""
     try:
         whole = path.read_bytes().split(b"\n")[:-1]
     except FileNotFoundError:  # sent meanwhile
         return []
-    with contextlib.suppress(ValueError):
-        return [json.loads(line) for line in whole]
-    return []
+    return [line for line in map(_opened, whole) if line is not None]
 
 
 def rewrite(path: Path, lines: list[Operation]) -> None:
     """What is left of a book."""
-    files.write_text(path, "".join(json.dumps(line) + "\n" for line in lines))
+    files.write_bytes(path, b"".join(map(_sealed, lines)))
+
+
+def _sealed(line: Operation) -> bytes:
+    content = json.dumps(line).encode()
+    return content + b"\t%08x\n" % zlib.crc32(content)
+
+
+def _opened(line: bytes) -> Operation | None:
+    """None of a line that is not as it was written; those of before have no checksum."""
+    content, _, seal = line.partition(b"\t")
+    with contextlib.suppress(ValueError):
+        if not seal or int(seal, 16) == zlib.crc32(content):
+            found = json.loads(content)
+            return found if isinstance(found, dict) else None
+    return None
 
 
 def remove(path: Path) -> None:

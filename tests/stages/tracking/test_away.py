@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -135,6 +136,59 @@ def test_books_of_processes_that_were_killed_are_sent_and_half_a_line_is_not(stu
         book.write('{"do": "metr')
     later(monkeypatch)
     assert runs().loc["text", "metrics.y"] == 1.0
+
+
+@pytest.mark.parametrize("at", [0, 1, -1])  # what it is for, the parent run, the end
+def test_a_damaged_line_of_a_book_costs_no_other(study, refused, monkeypatch, capsys, at):
+    tracking.log_stage("taxonomy", {}, {"y": 1.0})
+    tracking.log_stage("text", {}, {"y": 2.0})
+    (path, _), (other, _) = spool.waiting()
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[at] = lines[at].replace(b"a", b"`", 1)  # a bit, and still JSON
+    path.write_bytes(b"".join(lines))
+    capsys.readouterr()
+    later(monkeypatch)
+    assert runs().loc["text", "metrics.y"] == 2.0
+    assert not other.exists()
+    assert path.exists() == (at == 0)
+    if at == 0:
+        assert f"{path}: its first line is damaged" in capsys.readouterr().err
+    if at == -1:
+        assert runs().loc["taxonomy", "metrics.y"] == 1.0
+
+
+def test_a_book_of_before_has_no_checksums(study, refused, monkeypatch):
+    tracking.log_stage("text", {}, {"y": 2.0})
+    ((path, _),) = spool.waiting()
+    path.write_text("".join(json.dumps(line) + "\n" for line in spool.read(path)))
+    later(monkeypatch)
+    assert runs().loc["text", "metrics.y"] == 2.0
+
+
+def test_a_slow_server_does_not_make_a_training_slow(study, monkeypatch, capsys):
+    """Every answer takes its time, none too long: after some of them the rest waits."""
+    answer, asked = mlflow.MlflowClient.log_batch, []
+    reached = connection.connect(f"sqlite:///{Path('mlflow.db').resolve()}", "shapes")
+
+    def slowly(*given, **named):
+        asked.append(time.sleep(0.2))
+        return answer(*given, **named)
+
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://slow")
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "connect", lambda *given: reached._replace(store="http://slow"))
+        patch.setattr(sender, "probe", lambda store: None)
+        patch.setattr(recorder, "SLOW", 1.0)
+        patch.setattr(mlflow.MlflowClient, "log_batch", slowly)
+        with tracking.training("infonce", 0, {"a": 1}, "one", Prepared(Path("data/shapes/prepared")), True) as run:
+            for epoch in range(1, 51):
+                run.epoch({"epoch": epoch, "val_mrr": 0.5})
+    assert len(asked) < 12  # of more than fifty
+    said = capsys.readouterr().err
+    assert re.search(r"http://slow is slow: \d+ seconds went by for its answers; records wait", said)
+    later(monkeypatch)
+    history = mlflow.MlflowClient().get_metric_history(runs().loc["infonce-0", "run_id"], "val_mrr")
+    assert [each.step for each in history] == list(range(1, 51))
 
 
 def test_a_book_that_is_being_written_is_left_alone(study):
