@@ -16,7 +16,7 @@ RUN apt-get update \
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 COPY requirements*.txt ./
 RUN pip install "$(grep '^torch==' requirements.txt)" --index-url "$TORCH_INDEX" \
-    && pip install -r requirements.txt -r requirements-pretrained.txt psycopg2-binary==2.9.13
+    && pip install -r requirements.txt -r requirements-pretrained.txt -r requirements-cluster.txt psycopg2-binary==2.9.13
 
 COPY pyproject.toml README.md LICENSE params.yaml dvc.yaml Snakefile ./
 COPY kith ./kith
