@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -79,7 +79,7 @@ class Way:
 class Program:
     """A Python process with these arguments in `folder`. Its answer is what it told on standard error."""
 
-    arguments: Sequence[str]
+    arguments: tuple[str, ...]
     folder: Path
 
     def measure(self) -> Figures:

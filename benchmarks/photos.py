@@ -184,7 +184,7 @@ def cases(
             study["prepare"]["image"]["store"] = store
             (place / "params.yaml").write_text(yamls.write(params.complete(study)), encoding="utf-8")
             for step, arguments in commands(place):
-                yield Case(step, count, Told(arguments, place), note=str)
+                yield Case(step, count, Told(tuple(arguments), place), note=str)
             if store == "photos":
                 prepared = place / "data/photos/prepared"
                 pillow = ("Pillow", Way(by_pillow, (prepared, place / "pictures")))

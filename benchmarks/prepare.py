@@ -42,6 +42,6 @@ def cases(
                 study["fetch"] = {"source": "table", "path": table.name, "columns": made_table.columns(side)}
                 study["prepare"] = {"image": {"size": SIDE}}
                 (folder / "params.yaml").write_text(yamls.write(params.complete(study)), encoding="utf-8")
-                imports = ("imports", Program(["-c", IMPORTS], folder))
+                imports = ("imports", Program(("-c", IMPORTS), folder))
                 for step, arguments in STEPS.items():
-                    yield Case(f"{step}, {kind}", count, Program(arguments, folder), limit=imports)
+                    yield Case(f"{step}, {kind}", count, Program(tuple(arguments), folder), limit=imports)

@@ -58,5 +58,5 @@ def cases(quick: bool, *, rows: tuple[int, ...] = (1000, 10_000)) -> Iterator[Ca
             folder = Path(temporary)
             write(folder, count)
             for stage, target, arguments in commands(folder):
-                imports = ("imports", Program(["-c", f"import stages.{stage}"], folder))
-                yield Case(target, count, Program(arguments, folder), limit=imports)
+                imports = ("imports", Program(("-c", f"import stages.{stage}"), folder))
+                yield Case(target, count, Program(tuple(arguments), folder), limit=imports)

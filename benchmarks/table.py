@@ -10,6 +10,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -27,8 +28,6 @@ COLUMNS = (
     *("step", "n", "CPU s", "wall s", "MB", "n / CPU s"),
     *("compared with", "its CPU s", "its MB", "times faster", "limit", "of the limit", "note"),
 )
-NEAR = 3.0  # an answer that takes less than so many times its limit is near it
-GOAL = 10.0
 
 
 def no_note(answer: Any) -> str:
@@ -99,8 +98,7 @@ def rows_of(case: Case) -> Iterator[Row]:
     row = Row(case.step, case.n, own.cpu, own.wall, own.mb, count / own.cpu, note=own.failed or case.note(own.answer))
     if case.limit and not own.failed:
         name, work = case.limit
-        least = work.measure()
-        row.limit, row.of_limit = name, own.cpu / least.cpu
+        row.limit, row.of_limit = name, own.cpu / _least(work)
     lines = [_against(row, name, cpu) for name, cpu in case.published.items()]
     for name, way in {} if own.failed else case.references.items():
         other = way.measure()
@@ -108,6 +106,12 @@ def rows_of(case: Case) -> Iterator[Row]:
             _prove(case, name, own, other)
         lines.append(_compared(row, name, other))
     yield from lines or [row]
+
+
+@cache
+def _least(work: Measurable) -> float:
+    """CPU seconds of a limit, which several cases may share."""
+    return work.measure().cpu
 
 
 def _prove(case: Case, name: str, own: Figures, other: Figures) -> None:

@@ -76,8 +76,10 @@ def seconds_of_epochs(run: Callable[[Callable[[Any], None]], Any], steps: int) -
     return {name: float(np.median(np.diff(of)[later])) / steps for name, of in (("cpu", cpu), ("wall", wall))}
 
 
-def step(name: str, batch: int, pictures: int, side: int, precision: Any, compiled: bool) -> Callable[[], Any]:
-    fabric = devices.fabric(threads=1, device="auto", devices=1, precision=precision)
+def step(
+    name: str, batch: int, pictures: int, side: int, precision: Any, compiled: bool, threads: int
+) -> Callable[[], Any]:
+    fabric = devices.fabric(threads=threads, device="auto", devices=1, precision=precision)
     data, config = made_up(pictures, side), config_of(batch, compiled, epochs=3)
     torch.manual_seed(0)
     model, objective = network(name, side), Objective(LOSSES, 128, CLASSES)
@@ -85,9 +87,11 @@ def step(name: str, batch: int, pictures: int, side: int, precision: Any, compil
     return lambda: seconds_of_epochs(lambda note: fit(model, objective, data, config, fabric, on_epoch=note), steps)
 
 
-def part(which: str, name: str, batch: int, side: int, precision: Any, compiled: bool) -> Callable[[], Any]:
+def part(
+    which: str, name: str, batch: int, side: int, precision: Any, compiled: bool, threads: int
+) -> Callable[[], Any]:
     """One part of a step, by itself; "alone": all that has to be done."""
-    fabric = devices.fabric(threads=1, device="auto", devices=1, precision=precision)
+    fabric = devices.fabric(threads=threads, device="auto", devices=1, precision=precision)
     data, config = made_up(batch, side), config_of(batch, compiled)
     torch.manual_seed(0)
     model = network(name, side)
@@ -154,9 +158,10 @@ def cases(
     side: int = 32,
     precision: str = "auto",
     compiled: int = 0,
+    threads: int = 1,
 ) -> Iterator[Case]:
     for name in networks[:1] if quick else networks:
-        how = (name, batch, side, precision, bool(compiled))
+        how = (name, batch, side, precision, bool(compiled), threads)
         whole = PerStep(step, (name, batch, 3 * batch if quick else pictures, *how[2:]))
         yield Case(f"{name}: a step", batch, whole, limit=("alone", Way(part, ("alone", *how))))
         for which in PARTS:

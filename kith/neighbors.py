@@ -17,6 +17,7 @@ Graph: TypeAlias = tuple[np.ndarray, np.ndarray]
 # Exact search costs about 5.6e-9·n² CPU seconds, HNSW (build, and queries at recall .99) about 1.1e-3·n:
 # they meet near 200,000 rows.
 EXACT_UP_TO = 200_000
+HEAPS = 4  # in times of k: more of them make the bound of `_top` higher, and longer to find
 EF_LEAST, EF_MOST = 200, 8192  # of efSearch, the length of HNSW's list of candidates
 
 
@@ -162,19 +163,55 @@ def _unit(vectors: Vectors) -> tuple[Vectors, np.ndarray]:
 def _exact(unit: Vectors, known: np.ndarray, groups: np.ndarray, k: int, rows: np.ndarray) -> Graph:
     """Neighbours of `rows` among all, a block of rows at a time; zero rows, which have none, cost nothing."""
     indices, similarities = np.full((len(rows), k), -1, np.int32), np.zeros((len(rows), k), np.float32)
-    asked = np.flatnonzero(known[rows])
+    asked, by_group = np.flatnonzero(known[rows]), np.argsort(groups, kind="stable")
+    unknown = np.flatnonzero(~known)
     for block, similarity in similarity_blocks(unit[rows[asked]], unit):
         own = rows[asked[block]]
-        similarity[groups[own, None] == groups[None, :]] = -np.inf
-        similarity[:, ~known] = -np.inf
+        similarity[_same_group(groups, by_group, own)] = -np.inf
+        similarity[:, unknown] = -np.inf
         found = _top(similarity, min(k, similarity.shape[1]))
         near = np.take_along_axis(similarity, found, axis=1)
         indices[asked[block]], similarities[asked[block]] = _ordered(found, near, k)
     return indices, similarities
 
 
+def _same_group(groups: np.ndarray, by_group: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Places (row, column) of a block of the rows `own` at which the column is of the row's group."""
+    ordered = groups[by_group]
+    first, last = (np.searchsorted(ordered, groups[own], side) for side in ("left", "right"))
+    counts = last - first
+    rows = np.repeat(np.arange(len(own)), counts)
+    return rows, by_group[np.arange(len(rows)) + np.repeat(first - np.cumsum(counts) + counts, counts)]
+
+
 def _top(similarity: np.ndarray, k: int) -> np.ndarray:
-    """Columns of the k highest of each row, by rising column; of equals the lower columns."""
+    """Columns of the k highest of each row, by rising column; of equals the lower columns.
+
+    The columns are dealt out to some times k heaps. The k-th highest of the heaps' highest is a bound that k columns
+    reach at least, and few more do: these are found by two passes without a sort, and only they are sorted.
+    """
+    n, heaps = similarity.shape[1], HEAPS * k
+    if n < 2 * heaps:
+        return _partitioned(similarity, k)
+    highest = similarity[:, : n // heaps * heaps].reshape(len(similarity), -1, heaps).max(axis=1)
+    bound = np.partition(highest, heaps - k, axis=1)[:, heaps - k, None]
+    rows, columns = np.divmod(np.flatnonzero(similarity >= bound), n)
+    counts = np.bincount(rows, minlength=len(similarity))
+    few = counts <= 2 * heaps  # where many are equal, or there are fewer than k, a bound is of no use
+    chosen = few[rows]
+    values = np.full((len(similarity), int(counts[few].max(initial=k))), -np.inf, similarity.dtype)
+    place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    reached = np.zeros(values.shape, np.int64)
+    reached[rows[chosen], place[chosen]] = columns[chosen]
+    values[rows[chosen], place[chosen]] = similarity[rows[chosen], columns[chosen]]
+    order = np.argsort(-values, axis=1, kind="stable")[:, :k]
+    found = np.take_along_axis(reached, order, axis=1)
+    found[~few] = _partitioned(similarity[~few], k)
+    return np.sort(found, axis=1)
+
+
+def _partitioned(similarity: np.ndarray, k: int) -> np.ndarray:
+    """As `_top`, whatever the numbers are."""
     found = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
     last = np.take_along_axis(similarity, found, axis=1).min(axis=1, keepdims=True)
     # A partition takes any of several equals at its end; rows that have them are sorted.

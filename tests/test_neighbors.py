@@ -49,6 +49,21 @@ def test_of_equals_the_lower_rows_are_taken():
     assert indices[59].tolist() == [40, 41, 42, 43, 44]
 
 
+@pytest.mark.parametrize("kind", ["distinct", "rounded", "mostly zero", "few"])
+@pytest.mark.parametrize("k", [1, 7])
+def test_the_highest_of_long_rows_are_those_of_a_sort(kind, k):
+    random = np.random.default_rng(0)
+    rows = random.normal(size=(40, 500)).astype(np.float32)
+    if kind == "rounded":
+        rows = np.round(rows, 1)
+    if kind == "mostly zero":
+        rows[random.random(rows.shape) < 0.98] = 0
+    if kind == "few":
+        rows[:20, k - 1 :] = -np.inf
+    expected = np.sort(np.argsort(-rows, axis=1, kind="stable")[:, :k], axis=1)
+    np.testing.assert_array_equal(neighbors._top(rows, k), expected)
+
+
 def test_blocks_do_not_change_the_result(monkeypatch):
     vectors = np.random.default_rng(0).normal(size=(101, 5)).astype(np.float32)
     whole = neighbor_graph(vectors, 7)

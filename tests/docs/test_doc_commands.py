@@ -154,7 +154,8 @@ def test_new_problem(folder):
 
 def test_own_data(folder):
     (folder / "studies" / "shop.yaml").write_text(shop_study(), encoding="utf-8")
-    stand_ins = {"benchmarks.prepare": "benchmarks.prepare --rows 200", "pip install -r": "pip install --no-index -r"}
+    few = "benchmarks prepare --set rows=200 --set kinds=pictures"
+    stand_ins = {"benchmarks prepare": few, "pip install -r": "pip install --no-index -r"}
     stand_ins["snakemake --cores 2"] = "kith adopt && snakemake --cores 2"  # else it makes all again
     outputs, _ = follow("docs/own-data.md", folder, stand_ins, ELSEWHERE)
     checks = [text for text in outputs if text.startswith("kith check")]
@@ -208,6 +209,7 @@ def test_scaling_out(folder):
         "runs/glyphs/infonce-0/model.pt": "runs/shop/infonce-0/model.pt",
         # One epoch of the two processes will do.
         "torchrun": "kith study shop --set train.epochs=1; torchrun",
+        "benchmarks training": "benchmarks training --set pictures=256 --set networks=resnet:10:8",
         "stages.train …": f"stages.train {options.replace('runs/shop/infonce-0', 'two')}; git checkout params.yaml",
         "8 runs/flickr8k/vsepp-0": "8 runs/shop/infonce-0",
         "snakemake --cores 8 runs": "rm runs/shop/infonce-0/metrics.json; snakemake --cores 8 runs",
@@ -300,9 +302,10 @@ def test_encoders(folder):
 
 
 def test_triplets(folder):
-    small = "--batch 20 --per-class 2 --pictures 40 --width 8 --epochs 1 --methods triplet_semihard"
+    small = "--set batch=20 --set per_class=2 --set pictures=40 --set width=8 --set epochs=1"
+    small += " --set methods=triplet_semihard"
     outputs, _ = follow("docs/triplets.md", folder, {"mining_training": f"mining_training {small}"}, ELSEWHERE)
-    assert "| triplet_semihard |" in outputs["python -m benchmarks.mining_training"]
+    assert "| triplet_semihard |" in outputs["python -m benchmarks mining_training"]
 
 
 def test_troubleshooting(folder):
