@@ -59,12 +59,7 @@ def train_epoch(
             fabric.backward(loss)
             if epoch <= config.head_epochs:
                 _keep_towers(model)
-            if config.clip_norm is not None:
-                # Asking whether the norm is finite waits for the GPU; the loss is watched anyway.
-                refused = fabric.device.type == "cpu"
-                fabric.clip_gradients(task, optimizer, max_norm=config.clip_norm, error_if_nonfinite=refused)
-            with uncompiled():
-                optimizer.step()
+            _step(task, optimizer, config.clip_norm, fabric)
             schedule.after_step()
             if (step + 1) % SETTLED == 0 or step + 1 == len(batches):
                 with _at(f"epoch {epoch}, by batch {step + 1} of {len(batches)}"):
@@ -86,6 +81,16 @@ def _loss(task: Any, given: Tensors, place: str) -> tuple[Tensor, dict[str, Tens
             raise
         task.watch.see(f"the loss is {loss.item()}" if loss.device.type == "cpu" else "the loss is not finite", loss)
     return loss, terms
+
+
+def _step(task: Any, optimizer: Any, clip_norm: float | None, fabric: Fabric) -> None:
+    """Change the weights by their gradients, whose norm is at most clip_norm."""
+    if clip_norm is not None:
+        # Asking whether the norm is finite waits for the GPU; the loss is watched anyway.
+        refused = fabric.device.type == "cpu"
+        fabric.clip_gradients(task, optimizer, max_norm=clip_norm, error_if_nonfinite=refused)
+    with uncompiled():
+        optimizer.step()
 
 
 @contextmanager
