@@ -29,6 +29,7 @@ COMMANDS = {
     "check": "stages.check",
     "study": "stages.study",
     "audit": "stages.audit",
+    "drift": "stages.drift",
     "download": "stages.download",
     "search": "stages.search",
     "embed": "stages.predict",

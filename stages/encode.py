@@ -1,13 +1,10 @@
 """Let a frozen pretrained encoder read the pictures or texts once, for all methods that take its features.
 
-What was encoded is kept in parts under data/encoded, by its content: after a kill it goes on from there, and another
-study of the same pictures takes it over. That folder may be deleted at any time.
+What was encoded is kept under data/encoded, each row by its content: only what is new is encoded, after a kill it goes
+on from there, and another study of the same pictures takes them over. That folder may be deleted at any time.
 """
 
-import hashlib
-import io
 import sys
-from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from kith.encoders import parts
 from kith.encoders.encoder import PictureEncoder
 from kith.encoders.finetuned import prove_size
 from kith.encoders.frozen import DTYPE, Frozen, reference
@@ -24,6 +20,9 @@ from kith.encoders.registry import load
 from kith.encoding import computing, reading
 from kith.errors import KithError
 from kith.progress import Progress
+from kith.rows import encoding
+from kith.rows.kept import GB, MOST, KeptRows, trim
+from kith.rows.sources import EncodableRows, PictureRows, WrittenRows
 from kith.store.encoded import FEATURES
 from kith.store.inputs import image_input
 from kith.store.prepared import Prepared
@@ -44,6 +43,7 @@ def main(*, encoder: str, sides: str, data: Path, out: Path) -> None:
     if prepared.dataset.get("features"):
         raise KithError(f"{data}: holds features already; leave out the encoder {encoder}, or prepare pictures")
     known: dict[str, Any] = {}
+    most = MOST if values.encode.keep is None else values.encode.keep * GB
     with files.replacing_folder(out, *WRITTEN) as folder:
         for side in SIDES:
             if side in sides.split(","):
@@ -54,9 +54,11 @@ def main(*, encoder: str, sides: str, data: Path, out: Path) -> None:
                 _tell(encoder, frozen, read_of(prepared, side))
         made_of = {"data": prepared.checksum, "encoders": known}
         made_of["parameters"] = parameters(
-            options.model_dump(include=set(options.parameters())) | values.encode.model_dump()
+            options.model_dump(include=set(options.parameters())) | {"batch_size": values.encode.batch_size}
         )
         files.write_json(folder / NOTE, note(sorted(folder.iterdir()), **made_of))
+    if removed := trim(CACHE, most):
+        print(f"encode: {CACHE}: removed the {removed:,} files used least lately (encode.keep)", file=sys.stderr)
 
 
 def read_of(data: Prepared, side: Side) -> list[str]:
@@ -85,90 +87,32 @@ def _frozen(name: str, options: params.EncoderOptions, side: Side, device: str) 
     return Frozen(found, device)
 
 
-class _Counted(Frozen):
-    """An encoder that tells, batch by batch, how many pictures or texts it has read."""
-
-    def __init__(self, frozen: Frozen, progress: Progress):
-        vars(self).update(vars(frozen))
-        self.progress = progress
-
-    def images(self, pictures: torch.Tensor) -> np.ndarray:
-        found = super().images(pictures)
-        self.progress.step(len(found))
-        return found
-
-    def texts(self, texts: Sequence[str]) -> np.ndarray:
-        found = super().texts(texts)
-        self.progress.step(len(found))
-        return found
-
-
 def _write(path: Path, frozen: Frozen, side: Side, data: Prepared, values: params.Params) -> int:
-    """Write the features of one side to `path`, part by part; returns their width."""
-    batch, reduced = values.encode.batch_size, torch.is_autocast_enabled(frozen.device.type)
-    rows, unit = _counted(side, data)
-    if not rows:
-        raise KithError(f"{data.folder}: has no {side}s for the encoder {frozen.encoder.origin.name}; leave it out")
-    progress = Progress(f"encode with {frozen.encoder.origin.name}", rows, unit)
-    inputs, encode = _work(_Counted(frozen, progress), side, data, batch)
-    kept = CACHE / parts.key(frozen, inputs + (" in bfloat16" if reduced else ""), batch)
+    """Write the features of one side to `path`; returns their width."""
+    batch = values.encode.batch_size
+    rows, unit = _rows(frozen, side, data, batch)
+    name, width = frozen.encoder.origin.name, frozen.encoder.width
+    if not len(rows):
+        raise KithError(f"{data.folder}: has no {side}s for the encoder {name}; leave it out")
     cli.if_interrupted(f"the same command goes on with the {side}s that are not encoded yet")
-    width = frozen.encoder.width
-    features = np.lib.format.open_memmap(path, "w+", dtype=DTYPE, shape=(rows, width))
-    with progress:
-        for span in parts.spans(rows):
-            part = kept / f"{side}-{span.start:09}.npy"
-            content = _read(part, (len(span), width))
-            if content is None:
-                content = encode(span)
-                files.write_bytes(part, _sealed(content))
-            else:
-                progress.step(len(span))
-            features[span.start : span.stop] = content
+    folder = encoding.folder_of(CACHE, frozen, rows, batch)
+    features = np.lib.format.open_memmap(path, "w+", dtype=DTYPE, shape=(len(rows), width))
+    with Progress(f"encode with {name}", len(rows), unit) as progress:
+        if encoding.stands_alone(folder, rows):
+            counted = encoding.encode(rows, KeptRows(folder, (width,), DTYPE), features, progress.step)
+            print(f"encode: {name}: {counted.told(unit)}", file=sys.stderr)
+        else:
+            print(f"encode: {name}: a row depends on those beside it, so all {unit} are encoded", file=sys.stderr)
+            encoding.encode_all(rows, features, progress.step)
     features.flush()
     return width
 
 
-def _counted(side: Side, data: Prepared) -> tuple[int, str]:
-    """How many rows of a side there are, and what they are, in the plural."""
+def _rows(frozen: Frozen, side: Side, data: Prepared, batch: int) -> tuple[EncodableRows, str]:
+    """The rows of a side, and what they are, in the plural."""
     if side == "text" or data.of_texts:
-        return len(read_of(data, side)), "texts"
-    return len(image_input(data).array), "pictures"
-
-
-def _work(frozen: Frozen, side: Side, data: Prepared, batch: int) -> tuple[str, Callable[[range], np.ndarray]]:
-    """The checksum of what is encoded, and what encodes some of its rows."""
-    if side == "text" or data.of_texts:
-        texts = read_of(data, side)
-        return parts.checksum_of(texts), lambda span: parts.of_texts(frozen, texts[span.start : span.stop], batch)
-    pictures = image_input(data)
-
-    def take(rows: np.ndarray) -> torch.Tensor:
-        return pictures.take(rows)[0]
-
-    # As they are prepared: the files, and the size and fit at which photographs are decoded.
-    stored = {name: each for name, each in data.dataset["checksums"].items() if name.startswith("images")}
-    prepared = parameters([data.dataset["image"], stored])
-    return prepared, lambda span: parts.of_images(frozen, take, span, batch)
-
-
-def _sealed(content: np.ndarray) -> bytes:
-    """A part as it is kept: a .npy file, and after it the SHA-256 of that, for it may lie there for long."""
-    buffer = io.BytesIO()
-    np.save(buffer, content, allow_pickle=False)
-    return buffer.getvalue() + hashlib.sha256(buffer.getvalue()).digest()
-
-
-def _read(path: Path, shape: tuple[int, int]) -> np.ndarray | None:
-    """A part that is there and whole; those of before had no checksum."""
-    try:
-        kept = io.BytesIO(path.read_bytes())
-        found = np.load(kept)
-    except Exception:  # whatever is wrong with it, it is made again
-        return None
-    whole, seal = kept.getvalue()[: kept.tell()], kept.read()
-    proved = not seal or hashlib.sha256(whole).digest() == seal
-    return found if found.shape == shape and proved else None
+        return WrittenRows(frozen, read_of(data, side), batch), "texts"
+    return PictureRows(frozen, image_input(data), data.dataset["image"], batch), "pictures"
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ class Run:
         self._raw = RawInputs(self.model.config, tokenizer, saved["max_tokens"])
         self._lock = Lock()  # a tower uses all cores by itself
         if embed_all:
-            self._sides = everything(folder, self.model, tokenizer, saved["max_tokens"], data)
+            self._sides = everything(folder, self.model, tokenizer, saved["max_tokens"], data, grown=True)
         else:
             self._sides = embedded(folder, self.model.dim, data)
         codes, self._by = bool(self.model.config.get("codes")), index

@@ -27,9 +27,14 @@ class EncoderOptions(Section):
 
 
 class Encode(Section):
-    """How many pictures or texts a frozen encoder reads at a time."""
+    """How many pictures or texts a frozen encoder reads at a time; keep: GB of encoded rows that are kept under
+    data/encoded, by default 20, beyond which those go that were used least lately."""
 
     batch_size: Positive = 32
+    keep: Positive | None = None
+
+    def parameters(self) -> list[str]:
+        return [name for name in super().parameters() if name != "keep" or self.keep]
 
 
 class EncodedInput(Section):

@@ -189,7 +189,7 @@ def test_all_items_are_embedded_once(made, copy, data, monkeypatch):
 
     first = cache.read_bytes()
     with monkeypatch.context() as patch:
-        patch.setattr("kith.search.vectors.embed_images", None)
+        patch.setattr("kith.search.rows.EmbeddedRows._vectors", None)
         assert len(Run(folder, data, embed_all=True).items) == 48
     shutil.copy(made / "runs/made/codes-0/model.pt", folder)  # another model: the vectors are of no use any more
     with pytest.raises(KithError, match=r"model\.pt: is not the file that the train stage noted"):

@@ -164,49 +164,49 @@ def test_what_was_encoded_is_found_again_by_its_content(encoded, monkeypatch):
     assert {path.name: digest(path) for path in CLIP.iterdir()} == before
 
 
-@pytest.mark.parametrize("place", [0.5, -1, 10])  # in its numbers, in the checksum, in the head
-def test_a_kept_part_with_a_bit_flipped_is_encoded_anew(encoded, place):
+@pytest.mark.parametrize("place", [0.5, -60, 60])  # in its vectors, in the directory at its end, in the head
+def test_a_kept_file_with_a_bit_flipped_is_encoded_anew_or_whole(encoded, place):
     before = {path.name: digest(path) for path in CLIP.iterdir()}
-    for part in encode.CACHE.rglob("*.npy"):
-        content = bytearray(part.read_bytes())
+    for kept in encode.CACHE.rglob("rows-*.npz"):
+        content = bytearray(kept.read_bytes())
         content[place if isinstance(place, int) else int(place * len(content))] ^= 1
-        part.write_bytes(content)
+        kept.write_bytes(content)
     encode.main(encoder="hf_clip", sides="image,text", **DATA, out=CLIP)
     assert {path.name: digest(path) for path in CLIP.iterdir()} == before
 
 
-def test_a_kept_part_of_before_is_taken(encoded, monkeypatch):
+def test_by_an_encoder_that_looks_at_its_neighbours_all_rows_are_encoded(encoded, capsys):
     before = {path.name: digest(path) for path in CLIP.iterdir()}
-    for part in encode.CACHE.rglob("*.npy"):
-        np.save(part, np.load(part))
-    monkeypatch.setattr("kith.encoders.frozen.Frozen.images", None)
+    for noted in encode.CACHE.rglob("alone.json"):
+        noted.write_text('{"alone": false}')
+    capsys.readouterr()
     encode.main(encoder="hf_clip", sides="image,text", **DATA, out=CLIP)
+    assert capsys.readouterr().err.count("a row depends on those beside it") == 2
     assert {path.name: digest(path) for path in CLIP.iterdir()} == before
 
 
-def test_an_encoding_killed_in_the_middle_ends_in_the_same_bytes(encoded, monkeypatch):
+def test_an_encoding_killed_in_the_middle_ends_in_the_same_bytes(encoded, capsys):
     before = {path.name: digest(path) for path in CLIP.iterdir()}
     shutil.rmtree(CLIP)
     shutil.rmtree(encode.CACHE)
-    # One part a few pictures, and slow ones.
-    slow = "import time\nfrom kith.encoders import parts\nfrom stages import encode, cli\nparts.ROWS = 32\n"
-    slow += "own = parts.of_images\n"
+    # A few pictures at a time, and slow ones.
+    slow = "import time\nfrom kith.encoders.frozen import Frozen\nfrom kith.rows.kept import Keeper\n"
+    slow += "from stages import encode, cli\nKeeper.AT_ONCE = 32\nown = Frozen.images\n"
     slow += "def wait(*given):\n    time.sleep(0.3)\n    return own(*given)\n"
-    slow += "parts.of_images = wait\ncli.run(encode.main)\n"
+    slow += "Frozen.images = wait\ncli.run(encode.main)\n"
     command = [sys.executable, "-c", slow, "--encoder", "hf_clip", "--sides", "image,text"]
     command += ["--data", str(DATA["data"]), "--out", str(CLIP)]
     process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"})
     deadline = time.time() + 120
-    while len(list(encode.CACHE.rglob("image-*.npy"))) < 2 and time.time() < deadline:
+    while len(list(encode.CACHE.rglob("rows-*.npz"))) < 2 and time.time() < deadline:
         time.sleep(0.05)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     assert not CLIP.exists()
-    kept = {path: path.stat().st_mtime_ns for path in encode.CACHE.rglob("image-*.npy")}
-    assert len(kept) >= 2
-    monkeypatch.setattr("kith.encoders.parts.ROWS", 32)
+    kept = len(list(encode.CACHE.rglob("rows-*.npz")))
+    assert kept >= 2
     encode.main(encoder="hf_clip", sides="image,text", **DATA, out=CLIP)
-    assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
+    assert f"encoded {240 - 32 * kept} of 240 pictures; {32 * kept} were known" in capsys.readouterr().err
     assert {path.name: digest(path) for path in CLIP.iterdir()} == before
 
 

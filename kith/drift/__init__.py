@@ -1,0 +1,1 @@
+"""Whether new rows are like those that a model was measured on, or it has to be trained again."""

@@ -1,0 +1,120 @@
+"""Say whether new rows of a table are a reason to train again."""
+
+import json as jsons
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kith.drift.judged import LEAST, Judgement, judge
+from kith.drift.new_rows import NewRows, new_rows
+from kith.drift.opened import OpenedRun
+from kith.drift.reference import reference
+from kith.errors import KithError
+from kith.inference import given
+from kith.store.prepared import data_of
+from stages import cli, params
+from stages.params.data import TableColumns
+
+SHOWN = 3  # faults that are told
+
+
+def main(
+    *,
+    run: Annotated[Path, typer.Argument(help="Folder of a trained run.")],
+    table: Annotated[Path, typer.Argument(help="A table with new rows, or a folder of pictures.")],
+    image: Annotated[str | None, typer.Option(help="Column of pictures or their paths.")] = None,
+    text: Annotated[str | None, typer.Option(help="Column of texts.")] = None,
+    id: Annotated[
+        str | None, typer.Option(help="Column of ids: rows that the run was trained with are left out.")
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="Column of labels.")] = None,
+    image_root: Annotated[Path | None, typer.Option(help="Folder of the pictures, by default the table's.")] = None,
+    outside: Annotated[
+        bool, typer.Option("--outside", help="Allow pictures that lie neither there nor in the table's folder.")
+    ] = False,
+    data: Annotated[Path | None, typer.Option(help="Prepared data, by default those beside the run.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="JSON in place of a table.")] = False,
+) -> None:
+    """Compare the new rows of a table with those held out when the run was trained, and end with one sentence:
+    "train again: …" or "no need …".
+
+    Columns are by default those of the current study, if the run is of it, or else image, text and id.
+    """
+    root = image_root or (table if table.is_dir() else table.parent)
+    opened = OpenedRun(run, root, () if outside or table.is_dir() else (root, table.parent))
+    asked = _columns(run, table, opened, {"id": id, "image": image, "text": text, "label": label})
+    named = asked.pop("label")
+    source = given.source(table, asked, opened.sides)
+    known = reference(opened, data or data_of(run))
+    found = new_rows(opened, source, known, named)
+    _prove(table, found)
+    names, shown = opened.model.class_names
+    judgement = judge(found.sample, known.held_out, known.trained, [*names, *shown])
+    if not judgement.measured:
+        raise KithError(f"{run}: has fewer than {LEAST} held-out rows to compare with; nothing can be said")
+    print(_plain(found, judgement) if json else _told(found, judgement))
+
+
+def _columns(run: Path, table: Path, opened: OpenedRun, asked: dict[str, str | None]) -> dict[str, str | None]:
+    """What is asked for, and where nothing is, what the study of the run says."""
+    if table.is_dir():
+        return asked
+    if not any(asked[side] for side in ("image", "text")) and (known := _of_study(run)) is not None:
+        label = [known.label, *known.categories][-1]
+        usual = {"id": known.id, "image": known.image, "text": (known.texts or [None])[0], "label": label}
+        if "text" not in opened.sides:
+            usual |= {"image": usual["text"]} if opened.raw.reads_texts else {}
+            usual["text"] = None
+        asked = {name: column or usual[name] for name, column in asked.items()}
+    elif opened.raw.reads_texts:
+        asked = asked | {"image": asked["image"] or asked["text"] or "text", "text": None}
+    return asked
+
+
+def _of_study(run: Path) -> TableColumns | None:
+    """The columns of the table of the current study, if the run is of it."""
+    if not params.PARAMS.exists():
+        return None
+    settings = params.load()
+    current = settings.study.name == run.resolve().parent.name and settings.fetch.source == "table"
+    return settings.fetch.columns if current else None
+
+
+def _prove(table: Path, found: NewRows) -> None:
+    if found.new < LEAST:
+        raise KithError(
+            f"{table}: {found.new:,} new rows, of {found.rows:,}; fewer than {LEAST} say nothing, wait for more"
+        )
+    usable = max((len(each) for each in found.sample.vectors.values()), default=0)
+    if usable < LEAST:
+        raise KithError(f"{table}: only {usable:,} of {found.looked_at:,} new rows can be used; {found.faults[0]}")
+
+
+def _told(found: NewRows, judgement: Judgement) -> str:
+    known = found.rows - found.new
+    lines = [f"{found.new:,} new rows of {found.rows:,}" + (f"; {known:,} were there in training" if known else "")]
+    if found.looked_at < found.new:
+        lines.append(f"looked at {found.looked_at:,} of them")
+    if found.faults:
+        more = f"; {len(found.faults) - SHOWN:,} more" if len(found.faults) > SHOWN else ""
+        lines.append(f"{len(found.faults):,} faults, left out: {'; '.join(found.faults[:SHOWN])}{more}")
+    rows = [("", "new", "held out", "p")]
+    rows += [
+        (each.name, each.new, each.held_out, "" if each.p is None else f"{each.p:.3f}") for each in judgement.measured
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    for name, *cells in rows:
+        lines.append("  ".join([name.ljust(widths[0]), *(c.rjust(w) for c, w in zip(cells, widths[1:], strict=True))]))
+    return "\n".join([*map(str.rstrip, lines), judgement.sentence])
+
+
+def _plain(found: NewRows, judgement: Judgement) -> str:
+    measured = [vars(each) for each in judgement.measured]
+    counts = {"rows": found.rows, "new": found.new, "looked_at": found.looked_at, "faults": found.faults}
+    told = counts | {"measured": measured, "train_again": judgement.again, "sentence": judgement.sentence}
+    return jsons.dumps(told, indent=2, ensure_ascii=False)
+
+
+if __name__ == "__main__":
+    cli.run(main)
