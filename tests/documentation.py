@@ -29,7 +29,7 @@ COMMAND = re.compile(
 # What does and says the same in every folder of the tests: once is enough.
 ANYWHERE = re.compile(r"pip install |(make|kith) ui$")
 # A single command of ours, which need not start a process and import everything again.
-OURS = re.compile(r"kith (check|cost|embed|new|evolution|export|search|study|track)( [^;&|<>$]*)?")
+OURS = re.compile(r"kith (check|cost|drift|embed|new|evolution|export|search|study|track)( [^;&|<>$]*)?")
 CODE = re.compile(r"^```(?P<language>\w*)\n(?P<block>.*?)^```$|`(?P<inline>[^`]+)`", re.DOTALL | re.MULTILINE)
 
 

@@ -256,6 +256,20 @@ def test_cost(folder):
     assert names["ids"].shape == names["similarities"].shape == (1, 5)
 
 
+def test_new_rows(folder):
+    write_shop(folder / "more")
+    more, table = pd.read_csv(folder / "more/products.csv"), pd.read_csv(folder / "shop/products.csv")
+    for photo in more["photo"]:
+        shutil.copy(folder / "more" / photo, folder / "shop" / photo.replace("/A", "/B"))
+    more = more.assign(sku="B" + more["sku"], photo=more["photo"].str.replace("/A", "/B"))
+    pd.concat([table.drop(index=[3, 5]), more]).to_csv(folder / "shop/products.csv", index=False)
+    outputs, _ = follow("docs/new-rows.md", folder, {}, ELSEWHERE)
+    drift, _, search = outputs.values()
+    assert "192 new rows of 382; 190 were there in training" in drift
+    assert "train again" in drift.splitlines()[-1]
+    assert "among all 382 items" in search
+
+
 def test_audit(folder):
     stand_ins = {"runs/glyphs/": "runs/shop/", "data/glyphs/": "data/shop/"}
     outputs, _ = follow("docs/audit.md", folder, stand_ins, ELSEWHERE)
