@@ -31,7 +31,7 @@ class SampleRows:
 
 
 @dataclass(frozen=True)
-class Measured:
+class Comparison:
     """One comparison: what it is called, of the new rows and those held out, its p, and whether it says to train."""
 
     name: str
@@ -46,7 +46,7 @@ class Measured:
 class Judgement:
     """All comparisons, and what follows: `sentence` begins with "train again" or "no need"."""
 
-    measured: list[Measured]
+    measured: list[Comparison]
 
     @property
     def again(self) -> bool:
@@ -66,7 +66,7 @@ def judge(
 
     trained: the rows whose nearest is looked for. classes: those that the model was trained on; none: it knows none.
     """
-    found: list[Measured] = []
+    found: list[Comparison] = []
     for side, called in (("image", "pictures"), ("text", "texts")):
         given = [each.vectors.get(side, np.zeros((0, 1))) for each in (new, held_out, trained)]
         if all(len(each) >= LEAST for each in given):
@@ -81,44 +81,44 @@ def judge(
     return Judgement(found)
 
 
-def _apart(called: str, new: np.ndarray, held_out: np.ndarray, seed: int) -> Measured:
+def _apart(called: str, new: np.ndarray, held_out: np.ndarray, seed: int) -> Comparison:
     random = np.random.default_rng(seed)
     some = [each[np.sort(random.permutation(len(each))[:TESTED])] for each in (new, held_out)]
     auc, p = told_apart(*some, seed)
     reason = f"new {called} can be told from those held out ({auc:.2f}; by chance 0.50)"
-    return Measured(f"{called} told apart", f"{auc:.2f}", "0.50", p, bool(p < SURE and auc >= APART), reason)
+    return Comparison(f"{called} told apart", f"{auc:.2f}", "0.50", p, bool(p < SURE and auc >= APART), reason)
 
 
-def _far(called: str, new: np.ndarray, held_out: np.ndarray, trained: np.ndarray) -> Measured:
+def _far(called: str, new: np.ndarray, held_out: np.ndarray, trained: np.ndarray) -> Comparison:
     nearest = [_nearest(each, trained) for each in (new, held_out)]
     limit = np.percentile(nearest[1], 100 - FAR)
     told = f"are farther from all trained {called} than 99 % of those held out"
     return _share(f"{called} far from trained ones", told, *(each < limit for each in nearest))
 
 
-def _share(name: str, told: str, new: np.ndarray, held_out: np.ndarray) -> Measured:
+def _share(name: str, told: str, new: np.ndarray, held_out: np.ndarray) -> Comparison:
     p = more_often(int(new.sum()), len(new), int(held_out.sum()), len(held_out))
     shares = new.mean(), held_out.mean()
     again = bool(p < SURE and shares[0] - shares[1] >= SHARE)
-    return Measured(name, f"{shares[0]:.1%}", f"{shares[1]:.1%}", p, again, f"{shares[0]:.0%} {told}")
+    return Comparison(name, f"{shares[0]:.1%}", f"{shares[1]:.1%}", p, again, f"{shares[0]:.0%} {told}")
 
 
-def _pairs(new: np.ndarray, held_out: np.ndarray) -> Measured:
+def _pairs(new: np.ndarray, held_out: np.ndarray) -> Comparison:
     """Whether a text and its own picture lie farther apart than held-out pairs do."""
     statistic, p = mannwhitneyu(new, held_out, alternative="less")
     lower = 1 - statistic / (len(new) * len(held_out))
     medians = [f"{np.median(each):.2f}" for each in (new, held_out)]
     reason = f"new texts lie farther from their own pictures (median similarity {medians[0]}, held out {medians[1]})"
-    return Measured("similarity of pairs", *medians, float(p), bool(p < SURE and lower >= APART), reason)
+    return Comparison("similarity of pairs", *medians, float(p), bool(p < SURE and lower >= APART), reason)
 
 
-def _classes(labels: Sequence[str], known: set[str]) -> Measured:
+def _classes(labels: Sequence[str], known: set[str]) -> Comparison:
     unknown = [label for label in labels if label not in known]
     names = sorted(set(unknown))
     share, shown = len(unknown) / len(labels), ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
     one = "class" if len(names) == 1 else "classes"
     reason = f"{len(unknown):,} new rows are of {len(names)} {one} that the model does not know ({shown})"
-    return Measured("rows of unknown classes", f"{share:.1%}", "0.0%", None, share >= CLASSES, reason)
+    return Comparison("rows of unknown classes", f"{share:.1%}", "0.0%", None, share >= CLASSES, reason)
 
 
 def _nearest(rows: np.ndarray, trained: np.ndarray) -> np.ndarray:
