@@ -146,7 +146,7 @@ def _final_study(proposal: Proposal, races: dict[str, Race], head: list[str]) ->
         )
         if found.untried:
             lines.append(f"No time was left to try {', '.join(found.untried)}.")
-    note = "Methods, sizes and numbers of epochs were chosen on the validation split by `kith new`."
+    note = "Methods, sizes and numbers of epochs were chosen on the validation split by kith new."
     return writing.study_text(proposal.content(methods | proposal.baselines, note=note), [*lines, head[-1]])
 
 
