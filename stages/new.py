@@ -115,7 +115,7 @@ def _run(asked: Wanted, state: State, engine: engines.Engine, began: float) -> N
         _tell(began, f"preparing and encoding (what {engine} says: {log})")
         engines.run(engine, engines.cores(), log, only_data=True, tell=partial(_tell, began))
         if "seconds" not in state.content:
-            left = max(60 * asked.minutes - (time.monotonic() - began), 6 * asked.minutes)
+            left = max(60 * asked.minutes - (time.monotonic() - began), budget.AT_LEAST * 60 * asked.minutes)
             state.note(seconds=round(budget.SEARCHING * left, 1))
         _tell(began, f"searching for {state.content['seconds']:.0f} s at most, by the validation split")
         races = Search(proposal, state, state.content["seconds"]).run()
@@ -146,7 +146,7 @@ def _final_study(proposal: Proposal, races: dict[str, Race], head: list[str]) ->
         )
         if found.untried:
             lines.append(f"No time was left to try {', '.join(found.untried)}.")
-    note = "Methods, sizes and numbers of epochs were chosen on the validation split by `kith new`."
+    note = "Methods, sizes and numbers of epochs were chosen on the validation split by kith new."
     return writing.study_text(proposal.content(methods | proposal.baselines, note=note), [*lines, head[-1]])
 
 

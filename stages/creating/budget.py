@@ -7,6 +7,7 @@ PIXELS = (224, 160, 128, 96)
 TOKENS = (256, 128, 64)
 ENOUGH = 128  # pixels, and tokens: before less of one side is read, so much of the other is given up
 ENCODING = 0.4  # of the time
+AT_LEAST = 0.4  # of the time for what comes after it, where it has taken longer than was thought
 SEARCHING = 0.5  # of what is left then; the rest is for the final trainings and their report
 THREADS = 8  # of one stage, at most
 LEAST = 500  # rows

@@ -55,14 +55,15 @@ class Search:
         values = params.check(self.proposal.content({name: method}))
         folder = self.folder / "trials" / name
         recorded, began = _Recorded(self.known, folder / "seconds.json"), time.perf_counter()
-        print(f"  {name}: {epochs} epochs …", end="", file=sys.stderr, flush=True)
+        print(f"  {name}: {epochs} epochs …", file=sys.stderr, flush=True)
         self._call(values, name, folder, recorded)
         starting = max(0.0, time.perf_counter() - began - recorded.now)
         score = _score(folder / "history.parquet", SCORES[candidate.race])
         seconds = round(recorded.mean * epochs + starting, 3)
         trial = Trial(candidate.name, epochs, score, seconds, round(starting, 3))
         self.book.add(trial)
-        print(f" validation {SCORES[candidate.race].upper()} {score:.3f}, {trial.seconds:.0f} s", file=sys.stderr)
+        said = f"validation {SCORES[candidate.race].upper()} {score:.3f}, {trial.seconds:.0f} s"
+        print(f"  {name}: {said}", file=sys.stderr, flush=True)
         shutil.rmtree(folder)
         return trial
 

@@ -58,7 +58,8 @@ def render(
         text_maps=is_map(features.get("text", {}).get("shape", ())),
         quality=quality if markdown.has_semantic_space(quality, dataset) else {},
         best=board.iloc[0],
-        winners=winners(board),
+        texts_alone=dataset.get("of") == "texts",
+        winners=winners(board, texts_alone=dataset.get("of") == "texts"),
         orders=order.orders(board[board["split"] == board["split"].iloc[0]], differences, settings),
         order=order,
         how_sure=order.meaning(settings).replace("*", ""),
@@ -81,15 +82,17 @@ def render(
     )
 
 
-def winners(board: pd.DataFrame) -> list[dict[str, Any]]:
-    """The best method of the first split in each thing that methods are compared by: what it does, by which metric."""
+def winners(board: pd.DataFrame, *, texts_alone: bool = False) -> list[dict[str, Any]]:
+    """The best method of the first split in each thing that methods are compared by: what it does, by which metric.
+    texts_alone: whether texts stand in the place of pictures."""
     first = board[board["split"] == board["split"].iloc[0]]
     found = []
     for name, ranking in rankings(first).items():
         if ranking.task and first[name].notna().any():
             row = first.loc[first[name].idxmax()]
             low, high, _ = ranking.columns
-            told = {"what": ranking.task, "measure": ranking.measure or describe(name).head}
+            what = ranking.task.replace("pictures", "texts") if texts_alone else ranking.task
+            told = {"what": what, "measure": ranking.measure or describe(name).head}
             reached = {"value": row[name], "low": row[low], "high": row[high]}
             found.append({"method": row["method"], "name": name, **told, **reached})
     return found

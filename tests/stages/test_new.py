@@ -52,8 +52,10 @@ class FakeSpeed:
 
 
 def with_encoders(monkeypatch, seconds: float = 0.001, tokens: int = 20):
-    """As if they were installed, and read so fast."""
+    """As if they were installed, and read so fast, one after the other."""
     monkeypatch.setattr(proposal, "_installed", lambda name: True)
+    monkeypatch.setattr(engines, "cores", lambda: 2)
+    monkeypatch.setattr(speed, "best_threads", lambda most: most)
     monkeypatch.setattr(speed, "picture_seconds", lambda *_: seconds)
     monkeypatch.setattr(speed, "TextSpeed", lambda *_: FakeSpeed(seconds, tokens))
 

@@ -13,6 +13,7 @@ from kith.search.query import Query, answer
 from kith.search.run import Run
 from kith.store.prepared import Prepared
 from stages import (
+    audit,
     class_embedding,
     embed,
     encode,
@@ -102,6 +103,14 @@ def test_each_item_is_encoded_once_with_all_its_texts(place):
     assert len(np.load(PLACE / "encoded" / "hf_bert" / "features_image.npy")) == len(data) == 120
     assert "of" in data.dataset
     assert "where it says pictures below, it means them" in markdown.about(data.dataset)
+
+
+def test_an_audit_speaks_of_texts_alone(place, capsys):
+    audit.main(data=PLACE / "prepared", out=Path("audited"))
+    said = capsys.readouterr().out
+    assert said.startswith("Texts compared by words, items by ")
+    assert "bert.\n" in said
+    assert "Pictures" not in said
 
 
 def test_texts_find_those_of_their_class(place):

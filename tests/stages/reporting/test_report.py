@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from kith.errors import KithError
-from kith.evaluation.describe import describe
+from kith.evaluation.describe import describe, rankings
 from kith.plots import style as plots
 from kith.store.classes import Classes
 from kith.store.prepared import Prepared
@@ -438,3 +438,13 @@ def test_queries_that_all_belong_together_have_no_interval(tmp_path, monkeypatch
     text = " ".join(" ".join(Outline(paths(Path())["page"].read_text()).words).split())
     assert "interval not known: all queries belong together" in text
     assert "nan" not in text.split()
+
+
+def test_where_texts_stand_in_the_place_of_pictures_the_page_says_texts():
+    board = pd.DataFrame({"split": ["test"], "method": ["one"], "image_to_image/AHP@250": [0.5]})
+    low, high, p = rankings(board.columns)["image_to_image/AHP@250"].columns
+    board[low], board[high], board[p] = 0.4, 0.6, 1.0
+    assert [each["what"] for each in report_page.winners(board, texts_alone=True)] == [
+        "texts find texts of near classes"
+    ]
+    assert [each["what"] for each in report_page.winners(board)] == ["pictures find pictures of near classes"]
