@@ -90,4 +90,7 @@ def pairs_of_sides(subject: Subject) -> Iterator[AuditFindings]:
     )
     share = fitting_shares(found)
     many = np.flatnonzero((share >= MANY) & (wrong.probability < LEAST))
-    yield AuditFindings("ambiguous_text", subject.owner[rows[many]], share[many], texts=rows[many])
+    told = f"half of all texts fit at most {100 * np.median(share):.0f} % of the other pictures as well"
+    yield AuditFindings(
+        "ambiguous_text", subject.owner[rows[many]], share[many], texts=rows[many], details=[told] * len(many)
+    )

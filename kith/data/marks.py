@@ -2,10 +2,10 @@
 
 import csv
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TextIO, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -53,13 +53,13 @@ def read_marks(path: Path, mark: str) -> list[Marked]:
     mark, lines with another one, or with none, count for nothing. Raises KithError that names file, line and column.
     """
     with reading(path, "mend it, or name another file"), path.open(newline="", encoding="utf-8-sig") as file:
-        rows = list(csv.reader(file))
-    head = [name.strip() for name in rows[0]] if rows else []
+        rows = list(_numbered(file))
+    head = [name.strip() for name in rows[0][1]] if rows else []
     needed = ["id"] if mark == "exclude" else ["id", "label"]
     if missing := [name for name in needed if name not in head]:
         raise KithError(f"{path}: no column '{missing[0]}'; its first line names the columns: {','.join(needed)}")
     found = []
-    for line, row in enumerate(rows[1:], start=2):
+    for line, row in rows[1:]:
         if not any(row):
             continue
         if len(row) != len(head):
@@ -73,6 +73,14 @@ def read_marks(path: Path, mark: str) -> list[Marked]:
                 raise KithError(f"{path}, line {line}, column 'label': is empty; name the right label")
             found.append(Marked(named["id"], named.get("text", ""), named.get("label", ""), line, named.get("of", "")))
     return found
+
+
+def _numbered(file: TextIO) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV file, and the line on which each begins: a text may have several."""
+    reader, line = csv.reader(file), 1
+    for row in reader:
+        yield line, row
+        line = reader.line_num + 1
 
 
 def heed(dataset: Dataset, exclude: Path | None, relabel: Path | None, pictures: Pictures | None = None) -> Dataset:

@@ -95,6 +95,9 @@ def test_a_text_that_fits_many_pictures(found, made):
     expected = (cosine >= cosine[12]).mean()
     assert parts["ambiguous_text"].scores[place] == pytest.approx(expected, abs=0.05)
     assert 24 not in parts["wrong_pair"].texts
+    (said,) = set(parts["ambiguous_text"].details)
+    middle = int(said.removeprefix("half of all texts fit at most ").split(" ")[0])
+    assert middle < 10  # of the pictures: so the others are told apart
 
 
 def test_items_alone(found):

@@ -71,6 +71,7 @@ def test_plain_lists_need_no_column_of_marks():
         ("id,mark\nn1,drop\n", "line 2, column 'mark': unknown mark 'drop'; marks are keep, exclude, relabel"),
         ("id,mark\nn1\n", "line 2: 1 fields, and the first line has 2 columns"),
         ("id,text\nn1,no such text\n", "line 2: 'n1' has no such text"),
+        ('id,why\nn1,"of\ntwo\nlines"\nn99,\n', "line 5: no item has the id 'n99'"),
         ("id,mark\nn1,\nn2,drop\n", "line 3, column 'mark': unknown mark 'drop'"),
     ],
 )
