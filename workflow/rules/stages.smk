@@ -30,6 +30,6 @@ for stage in dag.stages:
             stage.desc
         shell:
             "( export KITH_PROGRESS=3; TIMEFORMAT='took %R s: %U s of a processor, %S s of the system'; "
-            "time ( {params.cmd} ) ) 3>&2 > {log} 2>&1"
+            "time {{ {params.cmd}; }} ) 3>&2 > {log} 2>&1"
 
     workflow.get_rule(stage.name).docstring = stage.desc
