@@ -114,11 +114,11 @@ def train(
     used = {f"{side}_encoder": known for side, known in _references(encoded, starts).items()}
     made_by = fingerprint(settings.model_dump_json(), str(seed), json.dumps(used), files=inputs)
     checkpoint = Checkpoint(CHECKPOINTS / values.study.name / f"{method}-{seed}.pt", made_by, files.write_bytes)
-    with opened(method, seed, settings.model_dump(exclude_none=True), made_by, prepared, fabric.is_global_zero) as run:
+    told = {"method": method, "seed": seed, "parameters": settings.model_dump(mode="json", exclude_none=True)}
+    with opened(method, seed, told["parameters"], made_by, prepared, fabric.is_global_zero) as run:
         place = _place(values.study, method, seed)
         records = _fit(place, encoder, objective, learned, config, fabric, checkpoint, run.epoch)
         if fabric.is_global_zero:
-            told = {"method": method, "seed": seed, "parameters": settings.model_dump(mode="json", exclude_none=True)}
             files.write_bytes(model, save(encoder, vocabulary, longest, told))
             files.write_parquet(history, pd.DataFrame(records))
             files.write_json(trained, note([model, history], **_made_of(values, told, prepared), **used))

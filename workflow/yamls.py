@@ -1,5 +1,7 @@
 """YAML as both engines read it, version 1.2: 1e-3 is a number, a key stands once, and comments can be kept."""
 
+import copy
+import functools
 import io
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,11 @@ def read(text: str, name: str) -> Any:
 
     Raises KithError with file, line and column for what is no YAML, a key given twice and a tab among them.
     """
+    return copy.deepcopy(_read(text, name))
+
+
+@functools.lru_cache(maxsize=4)  # params.yaml is asked for again and again
+def _read(text: str, name: str) -> Any:
     return _load(YAML(typ="safe", pure=True), text, name)
 
 

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 
 from kith.encoders.names import SIDES
 from kith.errors import KithError, listed
+from stages.params import checked
 from stages.params.auditing import Audit
 from stages.params.base import Count, Name, Section
 from stages.params.data import Fetch, Prepare
@@ -79,6 +80,15 @@ class Params(Section):
         Raises KithError for what is wrong with any of the methods: none is trained before all can be.
         """
         return self._checked_methods[name]
+
+    def told(self, name: str) -> dict[str, Any]:
+        """What there is to tell of the method `name`, see stages.params.checked; checked as `method` does it, without
+        doing it twice."""
+        return self._told[name]
+
+    @functools.cached_property
+    def _told(self) -> dict[str, Any]:
+        return checked.told(self)
 
     def written(self, name: str) -> dict[str, Any]:
         """The method `name` as the file has it, in plain values: what it changes of `train` in the place of that."""
@@ -163,7 +173,7 @@ def load(path: Path = PARAMS, *, methods: bool = False) -> Params:
                 f"`kith study {params.study.name} --set KEY=VALUE`, which writes it anew"
             )
         if methods:
-            params.method(params.study.methods[0])
+            params.told(params.study.methods[0])
     except KithError as error:
         raise KithError(f"{path}: {error}") from None
     return params

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -13,9 +13,6 @@ from stages.reporting import cells, order
 from stages.reporting.choices import chosen
 from stages.reporting.pairs import details, pairs
 from stages.reporting.pictures import codes, database, metric_learning, pictures, predictions, shared
-
-if TYPE_CHECKING:
-    from stages.params.method import Method
 
 
 def document(
@@ -102,7 +99,7 @@ def input_shapes(dataset: dict[str, Any]) -> dict[str, str]:
 
 def budget(settings: params.Params) -> str:
     """What every method was given to train with, and which methods were given something else."""
-    plans = {name: _plan(settings.method(name)) for name in settings.study.methods}
+    plans = {name: _plan(**settings.told(name)) for name in settings.study.methods}
     usual = max(plans.values(), key=list(plans.values()).count)
     others = "".join(
         f" {', '.join(f'**{name}**' for name in plans if plans[name] == plan)}: {plan}."
@@ -112,34 +109,36 @@ def budget(settings: params.Params) -> str:
     return f"Training: {usual}; seeds: {', '.join(map(str, settings.study.seeds))}.{others}"
 
 
-def _plan(method: "Method") -> str:
-    train = method.train
-    layer = {"unit": "", "learned": ", a learned projection", "cca": ", a CCA layer"}[train.projection.kind]
-    texts = f", {_tower(train.text)} for texts" if method.needs.texts else ""
-    width = f"{train.dim} dimensions{layer}"
-    if train.head == "none":
+def _plan(parameters: dict[str, Any], texts: bool, targets: bool) -> str:
+    train = parameters["train"]
+    layer = {"unit": "", "learned": ", a learned projection", "cca": ", a CCA layer"}[train["projection"]["kind"]]
+    written = f", {_tower(train['text'])} for texts" if texts else ""
+    width = f"{train['dim']} dimensions{layer}"
+    if train["head"] == "none":
         width = "its own dimensions"
-    elif method.needs.targets:
+    elif targets:
         width = "the dimensions of the class embeddings"
-    return f"{train.epochs} epochs in batches of {train.batch_size}, {_tower(train.image)} for pictures{texts}, {width}"
+    epochs = f"{train['epochs']} epochs in batches of {train['batch_size']}"
+    return f"{epochs}, {_tower(train['image'])} for pictures{written}, {width}"
 
 
-def _tower(options: params.ImageTower | params.TextTower) -> str:
+def _tower(options: dict[str, Any]) -> str:
     """A tower and its size, and the encoder whose features it takes."""
-    if options.tower == ENCODER:
-        return f"{options.encoder}, trained on,"
-    if options.encoder is not None:
-        return f"{options.tower} on {options.encoder}"
-    match options.tower:
+    tower = options["tower"]
+    if tower == ENCODER:
+        return f"{options['encoder']}, trained on,"
+    if "encoder" in options:
+        return f"{tower} on {options['encoder']}"
+    match tower:
         case "resnet":
-            return f"resnet-{options.depth} of width {options.width}"
+            return f"resnet-{options['depth']} of width {options['width']}"
         case "cnn" | "vgg":
-            return f"{options.tower} of width {options.width}"
+            return f"{tower} of width {options['width']}"
         case "mlp" | "tfidf":
-            return f"{options.tower} of {options.layers} × {options.hidden} units"
+            return f"{tower} of {options['layers']} × {options['hidden']} units"
         case "gru" | "bag":
-            return f"{options.tower} of {options.hidden} units"
-    return options.tower
+            return f"{tower} of {options['hidden']} units"
+    return str(tower)
 
 
 def has_semantic_space(quality: dict[str, float], dataset: dict[str, Any]) -> bool:

@@ -70,10 +70,7 @@ def render(
         legend=legend(boards[board["split"].iloc[0]]["all"]),
         expected=expected(settings, board),
         pictures={name: base64.b64encode(content).decode() for name, content in pictures.items()},
-        methods={
-            name: _yaml(settings.method(name).model_dump(mode="json", exclude_none=True))
-            for name in settings.study.methods
-        },
+        methods={name: _yaml(settings.told(name)["parameters"]) for name in settings.study.methods},
         encoders=encoders,
         missing=missing,
         audit=audit,

@@ -108,7 +108,7 @@ def log_evaluation(
     if not available():
         return
     measured = evaluation()
-    settings = params.load().method(method).model_dump(exclude_none=True) | measured
+    settings = params.load().told(method)["parameters"] | measured
     state = digest(measured)
     records = files.read_parquet(history, "train again").to_dict("records")
     nested = [_dataset(data), *(epoch_of(record) for record in records), *_finished(model, history, records)]

@@ -1,6 +1,7 @@
 # One rule a stage. What depends on the stage is bound by `rule_of`, not by the loop: Snakemake calls input and params
 # functions after the loop has ended, and `shell` has to be one constant for the same reason. What a stage prints is in
-# its log; how far it is, it tells on Snakemake's own terminal too, as file 3.
+# its log, and at its end what it took, for benchmarks/timeline.py; how far it is, it tells on Snakemake's own terminal
+# too, as file 3.
 for stage in dag.stages:
     inputs, cmd, values = rule_of(stage)
 
@@ -28,6 +29,7 @@ for stage in dag.stages:
         message:
             stage.desc
         shell:
-            "( export KITH_PROGRESS=3; {params.cmd} ) 3>&2 > {log} 2>&1"
+            "( export KITH_PROGRESS=3; TIMEFORMAT='took %R s: %U s of a processor, %S s of the system'; "
+            "time {{ {params.cmd}; }} ) 3>&2 > {log} 2>&1"
 
     workflow.get_rule(stage.name).docstring = stage.desc
