@@ -32,8 +32,8 @@ def repair() -> None:
     mend_busy()
     if not (LOCK.exists() and KEPT.exists()):
         return
-    text, kept = LOCK.read_text(encoding="utf-8", errors="replace"), KEPT.read_text(encoding="utf-8")
-    if text == kept or not _is_cut(text, kept) or _is_committed():
+    text, kept = (path.read_text(encoding="utf-8", errors="replace") for path in (LOCK, KEPT))
+    if text == kept or not _is_whole(kept) or not _is_cut(text, kept) or _is_committed():
         return
     head, known = _entries(kept)
     newer = dict(list(_entries(text)[1].items())[:-1])  # the last one may be a part

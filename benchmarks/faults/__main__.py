@@ -72,6 +72,7 @@ class Driver:
         begun = time.monotonic()
         drawn = random.Random(f"{self.seed} {row.kind} {row.number}")
         checkout = self.whole[row.engine].copy(self.work / "copy")
+        checkout.jobs()
         if row.kind == "kill":
             kills.kill(row, checkout, self.wanted, self.lasts, drawn)
         elif row.kind == "file":

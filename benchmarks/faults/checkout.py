@@ -19,7 +19,7 @@ from tests.conftest import PARAMS
 from tests.made_checkout import clone
 from tests.made_encoders import write_encoder
 from workflow import lockfile
-from workflow.dag import Dag
+from workflow.dag import Dag, Item, Stage
 
 ENGINES = {"dvc": ["dvc", "repro"], "snakemake": ["snakemake", "--cores", "2"]}
 # Two methods: pictures and texts from random weights, and classes on the features of a tiny encoder (safetensors).
@@ -58,6 +58,7 @@ class Checkout:
 
     def __init__(self, folder: Path, engine: str):
         self.folder, self.engine = folder, engine
+        self._jobs: list[Job] | None = None
         own = {"XDG_CACHE_HOME": f"{folder}.cache", "DVC_SITE_CACHE_DIR": f"{folder}.site", "DVC_NO_ANALYTICS": "1"}
         own |= {"OMP_NUM_THREADS": "1", "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
         self.environment = os.environ | own | {"MLFLOW_DISABLE_TELEMETRY": "true"}
@@ -65,16 +66,16 @@ class Checkout:
             self.environment.pop(name, None)
 
     def jobs(self) -> list[Job]:
-        with chdir(self.folder):
-            dag = Dag()
-            return [
-                Job(stage.target(item), shlex.split(stage.command(item).split(" && ")[-1])[1:], self._outs(stage, item))
-                for stage, item in dag.items()
-            ]
+        """All jobs of the DAG, as it was when it was asked for first: params.yaml may be damaged later."""
+        if self._jobs is None:
+            with chdir(self.folder):
+                self._jobs = [self._job(stage, item) for stage, item in Dag().items()]
+        return self._jobs
 
     @staticmethod
-    def _outs(stage, item) -> list[str]:
-        return stage.fill_all(stage.outs, item)
+    def _job(stage: Stage, item: Item) -> Job:
+        words = shlex.split(stage.command(item).split(" && ")[-1])[1:]
+        return Job(stage.target(item), words, stage.fill_all(stage.outs, item))
 
     def job(self, target: str) -> Job:
         return next(each for each in self.jobs() if each.target == target)

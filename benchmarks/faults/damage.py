@@ -13,6 +13,7 @@ from pathlib import Path
 from benchmarks.faults import outcome
 from benchmarks.faults.checkout import Checkout, Job, end_session, remove
 
+CACHE = "DVC's cache"
 # By kind: patterns below the checkout; the first file that fits one is taken.
 DATA, RUN = "data/shapes", "runs/shapes/infonce-0"
 FILES = {
@@ -61,7 +62,7 @@ FILES = {
     "copy of dvc.lock": ".dvc/tmp/dvc.lock",
     "DVC's busy paths": ".dvc/tmp/rwlock",
     "DVC's lock": ".dvc/tmp/lock",
-    "DVC's cache": ".dvc/cache/files/md5/*/*",
+    CACHE: ".dvc/cache/files/md5/*/*",
     "DVC's known runs": ".dvc/cache/runs/*/*/*",
     "Snakemake's metadata": ".snakemake/metadata/*",
     "what Snakemake has recorded": ".snakemake/recorded.json",
@@ -122,6 +123,7 @@ DAMAGES: dict[str, Damage] = {
 
 def damage(row: outcome.Row, checkout: Checkout, wanted: dict[str, str], drawn: random.Random) -> None:
     """row.fault to a file of the kind row.place, and a plain rerun, in which somebody has to read or write it."""
+    checkout.jobs()
     path = _file(checkout, row.place, drawn)
     if path is None:
         row.ended = "not there"
@@ -132,6 +134,9 @@ def damage(row: outcome.Row, checkout: Checkout, wanted: dict[str, str], drawn: 
         if (due := _due(checkout, path, row)) is not None:
             checkout.forget(due)
             row.moment += f", then {due}"
+        if row.place == CACHE:  # so that all comes out of it again
+            for out in wanted:
+                remove(checkout.folder / out)
         if row.fault == "not to be written" and _maker(checkout, path) is not None:
             flip(path)  # so that it has to be made again
         DAMAGES[row.fault](path)
@@ -190,7 +195,7 @@ def _due(checkout: Checkout, path: Path, row: outcome.Row) -> str | None:
     if row.place == "part of an encoding":
         return "encode@clip"
     if made is None:
-        return None if row.place in (*OWN, "checkpoint", "DVC's cache") else "train@infonce-0"
+        return None if row.place in (*OWN, "checkpoint", CACHE) else "train@infonce-0"
     if row.fault != "rotten":
         return None
     relative = path.relative_to(checkout.folder)

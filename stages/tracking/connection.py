@@ -5,10 +5,12 @@ import importlib.util
 import logging
 import os
 import re
+import socket
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from filelock import FileLock, Timeout
 
@@ -19,6 +21,9 @@ STORE = "MLFLOW_TRACKING_URI"
 PROBE, CALL, UPLOAD = 3, 5, 30
 # Making the tables of a new database takes one process some seconds; the others wait for it.
 LOCK = 20
+# Of databases over the network, and PostgreSQL's question whether it encrypts (SSLRequest of its protocol).
+PORTS = {"postgresql": 5432, "postgres": 5432, "mysql": 3306, "mssql": 1433}
+ENCRYPTS = bytes.fromhex("00000008 04d2162f")
 _SET: set[str] = set()  # what `patience` has put into the environment
 EXPERIMENT = {
     "mlflow.experimentKind": "custom_model_development",
@@ -80,6 +85,14 @@ def probe(uri: str) -> None:
         _probe_file(path)
     elif uri.startswith(("http://", "https://")):
         _probe_server(uri)
+    elif is_network_database(uri):
+        _probe_network_database(uri)
+
+
+def is_network_database(uri: str) -> bool:
+    """Whether a store is a database that is asked over the network: its driver would wait for it without end."""
+    parts = urlsplit(uri)
+    return parts.scheme.partition("+")[0] in PORTS and bool(parts.hostname)
 
 
 def connect(uri: str, study: str) -> Connection:
@@ -161,6 +174,22 @@ def _probe_server(uri: str) -> None:
         raise Away("does not answer") from None
     except requests.RequestException:
         raise Away("cannot be reached: nothing listens there") from None
+
+
+def _probe_network_database(uri: str) -> None:
+    """A database greets whoever connects; PostgreSQL when it is asked whether it encrypts."""
+    parts = urlsplit(uri)
+    kind = parts.scheme.partition("+")[0]
+    try:
+        with socket.create_connection((parts.hostname, parts.port or PORTS[kind]), timeout=PROBE) as connection:
+            if kind.startswith("postgres"):
+                connection.sendall(ENCRYPTS)
+            if kind != "mssql" and not connection.recv(1):
+                raise Away("ends the connection before it says anything")
+    except TimeoutError:
+        raise Away("does not answer") from None
+    except OSError as error:
+        raise Away(f"cannot be reached: {error.strerror or error}") from None
 
 
 def _experiment(client: Any, uri: str, study: str) -> str:

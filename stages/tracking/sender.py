@@ -13,7 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from stages.tracking import model
-from stages.tracking.connection import CALL, UPLOAD, Connection, Slow, alone, database, patience, probe, root
+from stages.tracking.connection import (
+    CALL,
+    UPLOAD,
+    Connection,
+    Slow,
+    alone,
+    database,
+    is_network_database,
+    patience,
+    probe,
+    root,
+)
 from stages.tracking.spool import Operation
 from stages.tracking.state import name_of
 
@@ -36,8 +47,9 @@ class Sender:
         if self.waited > self.most:
             raise Slow(f"is slow: {self.waited:.0f} seconds went by for its answers")
         with patience(UPLOAD if "paths" in operation else CALL):
-            if "paths" in operation:
-                probe(self.store)  # an upload may take its time, but not for finding out that nobody is there
+            # An upload may take its time, and a database's driver without end; not to learn that nobody is there.
+            if "paths" in operation or is_network_database(self.store):
+                probe(self.store)
             begun = time.monotonic()
             OPERATIONS[operation["do"]](self, operation)
         if "paths" not in operation:

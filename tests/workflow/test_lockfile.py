@@ -50,6 +50,15 @@ def test_wherever_it_is_cut_it_comes_back_with_what_is_newer(there, capsys, monk
     assert lockfile.LOCK.read_text() == whole
 
 
+@pytest.mark.parametrize("copy", [b"", b"schema: '2.0'\nstages:\n  prep", b"\xff\xfe\0junk"])
+def test_a_damaged_copy_is_not_put_back(there, copy, monkeypatch):
+    monkeypatch.setattr(lockfile, "_is_committed", lambda: False)
+    lockfile.LOCK.write_text(cut := lock(prepare="a1", train_a="b1")[:-3])
+    lockfile.KEPT.write_bytes(copy)
+    lockfile.repair()
+    assert lockfile.LOCK.read_text() == cut
+
+
 def test_what_somebody_chose_stays(there):
     old, new = lock(prepare="a1"), lock(prepare="a1", train_a="b1")
     lockfile.LOCK.write_text(old)

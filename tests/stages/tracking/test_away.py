@@ -70,6 +70,25 @@ def test_a_server_that_is_away_costs_seconds_once_and_no_record(study, server, r
     assert not list(spool.folder().glob("*.files"))
 
 
+@pytest.mark.parametrize("kind", ["postgresql", "postgresql+psycopg2", "mysql", "mssql"])
+def test_a_database_that_is_away_is_found_out_before_its_driver_waits(refused, kind):
+    with pytest.raises(connection.Away, match="cannot be reached: Connection refused"):
+        connection.probe(f"{refused.replace('http', kind)}/runs")
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mysql+pymysql"])
+def test_a_database_that_never_answers_is_away(silent, kind, monkeypatch):
+    monkeypatch.setattr(connection, "PROBE", 0.2)
+    with pytest.raises(connection.Away, match="does not answer"):
+        connection.probe(f"{silent.replace('http', kind)}/runs")
+
+
+@pytest.mark.parametrize("uri", ["postgresql:///runs", "databricks", "sqlite:////tmp/none.db", "file:mlruns"])
+def test_what_is_not_asked_over_the_network_is_not_probed_there(uri):
+    assert not connection.is_network_database(uri)
+    connection.probe(uri)
+
+
 def test_a_training_without_its_server_is_recorded_whole(study, refused, monkeypatch, capsys):
     run = run_method()
     model = (run / "model.pt").read_bytes()
