@@ -26,6 +26,7 @@ from kith.training.resident import resident
 from kith.training.samplers import BalancedSampler, PairSampler, Sampler, TupleSampler, generator
 from kith.training.scheduling import schedule_of
 from kith.training.state import Record, State, TrainingState
+from kith.training.synchronised import synchronise
 from kith.training.task import Task, check_finite
 from kith.training.validation import validate
 
@@ -54,6 +55,8 @@ def fit(
     task, data = _task(model, objective, data, config), _placed(data, config, fabric)
     if not config.epochs:
         return [_as_it_is(task.to(fabric.device), data, config, fabric, on_epoch)]
+    if config.sync_batch_norm and fabric.world_size > 1:
+        _synchronise(task)
     optimizer = _suited(task, config, fabric.device)
     (wrapped, stepper), sampler = fabric.setup(task, optimizer), batches_of(data, config)
     batches, seen = len(sampler.epoch(1)), _as_many_groups(data, config.seed)
@@ -93,6 +96,13 @@ def _placed(data: TrainingData, config: TrainingConfig, fabric: Fabric) -> Train
     """The data where steps take them from: on a GPU, where they fit, else read ahead of the steps."""
     data = with_workers(data, config, fabric.world_size)
     return data if crops_of(data, config) is not None else resident(data, fabric.device)
+
+
+def _synchronise(task: Task) -> None:
+    """The towers alone: the classifier, behind them, sees the rows of all processes anyway."""
+    for tower in (task.model.image_tower, task.model.text_tower):
+        if tower is not None:
+            synchronise(tower)
 
 
 def _suited(task: Task, config: TrainingConfig, device: torch.device) -> torch.optim.Optimizer:

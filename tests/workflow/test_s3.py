@@ -76,7 +76,7 @@ def test_what_is_pushed_is_pulled_elsewhere_and_nothing_is_left_to_do(by_dvc, tm
     there.environment = here.environment | {"DVC_SITE_CACHE_DIR": str(tmp_path / "site")}
     there.python("dvc", "pull")
     assert outputs(there) == outputs(here)
-    assert len(outputs(there)) == 6
+    assert len(outputs(there)) == 5
     there.python("stages.cli", "adopt")
     assert there.snakemake() == there.dvc("repro") == []
 
