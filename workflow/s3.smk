@@ -55,7 +55,7 @@ for number, out in enumerate(RESULTS):
         input:
             out,
         output:
-            directory(stored(out)) if is_directory(out) else stored(out),
+            stored(out),
         message:
             f"Store {out}"
         shell:

@@ -26,6 +26,7 @@ from kith.training.resident import resident
 from kith.training.samplers import BalancedSampler, PairSampler, Sampler, TupleSampler, generator
 from kith.training.scheduling import schedule_of
 from kith.training.state import Record, State, TrainingState
+from kith.training.synchronised import synchronise
 from kith.training.task import Task, check_finite
 from kith.training.validation import validate
 
@@ -54,7 +55,7 @@ def fit(
     task, data = _task(model, objective, data, config), _placed(data, config, fabric)
     if not config.epochs:
         return [_as_it_is(task.to(fabric.device), data, config, fabric, on_epoch)]
-    optimizer = _suited(task, config, fabric.device)
+    optimizer = _suited(task, config, fabric)
     (wrapped, stepper), sampler = fabric.setup(task, optimizer), batches_of(data, config)
     batches, seen = len(sampler.epoch(1)), _as_many_groups(data, config.seed)
     state = TrainingState(task, optimizer, schedule_of(optimizer, config, batches), fabric.strategy.precision)
@@ -95,11 +96,16 @@ def _placed(data: TrainingData, config: TrainingConfig, fabric: Fabric) -> Train
     return data if crops_of(data, config) is not None else resident(data, fabric.device)
 
 
-def _suited(task: Task, config: TrainingConfig, device: torch.device) -> torch.optim.Optimizer:
-    """The optimizer, and what makes a GPU fast: kernels in the order in which pictures come, channels last, and
-    compiled towers."""
+def _suited(task: Task, config: TrainingConfig, fabric: Fabric) -> torch.optim.Optimizer:
+    """The optimizer, and the towers for where they are trained: with the batch norm of all processes, if it is wanted
+    (the classifier behind them sees all rows anyway), and what makes a GPU fast: kernels in the order in which pictures
+    come, channels last, and compiled towers."""
+    device = fabric.device
     on_gpu, text = device.type == "cuda", task.model.text_tower
     image: Any = task.model.image_tower
+    if config.sync_batch_norm and fabric.world_size > 1:
+        for tower in filter(None, (image, text)):
+            synchronise(tower)
     if on_gpu:
         image.to(memory_format=torch.channels_last)
     if on_gpu and config.compile:

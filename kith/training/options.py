@@ -188,6 +188,7 @@ class TrainingConfig(Optimization, Augmentation, Batches):
     """All that `fit` goes by. lr_factors: of towers that learn by other rates than the rest, their share of these.
     workers: threads that read and decode batches ahead; 0: none; None: one for each core where pictures have to be
     decoded or cut, else none. Results do not depend on them. compile: on a GPU, compile the towers first.
+    sync_batch_norm: batch norm of the towers sees the batches of all processes.
 
     >>> TrainingConfig(epochs=2, lr=0.01).schedule
     'cosine'
@@ -198,3 +199,4 @@ class TrainingConfig(Optimization, Augmentation, Batches):
     seed: int = 0
     workers: Count | None = None
     compile: Literal[True] | None = None
+    sync_batch_norm: Literal[True] | None = None

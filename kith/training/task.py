@@ -65,11 +65,11 @@ class Task(nn.Module):
             batch = Batch(
                 space.first(image),
                 None if text is None else space.second(text),
-                _gather(group),
+                gather(group),
                 neighbors,
-                _gather(has_neighbor),
+                gather(has_neighbor),
                 space.correlations,
-                None if label is None else labelled_rows(self, image, _gather(label)),
+                None if label is None else labelled_rows(self, image, gather(label)),
                 space.second(random[0]) if random else None,
                 self._added(image, text),
             )
@@ -86,8 +86,8 @@ class Task(nn.Module):
         """What the towers make of each part of so many rows, of all processes."""
         if self.separate:
             parts = (encode(*part) for part in zip(*(each.split(size) for each in given), strict=True))
-            return map(_gather, parts)
-        return map(_gather, encode(*given).split(size))
+            return map(gather, parts)
+        return map(gather, encode(*given).split(size))
 
 
 def check_finite(*sides: Tensor | None) -> None:
@@ -118,8 +118,8 @@ def _known(label: Tensor) -> Tensor:
     return label >= 0 if label.ndim == 1 else label.bool().any(dim=1)
 
 
-def _gather(rows: Tensor) -> Tensor:
-    """The rows of all processes, with gradients, so that negatives come from the whole batch."""
+def gather(rows: Tensor) -> Tensor:
+    """The rows of all processes, with gradients: so negatives come from the whole batch."""
     if not (distributed.is_available() and distributed.is_initialized()):
         return rows
     return _AllGather.apply(rows)

@@ -34,7 +34,8 @@ class Start(Section):
 class Machine(Section):
     """Where it is computed, and in which precision. `workers` are threads that read and decode pictures ahead of the
     steps: null takes one for each core where pictures have to be decoded or cut, 0 reads them in the step. `compile`:
-    on a GPU the towers are compiled, which takes a minute and pays in a long training."""
+    on a GPU the towers are compiled, which takes a minute and pays in a long training. `sync_batch_norm`: batch norm of
+    the towers sees the batches of all processes, not each its own; in one process it changes nothing."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     devices: Positive = 1
@@ -42,6 +43,7 @@ class Machine(Section):
     threads: Positive = 2
     workers: Count | None = None
     compile: Literal[True] | None = None
+    sync_batch_norm: Literal[True] | None = None
 
 
 # Fields stand in the order of the bases from the last to the first.

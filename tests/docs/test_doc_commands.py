@@ -31,7 +31,16 @@ pytestmark = pytest.mark.slow
 # What is not run from the page, and the test that has to do with it.
 ELSEWHERE = {
     "docker compose up": "test_containers.py::test_services_wait_for_what_they_need",  # not built in tests
-    "pip install snakemake-executor-plugin-slurm": "docs/test_doc_commands.py::test_the_slurm_profile_names_its_plugin",
+    "pip install -r requirements-cluster.txt": "docs/test_doc_commands.py::test_the_profiles_have_their_plugins_pinned",
+    "KITH_STORE=s3://bucket/folder snakemake --snakefile workflow/s3.smk --cores 2": "workflow/test_s3.py::"
+    "test_a_run_reads_its_table_from_the_store_and_stores_its_results_there",
+    "dvc remote add --default store s3://bucket/folder": "workflow/test_s3.py::"
+    "test_what_is_pushed_is_pulled_elsewhere_and_nothing_is_left_to_do",
+    "dvc remote modify store endpointurl https://s3.example.org": "workflow/test_s3.py::"
+    "test_what_is_pushed_is_pulled_elsewhere_and_nothing_is_left_to_do",
+    "dvc import-url s3://bucket/products.csv shop/products.csv": "workflow/test_s3.py::"
+    "test_a_table_is_imported_and_updated",
+    "dvc update shop/products.csv.dvc": "workflow/test_s3.py::test_a_table_is_imported_and_updated",
     "kith new shop/products.csv": "stages/test_new.py::test_from_a_table_to_a_study_that_both_engines_find_up_to_date",
     "kith partial": "stages/test_partial.py::test_the_others_are_ranked_and_the_failed_one_is_named_with_its_reason",
 }
@@ -215,6 +224,7 @@ def test_scaling_out(folder):
         "snakemake --cores 8 runs": "rm runs/shop/infonce-0/metrics.json; snakemake --cores 8 runs",
         "--profile workflow/profiles/slurm": "--dry-run --forceall --profile ../profile",
         "/mnt/kith-store": "../store",
+        'runs/glyphs/infonce-0"': 'runs/shop/infonce-0"',
         "dvc pull": "rm -r data runs .dvc/cache && dvc pull",
     }
     outputs, _ = follow("docs/scaling-out.md", folder, stand_ins, ELSEWHERE)
@@ -225,10 +235,12 @@ def test_scaling_out(folder):
     assert "Nothing to be done" in run("snakemake --cores 1 --dry-run", folder)
 
 
-def test_the_slurm_profile_names_its_plugin():
-    """The plugin itself would have to be downloaded."""
-    profile = yaml.safe_load((ROOT / "workflow/profiles/slurm/config.yaml").read_text(encoding="utf-8"))
-    assert f"pip install snakemake-executor-plugin-{profile['executor']}" in ELSEWHERE
+def test_the_profiles_have_their_plugins_pinned():
+    """The plugins themselves would have to be downloaded."""
+    pinned = (ROOT / "requirements-cluster.txt").read_text(encoding="utf-8")
+    for cluster in ("slurm", "kubernetes"):
+        profile = yaml.safe_load((ROOT / f"workflow/profiles/{cluster}/config.yaml").read_text(encoding="utf-8"))
+        assert f"snakemake-executor-plugin-{profile['executor']}==" in pinned
 
 
 def test_search(folder):

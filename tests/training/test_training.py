@@ -129,32 +129,40 @@ def test_the_optimizer_and_schedule_are_used():
     assert rates[0] < rates[1] > rates[2] > rates[3]
 
 
-def _two_processes(rank: int, port: int, folder: str) -> None:
+def _two_processes(rank: int, port: int, folder: str, synchronised: bool) -> None:
     fabric = joined(rank, port)
     data, vocabulary = pair_data()
     model, objective = model_and_objective(len(vocabulary))
-    _without_batch_statistics(model)
-    history = fit(model, objective, data, _PLAIN, fabric)
+    _without(model, _CHANGING if synchronised else _LOCAL)
+    config = replace(_PLAIN, sync_batch_norm=True) if synchronised else _PLAIN
+    history = fit(model, objective, data, config, fabric)
     torch.save({"state": model.state_dict(), "loss": [r["train_loss"] for r in history]}, f"{folder}/{rank}.pt")
 
 
 _PLAIN = TrainingConfig(epochs=2, batch_size=48, lr=1e-3, optimizer="sgd")
 
 
-def _without_batch_statistics(model: torch.nn.Module) -> None:
-    """Batch norm and dropout are local to a process; without them two processes must equal one."""
+# Batch norm and dropout are local to a process; without them two processes must equal one.
+_CHANGING = (torch.nn.Dropout,)
+_LOCAL = (torch.nn.BatchNorm2d, torch.nn.Dropout)
+
+
+def _without(model: torch.nn.Module, kinds: tuple[type, ...]) -> None:
     for parent in model.modules():
         for name, child in parent.named_children():
-            if isinstance(child, torch.nn.BatchNorm2d | torch.nn.Dropout):
+            if isinstance(child, kinds):
                 setattr(parent, name, torch.nn.Identity())
 
 
-def test_two_processes_train_as_one(tmp_path):
-    as_two(_two_processes, str(tmp_path))
+@pytest.mark.parametrize("synchronised", [False, True])
+def test_two_processes_train_as_one(tmp_path, synchronised):
+    """Batch norm that is synchronised sees what that of one process sees, running statistics among it."""
+    as_two(_two_processes, str(tmp_path), synchronised)
     first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in (0, 1))
     data, vocabulary = pair_data()
     model, objective = model_and_objective(len(vocabulary))
-    _without_batch_statistics(model)
+    _without(model, _CHANGING if synchronised else _LOCAL)
+    assert any(isinstance(each, torch.nn.BatchNorm2d) for each in model.modules()) == synchronised
     history = fit(model, objective, data, _PLAIN, cpu())
     np.testing.assert_allclose(first["loss"], [record["train_loss"] for record in history], rtol=1e-4)
     for name, value in model.state_dict().items():
