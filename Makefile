@@ -1,15 +1,21 @@
 # `make repro` sets everything up and runs the current study; `make test` sets everything up and tests Kith.
+# With LOCKED=1 every package is of the version, and has the checksum, that requirements.lock names.
 PYTHON ?= python3
 VENV   ?= .venv
 RUN    := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
-.PHONY: setup repro test lint study adopt ui
+.PHONY: setup repro test lint lock study adopt ui
 
 setup: $(VENV)/.installed
 
 $(VENV)/.installed: $(wildcard requirements*.txt) pyproject.toml
 	$(PYTHON) -m venv $(VENV)
+ifdef LOCKED
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check "$$(grep '^torch==' requirements.txt)"
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+else
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+endif
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	touch $@
 
@@ -23,6 +29,9 @@ test: setup             ## lint, types, unit and pipeline tests
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 	$(RUN) python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+lock:                   ## write requirements.lock anew (pip install uv)
+	$(PYTHON) .ci/lock.py
 
 study: setup            ## choose a study: make study NAME=flickr8k
 	$(RUN) kith study $(NAME)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
+from kith.errors import KithError
 from kith.similarity import as_matrix, similarity_blocks, unit_rows
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ class HNSW:
     """NMSLIB's graph over unit rows, searched with as much effort (efSearch) as a wanted recall needs.
 
     unit: (n, d) float32, rows of length 1. threads: to build it with; with more than one the graph, and so what
-    is found, differ from run to run. It can be searched from several threads.
+    is found, differ from run to run. It can be searched from several threads. Raises KithError without NMSLIB.
 
     >>> unit = np.eye(3, dtype=np.float32)
     >>> HNSW(unit).search(unit[:1], k=1)[0].tolist()
@@ -120,7 +121,13 @@ class HNSW:
     """
 
     def __init__(self, unit: np.ndarray, threads: int = 1):
-        import nmslib
+        try:
+            import nmslib
+        except ImportError:
+            raise KithError(
+                "HNSW needs the package nmslib, which is not installed (it has no build for Python 3.14 and newer): "
+                "pip install nmslib with an older Python, or search exactly: neighbors.method: exact, --index exact"
+            ) from None
 
         self._lock = Lock()  # efSearch is a setting of the whole graph
         self._graph = nmslib.init(method="hnsw", space="cosinesimil")

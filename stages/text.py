@@ -4,6 +4,7 @@ features that an item has in place of texts."""
 import json
 import sys
 from collections import Counter
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +20,18 @@ from stages import cli, files, params, tracking
 
 WRITTEN = ("vectors.np?", "text_vectors.np?", "word_vectors.parquet", "doc2vec.model*", "summary.json", NOTE)
 
+WITHOUT_GENSIM = (
+    "params.yaml: text.backend: doc2vec needs the package gensim, which is not installed (it has no build for Python "
+    "3.14 and newer): take neighbours by words, `kith study NAME --set text.backend=tfidf`, or a Python up to 3.13"
+)
 IN_TEXTS = 2  # of tf-idf: in how many training texts a word has to be
 
 
 def main(*, data: Path, out: Path) -> None:
     """Write vectors of all items (vectors.npy or .npz), word_vectors.parquet and summary.json into --out."""
     options = params.load().text
+    if options.backend == "doc2vec" and find_spec("gensim") is None:
+        raise KithError(WITHOUT_GENSIM)
     prepared = Prepared(data)
     documents, document_of = _documents(prepared.texts, options.tokens)
     in_train = np.zeros(len(documents), dtype=bool)

@@ -1,5 +1,6 @@
 """How a trained model is logged: loadable by mlflow.pyfunc, with its signature, an example and what it needs."""
 
+import contextlib
 import io
 import zipfile
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from stages.tracking.connection import root
 PYFUNC = Path(__file__).with_name("pyfunc.py")
 LIBRARY = Path(__file__).resolve().parents[2] / "kith"
 CODE = "code"  # the folder of the study's run for the library
+DISTRIBUTIONS = ("kith-retrieval", "kith")  # names of Kith's own, now and before
 NEEDED = ("torch", "numpy", "pandas", "pyarrow", "scipy", "pillow")
 
 
@@ -34,9 +36,17 @@ def log(run: str, model: Path, code: str, tags: Mapping[str, str]) -> str:
             signature=signature(loaded.config),
             input_example=example(loaded.config, tokenizer),
             pip_requirements=requirements(loaded.config),
-            metadata={"kith_version": version("kith"), "kith_code": code, **tags},
+            metadata={"kith_version": _version(), "kith_code": code, **tags},
         )
     return info.model_id
+
+
+def _version() -> str:
+    """Of Kith, by the name of its distribution, or the one that it had before."""
+    for name in DISTRIBUTIONS:
+        with contextlib.suppress(PackageNotFoundError):
+            return version(name)
+    return "not installed"
 
 
 def archive() -> Path:
