@@ -217,10 +217,12 @@ def _labels(table: pa.Table) -> int:
 
 def _tell(dataset: Dataset, out: Path) -> None:
     """Say on standard error what was left out."""
-    if dataset.skipped:
-        kinds = Counter(fault.kind for fault in dataset.skipped)
-        parts = ", ".join(f"{number:,} {kind}" for kind, number in sorted(kinds.items()))
-        print(f"prepare: left out, as prepare.skip says: {parts}; listed in {out / 'dataset.json'}", file=sys.stderr)
+    kinds = Counter(fault.kind for fault in dataset.skipped)
+    marked = kinds.pop("excluded", 0)
+    parts = ", ".join(f"{number:,} {kind}" for kind, number in sorted(kinds.items()))
+    for why, told in (("prepare.skip says", parts), ("is marked", f"{marked:,} excluded" if marked else "")):
+        if told:
+            print(f"prepare: left out, as {why}: {told}; listed in {out / 'dataset.json'}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -74,8 +74,10 @@ def single_texts(subject: Subject) -> Iterator[AuditFindings]:
 
 
 def left_out(subject: Subject) -> Iterator[AuditFindings]:
-    """Rows that prepare has passed over; they are no items, so they have no row."""
-    skipped = subject.data.dataset.get("skipped") or []
+    """Rows that prepare has passed over, but for those that somebody has marked; they are no items, so they have no
+    row."""
+    known = subject.data.dataset.get("skipped") or []
+    skipped = [each for each in known if not each["problem"].startswith("excluded: ")]
     count = len(skipped)
     yield AuditFindings(
         "unreadable",

@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from kith.audit.looks import left_out
+from kith.audit.subject import Subject
 from kith.data.check import Discarded
 from kith.data.items import Dataset
 from kith.data.marks import heed
@@ -37,7 +39,7 @@ def items() -> pd.DataFrame:
     return pd.read_parquet(OUT / "items.parquet").set_index("id")
 
 
-def test_one_file_of_marks_excludes_and_relabels():
+def test_one_file_of_marks_excludes_and_relabels(capsys):
     small_table(12, val=0.2, test=0.2)
     run()
     before, pictures = items(), (OUT / "images.npy").read_bytes()
@@ -53,6 +55,8 @@ def test_one_file_of_marks_excludes_and_relabels():
     pd.testing.assert_frame_equal(same, before.loc[same.index])  # splits too
     assert (OUT / "images.npy").read_bytes() == pictures
     assert described["skipped"] == [{"row": 3, "id": "n3", "field": "", "problem": "excluded: by marks.csv"}]
+    assert "prepare: left out, as is marked: 1 excluded; listed in" in capsys.readouterr().err
+    assert not len(next(left_out(Subject(Prepared(OUT), None, {}))))  # it is no fault any more
     assert described["counts"] == after["split"].value_counts().to_dict()
 
 
