@@ -37,7 +37,7 @@ FILES = {
     "embedding.pickle": f"{DATA}/class_embedding/embedding.pickle",
     "made_of.json": f"{DATA}/neighbors/made_of.json",
     "features_image.npy": f"{DATA}/encoded/clip/features_image.npy",
-    "part of an encoding": "data/encoded/*/image-*.npy",
+    "kept rows of an encoding": "data/encoded/**/*.np[yz]",
     "audit.parquet": f"{DATA}/audit/audit.parquet",
     "model.pt": f"{RUN}/model.pt",
     "history.parquet": f"{RUN}/history.parquet",
@@ -192,7 +192,7 @@ def _due(checkout: Checkout, path: Path, row: outcome.Row) -> str | None:
     """A job to do again so that the file is read or written, where the engines do not see by themselves that it has
     changed."""
     made = _maker(checkout, path)
-    if row.place == "part of an encoding":
+    if row.place == "kept rows of an encoding":
         return "encode@clip"
     if made is None:
         return None if row.place in (*OWN, "checkpoint", CACHE) else "train@infonce-0"
