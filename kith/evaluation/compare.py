@@ -43,7 +43,8 @@ def rank(runs: Sequence[MethodRun], options: CompareOptions) -> Ranked:
     seeds; with more than one, columns "<metric> sd" hold their standard deviations. With one seed, intervals, p, places
     and letters are those of these trainings, and know nothing of the luck of training.
 
-    >>> queries = pd.DataFrame({"split": "test", "direction": ["text_to_image", "image_to_text"], "group": ["a", "a"]})
+    >>> directions = ["text_to_image", "image_to_text"]
+    >>> queries = pd.DataFrame({"split": "test", "direction": directions * 2, "group": list("aabb")})
     >>> queries = queries.assign(ahp=np.nan, hamming_ap=np.nan)
     >>> entry = {"test": {"metrics": {"mean/mrr": {"value": 0.5}}}}
     >>> runs = [MethodRun(name, 0, entry, queries.assign(reciprocal_rank=0.5)) for name in ("one", "other")]

@@ -225,6 +225,8 @@ def test_scaling_out(folder):
         "--profile workflow/profiles/slurm": "--dry-run --forceall --profile ../profile",
         "/mnt/kith-store": "../store",
         'runs/glyphs/infonce-0"': 'runs/shop/infonce-0"',
+        "greek small letter alpha": "a red cross",
+        "black star": "a blue star",
         "dvc pull": "rm -r data runs .dvc/cache && dvc pull",
     }
     outputs, _ = follow("docs/scaling-out.md", folder, stand_ins, ELSEWHERE)
@@ -355,6 +357,7 @@ def test_blocks_that_are_not_run():
         ("docs/audit.md", "id,mark,label,text"),
         ("docs/concepts.md", "fetch"),
         ("docs/new-problem.md", "test,"),
+        ("docs/new-rows.md", "no"),
         ("docs/own-data.md", "sku,photo,title,description,level1,level2"),
         ("docs/search.md", "server"),
     ]
