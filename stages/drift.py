@@ -62,7 +62,7 @@ def _columns(run: Path, table: Path, opened: OpenedRun, asked: dict[str, str | N
         return asked
     if not any(asked[side] for side in ("image", "text")) and (known := _of_study(run)) is not None:
         label = [known.label, *known.categories][-1]
-        usual = {"id": known.id, "image": known.image, "text": (known.texts or [None])[0], "label": label}
+        usual = {"id": known.id, "image": known.image, "text": next(iter(known.texts or ()), None), "label": label}
         if "text" not in opened.sides:
             usual |= {"image": usual["text"]} if opened.raw.reads_texts else {}
             usual["text"] = None

@@ -50,7 +50,7 @@ from stages.params.towers import ENCODER, ImageTower, TextTower
 
 CHECKPOINTS = Path("checkpoints")
 
-Opened = Callable[[str, int, dict[str, Any], str, Prepared, bool], AbstractContextManager[Any]]
+Opened = Callable[[str, int, Any, str, Prepared, bool], AbstractContextManager[Any]]
 
 
 def main(

@@ -83,8 +83,8 @@ def judge(
 
 def _apart(called: str, new: np.ndarray, held_out: np.ndarray, seed: int) -> Comparison:
     random = np.random.default_rng(seed)
-    some = [each[np.sort(random.permutation(len(each))[:TESTED])] for each in (new, held_out)]
-    auc, p = told_apart(*some, seed)
+    some, others = (each[np.sort(random.permutation(len(each))[:TESTED])] for each in (new, held_out))
+    auc, p = told_apart(some, others, seed)
     reason = f"new {called} can be told from those held out ({auc:.2f}; by chance 0.50)"
     return Comparison(f"{called} told apart", f"{auc:.2f}", "0.50", p, bool(p < SURE and auc >= APART), reason)
 
@@ -107,9 +107,9 @@ def _pairs(new: np.ndarray, held_out: np.ndarray) -> Comparison:
     """Whether a text and its own picture lie farther apart than held-out pairs do."""
     statistic, p = mannwhitneyu(new, held_out, alternative="less")
     lower = 1 - statistic / (len(new) * len(held_out))
-    medians = [f"{np.median(each):.2f}" for each in (new, held_out)]
-    reason = f"new texts lie farther from their own pictures (median similarity {medians[0]}, held out {medians[1]})"
-    return Comparison("similarity of pairs", *medians, float(p), bool(p < SURE and lower >= APART), reason)
+    median, usual = (f"{np.median(each):.2f}" for each in (new, held_out))
+    reason = f"new texts lie farther from their own pictures (median similarity {median}, held out {usual})"
+    return Comparison("similarity of pairs", median, usual, float(p), bool(p < SURE and lower >= APART), reason)
 
 
 def _classes(labels: Sequence[str], known: set[str]) -> Comparison:

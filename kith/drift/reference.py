@@ -143,7 +143,7 @@ def _keep(path: Path, made: Reference, made_of: str) -> None:
     temporary = beside(path)
     try:
         with temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)  # type: ignore[arg-type]  # which it takes for the flag
+            np.savez(file, allow_pickle=False, **arrays)
         os.replace(temporary, path)
     except OSError as error:
         log.warning("%s: not kept for the next time (%s)", path, error.strerror or error)

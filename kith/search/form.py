@@ -32,11 +32,11 @@ def prove_form(config: Mapping[str, Any], data: Prepared) -> None:
         raise KithError(f"{data.folder}: has {told[alone]}, {OTHER} {told[not alone]}")
     if not alone:
         known, found = pictures_of(image), data.dataset["image"]
-        wanted = {"size": known["size"], "channels": known["channels"], **decoded(known)}
+        trained = {"size": known["size"], "channels": known["channels"], **decoded(known)}
         given = {"size": found["height"], "channels": found["channels"], **decoded(found)}
-        if wanted != given:
+        if trained != given:
             raise KithError(
-                f"{data.folder}: has pictures of {_told(given)}, and the model was trained on {_told(wanted)}"
+                f"{data.folder}: has pictures of {_told(given)}, and the model was trained on {_told(trained)}"
             )
 
 
