@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -68,8 +69,8 @@ def postgres() -> Iterator[str]:
         _soon(lambda: socket.create_connection(("127.0.0.1", port), timeout=5).close(), server, folder / "log")
         yield f"postgresql://kith@127.0.0.1:{port}/postgres"
     finally:
-        server.terminate()
-        server.wait()
+        server.send_signal(signal.SIGINT)  # a fast shutdown; by SIGTERM it waits for whoever is connected
+        server.wait(60)
         shutil.rmtree(folder)
 
 
