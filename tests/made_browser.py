@@ -1,4 +1,4 @@
-"""A real browser for the tests of pages: one for all of a folder; a page that logs an error has failed."""
+"""A real browser for the tests of pages: one for all of a file; a page that logs an error has failed."""
 
 import shutil
 from collections.abc import Iterator

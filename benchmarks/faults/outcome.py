@@ -44,7 +44,7 @@ def ran(said: str, jobs: list[Job]) -> list[str]:
     >>> ran("> python -m stages.text --out data/text", [Job("text", ["-m", "stages.text", "--out", "data/text"], [])])
     ['text']
     """
-    return [job.target for job in jobs if re.search(rf"{re.escape(' '.join(job.words))}(?!\S)", said)]
+    return [job.target for job in jobs if re.search(rf"{re.escape(' '.join(job.words))}(?=[\s;]|$)", said)]
 
 
 def sentence(said: str) -> str:

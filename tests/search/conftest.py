@@ -3,6 +3,6 @@ import pytest
 from tests import made_browser
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser():
     yield from made_browser.launched()

@@ -101,10 +101,10 @@ def test_a_job_runs_and_its_end_is_seen(cluster, tmp_path, monkeypatch):
     monkeypatch.setattr(pods, "POD", FOLDER / "pod.yaml")
     script = jobscript(tmp_path)
     good = pods.submit(script)
+    cluster.processes[good].wait()  # a shell reads its script while it runs
     script.write_text(script.read_text() + "exit 3\n")
     bad = pods.submit(script)
-    for process in cluster.processes.values():
-        process.wait()
+    cluster.processes[bad].wait()
     assert [pods.status(name) for name in (good, bad, "kith-unknown")] == ["success", "failed", "failed"]
     assert (tmp_path / "made.txt").read_text() == "ran\n"
     assert good.startswith("kith-class-embedding-")

@@ -48,7 +48,7 @@ def test_what_is_told_is_what_the_methods_are_and_the_second_time_pytorch_is_not
     again = json.loads(checked.NOTE.read_text())["methods"]
     assert again == {name: settings.told(name) for name in settings.methods}
     assert list(again["ccal_cont"]["parameters"]["train"]) == list(settings.told("ccal_cont")["parameters"]["train"])
-    done = subprocess.run([sys.executable, "-c", QUICK], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-P", "-c", QUICK], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["True", "False"]
 
 
