@@ -27,6 +27,7 @@ class EncoderTokenizer(Tokenizer):
         super().__init__([])
         self.content, self.pad, self.longest = content, pad, longest
         self._tokenizer, self._lock = opened(content), Lock()
+        self._unknown = unknown_piece(self._tokenizer)  # asked once: it reads the whole vocabulary
 
     @classmethod
     def read(cls, folder: Path) -> "EncoderTokenizer":
@@ -52,13 +53,12 @@ class EncoderTokenizer(Tokenizer):
         return self._tokenizer.encode(text, add_special_tokens=False).ids
 
     def unknown_words(self, text: str) -> list[str]:
-        cut, unknown = self._tokenizer.encode(text, add_special_tokens=False), unknown_piece(self._tokenizer)
-        spans = [place for piece, place in zip(cut.tokens, cut.offsets, strict=True) if piece == unknown]
+        cut = self._tokenizer.encode(text, add_special_tokens=False)
+        spans = [place for piece, place in zip(cut.tokens, cut.offsets, strict=True) if piece == self._unknown]
         return list(dict.fromkeys(text[start:stop].strip() for start, stop in spans))
 
     def knows(self, text: str) -> bool:
-        unknown = unknown_piece(self._tokenizer)
-        return any(piece != unknown for piece in self.pieces(text))
+        return any(piece != self._unknown for piece in self.pieces(text))
 
     def state(self) -> dict[str, Any]:
         return {"vocabulary": [], "tokenizer": self.KIND, "tokenizer_json": self.content, "pad": self.pad}

@@ -77,6 +77,7 @@ class RawInputs:
         if self.takes_features(side):
             return lambda cell: features(cell, tuple(options["shape"]))
         if side == "text" or self.reads_texts:
+            _ = self.tokenizer  # loaded here, once: threads read with it
             return self._known
         kept = self.pictures
         mode, choices = "L" if kept["channels"] == 1 else "RGB", Conversion.of(kept)
