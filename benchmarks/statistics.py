@@ -13,7 +13,7 @@ from kith.evaluation.statistics import bootstrap_interval
 
 TITLE = "Intervals and tests"
 ABOUT = """"interval": 1,000 draws of n queries, their mean, 95 %; SciPy draws other ones, so that the ends agree
-to a twentieth of the width. "methods apart": simultaneous intervals and p values of all pairs of 9 methods, by
+to a tenth of the width. "methods apart": simultaneous intervals and p values of all pairs of 9 methods, by
 10,000 draws."""
 RESAMPLES = 1000
 
