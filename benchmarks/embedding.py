@@ -11,13 +11,14 @@ from benchmarks.measuring import Way
 from benchmarks.table import Case
 from benchmarks.text import texts_of
 from benchmarks.training import network
-from kith.encoders import parts
 from kith.encoders.encoder import TextEncoder
-from kith.encoders.frozen import Frozen
+from kith.encoders.frozen import DTYPE, Frozen
 from kith.encoders.names import Side
 from kith.encoders.registry import load
 from kith.errors import KithError
 from kith.models.embed import embed_images
+from kith.rows.encoding import encode_all
+from kith.rows.sources import EncodableRows, PictureRows, WrittenRows
 from kith.store.inputs import ArrayInput
 from kith.text.pretrained import packaged
 
@@ -50,10 +51,18 @@ def network_alone(name: str, count: int) -> Callable[[], Any]:
 def encoder(side: Side, name: str, count: int) -> Callable[[], Any]:
     frozen = Frozen(_loaded(name, side))
     if side == "image":
-        pictures = _pictures(count)
-        return lambda: parts.of_images(frozen, lambda rows: pictures[rows], range(count), BATCH)
-    texts = texts_of(count)
-    return lambda: parts.of_texts(frozen, texts, BATCH)
+        pictures = ArrayInput(_pictures(count).numpy(), np.arange(count))
+        return encoding_of(PictureRows(frozen, pictures, {}, BATCH), frozen)
+    return encoding_of(WrittenRows(frozen, texts_of(count), BATCH), frozen)
+
+
+def encoding_of(rows: EncodableRows, frozen: Frozen) -> Callable[[], Any]:
+    def work() -> np.ndarray:
+        features = np.empty((len(rows), frozen.encoder.width), DTYPE)
+        encode_all(rows, features, lambda _: None)
+        return features
+
+    return work
 
 
 def transformers(count: int) -> Callable[[], Any]:

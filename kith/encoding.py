@@ -10,6 +10,7 @@ import torch
 from kith.encoders.encoder import TextEncoder
 from kith.encoders.frozen import Frozen, referred
 from kith.errors import KithError
+from kith.networks.bf16 import has_bf16
 
 Reduced = Literal["auto", "bf16"]
 
@@ -26,14 +27,6 @@ def computing(precision: Reduced | None, device: torch.device | str = "cpu") -> 
     if precision is None or (precision == "auto" and not has_bf16(kind)):
         return nullcontext()
     return torch.autocast(kind, torch.bfloat16)
-
-
-def has_bf16(kind: str = "cpu") -> bool:
-    """Whether the processor has instructions for bfloat16; kind: cpu or cuda."""
-    if kind == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 def reading(encoder: TextEncoder, max_tokens: int | None) -> TextEncoder:

@@ -103,10 +103,15 @@ def prepared_study(tmp_path_factory) -> Path:
 @pytest.fixture
 def study(prepared_study, tmp_path, monkeypatch) -> Path:
     """A copy of the prepared study, as the current directory."""
-    folder = tmp_path / "study"
-    shutil.copytree(prepared_study, folder)
-    monkeypatch.chdir(folder)
-    return folder
+    monkeypatch.chdir(shutil.copytree(prepared_study, tmp_path / "study"))
+    return tmp_path / "study"
+
+
+@pytest.fixture
+def trained(trained_study, tmp_path, monkeypatch) -> Path:
+    """A copy of the trained study, as the current directory."""
+    monkeypatch.chdir(shutil.copytree(trained_study, tmp_path / "study"))
+    return tmp_path / "study"
 
 
 @pytest.fixture(autouse=True)

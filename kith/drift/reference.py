@@ -1,9 +1,7 @@
 """What new rows are compared with: samples of the rows that a run was trained on and measured on, kept beside it."""
 
-import contextlib
 import hashlib
 import logging
-import os
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -13,16 +11,16 @@ import numpy as np
 
 from kith.data.digests import sha256
 from kith.data.splits import chances
-from kith.data.temporary import beside
 from kith.drift.judged import SampleRows
 from kith.drift.opened import OpenedRun
 from kith.errors import KithError
 from kith.models.embed import embed_images, embed_texts
+from kith.rows import npz
 from kith.similarity import unit_rows
-from kith.store.encoded import Encoded, encoded_beside, prove_encoded
-from kith.store.inputs import ArrayInput, ModalityInput, image_input, text_input
+from kith.store.inputs import ArrayInput, ModalityInput
 from kith.store.prepared import Prepared
 from kith.store.run import SIDES, prove_trained
+from kith.store.trained_inputs import trained_inputs
 
 log = logging.getLogger(__name__)
 
@@ -76,13 +74,7 @@ def reference(run: OpenedRun, data: Path) -> Reference:
 
 
 def _made(run: OpenedRun, data: Prepared) -> Reference:
-    config = run.model.config
-    known = {side: (config[side] or {}).get("encoder") for side in SIDES}
-    encoded = {side: Encoded(encoded_beside(data, each["called"]), data) for side, each in known.items() if each}
-    prove_encoded(encoded, config)
-    inputs: dict[str, ModalityInput] = {"image": image_input(data, encoded.get("image"))}
-    if run.model.text_tower is not None:
-        inputs["text"] = text_input(data, run.vocabulary, run.tokens, encoded.get("text"))
+    inputs = trained_inputs(run.model.config, data, run.vocabulary, run.tokens)
     chance, splits = chances(data.table["id"].tolist(), seed=0), data.splits
     asked = np.array([split == "val" or split.startswith("test") for split in splits], dtype=bool)
     samples = {}
@@ -140,12 +132,7 @@ def _keep(path: Path, made: Reference, made_of: str) -> None:
     for name, sample in zip(SAMPLES, (made.trained, made.held_out), strict=True):
         arrays |= {f"{name}_{key}": getattr(sample, key) for key in ("similarity", "unknown")}
         arrays |= {f"{name}_{side}": vectors for side, vectors in sample.vectors.items()}
-    temporary = beside(path)
     try:
-        with temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, **arrays)
-        os.replace(temporary, path)
+        npz.write(path, **arrays)
     except OSError as error:
         log.warning("%s: not kept for the next time (%s)", path, error.strerror or error)
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)

@@ -41,14 +41,14 @@ class Frozen:
     def images(self, pictures: Tensor) -> np.ndarray:
         """uint8 pictures (B, H, W, C), C = 1 or 3, to float16 features (B, width)."""
         assert self.preprocess is not None
-        return _stored(self.network(self.preprocess(pictures.to(self.device))))
+        return stored(self.network(self.preprocess(pictures.to(self.device))))
 
     @torch.inference_mode()
     def texts(self, texts: Sequence[str]) -> np.ndarray:
         """Texts to float16 features (B, width)."""
         assert isinstance(self.encoder, TextEncoder)
         tokens, lengths = self.encoder.tokenizer.encode(list(texts), self.encoder.max_tokens)
-        return _stored(self.network(*(torch.from_numpy(each).long().to(self.device) for each in (tokens, lengths))))
+        return stored(self.network(*(torch.from_numpy(each).long().to(self.device) for each in (tokens, lengths))))
 
     def cut(self, texts: Sequence[str]) -> int:
         """How many texts are longer than the encoder reads."""
@@ -98,7 +98,11 @@ def referred(known: Mapping[str, Any], device: torch.device | str = "cpu") -> Fr
     return Frozen(encoder, device)
 
 
-def _stored(features: Tensor) -> np.ndarray:
-    """As they are kept. Values beyond float16's range would be infinite, and are cut to it."""
+def stored(features: Tensor) -> np.ndarray:
+    """Features as they are kept: float16. Values beyond its range would be infinite, and are cut to it.
+
+    >>> stored(torch.tensor([1.0, 1e6])).tolist()
+    [1.0, 65504.0]
+    """
     limit = float(np.finfo(DTYPE).max)
     return features.float().clamp(-limit, limit).cpu().numpy().astype(DTYPE)

@@ -12,16 +12,19 @@ import numpy as np
 import torch
 
 from kith.data.digests import sha256_of
-from kith.encoders import parts
-from kith.encoders.frozen import Frozen
+from kith.encoders.frozen import Frozen, reference
 from kith.rows.kept import Keeper, RowMemory
 from kith.rows.sources import EncodableRows
 
 LIBRARY = Path(__file__).parents[1]
-# What decides a vector besides the encoders and networks themselves.
-SOURCES = ("rows/shapes.py", "rows/sources.py", "data/images.py", "data/depths.py", "store/photos.py")
+# What decides a vector.
+SOURCES = (
+    *("encoders/**/*.py", "networks/**/*.py", "rows/shapes.py", "rows/sources.py"),
+    *("data/images.py", "data/depths.py", "store/photos.py"),
+)
 LIBRARIES = ("transformers", "tokenizers", "timm")  # whose version may move a vector's last bits, as torch's may
 NOTE = "alone.json"
+AT_ONCE = 2048  # copies of rows
 
 
 class Counted(NamedTuple):
@@ -44,15 +47,15 @@ class Counted(NamedTuple):
 
 def folder_of(root: Path, frozen: Frozen, rows: EncodableRows, batch: int) -> Path:
     """Where below `root` the vectors of such rows are kept: its name is of all that decides them but the row itself."""
-    known: dict[str, Any] = rows.told() | {"threads": torch.get_num_threads(), "code": _code()}
-    known["processor"] = torch.backends.cpu.get_cpu_capability()
+    known: dict[str, Any] = rows.told() | {"encoder": reference(frozen.encoder), "batch": batch, "code": _code()}
+    known |= {"device": frozen.device.type, "processor": torch.backends.cpu.get_cpu_capability()}
+    known |= {"threads": torch.get_num_threads(), "torch": torch.__version__}
     if torch.is_autocast_enabled(frozen.device.type):
         known["computing"] = str(torch.get_autocast_dtype(frozen.device.type))
     if frozen.device.type != "cpu":
         known["accelerator"] = torch.cuda.get_device_name(frozen.device)
     known |= {name: _version(name) for name in LIBRARIES}
-    digest = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
-    return root / parts.key(frozen, digest, batch)
+    return root / hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
 
 def stands_alone(folder: Path, rows: EncodableRows) -> bool:
@@ -84,8 +87,8 @@ def encode(rows: EncodableRows, kept: RowMemory, features: np.ndarray, step: Cal
             keeper.add(every[batch], vectors)
             step(len(batch))
     others = np.setdiff1d(np.arange(len(rows)), first, assume_unique=True)
-    for start in range(0, len(others), parts.ROWS):
-        part = others[start : start + parts.ROWS]
+    for start in range(0, len(others), AT_ONCE):
+        part = others[start : start + AT_ONCE]
         features[part] = features[first[copies[part]]]
     step(len(others))
     return Counted(len(rows), int((~missing).sum()), len(others), int(missing.sum()))
@@ -99,7 +102,7 @@ def encode_all(rows: EncodableRows, features: np.ndarray, step: Callable[[int], 
 
 
 def _code() -> str:
-    return sha256_of((LIBRARY / name for name in SOURCES), LIBRARY)
+    return sha256_of((path for pattern in SOURCES for path in LIBRARY.glob(pattern)), LIBRARY)
 
 
 def _version(package: str) -> str | None:

@@ -14,7 +14,7 @@ from typing import Protocol
 
 import numpy as np
 
-from kith.data.temporary import beside
+from kith.rows import npz
 
 KEY = np.dtype("S32")  # a SHA-256; compares as bytes, all of one length
 FILES = "rows-*.npz"
@@ -79,13 +79,7 @@ class KeptRows:
         path = self.folder / f"rows-{hashlib.sha256(stored.tobytes() + vectors.tobytes()).hexdigest()[:32]}.npz"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            temporary = beside(path)
-            try:
-                with temporary.open("wb") as file:
-                    np.savez(file, allow_pickle=False, keys=stored, vectors=vectors)
-                os.replace(temporary, path)
-            finally:
-                temporary.unlink(missing_ok=True)
+            npz.write(path, keys=stored, vectors=vectors)
         except OSError as error:
             log.warning("%s: %s rows are not kept for the next time (%s)", path, len(keys), error.strerror or error)
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from kith.encoders.encoder import PictureEncoder, TextEncoder
-from kith.encoders.frozen import Frozen, _stored
+from kith.encoders.frozen import Frozen, stored
 from kith.rows.kept import KEY, keys_of
 from kith.rows.shapes import alone, batches, padded
 from kith.store.inputs import ArrayInput
@@ -20,8 +20,27 @@ SIDE, LENGTH = 64, 16  # pixels of the pictures, and tokens of the texts, by whi
 Encoded = tuple[np.ndarray, np.ndarray]
 
 
+def keys_of_array(array: np.ndarray | Photos, rows: np.ndarray) -> np.ndarray:
+    """(n,) the SHA-256 of what is in each of these rows; of photographs, of their files.
+
+    >>> first, again, other = keys_of_array(np.array([[1.0], [1.0], [2.0]]), np.arange(3))
+    >>> first == again, first == other
+    (True, False)
+    """
+    if isinstance(array, Photos):
+        return np.ascontiguousarray(array.index["sha256"][rows]).view(KEY)
+    return keys_of([hashlib.sha256(np.ascontiguousarray(array[row]).data).digest() for row in rows.tolist()])
+
+
+def pillow() -> str:
+    """The version of what decodes photographs."""
+    import PIL
+
+    return PIL.__version__
+
+
 class EncodableRows(Protocol):
-    """EncodableRows that can be encoded, any of them at a time."""
+    """Rows that can be encoded, any of them at a time."""
 
     def __len__(self) -> int: ...
 
@@ -82,7 +101,7 @@ class WrittenRows:
         given = (
             torch.from_numpy(np.asarray(each, dtype=np.int64)).to(self.frozen.device) for each in (tokens, lengths)
         )
-        return _stored(self.frozen.network(*given))
+        return stored(self.frozen.network(*given))
 
 
 class PictureRows:
@@ -96,18 +115,13 @@ class PictureRows:
         return len(self.pictures.array)
 
     def keys(self) -> np.ndarray:
-        array = self.pictures.array
-        if isinstance(array, Photos):
-            return np.ascontiguousarray(array.index["sha256"]).view(KEY)
-        return keys_of([hashlib.sha256(np.ascontiguousarray(array[row]).data).digest() for row in range(len(array))])
+        return keys_of_array(self.pictures.array, np.arange(len(self)))
 
     def told(self) -> dict[str, Any]:
         array = self.pictures.array
         if not isinstance(array, Photos):
             return {"rows": "pictures", "shape": list(array.shape[1:])}
-        import PIL
-
-        return {"rows": "photographs", "decoded": self.settings, "pillow": PIL.__version__}
+        return {"rows": "photographs", "decoded": self.settings, "pillow": pillow()}
 
     def alone(self) -> bool:
         drawn = np.random.default_rng(0).integers(0, 256, (self.batch, SIDE, SIDE, 3), dtype=np.uint8)

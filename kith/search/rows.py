@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from kith.models import DualEncoder
-from kith.rows.kept import KEY, keys_of
+from kith.rows.kept import keys_of
 from kith.rows.shapes import alone, batches
-from kith.rows.sources import Encoded
-from kith.store.inputs import ModalityInput, PhotoInput, TokenInput
+from kith.rows.sources import Encoded, keys_of_array, pillow
+from kith.store.inputs import EncodedTexts, ModalityInput, PhotoInput, TokenInput
 
 BATCH = 64
 
@@ -28,14 +28,17 @@ class EmbeddedRows:
 
     def keys(self) -> np.ndarray:
         """(n,) the SHA-256 of what is in each row."""
-        if isinstance(self.inputs, PhotoInput):
-            return np.ascontiguousarray(self.inputs.array.index["sha256"][self.rows]).view(KEY)
-        return keys_of([hashlib.sha256(self._content(row)).digest() for row in self.rows.tolist()])
+        if not isinstance(self.inputs, TokenInput):
+            array = self.inputs.features if isinstance(self.inputs, EncodedTexts) else self.inputs.array
+            return keys_of_array(array, self.rows)
+        tokens, lengths = self.inputs.tokens, self.inputs.lengths
+        read = (tokens[row, : lengths[row]].tobytes() for row in self.rows.tolist())
+        return keys_of([hashlib.sha256(content).digest() for content in read])
 
     def told(self) -> dict[str, Any]:
         """What decides the vectors besides the rows and the model."""
         photos = isinstance(self.inputs, PhotoInput)
-        return {"rows": type(self.inputs).__name__, "torch": torch.__version__, "pillow": _pillow() if photos else None}
+        return {"rows": type(self.inputs).__name__, "torch": torch.__version__, "pillow": pillow() if photos else None}
 
     def alone(self) -> bool:
         """Whether the model gives these rows the same bits whatever stands beside them; texts of one length."""
@@ -51,12 +54,6 @@ class EmbeddedRows:
         for part in [rows] if lengths is None else [rows[lengths == length] for length in np.unique(lengths)]:
             for batch, count in batches(part, BATCH):
                 yield batch[:count], self._vectors(batch)[:count]
-
-    def _content(self, row: int) -> Any:
-        if isinstance(self.inputs, TokenInput):
-            return self.inputs.tokens[row, : self.inputs.lengths[row]].tobytes()
-        array = self.inputs.features if hasattr(self.inputs, "features") else self.inputs.array
-        return np.ascontiguousarray(array[row]).data
 
     def _lengths(self, rows: np.ndarray) -> np.ndarray | None:
         """(n,) how many tokens these texts have; None where they are no tokens."""
@@ -85,9 +82,3 @@ class KnownRows:
 
     def keep(self, keys: np.ndarray, vectors: np.ndarray) -> None:
         """Nothing: they are kept together with the others."""
-
-
-def _pillow() -> str:
-    import PIL
-
-    return PIL.__version__

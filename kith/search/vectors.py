@@ -1,9 +1,7 @@
 """The vectors that a search goes over: those of the embed stage, or of every item, embedded once and kept."""
 
-import contextlib
 import hashlib
 import logging
-import os
 import sys
 import zipfile
 from dataclasses import dataclass
@@ -11,19 +9,18 @@ from pathlib import Path
 
 import numpy as np
 
-from kith.data.temporary import beside
 from kith.errors import KithError
 from kith.models import DualEncoder
 from kith.progress import Progress
+from kith.rows import npz
 from kith.rows.encoding import encode
 from kith.rows.kept import KEY
 from kith.search.form import prove_form
 from kith.search.rows import EmbeddedRows, KnownRows
-from kith.store.encoded import Encoded, encoded_beside, prove_encoded
-from kith.store.inputs import ModalityInput, image_input, text_input
 from kith.store.prepared import Prepared
 from kith.store.provenance import TRAINED, parameters, proved
 from kith.store.run import SIDES, EmbeddedSide, EmbeddingFiles, prove_trained, read_embeddings
+from kith.store.trained_inputs import trained_inputs
 from kith.text.tokenizer import Tokenizer
 
 CACHE = "search_vectors.npz"
@@ -58,15 +55,7 @@ def everything(
     kept = _kept(run / CACHE, made_with)
     if kept is not None and kept.data == data.checksum:
         return kept.sides
-    encoded = {
-        side: Encoded(encoded_beside(data, model.config[side]["encoder"]["called"]), data)
-        for side in SIDES
-        if "encoder" in (model.config[side] or {})
-    }
-    prove_encoded(encoded, model.config)
-    inputs: dict[str, ModalityInput] = {"image": image_input(data, encoded.get("image"))}
-    if model.text_tower is not None:
-        inputs["text"] = text_input(data, vocabulary, tokens, encoded.get("text"))
+    inputs = trained_inputs(model.config, data, vocabulary, tokens)
     nothing = EmbeddedSide(np.zeros((0, *model.shape), np.float32), np.zeros(0, np.int64))
     made = Kept(data.checksum, dict.fromkeys(SIDES, nothing), dict.fromkeys(SIDES, np.zeros(0, KEY)), {})
     for side, each in inputs.items():
@@ -130,15 +119,10 @@ def _keep(path: Path, made_with: str, made: Kept) -> None:
     arrays = {f"{side}_{name}": array for side in SIDES for name, array in vars(made.sides[side]).items()}
     arrays |= {f"{side}_keys": np.ascontiguousarray(keys).view(np.uint8) for side, keys in made.keys.items()}
     made_of = [made_with, made.data, *(made.told.get(side, "") for side in SIDES), _checksum(made)]
-    temporary = beside(path)
     try:
-        with temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, made_of=np.array(made_of), **arrays)
-        os.replace(temporary, path)
+        npz.write(path, made_of=np.array(made_of), **arrays)
     except OSError as error:
         log.warning("%s: not kept for the next time (%s)", path, error.strerror or error)
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _checksum(made: Kept) -> str:

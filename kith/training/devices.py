@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import torch
 
+from kith.networks.bf16 import has_bf16
 from kith.training.lightning import Fabric
 
 Precision = Literal["auto", "32", "bf16", "16"]
@@ -44,12 +45,5 @@ def fabric(*, threads: int, device: Literal["auto", "cpu", "cuda"], devices: int
 def _precision(asked: Precision, cuda: bool) -> Any:
     """bf16 where the processor computes in it, else float32."""
     if asked == "auto":
-        asked = "bf16" if _computes_bf16(cuda) else "32"
+        asked = "bf16" if has_bf16("cuda" if cuda else "cpu") else "32"
     return {"32": "32-true", "bf16": "bf16-mixed", "16": "16-mixed"}[asked]
-
-
-def _computes_bf16(cuda: bool) -> bool:
-    if cuda:
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kith.data.digests import sha256_of
 from workflow import whole
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 NOTE = Path(".dvc/tmp/methods.json")
 # All that decides what is right: the schema, and what declares losses, encoders and training.
-SOURCES = (Path(__file__).parent, Path(__file__).parents[2] / "kith")
+ROOT = Path(__file__).parents[2]
+SOURCES = (Path(__file__).parent, ROOT / "kith")
 
 
 def told(settings: "Params") -> dict[str, Any]:
@@ -51,8 +53,5 @@ def _key(settings: "Params") -> str:
 @cache
 def _code() -> str:
     """The checksum of the code."""
-    found = hashlib.sha256()
-    for path in sorted(path for folder in SOURCES for path in folder.rglob("*") if path.suffix in (".py", ".yaml")):
-        content = path.read_bytes()
-        found.update(f"{path.name} {len(content)}\n".encode() + content)
-    return found.hexdigest()
+    files = (path for folder in SOURCES for path in folder.rglob("*") if path.suffix in (".py", ".yaml"))
+    return sha256_of(files, ROOT)

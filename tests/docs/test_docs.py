@@ -1,7 +1,6 @@
 """What the documentation names is there: files, modules, studies, data sets, columns; its studies are valid."""
 
 import re
-import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -41,9 +40,7 @@ def test_studies_of_a_shop_are_valid(tmp_path, monkeypatch):
     assert counts == [(192, 6, 8)] * 4
 
 
-def test_the_page_on_runs_names_every_column(trained_study, tmp_path, monkeypatch):
-    shutil.copytree(trained_study, tmp_path / "study")
-    monkeypatch.chdir(tmp_path / "study")
+def test_the_page_on_runs_names_every_column(trained):
     table = pd.read_parquet("shapes.parquet").query("split == 'test'")
     table.assign(text=table["texts"].str[0])[["id", "image", "text"]].to_parquet("new.parquet")
     page = (ROOT / "docs/predict.md").read_text(encoding="utf-8")

@@ -24,12 +24,6 @@ def runs(tmp_path_factory) -> list[Run]:
     return [Run(made_search.make_run(root, "pairs-0"), Prepared(root / "data/made/prepared"))]
 
 
-@pytest.fixture(scope="module")
-def address(runs):
-    with made_search.serving(runs) as address:
-        yield address
-
-
 @pytest.fixture
 def closed(runs, monkeypatch):
     monkeypatch.setattr(access, "PAUSE", 0.3)

@@ -23,12 +23,6 @@ def runs(tmp_path_factory):
     return runs
 
 
-@pytest.fixture(scope="module")
-def address(runs):
-    with made_search.serving(runs) as address:
-        yield address
-
-
 @pytest.fixture
 def page(browser, address):
     with made_browser.opened(browser, address, ".tile") as page:

@@ -211,7 +211,7 @@ def test_where_vectors_cannot_be_kept_the_search_goes_on(copy, data, monkeypatch
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("kith.search.vectors.os.replace", full)
+    monkeypatch.setattr("kith.rows.npz.os.replace", full)
     with caplog.at_level(logging.WARNING):
         assert len(Run(copy / "runs/made/pairs-0", data, embed_all=True).items) == 48
     assert "search_vectors.npz: not kept for the next time (No space left on device)" in caplog.text

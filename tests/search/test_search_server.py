@@ -34,12 +34,6 @@ def runs(tmp_path_factory) -> list[Run]:
     return [Run(folder, data) for folder in folders]
 
 
-@pytest.fixture(scope="module")
-def address(runs):
-    with made_search.serving(runs) as address:
-        yield address
-
-
 def get(address: str, path: str, body: bytes | None = None, **parameters) -> tuple[int, dict, dict]:
     """Status, content and headers."""
     url = f"{address}{path}?{urllib.parse.urlencode(parameters)}"

@@ -18,14 +18,6 @@ from tests.made import COLOURS, SHAPES, picture
 RUN = Path("runs/shapes/infonce-0")
 
 
-@pytest.fixture
-def trained(trained_study, tmp_path, monkeypatch) -> Path:
-    folder = tmp_path / "study"
-    shutil.copytree(trained_study, folder)
-    monkeypatch.chdir(folder)
-    return folder
-
-
 def png(pixels: np.ndarray) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG")
