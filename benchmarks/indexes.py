@@ -17,7 +17,9 @@ ABOUT = """Vectors of 384 numbers on one core, as `kith cost` measures them: bui
 and asked 1,000 questions; the CPU seconds are of all of that. The note: MRR@10 among the first 10,000 vectors, and
 the share of the exact answers; bytes of all; milliseconds a question, and, extrapolated, at 10⁸ vectors."""
 SEARCHED, ASKED, LEARN = 10_000, 1000, 20_000
+SIZES = (10_000, 100_000, 1_000_000)
 AT_ONCE = 50_000
+HOURS_S, WHOLE_GB = 4 * 3600, 16.0  # graphs of a million vectors take most of an hour to build
 
 
 def clustered(rows: int, dim: int) -> np.ndarray:
@@ -61,8 +63,12 @@ def index(name: str, rows: int, dim: int) -> Callable[[], Any]:
 
 
 def cases(
-    quick: bool, *, sizes: tuple[int, ...] = (10_000, 100_000), dim: int = 384, names: tuple[str, ...] = ("usual",)
+    quick: bool,
+    *,
+    sizes: tuple[int, ...] = SIZES,
+    dim: int = 384,
+    names: tuple[str, ...] = ("usual",),
 ) -> Iterator[Case]:
     for rows in (2000,) if quick else sizes:
         for name in usual(dim) if names == ("usual",) else names:
-            yield Case(name, rows, Way(index, (name, rows, dim)), note=lambda found: found["told"])
+            yield Case(name, rows, Way(index, (name, rows, dim), HOURS_S, WHOLE_GB), note=lambda found: found["told"])

@@ -20,7 +20,7 @@ THREADS = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS", "MKL
 PRELOADED = ["numpy", "scipy.sparse", "scipy.linalg", "pandas", "torch", "kith.models", "kith.losses", "kith.metrics"]
 REPEATED_S, REPEATS = 0.3, 1000  # a short piece of work is done again until so many CPU seconds, so often at most
 AGAIN_S = 3.0  # what takes less is done again: its first time may have been one of imports
-LIMIT_S, MEMORY_GB = 300, 6.0  # of one piece of work: CPU seconds and memory
+LIMIT_S, MEMORY_GB = 300, 6.0  # of one piece of work, if it does not say else: CPU seconds and memory
 NO_MEMORY = ("not enough memory", "can't allocate", "cannot allocate", "bad_alloc", "unable to allocate")
 # Times of less than this say nothing.
 LEAST_S = 1e-6
@@ -48,21 +48,23 @@ class Measurable(Protocol):
 @dataclass(frozen=True)
 class Way:
     """`make(*arguments)`, not measured, gives the work, which is: a function without arguments. `make` is found by its
-    name in its module. answer: False leaves the answer where it is."""
+    name in its module. limit_s, memory_gb: CPU seconds and memory that it may take."""
 
     make: Callable[..., Callable[[], Any]]
     arguments: tuple[Any, ...] = ()
+    limit_s: int = LIMIT_S
+    memory_gb: float = MEMORY_GB
 
     def measure(self) -> Figures:
         here, there = multiprocessing.Pipe(duplex=False)
-        process = _server().Process(target=_child, args=(there, self.make, self.arguments))
+        process = _server().Process(target=_child, args=(there, self.make, self.arguments, self.memory_gb))
         process.start()
         there.close()
         try:
             while not here.poll(1):
                 # RLIMIT_CPU would do, if it did not make the process's clock tick in whole milliseconds.
-                if process.pid and _cpu_seconds(process.pid) > LIMIT_S:
-                    return Figures(failed=f"more than {LIMIT_S} CPU s")
+                if process.pid and _cpu_seconds(process.pid) > self.limit_s:
+                    return Figures(failed=f"more than {self.limit_s} CPU s")
             found = here.recv()
         except EOFError:
             process.join()
@@ -112,9 +114,11 @@ def _server() -> Any:
     return context
 
 
-def _child(connection: Connection, make: Callable[..., Callable[[], Any]], arguments: tuple[Any, ...]) -> None:
+def _child(
+    connection: Connection, make: Callable[..., Callable[[], Any]], arguments: tuple[Any, ...], memory_gb: float
+) -> None:
     try:
-        found: Figures | str = _measured(make, arguments)
+        found: Figures | str = _measured(make, arguments, memory_gb)
     except ImportError as error:
         found = Figures(failed=f"{(error.name or 'a package').partition('.')[0]} is not installed", missing=True)
     except Exception as error:
@@ -124,14 +128,14 @@ def _child(connection: Connection, make: Callable[..., Callable[[], Any]], argum
     connection.close()
 
 
-def _measured(make: Callable[..., Callable[[], Any]], arguments: tuple[Any, ...]) -> Figures:
+def _measured(make: Callable[..., Callable[[], Any]], arguments: tuple[Any, ...], memory_gb: float) -> Figures:
     import torch
 
     torch.set_num_threads(1)
     work = make(*arguments)
     gc.collect()
     before = _status("VmRSS")
-    limit = int((_status("VmSize") / 1024 + MEMORY_GB) * 2**30)
+    limit = int((_status("VmSize") / 1024 + memory_gb) * 2**30)
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     Path("/proc/self/clear_refs").write_text("5")  # the most so far begins anew
     answer, *spent = _timed(work)

@@ -102,7 +102,11 @@ def _kill(row: outcome.Row, checkout: Checkout, job: Job, lasts: dict[str, float
     if run.poll() is not None:
         lasts[f"{checkout.engine} {ENGINE}"] = time.monotonic() - begun
         return TOO_LATE
-    KILLS[row.fault](run, stage)
+    try:
+        KILLS[row.fault](run, stage)
+    except (psutil.NoSuchProcess, ProcessLookupError):  # it ended in between
+        end_session(run.pid)
+        return TOO_LATE
     try:
         run.wait(120)
     except subprocess.TimeoutExpired:

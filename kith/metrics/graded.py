@@ -161,10 +161,9 @@ class GradedLists:
         for row, (_, order, starts) in tied:
             of = self.labels[order]
             similar[row], gains[row] = (at_places(of_class[of], starts, self.length) for of_class in worth[1:3])
-            sums[row] = sum(
-                step * precision_sums(runs(worth.grade[of] > grade, starts), "expected", self.harmonic).sum()
-                for grade, step in enumerate(worth.steps)
-            )
+            right = worth.grade[of] > np.arange(len(worth.steps))[:, None]
+            each = precision_sums(runs(right, starts), "expected", self.harmonic).sum(axis=1)
+            sums[row] = sum(worth.steps * each)  # one after the other, as above
             first = of[: starts[1]] if len(starts) > 1 else of
             wrong = worth.similarity[first[first != worth.label]]
             severity[row] = 1 - wrong.mean() if len(wrong) else np.nan

@@ -37,12 +37,13 @@ def at_places(values: np.ndarray, starts: np.ndarray, limit: int) -> np.ndarray:
 
 
 def runs(right: np.ndarray, starts: np.ndarray, cut: int | None = None) -> Buckets:
-    """The runs of a list as buckets; right: (m,) bool in its order; cut: as `buckets` takes it.
+    """The runs of a list as buckets; right: (…, m) bool in its order; cut: as `buckets` takes it.
 
     >>> runs(np.array([False, True, False]), np.array([0, 1])).right.tolist()
     [0, 1]
     """
-    return buckets(np.diff(starts, append=len(right)), np.add.reduceat(right.astype(np.int64), starts), cut)
+    found = np.add.reduceat(right, starts, axis=-1, dtype=np.int64)
+    return buckets(np.diff(starts, append=right.shape[-1]), found, cut)
 
 
 def precisions(of: Buckets) -> np.ndarray:

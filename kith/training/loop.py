@@ -23,7 +23,7 @@ from kith.training.optimization import optimizer_of
 from kith.training.options import TrainingConfig
 from kith.training.reading import crops_of, with_workers
 from kith.training.resident import resident
-from kith.training.samplers import BalancedSampler, PairSampler, Sampler, TupleSampler, generator
+from kith.training.samplers import BalancedSampler, PairSampler, Sampler, TupleSampler, generator, occurrence
 from kith.training.scheduling import schedule_of
 from kith.training.state import Record, State, TrainingState
 from kith.training.synchronised import synchronise
@@ -57,7 +57,7 @@ def fit(
         return [_as_it_is(task.to(fabric.device), data, config, fabric, on_epoch)]
     optimizer = _suited(task, config, fabric)
     (wrapped, stepper), sampler = fabric.setup(task, optimizer), batches_of(data, config)
-    batches, seen = len(sampler.epoch(1)), _as_many_groups(data, config.seed)
+    batches, seen = len(sampler.epoch(1)), _as_in_validation(data, config.seed)
     state = TrainingState(task, optimizer, schedule_of(optimizer, config, batches), fabric.strategy.precision)
     if resume is not None:
         state.load(resume)
@@ -118,7 +118,7 @@ def _as_it_is(
 ) -> Record:
     """A model that is not trained: what can be fitted in closed form is, and it is measured once, as epoch 0."""
     fit_projection(task.model, data, config.batch_size)
-    seen = _as_many_groups(data, config.seed)
+    seen = _as_in_validation(data, config.seed)
     record = {"epoch": 0, "lr": 0.0, **validate(task, data, seen, config.batch_size, fabric)}
     on_epoch(record)
     return record
@@ -178,13 +178,15 @@ def batches_of(data: TrainingData, config: TrainingConfig) -> Sampler:
     return BalancedSampler(data.train, labels[data.train], many, each, config.seed, groups, config.items_per_group)
 
 
-def _as_many_groups(data: TrainingData, seed: int) -> np.ndarray:
-    """Training items of as many groups as there are in validation, the same in every epoch: what is seen and
-    what is not can then be compared."""
+def _as_in_validation(data: TrainingData, seed: int) -> np.ndarray:
+    """Training items of as many groups as there are in validation, and of each about as many, the same in every epoch:
+    what is seen and what is not can then be compared."""
     groups = np.unique(data.groups[data.train])
     count = len(np.unique(data.groups[data.val]))
-    chosen = generator(seed, 0, 4).permutation(groups)[:count]
-    return data.train[np.isin(data.groups[data.train], chosen)]
+    random = generator(seed, 0, 4)
+    chosen = data.train[np.isin(data.groups[data.train], random.permutation(groups)[:count])]
+    drawn = random.permutation(chosen)
+    return np.sort(drawn[occurrence(data.groups[drawn]) < -(-len(data.val) // max(1, count))])
 
 
 def _refit(

@@ -1,7 +1,10 @@
+from types import SimpleNamespace
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kith.training.loop import _as_in_validation
 from kith.training.samplers import NeighborSampler, PairSampler, generator
 
 
@@ -49,3 +52,14 @@ def test_neighbors_come_from_the_nearest_groups():
     assert set(drawn[:, 4]) == {-1}  # none
     assert set(drawn[:, 5]) == {0, 1, 2, 3}
     assert 6 not in drawn
+
+
+def test_what_is_seen_is_measured_on_as_many_items_and_groups_as_what_is_not():
+    groups = np.concatenate([np.repeat(np.arange(50), 7), np.arange(50, 60)])
+    data = SimpleNamespace(groups=groups, train=np.arange(350), val=np.arange(350, 360))
+    seen = _as_in_validation(data, seed=0)
+    assert len(seen) == len(np.unique(groups[seen])) == 10
+    assert np.all(seen < 350)
+    assert np.array_equal(seen, _as_in_validation(data, seed=0))
+    pairs = SimpleNamespace(groups=groups, train=np.arange(280), val=np.arange(280, 350))
+    assert len(_as_in_validation(pairs, seed=0)) == 70
