@@ -1,17 +1,19 @@
 """Kill, damage and starve the pipeline, and see whether a plain rerun ends as an unbroken run does.
 
 python -m benchmarks.faults [--kills 200] [--files 0] [--disks 0] [--two 0] [--servers 0] [--seed 0] [--out reports]
-                            [--work FOLDER] [--engine dvc|snakemake] [--only TEXT] [--page]
+                            [--work FOLDER] [--chain 1] [--engine dvc|snakemake] [--only TEXT] [--page]
 
 All is done to a small study of real stages in a copy of this repository, never to yours. Each number says how many
 faults of that kind there are to be in all: what OUT/faults.csv has already is not done again, so that a run goes on
-where it was stopped. OUT/faults.md sums it up. One fault takes a quarter of a minute to some minutes.
+where it was stopped. With --chain, a run is killed so often, each time it is begun again, before the rerun that counts.
+OUT/faults.md sums it up. One fault takes a quarter of a minute to some minutes.
 """
 
 import argparse
 import itertools
 import json
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -42,8 +44,8 @@ def plan(kind: str, faults: list[str], places: list[str], engines: list[str], se
 class Driver:
     """Unbroken checkouts of both engines, and faults done to copies of them."""
 
-    def __init__(self, work: Path, out: Path, seed: int):
-        self.work, self.out, self.seed = work, out, seed
+    def __init__(self, work: Path, out: Path, seed: int, chain: int):
+        self.work, self.out, self.seed, self.chain = work, out, seed, chain
         self.lasts: dict[str, float] = {}
         self.whole: dict[str, Checkout] = {}
         self.wanted: dict[str, str] = {}
@@ -74,6 +76,7 @@ class Driver:
         checkout = self.whole[row.engine].copy(self.work / "copy")
         checkout.jobs()
         if row.kind == "kill":
+            row.kills = self.chain
             kills.kill(row, checkout, self.wanted, self.lasts, drawn)
         elif row.kind == "file":
             damage.damage(row, checkout, self.wanted, drawn)
@@ -104,6 +107,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--two", type=int, default=0)
     parser.add_argument("--servers", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--chain", type=int, default=1)
     parser.add_argument("--engine", choices=list(ENGINES), action="append", help="by default both")
     parser.add_argument("--only", help="only faults whose row has this text")
     parser.add_argument("--out", type=Path, default=Path("reports"))
@@ -112,8 +116,9 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     if given.page:
         return _page(given.out)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background it is ignored, and by all children
     with tempfile.TemporaryDirectory() as temporary:
-        driver = Driver((given.work or Path(temporary)).resolve(), given.out, given.seed)
+        driver = Driver((given.work or Path(temporary)).resolve(), given.out, given.seed, given.chain)
         driver.work.mkdir(parents=True, exist_ok=True)
         engines = given.engine or list(ENGINES)
         driver.unbroken(engines)
@@ -122,20 +127,25 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _all(driver: Driver, engines: list[str], wanted: dict[str, int], only: str | None) -> None:
-    known = {(row.kind, row.number): row.ended for row in record.read(driver.out / "faults.csv")}
+    known = {(row.kind, row.number): row for row in record.read(driver.out / "faults.csv")}
     for kind, rows in driver.plans(engines).items():
-        count = sum(ended in record.ENDS for (of, _), ended in known.items() if of == kind)
+        count = sum(_counted(row) for row in known.values() if row.kind == kind)
         for row in itertools.islice(rows, 4 * wanted[kind] + 4):  # those that came too late are made up for
             if count >= wanted[kind]:
                 break
             if (row.kind, row.number) in known or (only and only not in f"{row.fault} {row.engine} {row.place}"):
                 continue
             driver.do(row)
-            count += row.ended in record.ENDS
+            count += _counted(row)
             record.add(driver.out / "faults.csv", row)
             _page(driver.out)
             said = f"{row.kind} {row.number}: {row.fault}, {row.place}, {row.engine}, {row.moment}: {row.ended}"
             print(f"{said} [{row.seconds} s] {row.besides} {row.sentence}".rstrip(), flush=True)
+
+
+def _counted(row: Row) -> int:
+    """How many faults it was."""
+    return (row.kills or 1) if row.ended in record.ENDS else 0
 
 
 def _page(out: Path) -> None:

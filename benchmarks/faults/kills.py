@@ -63,31 +63,39 @@ KILLS: dict[str, Kill] = {
 def kill(
     row: outcome.Row, checkout: Checkout, wanted: dict[str, str], lasts: dict[str, float], drawn: random.Random
 ) -> None:
-    """One kill of row.fault in the stage row.place, or in the engine, and a plain rerun.
+    """Kills of row.fault in the stage row.place, or in the engine, and a plain rerun.
 
-    lasts: the seconds that each stage took, as far as they were seen; they are kept up. The moment is drawn from them.
+    The first is in that stage; row.kills − 1 more follow at random moments of reruns, as long as these do not end
+    before. lasts: the seconds that each stage took, as far as they were seen; they are kept up. Moments are drawn from
+    them.
     """
     target = row.place if row.place != ENGINE else drawn.choice([job.target for job in checkout.jobs()])
     checkout.forget(target)
     job = checkout.job(target)
-    row.moment = _kill(row, checkout, job, lasts, drawn)
+    row.moment = _kill(row, row.place != ENGINE, checkout, job, lasts, drawn)
     if row.moment == TOO_LATE:
-        row.ended = TOO_LATE
+        row.ended, row.kills = TOO_LATE, 0
         return
-    half = outcome.halves(checkout, wanted)
+    more, row.kills = row.kills - 1, 1
+    half = set(outcome.halves(checkout, wanted))
     done = _finished(checkout, job)
+    while row.kills <= more and (moment := _kill(row, False, checkout, job, lasts, drawn)) != TOO_LATE:
+        row.kills, row.moment = row.kills + 1, f"{row.moment}, {moment}"
+        half |= set(outcome.halves(checkout, wanted))
     rerun = outcome.judge(row, checkout, wanted)
     again = [job.target] if done and job.target in outcome.ran(rerun.said, [job]) else []
-    besides = [row.besides, f"half-written: {' '.join(half)}" if half else ""]
+    besides = [row.besides, f"half-written: {' '.join(sorted(half))}" if half else ""]
     besides += [f"was whole, and ran again: {' '.join(again)}" if again else ""]
     row.besides = "; ".join(filter(None, besides))
 
 
-def _kill(row: outcome.Row, checkout: Checkout, job: Job, lasts: dict[str, float], drawn: random.Random) -> str:
-    """Start the run and kill it; returns the moment in words."""
+def _kill(
+    row: outcome.Row, within: bool, checkout: Checkout, job: Job, lasts: dict[str, float], drawn: random.Random
+) -> str:
+    """Start the run and kill it, `within` the job or at any moment; returns the moment in words."""
     run = checkout.start()
     begun, share = time.monotonic(), drawn.random()
-    if row.place == ENGINE:
+    if not within:
         wait = share * lasts.get(f"{checkout.engine} {ENGINE}", 4 * FIRST_GUESS)
         stage = None
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -112,6 +120,8 @@ def _kill(row: outcome.Row, checkout: Checkout, job: Job, lasts: dict[str, float
     except subprocess.TimeoutExpired:
         end_session(run.pid)
         row.besides = "the engine did not end within two minutes"
+    if run.returncode == 0:  # nothing was killed
+        return TOO_LATE
     return f"after {wait:.1f} s"
 
 

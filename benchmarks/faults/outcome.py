@@ -27,6 +27,7 @@ class Row:
     engine: str
     place: str  # the stage, or the kind of file
     moment: str = ""
+    kills: int = 0  # how many there were, before a plain rerun was made
     ended: str = ""
     sentence: str = ""
     besides: str = ""

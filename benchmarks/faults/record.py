@@ -29,7 +29,7 @@ def read(path: Path) -> list[Row]:
     with path.open(newline="", encoding="utf-8") as file:
         rows = [Row(**row) for row in csv.DictReader(file)]  # type: ignore[arg-type]
     for row in rows:
-        row.number, row.seconds = int(row.number), float(row.seconds)
+        row.number, row.kills, row.seconds = int(row.number), int(row.kills), float(row.seconds)
     return rows
 
 
@@ -65,13 +65,13 @@ def page(rows: list[Row], command: str) -> str:
 
 def _summary(done: list[Row]) -> str:
     ends = Counter(row.ended for row in done)
-    kills = sum(row.kind == "kill" for row in done)
+    kills, others = sum(row.kills for row in done), sum(row.kind != "kill" for row in done)
     counts = [f"{ends[SAME]} ended with the hashes of an unbroken run by a plain rerun"]
     counts += [f"{ends[TOLD]} said in one sentence what to do, and then did", f"{ends[HAND]} needed a hand"]
     counts += [f"{ends[OTHER]} ended with other hashes"]
     return (
-        f"{kills} kills and {len(done) - kills} other faults, done to a small study of real stages under both engines. "
-        f"{'; '.join(counts)}."
+        f"{kills} kills of {len(done) - others} runs and {others} other faults, done to a small study of real stages "
+        f"under both engines. Of these {len(done)} runs, {'; '.join(counts)}."
     )
 
 

@@ -21,8 +21,9 @@ for stage in dag.stages:
         conda:
             "../envs/kith.yaml"
         threads: stage.meta.get("threads", 1)
+        priority: stage.meta.get("priority", 0)
         resources:
-            **{name: amount for name, amount in stage.meta.items() if name != "threads"},
+            **{name: amount for name, amount in stage.meta.items() if name not in ("threads", "priority")},
         params:
             cmd=cmd,
             values=values,
