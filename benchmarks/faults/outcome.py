@@ -14,6 +14,8 @@ OTHER = "other hashes"  # a run ended well, and what it left is not what an unbr
 # Of what an engine prints, the lines that are no sentence about what is wrong.
 EMPTY = re.compile(r"failed to reproduce|Error in rule|CalledProcessError|At least one job did not", re.I)
 SENTENCE = re.compile(r"(?:^|\s)((?:error|ERROR|[A-Z]\w*(?:Error|Exception))(?: in [^:]*)?: .+)$", re.M)
+# DVC's list of busy files, where DVC is killed while it writes it: docs/troubleshooting.md has what to do.
+LISTED = re.compile(r"Unable to read RWLock-file '([^']+)'[^\n]*")
 TRACEBACK = "Traceback (most recent call last)"
 
 
@@ -87,13 +89,16 @@ def judge(
             cure()
         return rerun
     row.sentence = sentence(rerun.said)
+    if cut := LISTED.search(rerun.said):
+        (checkout.folder / cut[1]).unlink()
+        row.sentence = f"{cut[0]} (and docs/troubleshooting.md: `rm {cut[1]}`)"
     if cure is not None:
         cure()
     cured = checkout.run(**environment)
     wrong = differing(checkout, wanted)
     if cured.status == 0 and not wrong:
         row.ended = TOLD if row.sentence else HAND
-        if cure is None:  # a second rerun was enough
+        if cure is None and not cut:  # a second rerun was enough
             row.besides = "; ".join(filter(None, [row.besides, "at the second rerun"]))
     else:
         row.ended = HAND if cured.status else OTHER
