@@ -48,8 +48,8 @@ def shared(
     [('a', 'A'), ('b', 'B')]
     """
     coming = iter(parts)
-    first = list(islice(coming, FEW * processes))
-    if processes == 1 or len(first) < FEW * processes:
+    first = list(islice(coming, FEW * processes)) if processes > 1 else []
+    if len(first) < FEW * processes:
         yield from ((part, here(part)) for part in chain(first, coming))
         return
     context = get_context("spawn")  # CUDA, and threads, do not outlive a fork

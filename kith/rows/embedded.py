@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from kith.rows.reopened import MappedFile, PhotoFiles, files_of, prove
 from kith.rows.sources import keys_of_input
 from kith.store.inputs import ArrayInput, EncodedTexts, ModalityInput, PhotoInput, TokenInput
 from kith.store.photos import Photos
+from kith.text.tokenizer import Tokenizer
 
 NO_ITEMS = np.zeros(0, dtype=np.int64)
 
@@ -34,37 +35,52 @@ class EmbeddedPart(NamedTuple):
 
 
 @dataclass(frozen=True)
-class EmbeddingWork:
-    """How a process opens a model and what it reads, of one side.
+class SharedModel:
+    """A model that other processes open too. checksum: the SHA-256 of its file; threads: of each process; kind, device:
+    where it computes, and what `named` calls that."""
 
-    checksum: the SHA-256 of the model's file; device: the kind, and what `named` calls it.
-    """
-
-    model: Path
+    path: Path
     checksum: str
+    threads: int
+    kind: str
+    device: str
+
+    @classmethod
+    def of(cls, model: DualEncoder, path: Path, checksum: str) -> "SharedModel":
+        """The model of this process, whose file at `path` has this checksum."""
+        return cls(path.absolute(), checksum, torch.get_num_threads(), model.device.type, named(model.device))
+
+    def open(self, place: int) -> tuple[DualEncoder, Tokenizer, dict[str, Any]]:
+        """As `models.load`, in process number `place`. Raises KithError where that would compute otherwise."""
+        torch.set_num_threads(self.threads)
+        device = device_of(place, self.kind)
+        if named(device) != self.device:
+            raise KithError(
+                f"process {place + 1} has another GPU ({named(device)}) than this one ({self.device}), which computes "
+                "otherwise; take GPUs of one kind (CUDA_VISIBLE_DEVICES)"
+            )
+        if sha256(self.path) != self.checksum:
+            raise KithError(f"{self.path}: was changed meanwhile; give the same command again")
+        if device.type == "cuda":
+            torch.cuda.set_device(device)  # for an encoder that the model needs
+        return models.load(self.path, device)
+
+
+@dataclass(frozen=True)
+class EmbeddingWork:
+    """How a process opens a model, and the files of what it reads of one side; None: all comes with the parts."""
+
+    model: SharedModel
     side: Side
     files: MappedFile | PhotoFiles | None
-    threads: int
-    device: tuple[str, str]
 
     def __call__(self, place: int) -> "EmbedsParts":
-        torch.set_num_threads(self.threads)
-        kind, name = self.device
-        device = device_of(place, kind)
-        if named(device) != name:
-            raise KithError(
-                f"process {place + 1} has another GPU ({named(device)}) than this one ({name}), which computes "
-                "otherwise: take GPUs of one kind (CUDA_VISIBLE_DEVICES)"
-            )
-        if sha256(self.model) != self.checksum:
-            raise KithError(f"{self.model}: was changed meanwhile; give the same command again")
-        return EmbedsParts(models.load(self.model, device)[0], self.side, self._inputs())
-
-    def _inputs(self) -> ModalityInput | None:
+        model, _, _ = self.model.open(place)
         if self.files is None:
-            return None
+            return EmbedsParts(model, self.side, None)
         found = self.files.open()
-        return PhotoInput(found, NO_ITEMS) if isinstance(found, Photos) else ArrayInput(found, NO_ITEMS)
+        inputs = PhotoInput(found, NO_ITEMS) if isinstance(found, Photos) else ArrayInput(found, NO_ITEMS)
+        return EmbedsParts(model, self.side, inputs)
 
 
 @dataclass(frozen=True)
@@ -112,9 +128,7 @@ class SharedEmbedding:
         return np.concatenate([vectors for vectors, _ in self._parts("text", inputs, rows)])
 
     def _parts(self, side: Side, inputs: ModalityInput, rows: np.ndarray) -> Iterator[tuple[np.ndarray, Scores]]:
-        device, files = self.model.device, _files(inputs)
-        known = (device.type, named(device))
-        work = EmbeddingWork(self.path.absolute(), self.checksum, side, files, torch.get_num_threads(), known)
+        work = EmbeddingWork(SharedModel.of(self.model, self.path, self.checksum), side, _files(inputs))
         here = EmbedsParts(self.model, side, inputs)
         batches = (rows[start : start + self.batch_size] for start in range(0, len(rows), self.batch_size))
         parts = (EmbeddedPart(batch, _slice(inputs, batch)) for batch in batches)
