@@ -27,7 +27,7 @@ class EncoderOptions(Section):
 
 
 class Encode(Section):
-    """How many pictures or texts a frozen encoder reads at a time (of texts, on a processor, fewer); keep: GB of encoded rows that are kept under
+    """How many pictures or texts a frozen encoder reads at a time; keep: GB of encoded rows that are kept under
     data/encoded, by default 20, beyond which those go that were used least lately."""
 
     batch_size: Positive = 32
