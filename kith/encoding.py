@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
 
-from kith.encoders.encoder import TextEncoder
+from kith.encoders.encoder import PictureEncoder, TextEncoder
 from kith.encoders.frozen import Frozen, referred
+from kith.encoders.names import Side
+from kith.encoders.registry import load
 from kith.errors import KithError
 from kith.networks.bf16 import has_bf16
 
@@ -37,6 +39,32 @@ def reading(encoder: TextEncoder, max_tokens: int | None) -> TextEncoder:
     if max_tokens is not None and max_tokens > encoder.max_tokens:
         raise KithError(f"{encoder.origin.name} reads {encoder.max_tokens} tokens at most, not {max_tokens}")
     return encoder if max_tokens is None else replace(encoder, max_tokens=max_tokens)
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """One way of encoding: an encoder by its name, and what of it is not as it comes, as in `study.encoders`.
+
+    >>> Encoding("lite0", size=128).opened("image").encoder.preprocessing.size  # doctest: +SKIP
+    128
+    """
+
+    encoder: str
+    size: int | None = None
+    crop: float | None = None
+    max_tokens: int | None = None
+    precision: Reduced | None = None
+
+    def opened(self, side: Side, device: torch.device | str = "cpu") -> Frozen:
+        """One side of it. Raises KithError where it cannot be loaded, or cannot read so many tokens."""
+        found = load(self.encoder, side)
+        if isinstance(found, PictureEncoder):
+            return Frozen(replace(found, preprocessing=found.preprocessing.but(self.size, self.crop)), device)
+        return Frozen(reading(found, self.max_tokens), device)
+
+    def computing(self, device: torch.device | str) -> AbstractContextManager[object]:
+        """What to compute in, on this device."""
+        return computing(self.precision, device)
 
 
 def as_noted(known: Mapping[str, Any], device: torch.device | str = "cpu") -> Frozen:

@@ -77,6 +77,10 @@ OPTIONS = {
     "trained": "Note of what the model is made of.",
 }
 
+# Of what several processes of this machine can share. It decides nothing but the time, so it is no parameter.
+Processes = Annotated[
+    int, typer.Option(envvar="KITH_PROCESSES", min=1, help="So many processes share the rows; the result is the same.")
+]
 
 # What the line about an interruption says of going on.
 _going_on: list[str] = []

@@ -7,7 +7,7 @@ import torch
 
 from kith import models
 from kith.errors import KithError
-from kith.models.embed import embed_and_score, embed_texts
+from kith.rows.embedded import SharedEmbedding
 from kith.store.encoded import encoded_sides, prove_encoded
 from kith.store.inputs import image_input, text_input
 from kith.store.prepared import Prepared
@@ -28,11 +28,13 @@ def main(
     embedded: Path,
     encoded_image: Path = Path(NONE),
     encoded_text: Path = Path(NONE),
+    processes: cli.Processes = 1,
 ) -> None:
     """Write unit vectors of --images and --texts, the item row of each in --rows, and class --scores of pictures.
 
     --rows also says whether the vectors are meant as binary codes, which are their signs: those of the outputs.
-    --embedded notes what they are made of. For pictures and texts of your own there is `kith embed`.
+    --embedded notes what they are made of. --processes: so many processes of this machine share the rows; what is
+    written is the same. For pictures and texts of your own there is `kith embed`.
     """
     settings = params.load()
     options = settings.embed
@@ -49,12 +51,13 @@ def main(
     pictures = image_input(prepared, encoded.get("image"))
     image_rows, image_items = pictures.all_of(chosen)
     name = f"embed with {model.parent.name}"
+    embedding = SharedEmbedding(encoder, model, made_with, options.batch_size, processes, name)
     text_vectors, text_items = np.zeros((0, *encoder.shape), dtype=np.float32), np.zeros(0, dtype=np.int64)
     if encoder.text_tower is not None:
         written = text_input(prepared, vocabulary, saved["max_tokens"], encoded.get("text"))
         text_rows, text_items = written.all_of(chosen)
-        text_vectors = embed_texts(encoder, written, text_rows, options.batch_size, name)
-    image_vectors, predicted = embed_and_score(encoder, pictures, image_rows, options.batch_size, name)
+        text_vectors = embedding.texts(written, text_rows)
+    image_vectors, predicted = embedding.images(pictures, image_rows)
     files.write_npy(images, image_vectors)
     files.write_npy(texts, text_vectors)
     coded = bool(encoder.config.get("codes"))

@@ -5,24 +5,22 @@ on from there, and another study of the same pictures takes them over. That fold
 """
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from kith.encoders.encoder import PictureEncoder
 from kith.encoders.finetuned import prove_size
 from kith.encoders.frozen import DTYPE, Frozen, reference
 from kith.encoders.names import SIDES, Side
-from kith.encoders.registry import load
-from kith.encoding import computing, reading
+from kith.encoding import Encoding
 from kith.errors import KithError
 from kith.progress import Progress
 from kith.rows import encoding
 from kith.rows.kept import GB, MOST, KeptRows, trim
-from kith.rows.sources import EncodableRows, PictureRows, WrittenRows
+from kith.rows.shared import EncodingWork, SharedRows
+from kith.rows.sources import EncoderRows, PictureRows, WrittenRows
 from kith.store.encoded import FEATURES
 from kith.store.inputs import image_input
 from kith.store.prepared import Prepared
@@ -33,10 +31,14 @@ CACHE = Path("data/encoded")
 WRITTEN = (*FEATURES.values(), NOTE)
 
 
-def main(*, encoder: str, sides: str, data: Path, out: Path) -> None:
-    """Write features_image.npy, features_text.npy, or both, into --out; --sides: "image", "text" or "image,text"."""
+def main(*, encoder: str, sides: str, data: Path, out: Path, processes: cli.Processes = 1) -> None:
+    """Write features_image.npy, features_text.npy, or both, into --out; --sides: "image", "text" or "image,text".
+
+    --processes: so many processes of this machine share the rows; what is written is the same.
+    """
     values = params.load()
     options = values.study.encoders[encoder]
+    way = Encoding(**options.model_dump())
     torch.set_num_threads(values.train.threads)
     device = "cuda" if torch.cuda.is_available() and values.train.device != "cpu" else "cpu"
     prepared = Prepared(data)
@@ -47,9 +49,10 @@ def main(*, encoder: str, sides: str, data: Path, out: Path) -> None:
     with files.replacing_folder(out, *WRITTEN) as folder:
         for side in SIDES:
             if side in sides.split(","):
-                frozen = _frozen(encoder, options, "text" if prepared.of_texts else side, device)
-                with computing(options.precision, device):
-                    width = _write(folder / FEATURES[side], frozen, side, prepared, values)
+                frozen = _frozen(encoder, way, "text" if prepared.of_texts else side, device)
+                rows, unit = _rows(frozen, side, prepared, values.encode.batch_size)
+                with way.computing(device):
+                    width = _write(folder / FEATURES[side], rows, unit, way, processes)
                 known[side] = reference(frozen.encoder) | {"width": width}
                 _tell(encoder, frozen, read_of(prepared, side))
         made_of = {"data": prepared.checksum, "encoders": known}
@@ -73,46 +76,45 @@ def _tell(encoder: str, frozen: Frozen, texts: list[str]) -> None:
         print(f"encode: of {len(texts):,} texts {said}", file=sys.stderr)
 
 
-def _frozen(name: str, options: params.EncoderOptions, side: Side, device: str) -> Frozen:
-    found = load(options.encoder, side)
-    if isinstance(found, PictureEncoder):
-        if options.max_tokens:
-            raise KithError(f"study.encoders.{name}: max_tokens is for texts; leave it out")
-        found = replace(found, preprocessing=found.preprocessing.but(options.size, options.crop))
-        prove_size(found, "the size of study.encoders")
-    else:
-        if options.size or options.crop:
-            raise KithError(f"study.encoders.{name}: size and crop are for pictures; leave them out")
-        found = reading(found, options.max_tokens)
-    return Frozen(found, device)
+def _frozen(name: str, way: Encoding, side: Side, device: str) -> Frozen:
+    if side == "image" and way.max_tokens:
+        raise KithError(f"study.encoders.{name}: max_tokens is for texts; leave it out")
+    if side == "text" and (way.size or way.crop):
+        raise KithError(f"study.encoders.{name}: size and crop are for pictures; leave them out")
+    frozen = way.opened(side, device)
+    if side == "image":
+        prove_size(frozen.encoder, "the size of study.encoders")
+    return frozen
 
 
-def _write(path: Path, frozen: Frozen, side: Side, data: Prepared, values: params.Params) -> int:
+def _write(path: Path, rows: EncoderRows, unit: str, way: Encoding, processes: int) -> int:
     """Write the features of one side to `path`; returns their width."""
-    batch = values.encode.batch_size
-    rows, unit = _rows(frozen, side, data, batch)
-    name, width = frozen.encoder.origin.name, frozen.encoder.width
-    if not len(rows):
-        raise KithError(f"{data.folder}: has no {side}s for the encoder {name}; leave it out")
-    cli.if_interrupted(f"the same command goes on with the {side}s that are not encoded yet")
-    folder = encoding.folder_of(CACHE, frozen, rows, batch)
+    name, width = rows.frozen.encoder.origin.name, rows.frozen.encoder.width
+    cli.if_interrupted(f"the same command goes on with the {unit} that are not encoded yet")
+    folder = encoding.folder_of(CACHE, rows.frozen, rows, rows.batch)
+    shared = SharedRows(rows, EncodingWork.of(way, rows, folder.name), processes, name)
     features = np.lib.format.open_memmap(path, "w+", dtype=DTYPE, shape=(len(rows), width))
     with Progress(f"encode with {name}", len(rows), unit) as progress:
         if encoding.stands_alone(folder, rows):
-            counted = encoding.encode(rows, KeptRows(folder, (width,), DTYPE), features, progress.step)
+            counted = encoding.encode(shared, KeptRows(folder, (width,), DTYPE), features, progress.step)
             print(f"encode: {name}: {counted.told(unit)}", file=sys.stderr)
         else:
             print(f"encode: {name}: a row depends on those beside it, so all {unit} are encoded", file=sys.stderr)
-            encoding.encode_all(rows, features, progress.step)
+            encoding.encode_all(shared, features, progress.step)
     features.flush()
     return width
 
 
-def _rows(frozen: Frozen, side: Side, data: Prepared, batch: int) -> tuple[EncodableRows, str]:
+def _rows(frozen: Frozen, side: Side, data: Prepared, batch: int) -> tuple[EncoderRows, str]:
     """The rows of a side, and what they are, in the plural."""
+    found: EncoderRows
     if side == "text" or data.of_texts:
-        return WrittenRows(frozen, read_of(data, side), batch), "texts"
-    return PictureRows(frozen, image_input(data), data.dataset["image"], batch), "pictures"
+        found, unit = WrittenRows(frozen, read_of(data, side), batch), "texts"
+    else:
+        found, unit = PictureRows(frozen, image_input(data), data.dataset["image"], batch), "pictures"
+    if not len(found):
+        raise KithError(f"{data.folder}: has no {side}s for the encoder {frozen.encoder.origin.name}; leave it out")
+    return found, unit
 
 
 if __name__ == "__main__":

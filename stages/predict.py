@@ -7,8 +7,9 @@ import itertools
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -17,12 +18,15 @@ import torch
 import typer
 
 from kith import models
+from kith.data.digests import sha256
 from kith.errors import KithError
 from kith.inference import given
 from kith.inference.predict import Predicted, predict_images, predict_texts
 from kith.inference.raw import RawInputs
 from kith.models import DualEncoder
+from kith.processes import shared
 from kith.progress import over
+from kith.rows.embedded import SharedModel
 from kith.store.run import existing, one_vector
 from stages import cli, files
 
@@ -49,6 +53,7 @@ def main(
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave rows that cannot be used empty, and say why.")
     ] = False,
+    processes: cli.Processes = 1,
 ) -> None:
     """Embed every row of --input with the model of --run into the Parquet file --out.
 
@@ -71,7 +76,10 @@ def main(
         raise KithError(f"{input}: this model takes features, not pictures; give a table with a column of lists")
     columns = schema(model, source.sides, skip_bad)
     counted: Counter[str] = Counter()
-    batches = iter(_batches(model, raw, source, batch_size, skip_bad, counted))
+    path = run / "model.pt"
+    work = PredictingWork(SharedModel.of(model, path, sha256(path)), source, root, within, skip_bad)
+    here = PredictsRows(model, raw, source, skip_bad)
+    batches = iter(_batches(work, here, batch_size, processes, counted))
     with files.replacing(out) as temporary, pq.ParquetWriter(temporary, columns, compression="zstd") as writer:
         while group := list(itertools.islice(batches, max(1, GROUP // batch_size))):
             writer.write_table(pa.Table.from_batches(group).select(columns.names))
@@ -112,37 +120,71 @@ def schema(model: DualEncoder, sides: list[str], skip_bad: bool) -> pa.Schema:
     return pa.schema(fields | ({"problem": pa.string()} if skip_bad else {}))
 
 
+class PredictedRows(NamedTuple):
+    """What is written of some rows; what is wrong with them, by their place among them; how many texts were cut."""
+
+    written: pa.RecordBatch
+    problems: dict[int, str]
+    cut: int
+
+
+class PredictsRows:
+    """Reads rows and predicts them; without `skip_bad` none of those that come with one that cannot be used."""
+
+    def __init__(self, model: DualEncoder, raw: RawInputs, source: given.GivenInput, skip_bad: bool):
+        self.model, self.raw, self.source, self.skip_bad = model, raw, source, skip_bad
+        self.readers = {side: raw.reader(side) for side in source.sides}
+        self.columns = schema(model, source.sides, True)
+
+    def __call__(self, batch: list[given.GivenRow]) -> PredictedRows:
+        sides = {side: given.read(side, batch, reader, self.raw) for side, reader in self.readers.items()}
+        problems = _problems(self.source, batch, sides)
+        told = [problems.get(number) for number in range(len(batch))]
+        values = {"id": pa.array([row.id for row in batch], pa.string()), "problem": pa.array(told, pa.string())}
+        for side, content in sides.items() if self.skip_bad or not problems else ():
+            values |= _spread(_predict(self.model, side, content), content.good, self.columns)
+        columns = [_column(values, field, len(batch)) for field in self.columns]
+        cut = sum(content.cut for content in sides.values())
+        return PredictedRows(pa.record_batch(columns, schema=self.columns), problems, cut)
+
+
+@dataclass(frozen=True)
+class PredictingWork:
+    """How a process opens a run and what its rows name; the rows themselves come to it."""
+
+    model: SharedModel
+    source: given.GivenInput
+    root: Path
+    within: tuple[Path, ...]
+    skip_bad: bool
+
+    def __call__(self, place: int) -> PredictsRows:
+        model, vocabulary, saved = self.model.open(place)
+        raw = RawInputs(model.config, vocabulary, saved["max_tokens"], self.root, self.within)
+        return PredictsRows(model, raw, self.source, self.skip_bad)
+
+
 def _batches(
-    model: DualEncoder,
-    raw: RawInputs,
-    source: given.GivenInput,
-    batch_size: int,
-    skip_bad: bool,
-    counted: Counter[str],
+    work: PredictingWork, here: PredictsRows, batch_size: int, processes: int, counted: Counter[str]
 ) -> Iterator[pa.RecordBatch]:
     """What is written of all rows, batch by batch. counted: "rows", "problems", "cut" texts and "unnamed" rows,
     whose id is empty or that of another; they are added to.
 
     Raises KithError for rows that cannot be used, unless skipped.
     """
-    readers = {side: raw.reader(side) for side in source.sides}
-    columns = schema(model, source.sides, True)
-    rows, ids = over(source.rows(), "embed", unit="rows"), set[str | None]()
-    while batch := list(itertools.islice(rows, batch_size)):
-        sides = {side: given.read(side, batch, reader, raw) for side, reader in readers.items()}
-        problems = _problems(source, batch, sides)
-        if problems and not skip_bad:
+    source, ids = work.source, set[str | None]()
+    rows = over(source.rows(), "embed", unit="rows")
+    batches = iter(lambda: list(itertools.islice(rows, batch_size)), [])
+    for batch, (written, problems, cut) in shared(work, here, batches, processes, "embed"):
+        if problems and not work.skip_bad:
             _refuse(source.path, batch, problems)
-        cut = sum(content.cut for content in sides.values())
+        if written["id"].to_pylist() != [row.id for row in batch]:
+            raise KithError("embed: a process gave back other rows than it was given; give the same command again")
         counted.update({"rows": len(batch), "problems": len(problems), "cut": cut})
         for row in batch:
             counted["unnamed"] += not row.fault and (not row.id or row.id in ids)
             ids.add(row.id)
-        told = [problems.get(number) for number in range(len(batch))]
-        values = {"id": pa.array([row.id for row in batch], pa.string()), "problem": pa.array(told, pa.string())}
-        for side, content in sides.items():
-            values |= _spread(_predict(model, side, content), content.good, columns)
-        yield pa.record_batch([_column(values, field, len(batch)) for field in columns], schema=columns)
+        yield written
 
 
 def _predict(model: DualEncoder, side: str, content: given.GivenSide) -> dict[str, pa.Array]:

@@ -2,7 +2,8 @@
 
 A product of matrices is added up in an order that depends on their sizes, so the same text gets other last bits where
 it is filled up to another length, or stands in a smaller batch. Here a text of n tokens is always filled up to
-`padded(n)`, and a batch always to its full size, with repetitions of its first row.
+`padded(n)`, and a batch always to its full size, with repetitions of its first row. How many texts that is depends on
+their length alone: the longer they are, the fewer of them keep a processor busy, and the less is filled up in vain.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 STEP = 4  # tokens, at least, between two lengths
+BUSY = 256  # tokens at a time with which a core has enough to do
 
 
 def padded(lengths: np.ndarray, most: int) -> np.ndarray:
@@ -23,6 +25,15 @@ def padded(lengths: np.ndarray, most: int) -> np.ndarray:
     digits = np.frexp(lengths - 1)[1]  # in base 2
     step = np.maximum(STEP, np.left_shift(1, np.maximum(digits - 4, 0)))
     return np.minimum(-(-lengths // step) * step, most)
+
+
+def size_of(length: int, most: int, cores: int) -> int:
+    """How many texts of this many tokens, at most `most`, keep so many cores of a processor busy.
+
+    >>> [size_of(length, most=32, cores=1) for length in (4, 8, 12, 16, 64, 512)]
+    [32, 32, 21, 16, 4, 1]
+    """
+    return min(most, max(1, BUSY * cores // length))
 
 
 def batches(rows: np.ndarray, size: int) -> Iterator[tuple[np.ndarray, int]]:

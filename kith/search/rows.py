@@ -1,6 +1,5 @@
 """The rows that a model embeds for a search, each known by what is in it."""
 
-import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,10 +7,9 @@ import numpy as np
 import torch
 
 from kith.models import DualEncoder
-from kith.rows.kept import keys_of
 from kith.rows.shapes import alone, batches
-from kith.rows.sources import Encoded, keys_of_array, pillow
-from kith.store.inputs import EncodedTexts, ModalityInput, PhotoInput, TokenInput
+from kith.rows.sources import Encoded, keys_of_input, pillow
+from kith.store.inputs import ModalityInput, PhotoInput, TokenInput
 
 BATCH = 64
 
@@ -28,12 +26,7 @@ class EmbeddedRows:
 
     def keys(self) -> np.ndarray:
         """(n,) the SHA-256 of what is in each row."""
-        if not isinstance(self.inputs, TokenInput):
-            array = self.inputs.features if isinstance(self.inputs, EncodedTexts) else self.inputs.array
-            return keys_of_array(array, self.rows)
-        tokens, lengths = self.inputs.tokens, self.inputs.lengths
-        read = (tokens[row, : lengths[row]].tobytes() for row in self.rows.tolist())
-        return keys_of([hashlib.sha256(content).digest() for content in read])
+        return keys_of_input(self.inputs, self.rows)
 
     def told(self) -> dict[str, Any]:
         """What decides the vectors besides the rows and the model."""

@@ -14,7 +14,7 @@ import pytest
 import torch
 from PIL import Image
 
-from kith import codes, models
+from kith import codes, models, processes
 from kith.errors import KithError
 from kith.inference.predict import predict_images, predict_texts
 from kith.models import DualEncoder
@@ -87,6 +87,22 @@ def test_classes_are_those_that_are_evaluated(there, tmp_path):
     assert best[0]["class"] == found["class"][0]
     assert best[0]["name"] == found["class_name"][0]
     assert [each["probability"] for each in best] == sorted(softmax[0], reverse=True)[:5]
+
+
+def test_two_processes_write_the_bytes_of_one(there, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(processes, "FEW", 1)
+    rows = held_out()
+    rows.at[5, "image"] = b"no picture"
+    rows.to_parquet(tmp_path / "in.parquet")
+    for name, count in (("one", 1), ("two", 2)):
+        out = tmp_path / f"{name}.parquet"
+        predict.main(
+            run=CLASSIFIES, input=tmp_path / "in.parquet", out=out, batch_size=3, skip_bad=True, processes=count
+        )
+    assert (tmp_path / "two.parquet").read_bytes() == (tmp_path / "one.parquet").read_bytes()
+    assert capsys.readouterr().err.count("48 rows, 1 with a problem") == 2
+    with pytest.raises(KithError, match=r"row 5 .*cannot be decoded"):
+        said(CLASSIFIES, tmp_path / "in.parquet", tmp_path, batch_size=3, processes=2)
 
 
 def write_pictures(folder: Path, rows: pd.DataFrame) -> list[str]:
