@@ -12,7 +12,7 @@ ACG and NDCG: Järvelin & Kekäläinen, 2000 and 2002; all three as Zhao et al.,
 Multi-Label Image Retrieval", CVPR 2015, measure codes. Items that tie count by the exact expectation over their orders.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,11 +20,12 @@ import numpy as np
 from kith.codes import hamming_blocks, packed_words
 from kith.errors import KithError
 from kith.metrics.relevance import as_sets, shared_labels
-from kith.metrics.tied_precision import harmonic_numbers, precision_sums, right_found
-from kith.metrics.ties import any_right, at_places, first_right, runs
+from kith.metrics.tied_precision import Buckets, harmonic_numbers, precision_sums, right_found
+from kith.metrics.ties import any_right, first_right, runs
 from kith.similarity import similarity_blocks, unit_rows
 
 Blocks = Iterable[tuple[slice, np.ndarray]]
+CACHED = 1 << 15  # gains that are looked at together, so that they stay in a processor's cache
 
 
 def shared_retrieval(
@@ -110,15 +111,46 @@ def _measure(
     names += [f"{name}@{k}" for name in ("R", "precision", "ACG", "NDCG") for k in ks]
     values = {name: np.full(len(asked), np.nan) for name in names}
     harmonic, discount = harmonic_numbers(len(known)), 1 / np.log2(np.arange(2, max(ks, default=0) + 2))
+    step = max(1, CACHED // len(known))
     for block, distances in found:
-        gains = shared_labels(asked[block], known)
-        for query, row, gain in zip(range(block.start, block.stop), distances, gains, strict=True):
+        for start in range(0, len(distances), step):
+            rows = np.arange(block.start + start, min(block.start + start + step, block.stop))
+            gains, near = shared_labels(asked[rows], known), distances[start : start + step]
             if database is None:
-                row, gain = np.delete(row, query), np.delete(gain, query)
-            if gain.any():
-                for name, value in _of_list(*_ranked(row, gain), ks, harmonic, discount).items():
-                    values[name][query] = value
+                others = np.arange(len(known)) != rows[:, None]
+                gains, near = (each[others].reshape(len(rows), -1) for each in (gains, near))
+            some = gains.any(axis=1)
+            if some.any():
+                lists = _Lists(*_sorted(near[some], gains[some]), harmonic)
+                for name, each in (lists.measures() | lists.at_cutoffs(ks, discount)).items():
+                    values[name][rows[some]] = each
     return values
+
+
+def _sorted(distances: np.ndarray, gains: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n, m) float64 gains of each row by rising distance, and whether a distance is not the one before it. Among equal
+    distances the order is any: what is measured does not depend on it."""
+    if distances.dtype == np.float64:
+        order = np.argsort(distances, axis=1)
+        keys, gains = np.take_along_axis(distances, order, axis=1), np.take_along_axis(gains, order, axis=1)
+    else:
+        # A distance above its gain in one integer: sorting numbers is far cheaper than sorting indices.
+        packed = _rising(distances).astype(np.uint64) << np.uint64(32)
+        packed |= gains.astype(np.uint64)
+        packed.sort(axis=1)
+        keys, gains = packed >> np.uint64(32), packed & np.uint64(0xFFFFFFFF)
+    starts = np.ones(keys.shape, dtype=bool)
+    np.not_equal(keys[:, 1:], keys[:, :-1], out=starts[:, 1:])
+    return gains.astype(np.float64), starts
+
+
+def _rising(distances: np.ndarray) -> np.ndarray:
+    """Of float32, or of small integers, uint32 that are in the same order, equal where these are."""
+    if distances.dtype.kind in "iu":
+        return distances.astype(np.uint32)
+    bits = (distances + np.float32(0)).view(np.int32)  # −0 becomes 0
+    # Those below 0 fall as their bits rise: all bits are turned over, of others the sign alone.
+    return bits.view(np.uint32) ^ ((bits >> 31).view(np.uint32) | np.uint32(1 << 31))
 
 
 def _ranked(distances: np.ndarray, gains: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -128,54 +160,110 @@ def _ranked(distances: np.ndarray, gains: np.ndarray) -> tuple[np.ndarray, np.nd
     return gains[order], np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
 
 
-def _of_list(
-    gains: np.ndarray, starts: np.ndarray, ks: Sequence[int], harmonic: np.ndarray, discount: np.ndarray
-) -> dict[str, float]:
-    """What one list is worth; gains: (m,) labels shared, in its order; starts: where its runs of equals begin."""
-    gains = gains.astype(np.float64)  # 2^r of more than a hundred shared labels is no float32
-    right, last = gains > 0, max(ks, default=0)
-    of = runs(right, starts)
-    at = int(np.argmax(of.right > 0))
-    before, tied = int(of.items_before[at]), int(of.right[at])
-    first = first_right(before, tied, int(of.items[at]) - tied, ())[0]
-    found = {
-        "map": float(precision_sums(of, "expected", harmonic).sum()) / int(right.sum()),
-        "rank": before + (int(of.items[at]) + 1) / (tied + 1),
-        "mrr": first,
-        "WAP": _weighted(gains, starts, harmonic) / int(right.sum()),
-    }
-    if not last:
+class _Lists:
+    """Lists of the same m items, each with a right one. gains: (n, m) float64 labels shared, in their order; starts:
+    (n, m) bool, where their runs of equals begin. All runs of all lists stand one behind the other."""
+
+    def __init__(self, gains: np.ndarray, starts: np.ndarray, harmonic: np.ndarray):
+        self.gains, self.starts, self.harmonic = gains, starts, harmonic
+        n, m = gains.shape
+        at, in_list = np.flatnonzero(starts), np.count_nonzero(starts, axis=1)
+        self.ends = np.cumsum(in_list)
+        self.first = self.ends - in_list
+        self.list = np.repeat(np.arange(n), in_list)
+        items = np.diff(at, append=n * m)
+        self.shared = np.add.reduceat(gains.ravel(), at)
+        right = (self.shared > 0).astype(np.int64)
+        self.several = np.flatnonzero(items > 1)  # few, where distances are no whole numbers
+        for run in self.several.tolist():
+            right[run] = np.count_nonzero(gains.ravel()[at[run] : at[run] + items[run]])
+        self.runs = Buckets(items, right, at - m * self.list, self._before(right), items)
+        self.right = np.add.reduceat(right, self.first)
+        self.steps = harmonic[self.runs.items_before + items] - harmonic[self.runs.items_before]  # Σ 1 / (N + i)
+
+    def measures(self) -> dict[str, np.ndarray]:
+        """Of whole lists, (n,) float64 each."""
+        some = np.flatnonzero(self.runs.right)
+        at = some[np.searchsorted(some, self.first)]
+        items, right, before = self.runs.items[at], self.runs.right[at], self.runs.items_before[at]
+        reciprocal = 1 / (before + 1)
+        for row in np.flatnonzero(items > 1):
+            reciprocal[row] = first_right(int(before[row]), int(right[row]), int(items[row] - right[row]), ())[0]
+        return {
+            "map": self._sums(self._precisions()) / self.right,
+            "rank": before + (items + 1) / (right + 1),
+            "mrr": reciprocal,
+            "WAP": self._sums(self._weighted()) / self.right,
+        }
+
+    def at_cutoffs(self, ks: Sequence[int], discount: np.ndarray) -> dict[str, np.ndarray]:
+        """Of the first places of lists, up to each of `ks`, (n,) float64 each."""
+        if not ks:
+            return {}
+        last, values = max(ks), {}
+        right = np.cumsum(self.gains[:, :last] > 0, axis=1)
+        summed = np.cumsum(self._at_places(lambda gains: gains, last), axis=1)
+        worth = np.cumsum(self._at_places(lambda gains: 2.0**gains - 1, last) * discount, axis=1)
+        best = np.cumsum((2.0 ** _most(self.gains, last) - 1) * discount, axis=1)
+        for k in ks:
+            some, share = (right[:, k - 1] > 0) * 1.0, right[:, k - 1] / k
+            for row in np.flatnonzero(~self.starts[:, k : k + 1].all(axis=1)):  # whose runs the cut divides
+                cut = runs(self.gains[row] > 0, np.flatnonzero(self.starts[row]), k)
+                some[row], share[row] = any_right(cut), float(right_found(cut, "expected").sum()) / k
+            values |= {f"R@{k}": some, f"precision@{k}": share}
+            values |= {f"ACG@{k}": summed[:, k - 1] / k, f"NDCG@{k}": worth[:, k - 1] / best[:, k - 1]}
+        return values
+
+    def _precisions(self) -> np.ndarray:
+        """Of each run, the expected Σ of the precision at its right items."""
+        found = self.runs.right * ((self.runs.right_before + 1) * self.steps)
+        found[self.several] = precision_sums(Buckets(*(e[self.several] for e in self.runs)), "expected", self.harmonic)
         return found
-    summed = np.cumsum(at_places(gains, starts, last))
-    worth = np.cumsum(at_places(2.0**gains - 1, starts, last) * discount)
-    best = np.cumsum((2.0 ** _largest(gains, last) - 1) * discount)
-    for k in ks:
-        cut = runs(right, starts, k)
-        found |= {f"R@{k}": any_right(cut), f"precision@{k}": float(right_found(cut, "expected").sum()) / k}
-        found |= {f"ACG@{k}": float(summed[k - 1]) / k, f"NDCG@{k}": float(worth[k - 1] / best[k - 1])}
-    return found
+
+    def _weighted(self) -> np.ndarray:
+        """Of each run, expected Σ_i [r_i > 0] (r_1 + … + r_i) / i.
+
+        Behind N items that share S labels, a run of n items, R of them right, that share G: its i-th place holds a
+        right item with probability R/n, whose own labels are G/n in expectation; each of the i − 1 places before it,
+        together with the rightness of this one, gives G (R − 1) / (n (n − 1)).
+        """
+        found = (self.runs.right * self._before(self.shared) + self.shared) * self.steps
+        items, right, start, shared, steps = (
+            each[self.several]
+            for each in (self.runs.items, self.runs.right, self.runs.items_before, self.shared, self.steps)
+        )
+        later = items - (start + 1) * steps  # Σ (i − 1) / (N + i)
+        pairs = shared * np.maximum(right - 1, 0) / (items - 1)
+        found[self.several] = (found[self.several] + pairs * later) / items
+        return found
+
+    def _before(self, values: np.ndarray) -> np.ndarray:
+        """Whole numbers of all runs of a list before each run."""
+        before = np.cumsum(values) - values
+        return before - np.repeat(before[self.first], self.ends - self.first)
+
+    def _sums(self, values: np.ndarray) -> np.ndarray:
+        return np.array([values[start:end].sum() for start, end in zip(self.first, self.ends, strict=True)])
+
+    def _at_places(self, worth: Callable[[np.ndarray], np.ndarray], last: int) -> np.ndarray:
+        """(n, last) expected worth of the gains at the first places."""
+        kept = self.runs.items_before < last
+        before, items = self.runs.items_before[kept], self.runs.items[kept]
+        upto = int((before + items).max())
+        ends = np.zeros(len(self.gains), dtype=np.int64)
+        ends[self.list[kept]] = before + items  # of the last run of each list
+        values = np.where(np.arange(upto) < ends[:, None], worth(self.gains[:, :upto]), 0)
+        summed = np.add.reduceat(values.ravel(), self.list[kept] * upto + before)
+        return np.repeat(summed / items, np.minimum(items, last - before)).reshape(-1, last)
 
 
-def _weighted(gains: np.ndarray, starts: np.ndarray, harmonic: np.ndarray) -> float:
-    """Expected Σ_i [r_i > 0] (r_1 + … + r_i) / i.
-
-    Behind N items that share S labels, a run of n items, R of them right, that share G: its i-th place holds a right
-    item with probability R/n, whose own labels are G/n in expectation; each of the i − 1 places before it, together
-    with the rightness of this one, gives G (R − 1) / (n (n − 1)).
-    """
-    items = np.diff(starts, append=len(gains))
-    right, shared = (np.add.reduceat(each.astype(np.float64), starts) for each in (gains > 0, gains))
-    before = np.cumsum(shared) - shared
-    steps = harmonic[starts + items] - harmonic[starts]  # Σ 1 / (N + i)
-    later = items - (starts + 1) * steps  # Σ (i − 1) / (N + i)
-    pairs = shared * np.maximum(right - 1, 0) / np.maximum(items - 1, 1)
-    return float((((right * before + shared) * steps + pairs * later) / items).sum())
-
-
-def _largest(gains: np.ndarray, count: int) -> np.ndarray:
-    """(count,) the largest gains, falling."""
-    counts = np.bincount(gains.astype(np.int64))
-    return np.repeat(np.arange(len(counts))[::-1], counts[::-1])[:count]
+def _most(gains: np.ndarray, count: int) -> np.ndarray:
+    """(n, count) the largest gains of each row of (n, m), falling."""
+    levels = np.arange(1, int(gains.max(initial=0)) + 1)
+    reached = np.zeros((len(gains), count))
+    for level in levels:
+        reached += np.arange(count) < np.count_nonzero(gains >= level, axis=1)[:, None]
+    return reached
 
 
 def _check(rows: tuple[int, int], asked: np.ndarray, known: np.ndarray, ks: Sequence[int], itself: bool) -> None:

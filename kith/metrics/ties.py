@@ -65,7 +65,9 @@ def any_right(of: Buckets) -> float:
     >>> any_right(buckets(np.array([4]), np.array([2]), cut=1))
     0.5
     """
-    some = of.places > 0
+    some = (of.places > 0) & (of.right > 0)
+    if (of.places[some] > of.items[some] - of.right[some]).any():
+        return 1.0
     each = zip(of.items[some].tolist(), of.right[some].tolist(), of.places[some].tolist(), strict=True)
     return 1 - float(np.prod([none_right(n, n - r)[min(places, n - r + 1)] for n, r, places in each]))
 

@@ -78,13 +78,13 @@ def test_items_that_look_among_each_other(seed):
     codes, _, sets, _ = drawn(seed, 7, 0)
     by_code = shared_hamming(codes, codes, sets, sets, KS, exclude_self=True)
     padded = np.pad(codes, ((0, 0), (0, 1)), constant_values=1)  # rows of length 2: cosines of equals are equal
-    by_cosine = shared_retrieval(padded, sets, ks=KS)
+    by_cosine = [shared_retrieval(padded.astype(dtype), sets, ks=KS) for dtype in (np.float32, np.float64)]
     for query, row in enumerate(hamming_distances(codes, codes).tolist()):
         others = [i for i in range(7) if i != query]
         shared = [int((sets[query] & sets[i]).sum()) for i in others]
         wanted = expected([row[i] for i in others], shared)
-        same(by_code, query, wanted)
-        same(by_cosine, query, wanted)
+        for found in (by_code, *by_cosine):
+            same(found, query, wanted)
 
 
 def test_a_database_by_cosine():
