@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from kith.data import readers
 from kith.drift.judged import LEAST, Judgement, judge
 from kith.drift.new_rows import NewRows, new_rows
 from kith.drift.opened import OpenedRun
@@ -16,6 +17,7 @@ from kith.store.prepared import data_of
 from stages import cli, params
 from stages.params.data import TableColumns
 
+BESIDE = ("label", "group")  # columns that the model does not read
 SHOWN = 3  # faults that are told
 
 
@@ -29,6 +31,9 @@ def main(
         str | None, typer.Option(help="Column of ids: rows that the run was trained with are left out.")
     ] = None,
     label: Annotated[str | None, typer.Option(help="Column of labels.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Column of groups, rows that show the same thing: of each, one row is taken.")
+    ] = None,
     image_root: Annotated[Path | None, typer.Option(help="Folder of the pictures, by default the table's.")] = None,
     outside: Annotated[
         bool, typer.Option("--outside", help="Allow pictures that lie neither there nor in the table's folder.")
@@ -39,15 +44,16 @@ def main(
     """Compare the new rows of a table with those held out when the run was trained, and end with one sentence:
     "train again: …" or "no need …".
 
-    Columns are by default those of the current study, if the run is of it, or else image, text and id.
+    Columns are by default those of the current study, if the run is of it, or else image, text and id. Rows have to be
+    independent of each other: of one group, or of one picture, one row is taken.
     """
     root = image_root or (table if table.is_dir() else table.parent)
     opened = OpenedRun(run, root, () if outside or table.is_dir() else (root, table.parent))
-    asked = _columns(run, table, opened, {"id": id, "image": image, "text": text, "label": label})
-    named = asked.pop("label")
+    asked = _columns(run, table, opened, {"id": id, "image": image, "text": text} | {"label": label, "group": group})
+    beside = {name: asked.pop(name) for name in BESIDE}
     source = given.source(table, asked, opened.sides)
     known = reference(opened, data or data_of(run))
-    found = new_rows(opened, source, known, named)
+    found = new_rows(opened, source, known, **beside)
     _prove(table, found)
     names, shown = opened.model.class_names
     judgement = judge(found.sample, known.held_out, known.trained, [*names, *shown])
@@ -58,11 +64,13 @@ def main(
 
 def _columns(run: Path, table: Path, opened: OpenedRun, asked: dict[str, str | None]) -> dict[str, str | None]:
     """What is asked for, and where nothing is, what the study of the run says."""
+    there = _proved(table, asked)
     if table.is_dir():
         return asked
     if not any(asked[side] for side in ("image", "text")) and (known := _of_study(run)) is not None:
         label = [known.label, *known.categories][-1]
-        usual = {"id": known.id, "image": known.image, "text": next(iter(known.texts or ()), None), "label": label}
+        usual = {"id": known.id, "image": known.image, "text": next(iter(known.texts or ()), None)}
+        usual |= {name: each if each in there else None for name, each in (("label", label), ("group", known.group))}
         if "text" not in opened.sides:
             usual |= {"image": usual["text"]} if opened.raw.reads_texts else {}
             usual["text"] = None
@@ -70,6 +78,17 @@ def _columns(run: Path, table: Path, opened: OpenedRun, asked: dict[str, str | N
     elif opened.raw.reads_texts:
         asked = asked | {"image": asked["image"] or asked["text"] or "text", "text": None}
     return asked
+
+
+def _proved(table: Path, asked: dict[str, str | None]) -> list[str]:
+    """The columns of the table, none of a folder. Raises KithError where one that is asked for beside the model's sides
+    is not there."""
+    there = [] if table.is_dir() or not table.exists() else readers.columns(table)
+    for name in BESIDE:
+        if asked[name] is not None and asked[name] not in there:
+            told = f"the columns are: {', '.join(there)}" if there else "there are no columns; leave it out"
+            raise KithError(f"{table}: no column '{asked[name]}' (--{name}); {told}")
+    return there
 
 
 def _of_study(run: Path) -> TableColumns | None:
@@ -82,20 +101,22 @@ def _of_study(run: Path) -> TableColumns | None:
 
 
 def _prove(table: Path, found: NewRows) -> None:
+    few = f"fewer than {LEAST} say nothing, wait for more"
     if found.new < LEAST:
-        raise KithError(
-            f"{table}: {found.new:,} new rows, of {found.rows:,}; fewer than {LEAST} say nothing, wait for more"
-        )
+        raise KithError(f"{table}: {found.new:,} new rows, of {found.rows:,}; {few}")
+    if found.looked_at < LEAST:
+        raise KithError(f"{table}: the {found.new:,} new rows are of {found.looked_at:,} groups or pictures; {few}")
     usable = max((len(each) for each in found.sample.vectors.values()), default=0)
     if usable < LEAST:
-        raise KithError(f"{table}: only {usable:,} of {found.looked_at:,} new rows can be used; {found.faults[0]}")
+        told = found.faults[0] if found.faults else "the others are empty"
+        raise KithError(f"{table}: only {usable:,} of {found.looked_at:,} new rows can be used; {told}")
 
 
 def _told(found: NewRows, judgement: Judgement) -> str:
     known = found.rows - found.new
     lines = [f"{found.new:,} new rows of {found.rows:,}" + (f"; {known:,} were there in training" if known else "")]
     if found.looked_at < found.new:
-        lines.append(f"looked at {found.looked_at:,} of them")
+        lines.append(f"looked at {found.looked_at:,} of them, one of each group and picture")
     if found.faults:
         more = f"; {len(found.faults) - SHOWN:,} more" if len(found.faults) > SHOWN else ""
         lines.append(f"{len(found.faults):,} faults, left out: {'; '.join(found.faults[:SHOWN])}{more}")
@@ -110,7 +131,7 @@ def _told(found: NewRows, judgement: Judgement) -> str:
 
 
 def _plain(found: NewRows, judgement: Judgement) -> str:
-    measured = [vars(each) for each in judgement.measured]
+    measured = [vars(each) | {"again": each.again} for each in judgement.measured]
     counts = {"rows": found.rows, "new": found.new, "looked_at": found.looked_at, "faults": found.faults}
     told = counts | {"measured": measured, "train_again": judgement.again, "sentence": judgement.sentence}
     return jsons.dumps(told, indent=2, ensure_ascii=False)

@@ -1,7 +1,7 @@
 """What is measured of new rows beside those held out, and the one sentence that follows from it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.stats import mannwhitneyu
@@ -11,7 +11,7 @@ from kith.similarity import unit_rows
 
 LEAST = 20  # rows, new and held out; of fewer nothing is said
 TESTED = 1000  # rows of each sample, at most, that are told apart: the kernel is a matrix of all of them
-SURE = 0.01  # a p below it is no accident
+SURE = 0.01  # a p below it is no accident; of all comparisons together, so often is there one
 APART = 0.6  # how well samples are told apart where it matters: 0.5 is chance, 1 always
 FAR = 99.0  # percentile of the held-out rows' distances to the nearest trained row: beyond it a row is far
 SHARE = 0.05  # by how much more rows have to be far, or have unknown words, where it matters
@@ -32,14 +32,20 @@ class SampleRows:
 
 @dataclass(frozen=True)
 class Comparison:
-    """One comparison: what it is called, of the new rows and those held out, its p, and whether it says to train."""
+    """One comparison: what it is called, of the new rows and those held out, its p, whether the difference is large
+    enough to matter, and the reason that it is then."""
 
     name: str
     new: str
     held_out: str
     p: float | None
-    again: bool
+    matters: bool
     reason: str
+
+    @property
+    def again(self) -> bool:
+        """Whether it says to train."""
+        return self.matters and (self.p is None or self.p < SURE)
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,8 @@ def judge(
     """Compare new rows with those held out: neither was trained on, so that a difference is not the training's.
 
     trained: the rows whose nearest is looked for. classes: those that the model was trained on; none: it knows none.
+    All rows have to be independent of each other. Each p is that of all comparisons together (Holm, Scandinavian
+    Journal of Statistics 1979).
     """
     found: list[Comparison] = []
     for side, called in (("image", "pictures"), ("text", "texts")):
@@ -78,7 +86,17 @@ def judge(
         found.append(_share("texts with unknown words", told, new.unknown, held_out.unknown))
     if classes and len(new.labels):
         found.append(_classes(new.labels, set(classes)))
-    return Judgement(found)
+    return Judgement(_together(found))
+
+
+def _together(found: list[Comparison]) -> list[Comparison]:
+    """With Holm's p in place of their own: of rows of one distribution, the least of all is below SURE that often."""
+    tested = sorted((at for at, each in enumerate(found) if each.p is not None), key=lambda at: found[at].p or 0.0)
+    made, least = list(found), 0.0
+    for place, at in enumerate(tested):
+        least = max(least, min(1.0, (len(tested) - place) * (found[at].p or 0.0)))
+        made[at] = replace(found[at], p=least)
+    return made
 
 
 def _apart(called: str, new: np.ndarray, held_out: np.ndarray, seed: int) -> Comparison:
@@ -86,7 +104,7 @@ def _apart(called: str, new: np.ndarray, held_out: np.ndarray, seed: int) -> Com
     some, others = (each[np.sort(random.permutation(len(each))[:TESTED])] for each in (new, held_out))
     auc, p = told_apart(some, others, seed)
     reason = f"new {called} can be told from those held out ({auc:.2f}; by chance 0.50)"
-    return Comparison(f"{called} told apart", f"{auc:.2f}", "0.50", p, bool(p < SURE and auc >= APART), reason)
+    return Comparison(f"{called} told apart", f"{auc:.2f}", "0.50", p, auc >= APART, reason)
 
 
 def _far(called: str, new: np.ndarray, held_out: np.ndarray, trained: np.ndarray) -> Comparison:
@@ -99,8 +117,8 @@ def _far(called: str, new: np.ndarray, held_out: np.ndarray, trained: np.ndarray
 def _share(name: str, told: str, new: np.ndarray, held_out: np.ndarray) -> Comparison:
     p = more_often(int(new.sum()), len(new), int(held_out.sum()), len(held_out))
     shares = new.mean(), held_out.mean()
-    again = bool(p < SURE and shares[0] - shares[1] >= SHARE)
-    return Comparison(name, f"{shares[0]:.1%}", f"{shares[1]:.1%}", p, again, f"{shares[0]:.0%} {told}")
+    matters = bool(shares[0] - shares[1] >= SHARE)
+    return Comparison(name, f"{shares[0]:.1%}", f"{shares[1]:.1%}", p, matters, f"{shares[0]:.0%} {told}")
 
 
 def _pairs(new: np.ndarray, held_out: np.ndarray) -> Comparison:
@@ -109,7 +127,7 @@ def _pairs(new: np.ndarray, held_out: np.ndarray) -> Comparison:
     lower = 1 - statistic / (len(new) * len(held_out))
     median, usual = (f"{np.median(each):.2f}" for each in (new, held_out))
     reason = f"new texts lie farther from their own pictures (median similarity {median}, held out {usual})"
-    return Comparison("similarity of pairs", median, usual, float(p), bool(p < SURE and lower >= APART), reason)
+    return Comparison("similarity of pairs", median, usual, float(p), bool(lower >= APART), reason)
 
 
 def _classes(labels: Sequence[str], known: set[str]) -> Comparison:

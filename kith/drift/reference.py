@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 KEPT = "drift.npz"  # in the run's folder
 SAMPLES = {"trained": 5000, "held_out": 2000}  # items, at most
 ARRAYS = (*SIDES, "similarity", "unknown")
+DRAWN = (
+    "one item a group, of val and test"  # how those held out are drawn; samples that were drawn otherwise are not used
+)
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def reference(run: OpenedRun, data: Path) -> Reference:
     data: the folder of the prepared data. Raises KithError where nothing is kept and the data are not those that the
     model was trained on.
     """
-    made_of = sha256(run.folder / "model.pt")
+    made_of = f"{sha256(run.folder / 'model.pt')} {DRAWN}"
     if (kept := _kept(run.folder / KEPT, made_of)) is not None:
         return kept
     prepared = Prepared(data)
@@ -75,14 +78,23 @@ def reference(run: OpenedRun, data: Path) -> Reference:
 
 def _made(run: OpenedRun, data: Prepared) -> Reference:
     inputs = trained_inputs(run.model.config, data, run.vocabulary, run.tokens)
-    chance, splits = chances(data.table["id"].tolist(), seed=0), data.splits
-    asked = np.array([split == "val" or split.startswith("test") for split in splits], dtype=bool)
-    samples = {}
-    for name, inside in (("trained", splits == "train"), ("held_out", asked)):
-        items = np.flatnonzero(inside)
-        items = np.sort(items[np.argsort(chance[items], kind="stable")][: SAMPLES[name]])
-        samples[name] = _sample(run, data, inputs, items)
+    order = np.argsort(chances(data.table["id"].tolist(), seed=0), kind="stable")
+    drawn = {"trained": order[data.splits[order] == "train"], "held_out": _independent(data, order)}
+    samples = {name: _sample(run, data, inputs, np.sort(items[: SAMPLES[name]])) for name, items in drawn.items()}
     return Reference(samples["trained"], samples["held_out"], np.sort(id_numbers(data.table["id"])))
+
+
+def _independent(data: Prepared, order: np.ndarray) -> np.ndarray:
+    """Of the items in `order` those held out, one of each group and of each picture: items that show the same thing are
+    no evidence of their own, and tests that take them for it find differences where there are none.
+
+    Further test sets are of another kind by intention: they are taken only where there is neither val nor test.
+    """
+    usual = np.isin(data.splits.astype(str), ("val", "test"))
+    asked = usual if usual.any() else np.array([split.startswith("test_") for split in data.splits], dtype=bool)
+    rows = data.table[["group", "image_row"]].iloc[order[asked[order]]].reset_index(drop=True)
+    again = rows["group"].duplicated() | (rows["image_row"].duplicated() & (rows["image_row"] >= 0))
+    return order[asked[order]][~again.to_numpy()]
 
 
 def _sample(run: OpenedRun, data: Prepared, inputs: dict[str, ModalityInput], items: np.ndarray) -> SampleRows:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kith.drift import judged
-from kith.drift.judged import SampleRows, judge
+from kith.drift.judged import Comparison, Judgement, SampleRows, judge
 from kith.drift.samples import _discrepancies, more_often, told_apart
 
 
@@ -97,3 +97,23 @@ def test_a_label_counts_only_where_the_model_knows_classes():
 def test_too_few_rows_say_nothing():
     few = judged.LEAST - 1
     assert judge(sample(0, few), sample(1, 400), sample(2, 1000)).measured == []
+
+
+def test_the_more_comparisons_the_smaller_a_p_has_to_be():
+    given = [Comparison(str(p), "", "", p, True, f"of {p}") for p in (0.004, 0.001, None, 0.6, 0.009, 0.003)]
+    found = Judgement(judged._together(given))
+    # Holm's: 5 · .001, 4 · .003, 3 · .004, 2 · .009, .6, none less than one before it.
+    assert [each.p for each in found.measured] == pytest.approx([0.012, 0.005, None, 0.6, 0.018, 0.012])
+    assert found.sentence == "train again: of 0.001; of None."
+    alone = Judgement(judged._together([given[0]]))
+    assert (alone.again, alone.measured[0].p) == (True, 0.004)
+
+
+def test_of_rows_of_one_distribution_one_check_of_a_hundred_finds_a_difference_at_most():
+    random = np.random.default_rng(0)
+    alarms = 0
+    for _ in range(600):
+        pairs, unknown = random.normal(size=160), random.random(160) < 0.1
+        new, held_out = (SampleRows({}, pairs[part], unknown[part]) for part in (slice(40), slice(40, None)))
+        alarms += judge(new, held_out, SampleRows({})).again
+    assert alarms <= 12  # 6 are expected at most; more than twice as many come by chance once in a hundred

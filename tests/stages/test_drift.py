@@ -7,11 +7,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from kith.drift import cells
 from kith.drift.reference import KEPT
 from kith.errors import KithError
+from kith.inference import given
 from stages import drift
 from tests.made import COLOURS, SHAPES, picture
 
@@ -72,6 +76,23 @@ def test_rows_that_were_there_in_training_are_not_new(trained, capsys):
         told(capsys)
 
 
+@pytest.mark.parametrize("by", ["pictures", "groups"])
+def test_rows_that_show_the_same_are_one(trained, capsys, by):
+    table = more_shapes(2)
+    again = table.assign(id="again-" + table["id"])
+    if by == "groups":
+        again["image"] = more_shapes(4)["image"].iloc[-len(again) :].to_list()
+    every = pd.concat([table, again], ignore_index=True).assign(product=[*range(len(table))] * 2)
+    every.to_parquet("new.parquet")
+    found = told(capsys, group="product" if by == "groups" else None)
+    assert (found["new"], found["looked_at"]) == (96, 48)
+    every.head(60).assign(product=[row % 15 for row in range(60)]).to_parquet("new.parquet")
+    with pytest.raises(KithError, match="the 60 new rows are of 15 groups or pictures; fewer than 20 say nothing"):
+        told(capsys, group="product")
+    with pytest.raises(KithError, match=r"no column 'shelf' \(--group\); the columns are: id, "):
+        told(capsys, group="shelf")
+
+
 def test_a_run_remembers_what_it_was_trained_on(trained, capsys):
     more_shapes().to_parquet("new.parquet")
     first = told(capsys)
@@ -98,6 +119,16 @@ def test_a_new_class_is_told_where_the_run_knows_classes(trained, capsys):
     said = capsys.readouterr().out
     assert "1 class that the model does not know (heptagon)" in said
     assert said.splitlines()[-1].startswith("train again: ")
+
+
+def test_classes_are_read_as_prepare_reads_them(tmp_path):
+    path = tmp_path / "table.parquet"
+    names = {"info": {"features": {"kind": {"names": ["cat", "dog"], "_type": "ClassLabel"}}}}
+    table = pa.table({"text": ["a", "b", "c"], "kind": pa.array([1, None, 0]), "size": ["2.0", "n/a", "3.0"]})
+    pq.write_table(table.replace_schema_metadata({"huggingface": json.dumps(names)}), path)
+    source = given.GivenInput(path, {"text": "text"})
+    assert cells.words(source, "kind") == ["dog", "", "cat"]
+    assert cells.words(source, "size") == ["2", "", "3"]
 
 
 def test_faults_are_counted_and_left_out(trained, capsys):
