@@ -5,12 +5,16 @@ python -m workflow.commit TARGET…  stores outputs in DVC's cache, and checksum
 
 import logging
 import sys
+import time
 from typing import Any
 
 from dvc.exceptions import DvcException
+from dvc.lock import LockError
 from dvc.logger import set_loggers_level
 from dvc.repo import Repo, locked
 from dvc.scm import SCM, SCMError
+
+PATIENCE = 60  # seconds for another DVC to end: a run that was killed may have left one behind that is still storing
 
 
 @locked
@@ -38,11 +42,15 @@ def _scm() -> Any:
 
 
 def main(targets: list[str]) -> None:
-    try:
-        with set_loggers_level(logging.CRITICAL), Repo(scm=_scm()) as repo:
-            commit(repo, targets)
-    except DvcException as error:
-        sys.exit(f"error: {error}")
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with set_loggers_level(logging.CRITICAL), Repo(scm=_scm()) as repo:
+                return commit(repo, targets)
+        except DvcException as error:
+            if not isinstance(error, LockError) or time.monotonic() > end:
+                sys.exit(f"error: {error}")
+            time.sleep(1)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from datetime import date
+from pathlib import Path
 
 from benchmarks.faults.checkout import Checkout, Ended, Job, digest
 
@@ -12,7 +13,9 @@ TOLD = "told what to do"  # one sentence said it, and once that was done, so did
 HAND = "needed a hand"  # neither
 OTHER = "other hashes"  # a run ended well, and what it left is not what an unbroken run leaves
 # Of what an engine prints, the lines that are no sentence about what is wrong.
-EMPTY = re.compile(r"failed to reproduce|Error in rule|CalledProcessError|At least one job did not", re.I)
+EMPTY = re.compile(
+    r"failed to reproduce '[^']*': failed to run|Error in rule|CalledProcessError|At least one job did not", re.I
+)
 SENTENCE = re.compile(r"(?:^|\s)((?:error|ERROR|[A-Z]\w*(?:Error|Exception))(?: in [^:]*)?: .+)$", re.M)
 # DVC's list of busy files, where DVC is killed while it writes it: docs/troubleshooting.md has what to do.
 LISTED = re.compile(r"Unable to read RWLock-file '([^']+)'[^\n]*")
@@ -102,5 +105,6 @@ def judge(
             row.besides = "; ".join(filter(None, [row.besides, "at the second rerun"]))
     else:
         row.ended = HAND if cured.status else OTHER
+        Path(f"{checkout.folder}.{row.kind}-{row.number}.log").write_text(rerun.said + cured.said, encoding="utf-8")
         row.besides = "; ".join(filter(None, [row.besides, sentence(cured.said), f"differ: {' '.join(wrong)}"]))
     return rerun

@@ -3,7 +3,10 @@
 van der Maaten and Hinton, "Visualizing Data using t-SNE", JMLR 2008.
 """
 
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 
 import numpy as np
 import pandas as pd
@@ -25,7 +28,7 @@ def tsne(images: np.ndarray, texts: np.ndarray | None, labels: Sequence[str], se
     images, texts: (n, d) unit rows, n ≥ 2. labels: n names, "" for none; the six most frequent have colours.
     """
     sides = [images] if texts is None else [images, texts]
-    places = _project(np.concatenate(sides), seed).reshape(len(sides), len(labels), 2)
+    places = _projected([np.concatenate(sides)], seed)[0].reshape(len(sides), len(labels), 2)
     names = pd.Series(labels, dtype=str)
     colours = dict(zip(names[names != ""].value_counts().index, COLOURS[:6], strict=False))
     figure = Figure((WIDTH, 6), layout="constrained")
@@ -55,8 +58,7 @@ def tsne_methods(images: Mapping[str, np.ndarray], classes: Sequence[str], seed:
     names = np.asarray(classes, dtype=object)
     signs = dict(zip(dict.fromkeys(sorted(classes)), zip(COLOURS, MARKERS, strict=True), strict=False))
     figure, axes = panels(len(images), 1.75, shared=False)
-    for ax, (title, vectors) in zip(axes, images.items(), strict=True):
-        places = _project(vectors, seed)
+    for ax, title, places in zip(axes, images, _projected(list(images.values()), seed), strict=True):
         for name, (colour, marker) in signs.items():
             x, y = places[names == name].T
             ax.scatter(x, y, c=colour, marker=marker, s=9, linewidths=0)
@@ -73,8 +75,14 @@ def tsne_methods(images: Mapping[str, np.ndarray], classes: Sequence[str], seed:
     return figure
 
 
+def _projected(spaces: Sequence[np.ndarray], seed: int) -> list[np.ndarray]:
+    """The plane of each space: one thread a plane, so that its sums are always taken in the same order, and as many
+    planes at a time as there are cores."""
+    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(_project, spaces, repeat(seed)))
+
+
 def _project(vectors: np.ndarray, seed: int) -> np.ndarray:
-    """On one thread, so that sums are always taken in the same order."""
-    with threadpool_limits(1):
-        perplexity = min(30, (len(vectors) - 1) / 3)
+    perplexity = min(30, (len(vectors) - 1) / 3)
+    with threadpool_limits(1):  # OpenMP has a limit for each thread
         return TSNE(init="pca", perplexity=perplexity, random_state=seed, n_jobs=1).fit_transform(vectors)
