@@ -13,6 +13,7 @@ import numpy as np
 from kith.errors import KithError
 
 BLOCK = 1 << 22  # numbers held at once
+CACHED = 1 << 17  # numbers that are drawn and counted while they stay in a processor's cache
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,10 @@ class Resamples:
         table = np.asarray(values, dtype=np.float64).reshape(len(values), -1)
         sums = self._by_cluster(np.nan_to_num(table, nan=0.0), clusters)
         counts = self._by_cluster(~np.isnan(table) * 1.0, clusters)
+        # Where all columns have the same values, one does for all: their numbers are whole, and so exact.
+        of = counts[:, :1] if (counts == counts[:, :1]).all() else counts
         with np.errstate(invalid="ignore"):
-            drawn = np.concatenate([(w @ sums) / (w @ counts) for w in self.weights(self.n_clusters)])
+            drawn = np.concatenate([(w @ sums) / (w @ of) for w in self.weights(self.n_clusters)])
         drawn[:, np.count_nonzero(counts, axis=0) < 2] = np.nan
         return drawn[:, 0] if np.ndim(values) == 1 else drawn
 
@@ -66,11 +69,15 @@ class Resamples:
         rng = np.random.default_rng(self.seed)
         step = max(1, BLOCK // max(1, width))
         n = self.n_clusters
+        least = max(1, CACHED // n)
         for start in range(0, self.resamples, step):
-            rows = min(step, self.resamples - start)
+            counted = np.empty((min(step, self.resamples - start), n))
             # Drawn row by row from one stream: the block size does not change the draws.
-            taken = rng.integers(0, n, size=(rows, n)) + n * np.arange(rows)[:, None]
-            yield np.bincount(taken.ravel(), minlength=rows * n).reshape(rows, n).astype(np.float64)
+            for part in (counted[row : row + least] for row in range(0, len(counted), least)):
+                taken = rng.integers(0, n, size=part.shape)
+                taken += n * np.arange(len(part))[:, None]
+                part[:] = np.bincount(taken.ravel(), minlength=part.size).reshape(part.shape)
+            yield counted
 
     def _by_cluster(self, table: np.ndarray, clusters: np.ndarray) -> np.ndarray:
         columns = [np.bincount(clusters, weights=column, minlength=self.n_clusters) for column in table.T]
@@ -84,6 +91,9 @@ def percentile_interval(drawn: np.ndarray, confidence: float = 0.95) -> tuple[np
     [5.0, 95.0]
     """
     tail = 50 * (1 - confidence)
+    if not np.isnan(drawn).any():  # the same, without a look at each column by itself
+        low, high = np.percentile(drawn, [tail, 100 - tail], axis=0)
+        return low, high
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
         low, high = np.nanpercentile(drawn, [tail, 100 - tail], axis=0)

@@ -121,7 +121,7 @@ def _measure(
                 gains, near = (each[others].reshape(len(rows), -1) for each in (gains, near))
             some = gains.any(axis=1)
             if some.any():
-                lists = _Lists(*_sorted(near[some], gains[some]), harmonic)
+                lists = _RankedGains(*_sorted(near[some], gains[some]), harmonic)
                 for name, each in (lists.measures() | lists.at_cutoffs(ks, discount)).items():
                     values[name][rows[some]] = each
     return values
@@ -160,7 +160,7 @@ def _ranked(distances: np.ndarray, gains: np.ndarray) -> tuple[np.ndarray, np.nd
     return gains[order], np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
 
 
-class _Lists:
+class _RankedGains:
     """Lists of the same m items, each with a right one. gains: (n, m) float64 labels shared, in their order; starts:
     (n, m) bool, where their runs of equals begin. All runs of all lists stand one behind the other."""
 
