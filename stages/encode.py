@@ -14,7 +14,7 @@ import torch
 from kith.encoders.finetuned import prove_size
 from kith.encoders.frozen import DTYPE, Frozen, reference
 from kith.encoders.names import SIDES, Side
-from kith.encoding import Encoding
+from kith.encoding import EncoderUse
 from kith.errors import KithError
 from kith.progress import Progress
 from kith.rows import encoding
@@ -38,7 +38,7 @@ def main(*, encoder: str, sides: str, data: Path, out: Path, processes: cli.Proc
     """
     values = params.load()
     options = values.study.encoders[encoder]
-    way = Encoding(**options.model_dump())
+    way = EncoderUse(**options.model_dump())
     torch.set_num_threads(values.train.threads)
     device = "cuda" if torch.cuda.is_available() and values.train.device != "cpu" else "cpu"
     prepared = Prepared(data)
@@ -76,7 +76,7 @@ def _tell(encoder: str, frozen: Frozen, texts: list[str]) -> None:
         print(f"encode: of {len(texts):,} texts {said}", file=sys.stderr)
 
 
-def _frozen(name: str, way: Encoding, side: Side, device: str) -> Frozen:
+def _frozen(name: str, way: EncoderUse, side: Side, device: str) -> Frozen:
     if side == "image" and way.max_tokens:
         raise KithError(f"study.encoders.{name}: max_tokens is for texts; leave it out")
     if side == "text" and (way.size or way.crop):
@@ -87,7 +87,7 @@ def _frozen(name: str, way: Encoding, side: Side, device: str) -> Frozen:
     return frozen
 
 
-def _write(path: Path, rows: EncoderRows, unit: str, way: Encoding, processes: int) -> int:
+def _write(path: Path, rows: EncoderRows, unit: str, way: EncoderUse, processes: int) -> int:
     """Write the features of one side to `path`; returns their width."""
     name, width = rows.frozen.encoder.origin.name, rows.frozen.encoder.width
     cli.if_interrupted(f"the same command goes on with the {unit} that are not encoded yet")

@@ -12,7 +12,7 @@ import torch
 from kith import models, processes
 from kith.data.digests import sha256
 from kith.data.shards import PLACE, SHARDS
-from kith.encoding import Encoding
+from kith.encoding import EncoderUse
 from kith.errors import KithError
 from kith.models.embed import embed_and_score, embed_texts
 from kith.rows.embedded import SharedEmbedding
@@ -27,9 +27,9 @@ from tests.made_search import make_data, make_run
 
 
 @pytest.fixture(scope="module")
-def encoding(tmp_path_factory) -> Encoding:
+def encoding(tmp_path_factory) -> EncoderUse:
     pytest.importorskip("transformers")
-    return Encoding(write_encoder("clip", tmp_path_factory.mktemp("encoders") / "clip"), precision="bf16")
+    return EncoderUse(write_encoder("clip", tmp_path_factory.mktemp("encoders") / "clip"), precision="bf16")
 
 
 def mapped(folder: Path, count: int = 11) -> np.ndarray:
@@ -47,7 +47,7 @@ def photos(folder: Path, count: int = 5) -> Photos:
     return Photos(folder, np.load(folder / "images-index.npy", mmap_mode="r"), 20, fit="crop")
 
 
-def rows_of(kind: str, encoding: Encoding, folder: Path) -> WrittenRows | PictureRows:
+def rows_of(kind: str, encoding: EncoderUse, folder: Path) -> WrittenRows | PictureRows:
     if kind == "texts":
         return WrittenRows(encoding.opened("text"), ["a red bar", "blue", "the cross is green", "a red square"], 2)
     if kind == "photos":
@@ -57,7 +57,7 @@ def rows_of(kind: str, encoding: Encoding, folder: Path) -> WrittenRows | Pictur
     return PictureRows(encoding.opened("image"), ArrayInput(found, np.arange(len(found))), {}, 4)
 
 
-def work_of(encoding: Encoding, rows: WrittenRows | PictureRows) -> EncodingWork:
+def work_of(encoding: EncoderUse, rows: WrittenRows | PictureRows) -> EncodingWork:
     with encoding.computing("cpu"):
         return EncodingWork.of(encoding, rows, folder_of(Path(), rows.frozen, rows, rows.batch).name)
 
