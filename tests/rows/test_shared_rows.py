@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from kith import models, processes
 from kith.data.digests import sha256
@@ -109,7 +108,6 @@ def run(tmp_path_factory) -> Path:
 
 def test_two_processes_embed_the_bytes_of_one(run, monkeypatch):
     monkeypatch.setattr(processes, "FEW", 1)
-    torch.set_num_threads(1)
     model, vocabulary, _ = models.load(run / "model.pt", "cpu")
     array = np.load(run.parents[2] / "data/made/prepared/images.npy", mmap_mode="r")
     pictures, shuffled = ArrayInput(array, np.arange(len(array))), np.random.default_rng(0).permutation(len(array))
