@@ -92,15 +92,15 @@ def _write(path: Path, rows: EncoderRows, unit: str, way: EncoderUse, processes:
     name, width = rows.frozen.encoder.origin.name, rows.frozen.encoder.width
     cli.if_interrupted(f"the same command goes on with the {unit} that are not encoded yet")
     folder = encoding.folder_of(CACHE, rows.frozen, rows, rows.batch)
-    shared = SharedRows(rows, EncodingWork.of(way, rows, folder.name), processes, name)
+    source = rows if processes == 1 else SharedRows(rows, EncodingWork.of(way, rows, folder.name), processes, name)
     features = np.lib.format.open_memmap(path, "w+", dtype=DTYPE, shape=(len(rows), width))
     with Progress(f"encode with {name}", len(rows), unit) as progress:
         if encoding.stands_alone(folder, rows):
-            counted = encoding.encode(shared, KeptRows(folder, (width,), DTYPE), features, progress.step)
+            counted = encoding.encode(source, KeptRows(folder, (width,), DTYPE), features, progress.step)
             print(f"encode: {name}: {counted.told(unit)}", file=sys.stderr)
         else:
             print(f"encode: {name}: a row depends on those beside it, so all {unit} are encoded", file=sys.stderr)
-            encoding.encode_all(shared, features, progress.step)
+            encoding.encode_all(source, features, progress.step)
     features.flush()
     return width
 
