@@ -42,10 +42,10 @@ def reading(encoder: TextEncoder, max_tokens: int | None) -> TextEncoder:
 
 
 @dataclass(frozen=True)
-class Encoding:
+class EncoderUse:
     """One way of encoding: an encoder by its name, and what of it is not as it comes, as in `study.encoders`.
 
-    >>> Encoding("lite0", size=128).opened("image").encoder.preprocessing.size  # doctest: +SKIP
+    >>> EncoderUse("lite0", size=128).opened("image").encoder.preprocessing.size  # doctest: +SKIP
     128
     """
 

@@ -14,7 +14,7 @@ import torch
 from kith.encoders.finetuned import prove_size
 from kith.encoders.frozen import DTYPE, Frozen, reference
 from kith.encoders.names import SIDES, Side
-from kith.encoding import Encoding
+from kith.encoding import EncoderUse
 from kith.errors import KithError
 from kith.progress import Progress
 from kith.rows import encoding
@@ -38,7 +38,7 @@ def main(*, encoder: str, sides: str, data: Path, out: Path, processes: cli.Proc
     """
     values = params.load()
     options = values.study.encoders[encoder]
-    way = Encoding(**options.model_dump())
+    way = EncoderUse(**options.model_dump())
     torch.set_num_threads(values.train.threads)
     device = "cuda" if torch.cuda.is_available() and values.train.device != "cpu" else "cpu"
     prepared = Prepared(data)
@@ -76,7 +76,7 @@ def _tell(encoder: str, frozen: Frozen, texts: list[str]) -> None:
         print(f"encode: of {len(texts):,} texts {said}", file=sys.stderr)
 
 
-def _frozen(name: str, way: Encoding, side: Side, device: str) -> Frozen:
+def _frozen(name: str, way: EncoderUse, side: Side, device: str) -> Frozen:
     if side == "image" and way.max_tokens:
         raise KithError(f"study.encoders.{name}: max_tokens is for texts; leave it out")
     if side == "text" and (way.size or way.crop):
@@ -87,20 +87,20 @@ def _frozen(name: str, way: Encoding, side: Side, device: str) -> Frozen:
     return frozen
 
 
-def _write(path: Path, rows: EncoderRows, unit: str, way: Encoding, processes: int) -> int:
+def _write(path: Path, rows: EncoderRows, unit: str, way: EncoderUse, processes: int) -> int:
     """Write the features of one side to `path`; returns their width."""
     name, width = rows.frozen.encoder.origin.name, rows.frozen.encoder.width
     cli.if_interrupted(f"the same command goes on with the {unit} that are not encoded yet")
     folder = encoding.folder_of(CACHE, rows.frozen, rows, rows.batch)
-    shared = SharedRows(rows, EncodingWork.of(way, rows, folder.name), processes, name)
+    source = rows if processes == 1 else SharedRows(rows, EncodingWork.of(way, rows, folder.name), processes, name)
     features = np.lib.format.open_memmap(path, "w+", dtype=DTYPE, shape=(len(rows), width))
     with Progress(f"encode with {name}", len(rows), unit) as progress:
         if encoding.stands_alone(folder, rows):
-            counted = encoding.encode(shared, KeptRows(folder, (width,), DTYPE), features, progress.step)
+            counted = encoding.encode(source, KeptRows(folder, (width,), DTYPE), features, progress.step)
             print(f"encode: {name}: {counted.told(unit)}", file=sys.stderr)
         else:
             print(f"encode: {name}: a row depends on those beside it, so all {unit} are encoded", file=sys.stderr)
-            encoding.encode_all(shared, features, progress.step)
+            encoding.encode_all(source, features, progress.step)
     features.flush()
     return width
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from kith.encoders.names import Side
-from kith.encoding import Encoding
+from kith.encoding import EncoderUse
 from kith.errors import KithError
 from kith.processes import device_of, shared
 from kith.rows.encoding import folder_of
@@ -28,7 +28,7 @@ class EncodingWork:
     kind: of the device; made_of: the name of `folder_of`, which is of all that decides a vector but the row itself.
     """
 
-    encoding: Encoding
+    encoding: EncoderUse
     side: Side
     pictures: MappedFile | PhotoFiles | None
     settings: dict[str, Any]
@@ -38,7 +38,7 @@ class EncodingWork:
     made_of: str
 
     @classmethod
-    def of(cls, encoding: Encoding, rows: EncoderRows, made_of: str) -> "EncodingWork":
+    def of(cls, encoding: EncoderUse, rows: EncoderRows, made_of: str) -> "EncodingWork":
         """That of rows which this process could encode as well."""
         threads, kind, batch = torch.get_num_threads(), rows.frozen.device.type, rows.batch
         if isinstance(rows, WrittenRows):
@@ -72,7 +72,7 @@ class EncodingWork:
 @dataclass(frozen=True)
 class _EncodesParts:
     rows: EncoderRows
-    encoding: Encoding
+    encoding: EncoderUse
     device: torch.device
 
     def __call__(self, part: Part) -> Encoded:

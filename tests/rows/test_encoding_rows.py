@@ -8,7 +8,7 @@ from kith.encoders.frozen import Frozen
 from kith.encoders.registry import load
 from kith.rows import encoding
 from kith.rows.kept import KeptRows
-from kith.rows.shapes import padded
+from kith.rows.shapes import padded, size_of
 from kith.rows.sources import PictureRows, WrittenRows
 from kith.store.inputs import ArrayInput
 from tests.made_encoders import WORDS, write_encoder
@@ -104,6 +104,18 @@ def test_an_encoder_that_looks_at_the_whole_batch_is_found_out(frozen, tmp_path,
     assert not encoding.stands_alone(tmp_path, drawn(frozen, 3))
     monkeypatch.undo()
     assert not encoding.stands_alone(tmp_path, drawn(frozen, 3))  # as was noted
+
+
+def test_as_many_texts_of_a_length_are_encoded_together_however_few_there_are(frozen, monkeypatch):
+    shapes, own = [], WrittenRows._vectors
+    monkeypatch.setattr(
+        WrittenRows, "_vectors", lambda self, *given: shapes.append(given[0].shape) or own(self, *given)
+    )
+    for count in (3, 90):
+        list(written(frozen, texts(count), batch=64).encode(np.arange(count)))
+    cores = torch.get_num_threads()
+    assert {length: size for size, length in shapes} == {length: size_of(length, 64, cores) for _, length in shapes}
+    assert len(set(shapes)) == len({length for _, length in shapes}) > 1
 
 
 def test_texts_are_filled_up_by_an_eighth_or_three_tokens_at_most():

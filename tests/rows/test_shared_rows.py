@@ -7,12 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from kith import models, processes
 from kith.data.digests import sha256
 from kith.data.shards import PLACE, SHARDS
-from kith.encoding import Encoding
+from kith.encoding import EncoderUse
 from kith.errors import KithError
 from kith.models.embed import embed_and_score, embed_texts
 from kith.rows.embedded import SharedEmbedding
@@ -27,9 +26,9 @@ from tests.made_search import make_data, make_run
 
 
 @pytest.fixture(scope="module")
-def encoding(tmp_path_factory) -> Encoding:
+def encoding(tmp_path_factory) -> EncoderUse:
     pytest.importorskip("transformers")
-    return Encoding(write_encoder("clip", tmp_path_factory.mktemp("encoders") / "clip"), precision="bf16")
+    return EncoderUse(write_encoder("clip", tmp_path_factory.mktemp("encoders") / "clip"), precision="bf16")
 
 
 def mapped(folder: Path, count: int = 11) -> np.ndarray:
@@ -47,7 +46,7 @@ def photos(folder: Path, count: int = 5) -> Photos:
     return Photos(folder, np.load(folder / "images-index.npy", mmap_mode="r"), 20, fit="crop")
 
 
-def rows_of(kind: str, encoding: Encoding, folder: Path) -> WrittenRows | PictureRows:
+def rows_of(kind: str, encoding: EncoderUse, folder: Path) -> WrittenRows | PictureRows:
     if kind == "texts":
         return WrittenRows(encoding.opened("text"), ["a red bar", "blue", "the cross is green", "a red square"], 2)
     if kind == "photos":
@@ -57,7 +56,7 @@ def rows_of(kind: str, encoding: Encoding, folder: Path) -> WrittenRows | Pictur
     return PictureRows(encoding.opened("image"), ArrayInput(found, np.arange(len(found))), {}, 4)
 
 
-def work_of(encoding: Encoding, rows: WrittenRows | PictureRows) -> EncodingWork:
+def work_of(encoding: EncoderUse, rows: WrittenRows | PictureRows) -> EncodingWork:
     with encoding.computing("cpu"):
         return EncodingWork.of(encoding, rows, folder_of(Path(), rows.frozen, rows, rows.batch).name)
 
@@ -109,7 +108,6 @@ def run(tmp_path_factory) -> Path:
 
 def test_two_processes_embed_the_bytes_of_one(run, monkeypatch):
     monkeypatch.setattr(processes, "FEW", 1)
-    torch.set_num_threads(1)
     model, vocabulary, _ = models.load(run / "model.pt", "cpu")
     array = np.load(run.parents[2] / "data/made/prepared/images.npy", mmap_mode="r")
     pictures, shuffled = ArrayInput(array, np.arange(len(array))), np.random.default_rng(0).permutation(len(array))
