@@ -10,10 +10,10 @@ import numpy as np
 
 from kith.errors import KithError
 from kith.metrics import ties as equals
-from kith.metrics.ordering import ranked_lists
+from kith.metrics.closest import closest_items, closest_lists
 from kith.metrics.relevance import class_labels
 from kith.metrics.tied_precision import Buckets, harmonic_numbers, precision_sums, right_found
-from kith.similarity import as_array, as_matrix, similarity_blocks, top_k, unit_rows
+from kith.similarity import as_array, as_matrix, similarity_blocks, unit_rows
 
 
 def self_retrieval(
@@ -44,7 +44,7 @@ def self_retrieval(
     limit = int(max(others.max(), *ks, 1))
     found = {name: np.full(n, np.nan) for name in [*(f"recall@{k}" for k in ks), "r_precision", "map@r"]}
     places, harmonic = np.arange(1, limit + 1), harmonic_numbers(n)
-    for rows, order, tied in ranked_lists(vectors, np.flatnonzero(others > 0), limit, normalize):
+    for rows, order, tied in closest_lists(vectors, np.flatnonzero(others > 0), limit, normalize):
         right = labels[as_array(order)] == labels[rows, None]
         for k in ks:
             found[f"recall@{k}"][rows] = right[:, :k].any(axis=1)
@@ -94,22 +94,15 @@ def knn_predictions(database: Any, labels: Any, k: int, queries: Any = None) -> 
     >>> knn_predictions([[0.0], [0.1], [1.0]], [4, 4, 7], k=1, queries=[[0.8], [0.2]]).tolist()
     [7, 4]
     """
-    from scipy.stats import mode
-
     items = as_matrix(database, "database").astype(np.float64)
     labels = _labels("labels", labels, items)
     voters = len(items) - (queries is None)
     if not 1 <= k <= voters:
         raise KithError(f"k: {k} votes asked for, but there are {voters} other items")
     asked = items if queries is None else as_matrix(queries, "queries").astype(np.float64)
-    # |q − x|² = |q|² − 2 q·x + |x|²: the nearest have the highest 2 q·x − |x|².
-    known = np.hstack([2 * items, -np.square(items).sum(axis=1, keepdims=True)])
-    votes = np.empty((len(asked), k), dtype=np.int64)
-    for block, near in similarity_blocks(np.hstack([asked, np.ones((len(asked), 1))]), known):
-        if queries is None:
-            near[np.arange(len(near)), np.arange(block.start, block.stop)] = -np.inf
-        votes[block] = labels[top_k(near, k)[0]]
-    return mode(votes, axis=1).mode
+    if asked.shape[1] != items.shape[1]:
+        raise KithError(f"queries and database have different dimensions: {asked.shape[1]} and {items.shape[1]}")
+    return _most_votes(labels[closest_items(asked, items, k, itself=queries is None)])
 
 
 def cluster_agreement(vectors: Any, labels: Any, seed: int = 0) -> dict[str, float]:
@@ -141,6 +134,16 @@ def partition_agreement(clusters: Any, labels: Any) -> dict[str, float]:
         "nmi": float(normalized_mutual_info_score(labels, clusters)),
         "ami": float(adjusted_mutual_info_score(labels, clusters)),
     }
+
+
+def _most_votes(votes: np.ndarray) -> np.ndarray:
+    """(n,) the most frequent of each row of (n, k), of equally frequent ones the lowest."""
+    ordered = np.sort(votes, axis=1)
+    # From each place on, how many votes are the same: the first of the longest runs is the lowest class.
+    length = np.ones(ordered.shape, dtype=np.int64)
+    for place in range(ordered.shape[1] - 2, -1, -1):
+        length[:, place] += np.where(ordered[:, place] == ordered[:, place + 1], length[:, place + 1], 0)
+    return ordered[np.arange(len(ordered)), length.argmax(axis=1)]
 
 
 def _average_precision(distances: np.ndarray, of_right: np.ndarray, harmonic: np.ndarray) -> float:

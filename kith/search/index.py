@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from kith.codes import hamming_distances, pack, sign_codes
+from kith.codes import pack, sign_codes
 from kith.errors import KithError
 from kith.neighbors import HNSW, recall_of
 from kith.similarity import unit_rows
@@ -107,20 +107,28 @@ class _Exact:
         self.unit = unit_rows(np.asarray(vectors, dtype=np.float32))
 
     def best(self, vector: np.ndarray, count: int) -> Ranked:
-        scores = (self.unit @ _unit(vector).T).astype(np.float64)
+        scores = self.unit @ _unit(vector).T
         if scores.ndim > 1:  # of several vectors an item
             scores = scores.max(axis=(1, 2))
-        return _best(np.round(scores, DECIMALS), count)
+        return _best_rounded(scores, count)
 
 
 class _Hamming:
     def __init__(self, vectors: np.ndarray):
         self.bits = vectors.shape[1]
-        self.codes = pack(sign_codes(vectors)) if len(vectors) else np.empty((0, 1), dtype=np.uint64)
+        codes = pack(sign_codes(vectors)) if len(vectors) else np.empty((0, 1), dtype=np.uint64)
+        self.columns = np.ascontiguousarray(codes.T)  # a word of all codes after the other
 
     def best(self, vector: np.ndarray, count: int) -> Ranked:
-        distances = hamming_distances(pack(sign_codes(np.asarray(vector)[None])), self.codes)[0]
-        return _best(1 - 2 * distances.astype(np.float64) / self.bits, count)
+        query = pack(sign_codes(np.asarray(vector)[None]))[0]
+        distances = np.zeros(self.columns.shape[1], dtype=np.uint16)
+        for column, word in zip(self.columns, query, strict=True):
+            distances += np.bitwise_count(column ^ word)
+        rows = np.arange(len(distances))
+        if count < len(distances):  # few are sorted, and of these alone are similarities made
+            rows = np.flatnonzero(distances <= np.partition(distances, count - 1)[count - 1])
+        rows = rows[np.argsort(distances[rows], kind="stable")[:count]]
+        return rows, 1 - 2 * distances[rows].astype(np.float64) / self.bits
 
 
 class _Graph:
@@ -152,7 +160,7 @@ class _Graph:
         for start in range(0, len(scores), BLOCK):
             block = slice(start, start + BLOCK)
             scores[block] = unit_rows(np.asarray(self._vectors[block], dtype=np.float32)) @ query
-        return _best(np.round(scores, DECIMALS), count)
+        return _best_rounded(scores, count)
 
 
 class _Smaller:
@@ -171,8 +179,8 @@ class _Smaller:
             rows = self._index.search(query[None], min(max(LEAST, SPARE * count), len(self.unit)))[0][0]
         rows = np.sort(rows[rows >= 0])
         if len(rows) < count:  # as above
-            return _best(np.round((self.unit @ query).astype(np.float64), DECIMALS), count)
-        found, similarities = _best(np.round((self.unit[rows] @ query).astype(np.float64), DECIMALS), count)
+            return _best_rounded(self.unit @ query, count)
+        found, similarities = _best_rounded(self.unit[rows] @ query, count)
         return rows[found], similarities
 
 
@@ -180,10 +188,12 @@ def _unit(vector: np.ndarray) -> np.ndarray:
     return unit_rows(np.asarray(vector, dtype=np.float32)[None], "the query")[0]
 
 
-def _best(scores: np.ndarray, count: int) -> Ranked:
-    """Rows of the `count` highest scores, of equals the earlier first."""
+def _best_rounded(scores: np.ndarray, count: int) -> Ranked:
+    """Rows of the `count` highest scores, rounded, of equals the earlier first."""
     rows = np.arange(len(scores))
     if count < len(scores):
-        rows = np.flatnonzero(scores >= np.partition(scores, -count)[-count])
-    rows = rows[np.argsort(-scores[rows], kind="stable")[:count]]
-    return rows, scores[rows]
+        # What is less than the last by more than a unit of the last decimal stays less when both are rounded.
+        rows = np.flatnonzero(scores >= np.partition(scores, -count)[-count] - 2 * 10.0**-DECIMALS)
+    rounded = np.round(scores[rows].astype(np.float64), DECIMALS)
+    order = np.argsort(-rounded, kind="stable")[:count]
+    return rows[order], rounded[order]
