@@ -14,7 +14,11 @@ TITLE = "Retrieval by class"
 ABOUT = """Vectors of 64 numbers in 100 classes. "at R": recall@1, R-precision and MAP@R of n items among each
 other (pytorch-metric-learning: AccuracyCalculator with FAISS). "whole lists": mean average precision of 500 queries
 in a database of n. "votes": the class by 10 nearest of n, for 500 queries. "graded": nDCG of 200 queries in n items
-with several labels each. Answers agree to 1e-5. The limit: the product of the vectors."""
+with several labels each, and all the other metrics of such lists (mAP, ACG, weighted mAP, ranks), which scikit-learn
+does not compute. Answers agree to 1e-5. The limit: the product of the vectors, in float32; of "graded" also a sort of
+each list. FAISS, behind pytorch-metric-learning, needs that product too, so at R and votes cannot be 10 times as fast:
+all that ours does on top of the product is to look at each number twice, and to settle in float64, equals and all,
+what float32 leaves open; FAISS keeps the order of float32, and equals as they come."""
 DIM, CLASSES, QUERIES, GRADED = 64, 100, 500, 200
 
 
@@ -125,6 +129,17 @@ def product(queries: int, count: int) -> Callable[[], Any]:
     return work
 
 
+def sorted_product(queries: int, count: int) -> Callable[[], Any]:
+    vectors, _ = problem(count)
+    asked = vectors[np.arange(queries) % count]
+
+    def work() -> None:
+        for start in range(0, queries, 64):
+            np.sort(asked[start : start + 64] @ vectors.T, axis=1)
+
+    return work
+
+
 def _parted(vectors: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, ...]:
     return vectors[:QUERIES], labels[:QUERIES], vectors[QUERIES:], labels[QUERIES:]
 
@@ -154,6 +169,6 @@ def cases(quick: bool, *, sizes: tuple[int, ...] = (1000, 10_000, 50_000)) -> It
         )
         yield Case(
             *("graded", count, Way(graded, (count,)), {scikit: Way(graded_scikit, (count,))}),
-            limit=("the product", Way(product, (GRADED, count))),
+            limit=("the product, sorted", Way(sorted_product, (GRADED, count))),
             tolerance=1e-5,
         )
