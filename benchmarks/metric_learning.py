@@ -15,7 +15,8 @@ ABOUT = """Vectors of 64 numbers in 100 classes. "at R": recall@1, R-precision a
 other (pytorch-metric-learning: AccuracyCalculator with FAISS). "whole lists": mean average precision of 500 queries
 in a database of n. "votes": the class by 10 nearest of n, for 500 queries. "graded": nDCG of 200 queries in n items
 with several labels each, and all the other metrics of such lists (mAP, ACG, weighted mAP, ranks), which scikit-learn
-does not compute. Answers agree to 1e-5. The limit: the product of the vectors, in float32; of "graded" also a sort of
+does not compute. Answers agree to 1e-5, of lists to 5e-4: rounding in float32 swaps items that are next to each other.
+The limit: the product of the vectors, in float32; of "graded" also a sort of
 each list. FAISS, behind pytorch-metric-learning, needs that product too, so at R and votes cannot be 10 times as fast:
 all that ours does on top of the product is to look at each number twice, and to settle in float64, equals and all,
 what float32 leaves open; FAISS keeps the order of float32, and equals as they come."""
@@ -153,7 +154,7 @@ def _sets(count: int) -> tuple[np.ndarray, ...]:
 
 def cases(quick: bool, *, sizes: tuple[int, ...] = (1000, 10_000, 50_000)) -> Iterator[Case]:
     scikit = "scikit-learn"
-    for count in sizes[:1] if quick else sizes:
+    for count in sizes[:2] if quick else sizes:
         few = count <= 10_000
         whole = {scikit: Way(whole_lists_scikit, (count,)), "torchmetrics": Way(whole_lists_torchmetrics, (count,))}
         library = {"pytorch-metric-learning": Way(at_r_library, (count,))}
@@ -162,7 +163,7 @@ def cases(quick: bool, *, sizes: tuple[int, ...] = (1000, 10_000, 50_000)) -> It
             "at R", count, Way(at_r, (count,)), library if few else {}, limit=("the product", all_of), tolerance=1e-5
         )
         yield Case(
-            *("whole lists", count, Way(whole_lists, (count,)), whole), limit=("the product", some), tolerance=1e-5
+            *("whole lists", count, Way(whole_lists, (count,)), whole), limit=("the product", some), tolerance=5e-4
         )
         yield Case(
             "votes", count, Way(votes, (count,)), {scikit: Way(votes_scikit, (count,))}, limit=("the product", some)
@@ -170,5 +171,5 @@ def cases(quick: bool, *, sizes: tuple[int, ...] = (1000, 10_000, 50_000)) -> It
         yield Case(
             *("graded", count, Way(graded, (count,)), {scikit: Way(graded_scikit, (count,))}),
             limit=("the product, sorted", Way(sorted_product, (GRADED, count))),
-            tolerance=1e-5,
+            tolerance=5e-4,
         )
