@@ -19,7 +19,7 @@ the inverse roots of their covariances, one SVD; scikit-learn finds one componen
 product of both views with themselves. The layer: n is the dimension, float32 views of a batch, a loss of the pairs'
 cosines, and the gradient, which is the answer; "two eigh" is the published way, in float64. Its limit: three
 products of the batch, forward and backward, and of one d × d matrix in float64 the singular vectors, by which any way
-finds the directions. At small d some fifty calls of torch cost more than their numbers: ours also keeps running
+finds the directions. At small d many calls of torch cost more than their numbers: ours also keeps running
 statistics, the projection and the correlations, and refuses what is not finite, which "two eigh" does not."""
 SHAPES = {32: 100, 64: 512, 128: 1000}  # batch by dimension
 BLOCK = 10_000  # rows of a block of the linear CCA
