@@ -174,9 +174,9 @@ def _ordered(
     counts = np.bincount(rows, minlength=len(products))
     width = int(counts.max(initial=limit))
     slots = np.arange(len(rows)) + np.repeat(np.arange(len(products)) * width - (np.cumsum(counts) - counts), counts)
-    values = np.full(len(products) * width, np.inf, dtype=np.float32)
-    order, values[slots] = np.zeros(values.shape, dtype=np.int64), -products[rows, columns]
-    order[slots] = columns
+    values: np.ndarray = np.full(len(products) * width, np.inf, dtype=np.float32)
+    order: np.ndarray = np.zeros(len(values), dtype=np.int64)
+    order[slots], values[slots] = columns, -products[rows, columns]
     values = values.reshape(-1, width)
     sorting = np.argsort(values, axis=1)
     values, order = (np.take_along_axis(each.reshape(-1, width), sorting, axis=1) for each in (values, order))

@@ -200,7 +200,8 @@ class _RankedGains:
         """Of the first places of lists, up to each of `ks`, (n,) float64 each."""
         if not ks:
             return {}
-        last, values = max(ks), {}
+        last = max(ks)
+        values: dict[str, np.ndarray] = {}
         right = np.cumsum(self.gains[:, :last] > 0, axis=1)
         summed = np.cumsum(self._at_places(lambda gains: gains, last), axis=1)
         worth = np.cumsum(self._at_places(lambda gains: 2.0**gains - 1, last) * discount, axis=1)
