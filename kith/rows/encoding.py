@@ -20,7 +20,8 @@ LIBRARY = Path(__file__).parents[1]
 # What decides a vector.
 SOURCES = (
     *("encoders/**/*.py", "networks/**/*.py", "rows/shapes.py", "rows/sources.py"),
-    *("data/images.py", "data/depths.py", "store/photos.py"),
+    *("data/images.py", "data/depths.py", "store/photos.py", "store/inputs.py"),
+    *("text/pretrained.py", "text/tokenizer.py", "text/tokens.py"),
 )
 LIBRARIES = ("transformers", "tokenizers", "timm")  # whose version may move a vector's last bits, as torch's may
 NOTE = "alone.json"

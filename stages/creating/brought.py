@@ -156,12 +156,16 @@ def _captions(path: Path, table: Path) -> Brought:
         for each in entries
         if each.texts
     ]
+    if not rows:
+        raise KithError(
+            f"{path}: none of its {len(images):,} pictures has a caption, so there is nothing to learn from"
+        )
     if not any(row["split"] for row in rows):
         rows = [{name: value for name, value in row.items() if name != "split"} for row in rows]
     files.write_text(table, "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows))
     listed = TABLES / table.name
     told = f"{path} is a file of captions as {kind} writes them; its {len(rows):,} pictures are listed in {listed}"
-    return Brought("table", table, root_of(path.parent, rows[0]["image"]) if rows else None, [told])
+    return Brought("table", table, root_of(path.parent, rows[0]["image"]), [told])
 
 
 def _named(row: int, each: dict[str, Any]) -> tuple[str, str]:
@@ -171,10 +175,18 @@ def _named(row: int, each: dict[str, Any]) -> tuple[str, str]:
 
 
 def root_of(folder: Path, picture: str, above: bool = True) -> Path | None:
-    """The folder in or beside `folder` that a picture's path is relative to; None where it is not found."""
-    near = [folder, *sorted(each for each in folder.iterdir() if each.is_dir())]
-    near += [below for each in near[1:] for below in sorted(each.iterdir()) if below.is_dir()]
+    """The folder in or beside `folder` that a picture's path is relative to; None where it is not found, as where the
+    text is no path at all. Folders that cannot be read are passed over."""
+    near = [folder, *_folders(folder)]
+    near += [below for each in near[1:] for below in _folders(each)]
     for place in near:
-        if (place / picture).is_file():
-            return place
+        with suppress(OSError):  # such as of a name that is too long
+            if (place / picture).is_file():
+                return place
     return root_of(folder.parent, picture, above=False) if above else None
+
+
+def _folders(folder: Path) -> list[Path]:
+    with suppress(OSError):
+        return sorted(each for each in folder.iterdir() if each.is_dir())
+    return []

@@ -125,3 +125,9 @@ def test_texts_are_filled_up_by_an_eighth_or_three_tokens_at_most():
     assert (found - lengths <= np.maximum(3, lengths // 8)).all()
     assert (np.diff(found) >= 0).all()
     assert padded(np.array([500]), 505).tolist() == [505]
+
+
+def test_the_code_of_what_cuts_texts_is_of_what_decides_a_vector():
+    files = (path for pattern in encoding.SOURCES for path in encoding.LIBRARY.glob(pattern))
+    named = {path.relative_to(encoding.LIBRARY).as_posix() for path in files}
+    assert {"encoders/tokens.py", "text/pretrained.py", "store/photos.py", "store/inputs.py"} <= named

@@ -249,6 +249,16 @@ def test_all_items_can_be_searched(encoded):
     assert len(found.indexes["image"]) == len(Prepared(DATA["data"]))
 
 
+def test_texts_of_which_another_part_was_read_are_not_embedded(encoded):
+    folder, note = run("heads"), json.loads((CLIP / "made_of.json").read_text())
+    trained = note["encoders"]["text"]["max_tokens"]
+    note["encoders"]["text"]["max_tokens"] = 3
+    (CLIP / "made_of.json").write_text(json.dumps(note))
+    told = rf"encoded/hf_clip: the encoder read 3 tokens of a text, and {trained} when the model was trained; "
+    with pytest.raises(KithError, match=told):
+        Run(folder, Prepared(DATA["data"]), embed_all=True)
+
+
 def test_onnx_has_the_encoder_in_it(encoded):
     pytest.importorskip("onnxscript")
     folder = run("heads")

@@ -18,7 +18,7 @@ from PIL import Image
 
 from kith.errors import KithError
 from stages import cli, files, new
-from stages.creating import engines, proposal, speed
+from stages.creating import brought, engines, proposal, speed
 from stages.creating.state import State
 from tests.made import COLOURS, SHAPES, picture
 from tests.made_shop import write_shop
@@ -457,6 +457,37 @@ def test_what_cannot_work_is_told_before_time_is_spent(folder, capsys, arguments
     table(folder / "mine", ".csv")
     place = str(folder / arguments[0])  # where a folder is, is kept by its name
     assert said in refused(capsys, place, *arguments[1:], "--yes")
+
+
+def test_pictures_that_are_written_into_cells_are_told_in_one_short_line(folder, capsys):
+    (folder / "mine").mkdir()
+    path = table(folder / "mine", ".csv")
+    rows = pd.read_csv(path)
+    rows.assign(photo=["iVBORw0KGgo" + str(row) * 200 for row in range(100, 100 + len(rows))]).to_csv(path, index=False)
+    said = refused(capsys, str(path), "--column", "image=photo", "--yes")
+    assert "cannot be opened (File name too long)" in said
+    assert max(map(len, said.splitlines())) < 600
+
+
+def test_folders_that_cannot_be_read_are_passed_over(folder, monkeypatch):
+    for name in ("closed", "pictures"):
+        (folder / name).mkdir()
+    (folder / "pictures" / "a.png").touch()
+    own = Path.iterdir
+
+    def listed(self: Path):
+        if self.name == "closed":
+            raise PermissionError(13, "Permission denied", str(self))
+        return own(self)
+
+    monkeypatch.setattr(Path, "iterdir", listed)
+    assert brought.root_of(folder, "a.png") == folder / "pictures"
+
+
+def test_captions_of_no_picture_are_told(folder, capsys):
+    path = folder / "captions.json"
+    path.write_text(json.dumps({"images": [{"id": 1, "file_name": "a.png"}], "annotations": []}))
+    assert f"{path}: none of its 1 pictures has a caption" in refused(capsys, str(path), "--yes")
 
 
 def test_a_study_of_another_is_never_overwritten(folder, capsys):
