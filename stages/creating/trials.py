@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from kith.data.digests import sha256
+from kith.errors import KithError
 from kith.halving import Race, Trial, halve
 from stages import files, params, tracking
 from stages.creating.proposal import SCORES, Candidate, Proposal
@@ -56,18 +57,19 @@ class Search:
         folder = self.folder / "trials" / name
         recorded, began = _Recorded(self.known, folder / "seconds.json"), time.perf_counter()
         print(f"  {name}: {epochs} epochs …", file=sys.stderr, flush=True)
-        self._call(values, name, folder, recorded)
+        why = self._call(values, name, folder, recorded)
         starting = max(0.0, time.perf_counter() - began - recorded.now)
-        score = _score(folder / "history.parquet", SCORES[candidate.race])
+        score = 0.0 if why else _score(folder / "history.parquet", SCORES[candidate.race])
         seconds = round(recorded.mean * epochs + starting, 3)
         trial = Trial(candidate.name, epochs, score, seconds, round(starting, 3))
         self.book.add(trial)
-        said = f"validation {SCORES[candidate.race].upper()} {score:.3f}, {trial.seconds:.0f} s"
-        print(f"  {name}: {said}", file=sys.stderr, flush=True)
+        said = why or f"validation {SCORES[candidate.race].upper()} {score:.3f}"
+        print(f"  {name}: {said}, {trial.seconds:.0f} s", file=sys.stderr, flush=True)
         shutil.rmtree(folder)
         return trial
 
-    def _call(self, values: params.Params, name: str, folder: Path, recorded: "_Recorded") -> None:
+    def _call(self, values: params.Params, name: str, folder: Path, recorded: "_Recorded") -> str:
+        """Train; empty, or why nothing came of it: numbers that are not finite lose, and the others go on."""
         from stages.train import train  # loads torch
 
         assert values.inputs is not None
@@ -79,7 +81,13 @@ class Search:
         files.write_text(self.folder / "trials.log", "")
         with (self.folder / "trials.log").open("a", encoding="utf-8") as log, redirect_stdout(log):
             made |= {"data": self.data / "prepared"}
-            train(values, recorded.opened, method=name, seed=SEED, **made, **encoded, **places)
+            try:
+                train(values, recorded.opened, method=name, seed=SEED, **made, **encoded, **places)
+            except KithError as error:
+                if not isinstance(error.__context__, FloatingPointError):
+                    raise
+                return str(error)
+        return ""
 
 
 class _Recorded:
@@ -105,7 +113,7 @@ class _Recorded:
     @property
     def mean(self) -> float:
         """Seconds an epoch."""
-        return sum(self.seconds) / len(self.seconds)
+        return sum(self.seconds) / max(1, len(self.seconds))
 
 
 class _Measured:

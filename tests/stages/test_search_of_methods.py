@@ -1,6 +1,7 @@
 """The search of `kith new` on prepared data: real trainings, an interruption in the middle of one, and MLflow."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
@@ -10,6 +11,7 @@ from stages import train
 from stages.creating.proposal import PAIRS, Candidate, Proposal
 from stages.creating.state import State
 from stages.creating.trials import Search
+from stages.params.schema import merged
 from tests.conftest import PARAMS
 
 NAMES = ["infonce_small", "infonce_large", "siglip_small", "siglip_large"]
@@ -82,6 +84,16 @@ def _recorded(count: int) -> None:
     assert {each.info.status for each in found} == {"FINISHED"}
     assert all("val_mrr" in each.data.metrics for each in found)
     assert not [name for each in found for name in each.data.metrics if name.startswith("test")]
+
+
+def test_a_candidate_whose_numbers_are_not_finite_loses_and_the_others_go_on(study, capfd):
+    proposal = proposed()
+    wild = merged(proposal.candidates[0].method, {"train": {"lr": 1e30}})
+    candidates = [Candidate("wild", PAIRS, "infonce", wild), proposal.candidates[2]]
+    race = Search(replace(proposal, candidates=candidates), State("shapes"), 600.0).run()[PAIRS]
+    assert race.winner.candidate == "siglip_small"
+    assert next(each.score for each in race.trials if each.candidate == "wild") == 0
+    assert "lower the learning rate" in capfd.readouterr().err
 
 
 def test_trials_of_other_data_count_for_nothing(study):
