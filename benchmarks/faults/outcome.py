@@ -95,6 +95,7 @@ def judge(
     if cut := LISTED.search(rerun.said):
         (checkout.folder / cut[1]).unlink()
         row.sentence = f"{cut[0]} (and docs/troubleshooting.md: `rm {cut[1]}`)"
+    row.sentence = row.sentence.replace(f"{checkout.folder}/", "")
     if cure is not None:
         cure()
     cured = checkout.run(**environment)

@@ -113,4 +113,9 @@ def _bad(rows: Iterable[Row]) -> list[str]:
 
 
 def command_line() -> str:
-    return f"python -m benchmarks.faults {shlex.join(sys.argv[1:])}".strip()
+    """As it was given, without the folders of this machine."""
+    given = [*sys.argv[1:]]
+    for at, word in enumerate(given[:-1]):
+        if word in ("--work", "--out"):
+            given[at + 1] = "FOLDER"
+    return f"python -m benchmarks.faults {shlex.join(given)}".strip()
