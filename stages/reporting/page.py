@@ -11,6 +11,7 @@ from typing import Any
 import jinja2
 import pandas as pd
 import yaml
+from markupsafe import Markup, escape
 
 from kith import plots
 from kith.evaluation.catalogue import DIRECTIONS, IMAGES, PREDICTORS, SHARED, Metric
@@ -62,7 +63,7 @@ def render(
         winners=winners(board, texts_alone=dataset.get("of") == "texts"),
         orders=order.orders(board[board["split"] == board["split"].iloc[0]], differences, settings),
         order=order,
-        how_sure=order.meaning(settings).replace("*", ""),
+        how_sure=marked(order.meaning(settings)),
         best_by_class=best_by_class(board),
         looks={name: line(look) for name, look in plots.looks(pd.Series(settings.study.methods)).items()},
         figures=yaml.safe_load(FIGURES_FILE.read_text(encoding="utf-8")),
@@ -77,6 +78,17 @@ def render(
         cost=cost,
         versions=versions(),
     )
+
+
+def marked(text: str) -> str:
+    """A sentence of the Markdown page for this one: what is in backticks as code, no stars.
+
+    >>> str(marked("*Three* seeds (`seeds: [0, 1, 2]`) tell < more."))
+    'Three seeds (<code>seeds: [0, 1, 2]</code>) tell &lt; more.'
+    """
+    parts = text.replace("*", "").split("`")
+    wrapped = [Markup("<code>{}</code>").format(part) if at % 2 else escape(part) for at, part in enumerate(parts)]
+    return Markup("").join(wrapped)
 
 
 def winners(board: pd.DataFrame, *, texts_alone: bool = False) -> list[dict[str, Any]]:
