@@ -1,5 +1,6 @@
 import copy
 import functools
+import re
 from pathlib import Path
 
 import pytest
@@ -201,7 +202,8 @@ def test_a_preset_named_by_hand_is_told_with_the_command_that_takes_it(tmp_path)
 
 
 def test_1e_3_is_a_number(tmp_path):
-    text = (ROOT / "params.yaml").read_text().replace("lr: 0.003", "lr: 1e-3")
+    text, changed = re.subn(r"^  lr: .*$", "  lr: 1e-3", (ROOT / "params.yaml").read_text(), flags=re.MULTILINE)
+    assert changed == 1
     (tmp_path / "params.yaml").write_text(text)
     assert params.load(tmp_path / "params.yaml").train.lr == 0.001
 
