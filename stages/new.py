@@ -160,8 +160,9 @@ def _best_of_presets(race: Race, candidates: dict[str, Candidate]) -> list[Any]:
 
 def _end(name: str, serve: bool, port: int) -> None:
     """The sentence of the report, and the page."""
-    print(*ending.sentences(name, State(name).content["proposal"]["baselines"]), sep="\n")
-    runs = ending.best_runs(name)
+    untrained = State(name).content["proposal"]["baselines"]
+    print(*ending.sentences(name, untrained), sep="\n")
+    runs = ending.best_runs(name, untrained)
     print(f"The report: reports/{name}/report.html. Its figures: kith study {name}, dvc metrics show.")
     shown = " ".join(f"--run {run}" for run in runs)
     print(f"Search: kith search {shown} --serve", flush=True)

@@ -25,11 +25,13 @@ def sentences(study: str, untrained: Collection[str] = ()) -> list[str]:
     return said
 
 
-def best_runs(study: str) -> list[Path]:
-    """The runs to search with: of the best method in each thing that methods are compared by. The validation items say
-    which, where they were measured: those of test choose nothing."""
+def best_runs(study: str, untrained: Collection[str] = ()) -> list[Path]:
+    """The runs to search with: of the best method in each thing that methods are compared by, and behind them of the
+    encoders as they are: what is trained for classes puts all of a class together, and these tell its items apart. The
+    validation items say which is best, where they were measured: those of test choose nothing."""
     table = board(study, "val")
     best = [table["method"][table[metric].idxmax()] for metric in _metrics(table)]
+    best += [method for method in table["method"] if method in untrained]
     return [Path("runs", study, f"{method}-0") for method in dict.fromkeys(best)]
 
 

@@ -28,6 +28,12 @@ def test_without_measured_validation_items_it_is_the_test_split(tmp_path, monkey
     assert best_runs("shop") == [Path("runs/shop/one-0")]
 
 
+def test_the_encoders_as_they_are_can_be_searched_with_too(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write([("test", "one", 0.5), ("test", "as_it_is", 0.4), ("val", "one", 0.5), ("val", "as_it_is", 0.4)])
+    assert best_runs("shop", ["as_it_is"]) == [Path("runs/shop/one-0"), Path("runs/shop/as_it_is-0")]
+
+
 def test_the_last_sentence_says_how_far_one_comes_without_training(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write([("test", "one", 0.6), ("test", "other", 0.5), ("test", "linear_cca", 0.4)])
