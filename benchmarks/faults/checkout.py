@@ -58,6 +58,7 @@ class Checkout:
 
     def __init__(self, folder: Path, engine: str):
         self.folder, self.engine = folder, engine
+        self.log = folder  # what runs say is beside it
         self._jobs: list[Job] | None = None
         own = {"XDG_CACHE_HOME": f"{folder}.cache", "DVC_SITE_CACHE_DIR": f"{folder}.site", "DVC_NO_ANALYTICS": "1"}
         own |= {"OMP_NUM_THREADS": "1", "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
@@ -82,7 +83,7 @@ class Checkout:
 
     def start(self, engine: str | None = None, name: str = "run", **environment: str) -> subprocess.Popen:
         """An engine in a session of its own, so that all that it starts can be found; what it says goes to a file."""
-        with Path(f"{self.folder}.{name}.log").open("w") as log:
+        with Path(f"{self.log}.{name}.log").open("w") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", *ENGINES[engine or self.engine]],
                 cwd=self.folder,
@@ -94,7 +95,7 @@ class Checkout:
             )
 
     def said(self, name: str = "run") -> str:
-        return Path(f"{self.folder}.{name}.log").read_text(errors="replace")
+        return Path(f"{self.log}.{name}.log").read_text(errors="replace")
 
     def run(self, engine: str | None = None, **environment: str) -> Ended:
         """An engine, to its end."""

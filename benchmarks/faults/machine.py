@@ -37,6 +37,7 @@ def _small_disk(checkout: Checkout, spare: int) -> Iterator[tuple[Checkout, Path
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512m", "tmpfs", str(place)], check=True, capture_output=True)
     try:
         small = checkout.copy(place / "checkout")
+        small.log = checkout.folder  # there is room for it
         filler = place / "filler"
         with filler.open("wb") as file, contextlib.suppress(OSError):
             os.posix_fallocate(file.fileno(), 0, max(1, shutil.disk_usage(place).free - 1024 * spare))

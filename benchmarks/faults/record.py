@@ -21,6 +21,9 @@ KINDS = {
     "two": "Two runs at once in one folder",
     "server": "MLflow's server",
 }
+# What the counts do not say.
+HANDS = """*needed a hand*: the rerun failed and no line said why; once the cause was gone (room on the disk, a file that
+can be written), another rerun ended as it should, unless *differ* or a sentence is told below."""
 
 
 def read(path: Path) -> list[Row]:
@@ -55,6 +58,7 @@ def page(rows: list[Row], command: str) -> str:
     where += f", Python {platform.python_version()}"
     lines = ["# Faults", "", _summary(done), "", f"`{command}`", ""]
     lines += [f"{where}; {days[0]} to {days[-1]}." if days else where, ""]
+    lines += [HANDS, ""]
     for kind, title in KINDS.items():
         if found := [row for row in done if row.kind == kind]:
             lines += [f"## {title}", "", *_counts(found, kind), ""]

@@ -118,7 +118,9 @@ def serve(row: outcome.Row, checkout: Checkout, wanted: dict[str, str], drawn: r
     elif row.fault in AWAY:
         with AWAY[row.fault](checkout) as uri:
             took = _trained(row, checkout, wanted, MLFLOW_TRACKING_URI=uri)
-        kept = f"sqlite:///{checkout.folder}.later.db"
+        later = Path(f"{checkout.folder}.later.db")
+        later.unlink(missing_ok=True)  # of the fault before
+        kept = f"sqlite:///{later}"
         _send(row, checkout, kept)
     else:
         took, kept = _goes(row, checkout, wanted, drawn)
@@ -154,7 +156,8 @@ def _trained(
     log = checkout.said() + "".join(
         path.read_text() for path in checkout.folder.glob("logs/shapes/train/infonce-0.log")
     )
-    row.sentence = next((line.strip() for line in log.splitlines() if line.startswith("MLflow: ")), "")
+    told = next((line.strip() for line in log.splitlines() if line.startswith("MLflow: ")), "")
+    row.sentence = told.replace(f"{checkout.folder}/", "").replace(f"{checkout.folder.parent}/", "")
     return took
 
 
