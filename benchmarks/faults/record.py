@@ -22,8 +22,8 @@ KINDS = {
     "server": "MLflow's server",
 }
 # What the counts do not say.
-HANDS = """*needed a hand*: the rerun failed and no line said why; once the cause was gone (room on the disk, a file that
-can be written), another rerun ended as it should, unless *differ* or a sentence is told below."""
+HANDS = """*needed a hand*: the rerun failed and no line said why; once the cause was gone (room on the disk, a file
+that can be written), another rerun ended as it should, unless *differ* or a sentence is told below."""
 
 
 def read(path: Path) -> list[Row]:
