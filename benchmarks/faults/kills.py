@@ -76,10 +76,10 @@ def kill(
     if row.moment == TOO_LATE:
         row.ended, row.kills = TOO_LATE, 0
         return
-    more, row.kills = row.kills - 1, 1
+    times, row.kills = row.kills, 1
     half = set(outcome.halves(checkout, wanted))
     done = _finished(checkout, job)
-    while row.kills <= more and (moment := _kill(row, False, checkout, job, lasts, drawn)) != TOO_LATE:
+    while row.kills < times and (moment := _kill(row, False, checkout, job, lasts, drawn)) != TOO_LATE:
         row.kills, row.moment = row.kills + 1, f"{row.moment}, {moment}"
         half |= set(outcome.halves(checkout, wanted))
     rerun = outcome.judge(row, checkout, wanted)

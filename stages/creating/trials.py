@@ -65,7 +65,8 @@ class Search:
         self.book.add(trial)
         said = why or f"validation {SCORES[candidate.race].upper()} {score:.3f}"
         print(f"  {name}: {said}, {trial.seconds:.0f} s", file=sys.stderr, flush=True)
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():  # a training that fails at once has written nothing
+            shutil.rmtree(folder)
         return trial
 
     def _call(self, values: params.Params, name: str, folder: Path, recorded: "_Recorded") -> str:
