@@ -60,6 +60,7 @@ class SnakemakeRun:
     def end(self) -> None:
         """Record for DVC what is done, and send MLflow what waits. Raises KithError where DVC cannot."""
         self._end = lambda: None
+        self.workflow.persistence.deactivate_cache()  # it still has it that the job that ended last was never made
         if self.workflow.touch:
             self._touched()
             return

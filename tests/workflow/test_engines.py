@@ -104,6 +104,18 @@ def test_finished_stages_are_recorded_when_another_fails(origin):
     assert repository.dvc("repro") == ["train@b-0", "compare", "draw"]
 
 
+def test_what_ends_after_another_has_failed_is_recorded(origin):
+    """It is the last job of its run, and Snakemake's own notes of it are behind."""
+    repository = origin.clone("later")
+    repository.edit("methods", b={"fails": True})
+    step = (repository.path / "step.py").read_text()
+    waits = 'while "train@b-0" not in open("ran.txt").read():\n        time.sleep(0.1)\n    time.sleep(2)'
+    step = step.replace("content = {}", f'if given.name == "train@a-0":\n    {waits}\ncontent = {{}}')
+    (repository.path / "step.py").write_text(step)
+    assert repository.snakemake(fails=True) == ["prepare", "train@a-0", "train@b-0"]
+    assert sorted(repository.lock()) == ["prepare", "train@a-0"]
+
+
 def test_what_a_failed_stage_has_lost_comes_back_and_it_is_tried_again(by_snakemake, tmp_path):
     """Of DVC see test_former: there the stages themselves do it."""
     repository = copy(by_snakemake, tmp_path)

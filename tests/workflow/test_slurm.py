@@ -73,13 +73,18 @@ def test_threads_memory_minutes_and_gpus_of_a_stage_reach_slurm(origin, tmp_path
     definition = yaml.safe_load((repository.path / "dvc.yaml").read_text())
     definition["stages"]["prepare"]["meta"] = {"threads": 2, "mem_mb": 1234, "runtime": 77, "gpu": 1}
     (repository.path / "dvc.yaml").write_text(yaml.safe_dump(definition))
-    (tmp_path / "sbatch").write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\nexit 1\n')
-    (tmp_path / "sbatch").chmod(0o755)
+    _program(tmp_path / "sbatch", f'echo "$@" >> {tmp_path}/asked\nexit 1')
+    _program(tmp_path / "sinfo", "echo PARTITION\necho 'all*'")  # no daemon runs here: the executor asks for partitions
     repository.environment["PATH"] = f"{tmp_path}{os.pathsep}{repository.environment['PATH']}"
     repository.python("snakemake", "--profile", PROFILE, fails=True)
     asked = (tmp_path / "asked").read_text()
-    for option in ("-t 77", "--mem 1234", "--gpus=1", "--cpus-per-gpu=2"):
+    for option in ("-t 77", "--mem 1234", "--gpus=1", "--cpus-per-task=2"):
         assert option in asked, option
+
+
+def _program(path: Path, script: str) -> None:
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
 
 
 def test_the_profile_has_options_that_the_executor_knows():
