@@ -1,13 +1,14 @@
 """Nearest neighbours by cosine: exact, or approximate with NMSLIB's HNSW."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from threading import Lock
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
+from kith import similarity
 from kith.errors import KithError
-from kith.similarity import as_matrix, similarity_blocks, unit_rows
+from kith.similarity import as_matrix, distinct_rows, similarity_blocks, unit_rows
 
 if TYPE_CHECKING:
     import scipy.sparse as sp
@@ -18,7 +19,9 @@ Graph: TypeAlias = tuple[np.ndarray, np.ndarray]
 # Exact search costs about 5.6e-9·n² CPU seconds, HNSW (build, and queries at recall .99) about 1.1e-3·n:
 # they meet near 200,000 rows.
 EXACT_UP_TO = 200_000
-HEAPS = 4  # in times of k: more of them make the bound of `_top` higher, and longer to find
+HEAPS = 2  # in times of k: more of them make the bound of `_reached` higher, and longer to find
+LEAST, MOST = 256, 1 << 25  # rows that are multiplied at once, if they give no more similarities
+CACHED = 1 << 18  # similarities that are looked at while they stay in a processor's cache
 EF_LEAST, EF_MOST = 200, 8192  # of efSearch, the length of HNSW's list of candidates
 
 
@@ -75,8 +78,7 @@ def euclidean_graph(vectors: np.ndarray, k: int) -> Graph:
         own = asked[block]
         near = -np.sqrt(squared.clip(0))
         near[np.arange(len(own)), own], near[:, ~known] = -np.inf, -np.inf
-        found = _top(near, min(k, near.shape[1]))
-        indices[own], similarities[own] = _ordered(found, np.take_along_axis(near, found, axis=1), k)
+        indices[own], similarities[own] = _padded(_top(near, min(k, near.shape[1])), near, k)
     return indices, np.where(indices >= 0, similarities, 0).astype(np.float32)
 
 
@@ -172,14 +174,25 @@ def _exact(unit: Vectors, known: np.ndarray, groups: np.ndarray, k: int, rows: n
     indices, similarities = np.full((len(rows), k), -1, np.int32), np.zeros((len(rows), k), np.float32)
     asked, by_group = np.flatnonzero(known[rows]), np.argsort(groups, kind="stable")
     unknown = np.flatnonzero(~known)
-    for block, similarity in similarity_blocks(unit[rows[asked]], unit):
+    for block, near in _products(unit[rows[asked]], unit):
         own = rows[asked[block]]
-        similarity[_same_group(groups, by_group, own)] = -np.inf
-        similarity[:, unknown] = -np.inf
-        found = _top(similarity, min(k, similarity.shape[1]))
-        near = np.take_along_axis(similarity, found, axis=1)
-        indices[asked[block]], similarities[asked[block]] = _ordered(found, near, k)
+        near[_same_group(groups, by_group, own)] = -np.inf
+        near[:, unknown] = -np.inf
+        found = _top(near, min(k, near.shape[1]))
+        indices[asked[block]], similarities[asked[block]] = _padded(found, near, k)
     return indices, similarities
+
+
+def _products(queries: Vectors, unit: Vectors) -> Iterator[tuple[slice, np.ndarray]]:
+    """As `similarity_blocks`, but not of few rows at once: a BLAS would pack candidates longer than multiply them."""
+    distinct, place = distinct_rows(unit)
+    n = max(1, unit.shape[0])
+    step = max(1, similarity.BLOCK // n, min(LEAST, MOST // n))
+    for start in range(0, queries.shape[0], step):
+        block = slice(start, min(start + step, queries.shape[0]))
+        scores = queries[block] @ distinct.T
+        scores = scores.toarray() if hasattr(scores, "toarray") else scores
+        yield block, scores if place is None else scores[:, place]
 
 
 def _same_group(groups: np.ndarray, by_group: np.ndarray, own: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -191,48 +204,74 @@ def _same_group(groups: np.ndarray, by_group: np.ndarray, own: np.ndarray) -> tu
     return rows, by_group[np.arange(len(rows)) + np.repeat(first - np.cumsum(counts) + counts, counts)]
 
 
-def _top(similarity: np.ndarray, k: int) -> np.ndarray:
-    """Columns of the k highest of each row, by rising column; of equals the lower columns.
-
-    The columns are dealt out to some times k heaps. The k-th highest of the heaps' highest is a bound that k columns
-    reach at least, and few more do: these are found by two passes without a sort, and only they are sorted.
-    """
-    n, heaps = similarity.shape[1], HEAPS * k
-    if n < 2 * heaps:
-        return _partitioned(similarity, k)
-    highest = similarity[:, : n // heaps * heaps].reshape(len(similarity), -1, heaps).max(axis=1)
-    bound = np.partition(highest, heaps - k, axis=1)[:, heaps - k, None]
-    rows, columns = np.divmod(np.flatnonzero(similarity >= bound), n)
-    counts = np.bincount(rows, minlength=len(similarity))
-    few = counts <= 2 * heaps  # where many are equal, or there are fewer than k, a bound is of no use
-    chosen = few[rows]
-    values = np.full((len(similarity), int(counts[few].max(initial=k))), -np.inf, similarity.dtype)
-    place = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
-    reached = np.zeros(values.shape, np.int64)
-    reached[rows[chosen], place[chosen]] = columns[chosen]
-    values[rows[chosen], place[chosen]] = similarity[rows[chosen], columns[chosen]]
-    order = np.argsort(-values, axis=1, kind="stable")[:, :k]
-    found = np.take_along_axis(reached, order, axis=1)
-    found[~few] = _partitioned(similarity[~few], k)
-    return np.sort(found, axis=1)
+def _top(near: np.ndarray, k: int) -> np.ndarray:
+    """(n, k) columns of the k highest of each row of (n, m), highest first; of equals the lower columns."""
+    n = near.shape[1]
+    if n < 2 * HEAPS * k:
+        return _partitioned(near, k)
+    step = max(1, CACHED // n)
+    at = np.concatenate([_reached(near[i : i + step], k) + i * n for i in range(0, len(near), step)])
+    rows = at // n
+    counts = np.bincount(rows, minlength=len(near))
+    few = counts <= 2 * HEAPS * k  # where many are equal, or there are fewer than k, a bound is of no use
+    if not few.all():
+        at, rows = at[few[rows]], rows[few[rows]]
+    counts = np.where(few, counts, 0)
+    width = int(counts.max(initial=k))
+    slots = np.arange(len(at)) + np.repeat(np.arange(len(counts)) * width - (np.cumsum(counts) - counts), counts)
+    found = _sorted_slots(slots, at - rows * n, near.ravel()[at], (len(near), width))[:, :k]
+    if not few.all():
+        found[~few] = _partitioned(near[~few], k)
+    return found
 
 
-def _partitioned(similarity: np.ndarray, k: int) -> np.ndarray:
+def _reached(near: np.ndarray, k: int) -> np.ndarray:
+    """Places, in `near` as one row, of all that can be among the k highest of its row, and few more.
+
+    Each row is folded until there are a few times k numbers, each the highest of some columns: the k-th highest of
+    these is a bound that as many columns reach at least. A look, and no sort, finds those that do."""
+    folded = near
+    while (half := folded.shape[1] // 2) >= HEAPS * k:
+        folded = np.maximum(folded[:, :half], folded[:, half : 2 * half])
+    last = folded.shape[1] - k
+    return np.flatnonzero(near >= np.partition(folded, last, axis=1)[:, last, None])
+
+
+def _sorted_slots(slots: np.ndarray, columns: np.ndarray, values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """(n, width) `columns` (m,), put into `slots` of a table of this shape, row by row by falling value; of equals as
+    they come, the lower columns first. What is in no slot comes last, as column 0."""
+    if values.dtype == np.float32:  # a value above its column in one integer, which are sorted in a tenth of the time
+        packed = np.full(shape[0] * shape[1], np.uint64(0xFFFFFFFF00000000))
+        packed[slots] = (~_rising(values)).astype(np.uint64) << np.uint64(32) | columns.astype(np.uint64)
+        return (np.sort(packed.reshape(shape), axis=1) & np.uint64(0xFFFFFFFF)).astype(np.int64)
+    falling, placed = np.full(shape, np.inf), np.zeros(shape, np.int64)
+    falling.ravel()[slots], placed.ravel()[slots] = -values, columns
+    return np.take_along_axis(placed, np.argsort(falling, axis=1, kind="stable"), axis=1)
+
+
+def _rising(values: np.ndarray) -> np.ndarray:
+    """Of float32 numbers uint32 ones in the same order, equal where these are."""
+    bits = (values + np.float32(0)).view(np.int32)  # −0 becomes 0
+    # Those below 0 fall as their bits rise: all bits are turned over, of others the sign alone.
+    return bits.view(np.uint32) ^ ((bits >> 31).view(np.uint32) | np.uint32(1 << 31))
+
+
+def _partitioned(near: np.ndarray, k: int) -> np.ndarray:
     """As `_top`, whatever the numbers are."""
-    found = np.argpartition(-similarity, k - 1, axis=1)[:, :k]
-    last = np.take_along_axis(similarity, found, axis=1).min(axis=1, keepdims=True)
+    found = np.argpartition(-near, k - 1, axis=1)[:, :k]
+    last = np.take_along_axis(near, found, axis=1).min(axis=1, keepdims=True)
     # A partition takes any of several equals at its end; rows that have them are sorted.
-    tied = np.flatnonzero(np.count_nonzero(similarity >= last, axis=1) > k)
-    found[tied] = np.argsort(-similarity[tied], axis=1, kind="stable")[:, :k]
-    return np.sort(found, axis=1)
+    tied = np.flatnonzero(np.count_nonzero(near >= last, axis=1) > k)
+    found[tied] = np.argsort(-near[tied], axis=1, kind="stable")[:, :k]
+    found.sort(axis=1)
+    order = np.argsort(-np.take_along_axis(near, found, axis=1), axis=1, kind="stable")
+    return np.take_along_axis(found, order, axis=1)
 
 
-def _ordered(indices: np.ndarray, similarities: np.ndarray, k: int) -> Graph:
-    """By falling similarity, padded to k columns; −inf marks what is no neighbour."""
-    order = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
-    indices = np.take_along_axis(indices, order, axis=1).astype(np.int32)
-    similarities = np.take_along_axis(similarities, order, axis=1).astype(np.float32)
-    missing = np.isneginf(similarities)
+def _padded(indices: np.ndarray, near: np.ndarray, k: int) -> Graph:
+    """Columns, highest first, of the rows of `near`, and their similarities, padded to k; −inf is no neighbour."""
+    similarities = np.take_along_axis(near, indices, axis=1).astype(np.float32)
+    indices, missing = indices.astype(np.int32), np.isneginf(similarities)
     indices[missing], similarities[missing] = -1, 0
     padding = ((0, 0), (0, k - indices.shape[1]))
     return np.pad(indices, padding, constant_values=-1), np.pad(similarities, padding)
@@ -251,7 +290,9 @@ def _hnsw(
         found, similarities = index.search(unit[queries], wanted)
         found = rows[found]
         similarities[groups[found] == groups[queries, None]] = -np.inf
-        return _ordered(found, similarities, k)
+        order = np.argsort(-similarities, axis=1, kind="stable")[:, :k]
+        indices, near = _padded(order, similarities, k)
+        return np.where(indices >= 0, np.take_along_axis(found, indices.clip(0), axis=1), -1).astype(np.int32), near
 
     reached = index.tune(wanted, lambda: recall_of(search(checked), exact), min_recall)
     if reached < min_recall:
