@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
-from kith import similarity
 from kith.errors import KithError
 from kith.similarity import as_matrix, distinct_rows, similarity_blocks, unit_rows
 
@@ -20,7 +19,7 @@ Graph: TypeAlias = tuple[np.ndarray, np.ndarray]
 # they meet near 200,000 rows.
 EXACT_UP_TO = 200_000
 HEAPS = 2  # in times of k: more of them make the bound of `_reached` higher, and longer to find
-LEAST, MOST = 256, 1 << 25  # rows that are multiplied at once, if they give no more similarities
+AT_ONCE, MOST = 512, 1 << 25  # rows that are multiplied at once, if they give no more similarities than these
 CACHED = 1 << 18  # similarities that are looked at while they stay in a processor's cache
 EF_LEAST, EF_MOST = 200, 8192  # of efSearch, the length of HNSW's list of candidates
 
@@ -184,14 +183,17 @@ def _exact(unit: Vectors, known: np.ndarray, groups: np.ndarray, k: int, rows: n
 
 
 def _products(queries: Vectors, unit: Vectors) -> Iterator[tuple[slice, np.ndarray]]:
-    """As `similarity_blocks`, but not of few rows at once: a BLAS would pack candidates longer than multiply them."""
+    """As `similarity_blocks`, of so many rows at once that a BLAS does not pack candidates longer than it multiplies
+    them; each block is written over the one before, as memory that is new costs as much as a product."""
     distinct, place = distinct_rows(unit)
-    n = max(1, unit.shape[0])
-    step = max(1, similarity.BLOCK // n, min(LEAST, MOST // n))
+    step = max(1, min(AT_ONCE, MOST // max(1, unit.shape[0])))
+    held = np.empty((0 if hasattr(unit, "tocsr") else min(step, len(queries)), distinct.shape[0]), np.float32)
     for start in range(0, queries.shape[0], step):
         block = slice(start, min(start + step, queries.shape[0]))
-        scores = queries[block] @ distinct.T
-        scores = scores.toarray() if hasattr(scores, "toarray") else scores
+        if len(held):
+            scores = np.matmul(queries[block], distinct.T, out=held[: block.stop - start])
+        else:
+            scores = (queries[block] @ distinct.T).toarray()
         yield block, scores if place is None else scores[:, place]
 
 

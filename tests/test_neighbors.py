@@ -4,7 +4,7 @@ import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kith import neighbors, similarity
+from kith import neighbors
 from kith.neighbors import nearest, neighbor_graph, recall
 
 
@@ -68,8 +68,7 @@ def test_the_highest_of_long_rows_are_those_of_a_sort(kind, k):
 def test_blocks_do_not_change_the_result(monkeypatch):
     vectors = np.random.default_rng(0).normal(size=(101, 5)).astype(np.float32)
     whole = neighbor_graph(vectors, 7)
-    monkeypatch.setattr(similarity, "BLOCK", 101 * 9)
-    monkeypatch.setattr(neighbors, "LEAST", 1)
+    monkeypatch.setattr(neighbors, "AT_ONCE", 9)
     blocked = neighbor_graph(vectors, 7)
     np.testing.assert_array_equal(whole[0], blocked[0])
     np.testing.assert_allclose(whole[1], blocked[1], rtol=1e-6)
