@@ -13,9 +13,11 @@ from kith.metrics.ordering import RankedLists, gpu_of, ranked_lists
 from kith.metrics.ties import TiedList
 from kith.similarity import as_matrix, similarity_blocks, top_k, unit_rows
 
-HELD = 1 << 21  # products at once: of fewer rows a BLAS spends more time on packing the items than on products
+# Rows that are multiplied at once: of fewer a BLAS spends more time on packing the items than on products; and how many
+# products there are at once, at most.
+AT_ONCE, HELD = 512, 1 << 25
 CACHED = 1 << 18  # products that are looked at while they stay in a processor's cache
-HEAPS = 4  # in times of the limit: see `_candidates`
+HEAPS = 2  # in times of the limit: see `_candidates`
 ROUNDING = 2.0**-24  # of one float32 operation, as a share
 
 Exact = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -90,9 +92,11 @@ def closest_items(queries: np.ndarray, items: np.ndarray, limit: int, itself: bo
             found[block] = order
             rest.append(block.start + many)
         left = np.concatenate(rest)
+    if not len(left):
+        return found
     # |q − x|² = |q|² − 2 q·x + |x|²: the nearest have the highest 2 q·x − |x|².
     known, asked = np.hstack([2 * items, -squared[:, None]]), queries[left]
-    for block, near in similarity_blocks(np.hstack([asked, np.ones((len(left), 1))]), known) if len(left) else ():
+    for block, near in similarity_blocks(np.hstack([asked, np.ones((len(left), 1))]), known):
         if own is not None:
             near[np.arange(len(near)), left[block]] = -np.inf
         found[left[block]] = top_k(near, limit)[0]
@@ -101,32 +105,37 @@ def closest_items(queries: np.ndarray, items: np.ndarray, limit: int, itself: bo
 
 def _search(asked: np.ndarray, items: np.ndarray, unit: bool, exact: Exact, own: np.ndarray | None) -> _Search:
     """By cosine of unit rows, or by the higher q·x − |x|²/2, the nearer by Euclidean distance."""
-    width = items.shape[1]
-    if not unit:
-        # Distances stay as they are when all rows move; near the origin their rounding is the least.
-        asked, items = asked - items.mean(axis=0), items - items.mean(axis=0)
-        longest = np.sqrt(max(np.square(each).sum(axis=1).max(initial=0) for each in (asked, items)))
-        scale = 2.0 ** -np.frexp(longest)[1]
-        asked, items = asked * scale, items * scale
-        asked = np.hstack([asked, np.ones((len(asked), 1))])
-        items = np.hstack([items, -np.square(items).sum(axis=1, keepdims=True) / 2])
     # Of a product of d numbers: rounded factors, products and sums, all of rows up to 1 and of squares up to a half.
-    slack = 2 * 1.5 * (width + 6) * ROUNDING
-    return _Search(asked.astype(np.float32), items.astype(np.float32), slack, exact, own)
+    slack = 2 * 1.5 * (items.shape[1] + 6) * ROUNDING
+    if unit:
+        return _Search(asked.astype(np.float32), items.astype(np.float32), slack, exact, own)
+    # Distances stay as they are when all rows move; near the origin their rounding is the least.
+    middle = items.mean(axis=0)
+    asked, items = asked - middle, items - middle
+    squared = np.einsum("ij,ij->i", items, items)
+    longest = np.sqrt(max(squared.max(initial=0), np.einsum("ij,ij->i", asked, asked).max(initial=0)))
+    scale = 2.0 ** -np.frexp(longest)[1]
+    known = _with_last(items, scale, squared * (scale * scale / -2))
+    return _Search(_with_last(asked, scale, 1.0), known, slack, exact, own)
+
+
+def _with_last(rows: np.ndarray, scale: float, last: Any) -> np.ndarray:
+    """(n, d + 1) float32: `rows` times `scale`, and one more number each."""
+    found = np.empty((len(rows), rows.shape[1] + 1), np.float32)
+    np.multiply(rows, scale, out=found[:, :-1], casting="same_kind")
+    found[:, -1] = last
+    return found
 
 
 def _lists(search: _Search, limit: int) -> Iterator[tuple[slice, np.ndarray, list[TiedList], np.ndarray]]:
     """For block after block of rows asked: its slice, the nearest (block, limit), the lists of these in which items
     tie, and the rows of the block with so many candidates that they are better sorted whole; their lists are empty."""
-    step = max(1, CACHED // len(search.items))
-    rows = step * max(1, HELD // (step * len(search.items)))
+    rows = max(1, min(AT_ONCE, HELD // max(len(search.items), limit)))
     held = np.empty((min(rows, len(search.asked)), len(search.items)), dtype=np.float32)
     for first in range(0, len(search.asked), rows):
-        asked = search.asked[first : first + rows]
-        products = np.matmul(asked, search.items.T, out=held[: len(asked)])
-        for start in range(first, first + len(asked), step):
-            block = slice(start, min(start + step, first + len(asked)))
-            yield block, *_of_block(products[start - first : block.stop - first], block, limit, search)
+        block = slice(first, min(first + rows, len(search.asked)))
+        products = np.matmul(search.asked[block], search.items.T, out=held[: block.stop - first])
+        yield block, *_of_block(products, block, limit, search)
 
 
 def _of_block(
@@ -152,19 +161,26 @@ def _candidates(products: np.ndarray, limit: int, slack: float) -> tuple[np.ndar
     Each row is folded until there are a few times `limit` numbers, each the highest of some columns. The `limit`-th
     highest of these is a bound that as many columns reach at least, and few more do.
     """
-    folded = products
-    while (half := folded.shape[1] // 2) >= HEAPS * limit:
-        folded = np.maximum(folded[:, :half], folded[:, half : 2 * half])
-    last = folded.shape[1] - limit
-    bound = np.partition(folded, last, axis=1)[:, last, None] - np.float32(slack)
-    at = np.flatnonzero(products >= bound)
-    rows = at // products.shape[1]
+    n = products.shape[1]
+    step = max(1, CACHED // n)
+    at = np.concatenate([_reached(products[i : i + step], limit, slack) + i * n for i in range(0, len(products), step)])
+    rows = at // n
     counts = np.bincount(rows, minlength=len(products))
     many = np.flatnonzero(counts > 2 * HEAPS * limit)
     if len(many):
         kept = counts[rows] <= 2 * HEAPS * limit
         at, rows = at[kept], rows[kept]
-    return rows, at - rows * products.shape[1], many
+    return rows, at - rows * n, many
+
+
+def _reached(products: np.ndarray, limit: int, slack: float) -> np.ndarray:
+    """Places, in `products` as one row, of all that can be among the `limit` nearest of their row."""
+    folded = products
+    while (half := folded.shape[1] // 2) >= HEAPS * limit:
+        folded = np.maximum(folded[:, :half], folded[:, half : 2 * half])
+    last = folded.shape[1] - limit
+    bound = np.partition(folded, last, axis=1)[:, last, None] - np.float32(slack)
+    return np.flatnonzero(products >= bound)
 
 
 def _ordered(
