@@ -17,7 +17,7 @@ from kith.similarity import as_matrix, similarity_blocks, top_k, unit_rows
 # products there are at once, at most.
 AT_ONCE, HELD = 512, 1 << 25
 CACHED = 1 << 18  # products that are looked at while they stay in a processor's cache
-HEAPS = 2  # in times of the limit: see `_candidates`
+HEAPS = 4  # in times of the limit: see `_candidates`
 ROUNDING = 2.0**-24  # of one float32 operation, as a share
 
 Exact = Callable[[np.ndarray, np.ndarray], np.ndarray]
