@@ -19,6 +19,7 @@ METHODS = ("auto", "exact", "hnsw")
 LEAST = 100  # candidates
 SPARE = 4  # candidates of an index, in times of what is asked for: it does not rank them as well as it finds them
 BLOCK = 1 << 16  # vectors that are compared at a time
+FOLDED = 4  # in times of the count: see `_reached`
 DECIMALS = 6  # of similarities: beyond them a product's rounding would order equal vectors
 
 Ranked = tuple[np.ndarray, np.ndarray]
@@ -47,6 +48,7 @@ class Index:
             kind = "codes" if codes else "several an item"
             raise KithError(f"the vectors are {kind}, and searched as such: leave the index {method} out")
         self.items = np.asarray(items, dtype=np.int64)
+        self._alone = len(np.unique(self.items)) == len(self.items)  # each item has one vector
         self._ranking: _Ranking
         if method not in METHODS:
             self._ranking = _Smaller(vectors, method)
@@ -89,9 +91,15 @@ class Index:
         while True:
             rows, similarities = self._ranking.best(vector, wanted)
             items = self.items[rows]
-            keys = items if groups is None else groups[items]
-            kept = np.flatnonzero(items != without if allowed is None else (items != without) & allowed[items])
-            first = np.sort(kept[np.unique(keys[kept], return_index=True)[1]])[:k]
+            kept = np.arange(len(items))
+            if allowed is not None:
+                kept = np.flatnonzero((items != without) & allowed[items])
+            elif without is not None:
+                kept = np.flatnonzero(items != without)
+            first = kept[:k]
+            if not (self._alone and groups is None):
+                keys = items if groups is None else groups[items]
+                first = np.sort(kept[np.unique(keys[kept], return_index=True)[1]])[:k]
             if len(first) == k or wanted == len(self):
                 return items[first], similarities[first]
             wanted = min(4 * wanted, len(self))
@@ -120,15 +128,34 @@ class _Hamming:
         self.columns = np.ascontiguousarray(codes.T)  # a word of all codes after the other
 
     def best(self, vector: np.ndarray, count: int) -> Ranked:
-        query = pack(sign_codes(np.asarray(vector)[None]))[0]
-        distances = np.zeros(self.columns.shape[1], dtype=np.uint16)
-        for column, word in zip(self.columns, query, strict=True):
-            distances += np.bitwise_count(column ^ word)
-        rows = np.arange(len(distances))
-        if count < len(distances):  # few are sorted, and of these alone are similarities made
-            rows = np.flatnonzero(distances <= np.partition(distances, count - 1)[count - 1])
-        rows = rows[np.argsort(distances[rows], kind="stable")[:count]]
-        return rows, 1 - 2 * distances[rows].astype(np.float64) / self.bits
+        distances = self._distances(self._code(np.asarray(vector)))
+        rows = _reached(distances, count, np.minimum)
+        # A distance above its row in one integer, which are sorted faster than rows by their distances.
+        keys = distances[rows].astype(np.int64) << 32 | rows
+        keys.sort()
+        rows = keys[:count] & 0xFFFFFFFF
+        return rows, 1 - 2 * (keys[:count] >> 32).astype(np.float64) / self.bits
+
+    def _code(self, vector: np.ndarray) -> np.ndarray:
+        """(words,) of one vector, as `pack` makes them, which looks for more mistakes than there can be here."""
+        if np.isnan(vector).any():
+            sign_codes(vector[None])  # which says so
+        octets = np.zeros(8 * len(self.columns), dtype=np.uint8)
+        octets[: -(-self.bits // 8)] = np.packbits(vector >= 0, bitorder="little")
+        return octets.view("<u8").astype(np.uint64, copy=False)
+
+    def _distances(self, query: np.ndarray) -> np.ndarray:
+        """(n,) of all codes, so many at a time that they stay in a processor's cache."""
+        n = self.columns.shape[1]
+        found = np.zeros(n, dtype=np.uint8 if self.bits < 256 else np.uint16)
+        different, counted = np.empty(min(n, BLOCK), np.uint64), np.empty(min(n, BLOCK), np.uint8)
+        for start in range(0, n, BLOCK):
+            block = slice(start, min(start + BLOCK, n))
+            part, counts = different[: block.stop - start], counted[: block.stop - start]
+            for column, word in zip(self.columns, query, strict=True):
+                np.bitwise_count(np.bitwise_xor(column[block], word, out=part), out=counts)
+                np.add(found[block], counts, out=found[block])
+        return found
 
 
 class _Graph:
@@ -185,15 +212,35 @@ class _Smaller:
 
 
 def _unit(vector: np.ndarray) -> np.ndarray:
-    return unit_rows(np.asarray(vector, dtype=np.float32)[None], "the query")[0]
+    """As `unit_rows`, which takes longer for one vector than to search a thousand."""
+    vector = np.asarray(vector, dtype=np.float32)
+    largest = np.abs(vector).max(initial=0) if vector.ndim == 1 else np.inf
+    if not np.isfinite(largest):
+        return unit_rows(vector[None], "the query")[0]
+    scaled = np.ldexp(vector, -np.frexp(largest)[1])
+    length = np.sqrt(np.add.reduce(scaled * scaled))
+    return scaled / length if length > 0 else scaled
+
+
+def _reached(values: np.ndarray, count: int, better: np.ufunc, slack: float = 0) -> np.ndarray:
+    """Rows of the `count` best of (n,) values, or within `slack` of these, and few more. better: np.maximum or minimum.
+
+    Values are folded until there are some times `count` of them, each the best of some rows: so many rows at least are
+    as good as the last of the `count` best of these."""
+    if count >= len(values):
+        return np.arange(len(values))
+    folded = values
+    while (half := len(folded) // 2) >= FOLDED * count:
+        folded = better(folded[:half], folded[half : 2 * half])
+    if better is np.minimum:
+        return (values <= np.partition(folded, count - 1)[count - 1]).nonzero()[0]
+    return (values >= np.partition(folded, -count)[-count] - slack).nonzero()[0]
 
 
 def _best_rounded(scores: np.ndarray, count: int) -> Ranked:
     """Rows of the `count` highest scores, rounded, of equals the earlier first."""
-    rows = np.arange(len(scores))
-    if count < len(scores):
-        # What is less than the last by more than a unit of the last decimal stays less when both are rounded.
-        rows = np.flatnonzero(scores >= np.partition(scores, -count)[-count] - 2 * 10.0**-DECIMALS)
-    rounded = np.round(scores[rows].astype(np.float64), DECIMALS)
-    order = np.argsort(-rounded, kind="stable")[:count]
+    # What is less than the last by more than a unit of the last decimal stays less when both are rounded.
+    rows = _reached(scores, count, np.maximum, 2 * 10.0**-DECIMALS)
+    rounded = scores[rows].astype(np.float64).round(DECIMALS)
+    order = (-rounded).argsort(kind="stable")[:count]
     return rows[order], rounded[order]
