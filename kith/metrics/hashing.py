@@ -151,16 +151,25 @@ def _by_index(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Items in order of distance, then index: (n,) Σ precision up to the first cut, (n, cuts) right items found."""
     sums, hits = np.zeros(len(queries)), np.zeros((len(queries), len(cuts)))
-    places = np.arange(1, len(database) + 1)
     for block, distances in hamming_blocks(queries, database):
-        for query, row in zip(range(block.start, block.stop), distances, strict=True):
-            order = np.argsort(row, kind="stable")
-            order = order[order != query] if exclude_self else order
-            right = alike(query_labels[query : query + 1], database_labels[order])[0]
-            found = np.cumsum(right)
-            hits[query] = [found[:cut][-1] if len(found) else 0 for cut in cuts]
-            kept = np.flatnonzero(right[: cuts[0]])
-            sums[query] = (found[kept] / places[kept]).sum()
+        order = np.argsort(distances, axis=1, kind="stable")
+        if exclude_self:
+            own = np.arange(block.start, block.stop)[:, None]
+            order = order[order != own].reshape(len(order), -1)
+        order += (
+            len(database) * np.arange(len(order))[:, None]
+        )  # places in the block, whose numbers `take` finds sooner
+        right = alike(query_labels[block], database_labels).take(order)
+        rows, before = np.divmod(np.flatnonzero(right), right.shape[1])
+        ends = np.cumsum(np.bincount(rows, minlength=len(order)))
+        starts = np.append(0, ends[:-1])
+        precision = (np.arange(1, len(rows) + 1) - starts[rows]) / (before + 1)
+        for column, cut in enumerate(cuts):
+            hits[block, column] = (
+                ends - starts if cut is None else np.bincount(rows[before < cut], minlength=len(order))
+            )
+        kept = starts + hits[block, 0].astype(np.int64)
+        sums[block] = [precision[start:end].sum() for start, end in zip(starts, kept, strict=True)]
     return sums, hits
 
 

@@ -7,6 +7,8 @@ import numpy as np
 from kith.codes import hamming_blocks
 from kith.metrics.relevance import alike
 
+IN_PAIRS = 300  # bytes, in times of the bits: of fewer it costs more to add up the pairs than to count each
+
 
 class Histograms(NamedTuple):
     """(n_queries, bits + 1) int64: items of the database at each Hamming distance, and the right ones among them."""
@@ -82,8 +84,8 @@ def radius_curves(found: Histograms) -> dict[str, np.ndarray]:
 
 
 def _counts(distances: np.ndarray, bits: int) -> np.ndarray:
-    """How often each distance 0 … bits occurs; bytes are counted in pairs, which halves the work."""
-    if distances.dtype != np.uint8:
+    """How often each distance 0 … bits occurs; many bytes are counted in pairs, which halves the work."""
+    if distances.dtype != np.uint8 or len(distances) < IN_PAIRS * bits:
         return np.bincount(distances, minlength=bits + 1)
     even = len(distances) // 2 * 2
     pairs = np.bincount(distances[:even].view(np.uint16), minlength=256 * (bits + 1)).reshape(bits + 1, -1)
