@@ -18,7 +18,6 @@ from workflow.dag import Dag, Item, Stage
 from workflow.made import is_own, made_at, remake
 from workflow.record import record
 
-LOCKS = Path(".snakemake/locks")
 WAITING = Path("mlruns/.unsent")  # records for MLflow
 RECORDED = Path(".snakemake/recorded.json")  # by target, when the outputs were made that DVC knows of
 
@@ -75,7 +74,7 @@ class SnakemakeRun:
         new = [target for target, times in targets.items() if known.get(target) != times]
         if not new:
             return
-        engine.release()
+        engine.give_way()
         if Dag().texts != self.dag.texts:
             problem = "dvc.yaml or params.yaml changed during the run; with the old ones in place"
         elif record(new):
@@ -112,16 +111,11 @@ class SnakemakeRun:
         if not workflow.is_main_process or workflow.executor_plugin is None or workflow.dryrun:
             return
         try:
-            killed = engine.claim(self.dag.outs)
+            engine.claim(self.dag.outs)
             self._there = [out for out in self.dag.outs if os.path.lexists(out)]
             lockfile.repair()
         except KithError as error:
             _quit(f"error: {error}")
-        locks = list(LOCKS.glob("*.lock"))
-        if killed and locks:
-            for lock in locks:
-                lock.unlink()
-            print("Snakemake was killed here, and left the folder locked: unlocked.", file=sys.stderr)
         if not RECORDED.exists():  # results of before count as recorded
             _write({s.target(i): times for s, i in self.dag.items() if any(times := self._times(s, i))})
         self._end = self._touched if workflow.touch else self._nothing_done

@@ -36,6 +36,25 @@ def test_a_killed_run_is_recorded_by_the_next_which_unlocks(origin):
     assert repository.dvc("repro") == repository.snakemake() == []
 
 
+def test_a_run_that_is_killed_while_dvc_records_it_leaves_no_lock(by_snakemake, tmp_path):
+    repository = copy(by_snakemake, tmp_path)
+    commit = repository.path / "workflow/commit.py"
+    (repository.path / "kept.py").write_text(commit.read_text())
+    commit.write_text("import time\nopen('ran.txt', 'a').write('record ')\ntime.sleep(120)\n")
+    repository.edit("compare", digits=3)
+    running = repository.start("snakemake", "--cores", "2")
+    repository.wait_for("record")
+    recording = psutil.Process(running.pid).children(recursive=True)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    for process in recording:
+        process.kill()
+    (repository.path / "kept.py").rename(commit)
+    assert "was killed here" in repository.python("snakemake", "--cores", "2")
+    assert "up to date" in repository.python("dvc", "status")
+    assert repository.snakemake() == []
+
+
 def test_a_run_that_cannot_be_recorded_fails_and_the_next_one_records_it(by_snakemake, tmp_path):
     repository = copy(by_snakemake, tmp_path)
     cache = repository.path / ".dvc/cache"
