@@ -171,7 +171,11 @@ def _all(driver: Driver, engines: list[str], wanted: dict[str, int], only: str |
             for group in groups(now, driver.whole, driver.drawn, several) if several > 1 else ([row] for row in now):
                 if count >= wanted[kind]:
                     break
-                driver.do_together(group)
+                try:
+                    driver.do_together(group)
+                except Exception as error:  # hours of others would be lost; it is told, and does not count
+                    for row in group:
+                        row.ended, row.besides = row.ended or "not done", f"{type(error).__name__}: {error}"
                 count += sum(map(_counted, group))
                 _keep(driver.out, group)
 

@@ -122,11 +122,13 @@ class Checkout:
         )
         return Ended(done.returncode, done.stdout, time.monotonic() - begun)
 
-    def forget(self, target: str) -> None:
-        """Let one job be to do, and to be computed: its outputs go, and what DVC knows of it."""
+    def forget(self, target: str, known_runs: bool = True) -> None:
+        """Let one job be to do, and to be computed: its outputs go, and what DVC knows of it; known_runs: also what it
+        knows of runs of before, out of which it would bring the outputs back."""
         for out in self.job(target).outs:
             remove(self.folder / out)
-        shutil.rmtree(self.folder / ".dvc/cache/runs", ignore_errors=True)
+        if known_runs:
+            shutil.rmtree(self.folder / ".dvc/cache/runs", ignore_errors=True)
         for lock in (lockfile.LOCK, lockfile.KEPT):
             if (path := self.folder / lock).exists():
                 text = path.read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.faults import outcome
 from benchmarks.faults.checkout import Checkout, Job, end_session, remove
 
-CACHE = "DVC's cache"
+CACHE, KNOWN = "DVC's cache", "DVC's known runs"
 # By kind: patterns below the checkout; the first file that fits one is taken.
 DATA, RUN = "data/shapes", "runs/shapes/infonce-0"
 FILES = {
@@ -65,7 +65,7 @@ FILES = {
     "DVC's busy paths": ".dvc/tmp/rwlock",
     "DVC's lock": ".dvc/tmp/lock",
     CACHE: ".dvc/cache/files/md5/*/*",
-    "DVC's known runs": ".dvc/cache/runs/*/*/*",
+    KNOWN: ".dvc/cache/runs/*/*/*",
     "Snakemake's metadata": ".snakemake/metadata/*",
     "what Snakemake has recorded": ".snakemake/recorded.json",
 }
@@ -179,7 +179,7 @@ def strike(row: outcome.Row, checkout: Checkout, path: Path, wanted: dict[str, s
     row.moment = str(path.relative_to(checkout.folder))
     struck = Damaged(row, path, path.read_bytes())
     if (due := due_of(checkout, path, row)) is not None:
-        checkout.forget(due)
+        checkout.forget(due, known_runs=row.place != KNOWN)
         row.moment += f", then {due}"
     if row.place == CACHE:  # so that all comes out of it again
         for out in wanted:

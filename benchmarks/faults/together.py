@@ -11,7 +11,8 @@ from typing import NamedTuple
 from benchmarks.faults import damage, outcome
 from benchmarks.faults.checkout import Checkout
 
-ALONE = (*damage.OWN, damage.CACHE, "checkpoint")  # all is made again, or a run is killed first
+# All is made again, a run is killed first, or the others would take it away.
+ALONE = (*damage.OWN, damage.CACHE, "checkpoint", damage.KNOWN)
 # Of what Snakemake prints: why it does a job, and what it runs; and of the reasons those that are of its outputs.
 REASON = re.compile(r"Reason: (.*)\n(?:.+\n)*?Shell command: (.*)")
 OWN_REASON = re.compile("Forced execution|Missing output files|Incomplete")
@@ -71,8 +72,8 @@ def damage_together(rows: Rows, checkout: Checkout, wanted: dict[str, str], draw
     begun, blank = time.monotonic(), [replace(row) for row in rows]
     struck, reruns = [], []
     with ExitStack() as stack:
-        for row in rows:
-            path = damage.file_of(checkout, row.place, drawn(row))
+        paths = [damage.file_of(checkout, row.place, drawn(row)) for row in rows]
+        for row, path in zip(rows, paths, strict=True):
             assert path is not None
             stack.callback(damage.writable, path)
             struck.append(damage.strike(row, checkout, path, wanted))
