@@ -8,6 +8,7 @@ import contextlib
 import logging
 import os
 import sys
+import traceback
 from pathlib import Path
 
 from kith.data.temporary import beside
@@ -54,9 +55,17 @@ def line_of(error: BaseException | None) -> str | None:
         if isinstance(error, KithError):
             return str(error)
         if lacks_memory(error) or (isinstance(error, OSError) and error.errno in (*FULL, *FORBIDDEN)):
-            return of_machine(error, Path.cwd())
+            return of_machine(_with_folder(error), Path.cwd())
         error = error.__cause__ or error.__context__
     return None
+
+
+def _with_folder(error: BaseException) -> BaseException:
+    """Before Python 3.13, what removes a folder names a file in it without the folder."""
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        if frame.f_code.co_name == "_rmtree_safe_fd" and isinstance(error, OSError):
+            error.filename = frame.f_locals.get("fullname", error.filename)
+    return error
 
 
 def need_room(folder: Path) -> None:

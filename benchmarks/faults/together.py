@@ -1,21 +1,22 @@
 """Several damaged files before one rerun, which costs as much as after one, and tells of all."""
 
+import json
 import random
-import re
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, chdir
 from dataclasses import replace
-from typing import NamedTuple
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
 
 from benchmarks.faults import damage, outcome
 from benchmarks.faults.checkout import Checkout
+from workflow import made, proved
 
 # All is made again, a run is killed first, or the others would take it away.
 ALONE = (*damage.OWN, damage.CACHE, "checkpoint", damage.KNOWN)
-# Of what Snakemake prints: why it does a job, and what it runs; and of the reasons those that are of its outputs.
-REASON = re.compile(r"Reason: (.*)\n(?:.+\n)*?Shell command: (.*)")
-OWN_REASON = re.compile("Forced execution|Missing output files|Incomplete")
 TWINS = {"dvc.lock", "copy of dvc.lock"}  # each is mended by the other
 
 Rows = list[outcome.Row]
@@ -77,18 +78,20 @@ def damage_together(rows: Rows, checkout: Checkout, wanted: dict[str, str], draw
             assert path is not None
             stack.callback(damage.writable, path)
             struck.append(damage.strike(row, checkout, path, wanted))
+        unseen = [at for at, each in enumerate(struck) if not _is_seen(each, checkout)]
         while (rerun := checkout.run()).status:
             reruns.append(rerun.said)
             said, _ = outcome.told(rerun, checkout)
             named = [each for each in struck if not each.row.ended and each.row.moment.split(",")[0] in said]
             if not named:
+                print(f"several: {said or rerun.said[-2000:]}", flush=True)
                 return _as_they_were(rows, blank)
             named[0].row.ended, named[0].row.sentence = outcome.TOLD, said
             named[0].cure()
         reruns.append(rerun.said)
-        if outcome.differing(checkout, wanted):
+        if wrong := outcome.differing(checkout, wanted):
+            print(f"several: other hashes of {' '.join(wrong)}", flush=True)
             return _as_they_were(rows, blank)
-    unseen = [at for at, each in enumerate(struck) if not _is_seen(each, checkout, reruns)]
     for at, row in enumerate(rows):
         if at not in unseen:
             row.ended = row.ended or outcome.SAME
@@ -98,14 +101,22 @@ def damage_together(rows: Rows, checkout: Checkout, wanted: dict[str, str], draw
     return _as_they_were([rows[at] for at in unseen], [blank[at] for at in unseen])
 
 
-def _is_seen(damaged: damage.Damaged, checkout: Checkout, reruns: list[str]) -> bool:
-    """Whether a job of Snakemake's that has made the file was done again for its own sake. DVC compares what there is
-    with what was there, and nothing else."""
+def _is_seen(damaged: damage.Damaged, checkout: Checkout) -> bool:
+    """Whether Snakemake will make the file again for its own sake, and not only because what it is made of was made
+    again. DVC compares what there is with what was there, and nothing else."""
     job = damage.maker(checkout, damaged.path)
-    if job is None or damaged.row.ended or damaged.row.engine == "dvc":
+    if job is None or checkout.engine == "dvc":
         return True
-    forced = [command for said in reruns for reason, command in REASON.findall(said) if OWN_REASON.search(reason)]
-    return bool(outcome.ran("\n".join(forced), [job]))
+    with chdir(checkout.folder):
+        noted = SimpleNamespace(persistence=SimpleNamespace(metadata=_metadata))
+        proof = proved.Proof()
+        return not all(made.is_own(noted, out) and proof.same(out, made.made_at(noted, out)) for out in job.outs)
+
+
+def _metadata(out: str) -> Any:
+    """What Snakemake has noted of an output."""
+    path = Path(".snakemake/metadata", urlsafe_b64encode(out.encode()).decode())
+    return SimpleNamespace(**json.loads(path.read_text(encoding="utf-8"))) if path.exists() else None
 
 
 def _as_they_were(rows: Rows, blank: Rows) -> Rows:
