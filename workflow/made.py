@@ -51,10 +51,15 @@ def is_own(workflow: Any, out: str) -> bool:
 
 
 def made_at(workflow: Any, out: str) -> float | None:
-    """The modification time that Snakemake noted of an output; None of one that it has not made."""
+    """The modification time that Snakemake noted of an output; None of one that it has not made, or whose note is
+    damaged: that goes, for Snakemake would end on it."""
     from snakemake.io import IOFile
 
-    record = workflow.persistence.metadata(IOFile(out))
+    try:
+        record = workflow.persistence.metadata(IOFile(out))
+    except ValueError:
+        workflow.persistence.cleanup_metadata(IOFile(out))
+        return None
     return None if record is None else record.endtime
 
 

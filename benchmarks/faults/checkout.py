@@ -142,6 +142,8 @@ class Checkout:
     def copy(self, folder: Path) -> "Checkout":
         """Another checkout with the same files, times and notes of the engines."""
         other = Checkout(folder, self.engine)
+        if os.geteuid() == 0 and folder.exists():  # of a fault that was stopped in its middle
+            subprocess.run(["chattr", "-R", "-f", "-i", str(folder)], check=False, capture_output=True)
         for path in (folder, Path(f"{folder}.site"), Path(f"{folder}.cache")):
             remove(path)
         shutil.copytree(self.folder, folder, symlinks=True)

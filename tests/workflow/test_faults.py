@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from base64 import urlsafe_b64encode
 from pathlib import Path
 
 import psutil
@@ -52,6 +53,15 @@ def test_a_run_that_is_killed_while_dvc_records_it_leaves_no_lock(by_snakemake, 
     (repository.path / "kept.py").rename(commit)
     assert "was killed here" in repository.python("snakemake", "--cores", "2")
     assert "up to date" in repository.python("dvc", "status")
+    assert repository.snakemake() == []
+
+
+@pytest.mark.parametrize("damaged", [b'{"rule": 3', b"\xff{}", b'{"rule": [], "endtime": "never"}'])
+def test_a_damaged_note_of_snakemakes_is_made_again_with_its_output(by_snakemake, tmp_path, damaged):
+    repository = copy(by_snakemake, tmp_path)
+    note = urlsafe_b64encode(b"reports/mini/metrics.json").decode()
+    (repository.path / ".snakemake/metadata" / note).write_bytes(damaged)
+    assert repository.snakemake() == ["compare", "draw"]
     assert repository.snakemake() == []
 
 
