@@ -32,10 +32,8 @@ def main(
     split: Annotated[str | None, typer.Option(help="Column of splits; none: there is none.")] = None,
     group: Annotated[str | None, typer.Option(help="Column of groups; none: there is none.")] = None,
     id: Annotated[str | None, typer.Option(help="Column of ids; none: there is none.")] = None,
-    image_root: Annotated[Path | None, typer.Option(help="Folder of the pictures, by default the table's.")] = None,
-    outside: Annotated[
-        bool, typer.Option("--outside", help="Allow pictures that lie neither there nor in the table's folder.")
-    ] = False,
+    image_root: cli.ImageRoot = None,
+    outside: cli.Outside = False,
     taxonomy: Annotated[Path | None, typer.Option(help="File of edges between classes.")] = None,
     missing: Annotated[
         list[str] | None, typer.Option(help="Word that stands for nothing; repeat it. none: only empty cells do.")

@@ -82,6 +82,12 @@ Processes = Annotated[
     int, typer.Option(envvar="KITH_PROCESSES", min=1, help="So many processes share the rows; the result is the same.")
 ]
 
+# Of a table that names pictures.
+ImageRoot = Annotated[Path | None, typer.Option(help="Folder of the pictures, by default the table's.")]
+Outside = Annotated[
+    bool, typer.Option("--outside", help="Allow pictures that lie neither there nor in the table's folder.")
+]
+
 # What the line about an interruption says of going on.
 _going_on: list[str] = []
 

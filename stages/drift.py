@@ -1,6 +1,7 @@
 """Say whether new rows of a table are a reason to train again."""
 
 import json as jsons
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -18,6 +19,9 @@ from stages import cli, params
 from stages.params.data import TableColumns
 
 BESIDE = ("label", "group")  # columns that the model does not read
+NO_IDS = (
+    "no column of ids, so every row counts as new, those that the run was trained with too; name the column with --id"
+)
 SHOWN = 3  # faults that are told
 
 
@@ -34,10 +38,8 @@ def main(
     group: Annotated[
         str | None, typer.Option(help="Column of groups, rows that show the same thing: of each, one row is taken.")
     ] = None,
-    image_root: Annotated[Path | None, typer.Option(help="Folder of the pictures, by default the table's.")] = None,
-    outside: Annotated[
-        bool, typer.Option("--outside", help="Allow pictures that lie neither there nor in the table's folder.")
-    ] = False,
+    image_root: cli.ImageRoot = None,
+    outside: cli.Outside = False,
     data: Annotated[Path | None, typer.Option(help="Prepared data, by default those beside the run.")] = None,
     json: Annotated[bool, typer.Option("--json", help="JSON in place of a table.")] = False,
 ) -> None:
@@ -59,6 +61,8 @@ def main(
     judgement = judge(found.sample, known.held_out, known.trained, [*names, *shown])
     if not judgement.measured:
         raise KithError(f"{run}: has fewer than {LEAST} held-out rows to compare with; nothing can be said")
+    if not found.by_id:
+        print(f"{table}: {NO_IDS}", file=sys.stderr)
     print(_plain(found, judgement) if json else _told(found, judgement))
 
 

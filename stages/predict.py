@@ -45,10 +45,8 @@ def main(
     image: Annotated[str | None, typer.Option(help="Column of pictures or their paths, by default image.")] = None,
     text: Annotated[str | None, typer.Option(help="Column of texts, by default text.")] = None,
     id: Annotated[str | None, typer.Option(help="Column of ids, by default id.")] = None,
-    image_root: Annotated[Path | None, typer.Option(help="Folder of the pictures, by default the table's.")] = None,
-    outside: Annotated[
-        bool, typer.Option("--outside", help="Allow pictures that lie neither there nor in the table's folder.")
-    ] = False,
+    image_root: cli.ImageRoot = None,
+    outside: cli.Outside = False,
     batch_size: Annotated[int, typer.Option(help="Rows that are embedded at a time.")] = 64,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Leave rows that cannot be used empty, and say why.")

@@ -6,6 +6,7 @@ python -m workflow.commit TARGET…  stores outputs in DVC's cache, and checksum
 import logging
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from dvc.exceptions import DvcException
@@ -13,6 +14,9 @@ from dvc.lock import LockError
 from dvc.logger import set_loggers_level
 from dvc.repo import Repo, locked
 from dvc.scm import SCM, SCMError
+
+from kith.errors import KithError, of_machine
+from workflow.told import need_room
 
 PATIENCE = 60  # seconds for another DVC to end: a run that was killed may have left one behind that is still storing
 
@@ -41,15 +45,24 @@ def _scm() -> Any:
         return SCM(".", no_scm=True)
 
 
+def _why(error: Exception) -> str:
+    """Of a full disk, DVC says whatever it could not do."""
+    try:
+        need_room(Path(".dvc"))
+    except KithError as full:
+        return str(full)
+    return of_machine(error) or str(error)
+
+
 def main(targets: list[str]) -> None:
     end = time.monotonic() + PATIENCE
     while True:
         try:
             with set_loggers_level(logging.CRITICAL), Repo(scm=_scm()) as repo:
                 return commit(repo, targets)
-        except DvcException as error:
+        except (DvcException, OSError) as error:
             if not isinstance(error, LockError) or time.monotonic() > end:
-                sys.exit(f"error: {error}")
+                sys.exit(f"error: {_why(error)}")
             time.sleep(1)
 
 

@@ -10,6 +10,7 @@ import json
 import os
 import platform
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -19,13 +20,14 @@ from kith.errors import KithError
 from workflow import whole
 
 RUNNING = Path(".snakemake/running.json")
+LOCKS = Path(".snakemake/locks")  # Snakemake's own, which outlive it
 BUSY = Path(".dvc/tmp/rwlock")  # by "write" and "read": the process and command, by path
 SHELLS = ("sh", "bash", "dash", "zsh", "fish", "ksh", "tcsh", "csh")
 GRACE = 10.0  # seconds for a stage to end by itself once its engine is gone
 
 
-def claim(outs: list[str]) -> bool:
-    """Note that Snakemake runs here, as this process, and writes `outs`; whether the one before it was killed.
+def claim(outs: list[str]) -> None:
+    """Note that Snakemake runs here, as this process, and writes `outs`. The locks of one that was killed go.
 
     Raises KithError where another Snakemake, or DVC, runs here.
     """
@@ -33,6 +35,8 @@ def claim(outs: list[str]) -> bool:
     if before and (before["host"] != platform.node() or _lives(before)):
         place = "" if before["host"] == platform.node() else f" on {before['host']}"
         raise KithError(_refused(f"Snakemake runs in this folder (process {before['pid']}{place})", RUNNING))
+    if before:
+        _unlock()  # before the note of the one that was killed is gone: without it, nobody would know whose they are
     whole.write(RUNNING, json.dumps(_note(os.getpid())))
     atexit.register(release)
     mend_busy()
@@ -44,7 +48,6 @@ def claim(outs: list[str]) -> bool:
     folders = {str(Path(*Path(out).parts[:2]).absolute()) for out in outs}
     own = {"pid": os.getpid(), "cmd": "snakemake"}
     whole.write(BUSY, json.dumps({**found, "write": found.get("write", {}) | dict.fromkeys(sorted(folders), own)}))
-    return before is not None
 
 
 def running() -> int | None:
@@ -57,6 +60,11 @@ def release() -> None:
     """Take away what `claim` has noted; nothing where it has not."""
     if (note := _read(RUNNING)) and (note["pid"], note["host"]) == (os.getpid(), platform.node()):
         RUNNING.unlink(missing_ok=True)
+    give_way()
+
+
+def give_way() -> None:
+    """Let DVC write what Snakemake has written; that Snakemake runs stays noted, for its locks are still there."""
     busy = _busy()
     others = {path: each for path, each in busy.get("write", {}).items() if each["pid"] != os.getpid()}
     if others != busy.get("write", {}):
@@ -74,6 +82,14 @@ def mend_busy() -> None:
         except ValueError:
             time.sleep(0.1)
     BUSY.unlink(missing_ok=True)
+
+
+def _unlock() -> None:
+    locks = list(LOCKS.glob("*.lock"))
+    for lock in locks:
+        lock.unlink(missing_ok=True)
+    if locks:
+        print("Snakemake was killed here, and left the folder locked: unlocked.", file=sys.stderr)
 
 
 def watch(seconds: float = 1.0) -> None:

@@ -10,17 +10,29 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from workflow.proved import Proof
+
 STAMP = ".snakemake_timestamp"  # in a folder that Snakemake has made
 
 _told: list[bool] = []
+_rotten: set[str] = set()
 
 
-def remake(workflow: Any, outs: list[str]) -> None:
+def remake(workflow: Any, outs: list[str], proof: Proof) -> None:
     """Let Snakemake make these outputs of one job again if they are not those that it made; `workflow` is its own.
 
     To be called while its DAG is built. That some are made again is said once.
     """
-    if not workflow.is_main_process or all(is_own(workflow, out) for out in outs if os.path.lexists(out)):
+    if not workflow.is_main_process:
+        return
+    there = [out for out in outs if os.path.lexists(out)]
+    if all(is_own(workflow, out) for out in there):
+        rotten = {out for out in there if not proof.same(out, made_at(workflow, out))}
+        if rotten:
+            workflow.dag.forcefiles.update(outs)
+        for out in sorted(rotten - _rotten) if not workflow.touch else ():
+            print(f"{out}: its content has changed and its time has not, so the disk may be failing", file=sys.stderr)
+        _rotten.update(rotten)
         return
     workflow.dag.forcefiles.update(outs)
     if not _told and not workflow.touch:
@@ -39,10 +51,15 @@ def is_own(workflow: Any, out: str) -> bool:
 
 
 def made_at(workflow: Any, out: str) -> float | None:
-    """The modification time that Snakemake noted of an output; None of one that it has not made."""
+    """The modification time that Snakemake noted of an output; None of one that it has not made, or whose note is
+    damaged: that goes, for Snakemake would end on it."""
     from snakemake.io import IOFile
 
-    record = workflow.persistence.metadata(IOFile(out))
+    try:
+        record = workflow.persistence.metadata(IOFile(out))
+    except ValueError:
+        workflow.persistence.cleanup_metadata(IOFile(out))
+        return None
     return None if record is None else record.endtime
 
 

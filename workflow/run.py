@@ -8,19 +8,19 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
-from kith.errors import KithError
-from workflow import engine, former, lockfile, whole
+from kith.errors import KithError, of_machine
+from workflow import engine, former, lockfile, proved, told, whole
 from workflow.dag import Dag, Item, Stage
 from workflow.made import is_own, made_at, remake
 from workflow.record import record
 
-LOCKS = Path(".snakemake/locks")
 WAITING = Path("mlruns/.unsent")  # records for MLflow
-RECORDED = Path(".snakemake/recorded.json")  # by target, when the outputs were made that DVC knows of
+NOTES = Path(".snakemake")  # Snakemake's own
+RECORDED = NOTES / "recorded.json"  # by target, when the outputs were made that DVC knows of
 
 Times = list[float | None]
 
@@ -33,6 +33,7 @@ class SnakemakeRun:
         self._begun = False
         self._digests: dict[str, str] = {}
         self._there: list[str] = []
+        self._proof = proved.Proof()
 
     def inputs(self, stage: Stage, item: Item) -> list[str]:
         """What a job waits for. Snakemake asks for it first of all, once it knows what it is to do.
@@ -42,7 +43,7 @@ class SnakemakeRun:
         if not self._begun:
             self._begun = True
             self._begin()
-        remake(self.workflow, stage.fill_all(stage.outs, item))
+        remake(self.workflow, stage.fill_all(stage.outs, item), self._proof)
         return [path for path in self.dag.inputs(stage, item) if "{" not in path]
 
     def values(self, stage: Stage, item: Item) -> dict[str, Any]:
@@ -64,6 +65,7 @@ class SnakemakeRun:
         if self.workflow.touch:
             self._touched()
             return
+        told.need_room(NOTES)
         if any(WAITING.glob("*.jsonl")):
             subprocess.run([sys.executable, "-m", "stages.track", "--send"], stdout=subprocess.DEVNULL)
         targets = {
@@ -71,11 +73,12 @@ class SnakemakeRun:
             for stage, item in self._jobs()
             if all(is_own(self.workflow, out) for out in stage.fill_all(stage.outs, item))
         }
+        proved.note(self._made(targets))
         known = _recorded()
         new = [target for target, times in targets.items() if known.get(target) != times]
         if not new:
             return
-        engine.release()
+        engine.give_way()
         if Dag().texts != self.dag.texts:
             problem = "dvc.yaml or params.yaml changed during the run; with the old ones in place"
         elif record(new):
@@ -112,16 +115,14 @@ class SnakemakeRun:
         if not workflow.is_main_process or workflow.executor_plugin is None or workflow.dryrun:
             return
         try:
-            killed = engine.claim(self.dag.outs)
+            told.need_room(NOTES)
+            engine.claim(self.dag.outs)
             self._there = [out for out in self.dag.outs if os.path.lexists(out)]
             lockfile.repair()
         except KithError as error:
             _quit(f"error: {error}")
-        locks = list(LOCKS.glob("*.lock"))
-        if killed and locks:
-            for lock in locks:
-                lock.unlink()
-            print("Snakemake was killed here, and left the folder locked: unlocked.", file=sys.stderr)
+        except OSError as error:
+            _quit(f"error: {of_machine(error, Path.cwd())}")
         if not RECORDED.exists():  # results of before count as recorded
             _write({s.target(i): times for s, i in self.dag.items() if any(times := self._times(s, i))})
         self._end = self._touched if workflow.touch else self._nothing_done
@@ -147,11 +148,18 @@ class SnakemakeRun:
         try:
             self.end()
         except KithError as error:
-            _quit(str(error))
+            _quit(f"error: {error}")
 
     def _touched(self) -> None:
         """What was touched was not made: for DVC it is what it was."""
-        _write(_recorded() | {stage.target(item): self._times(stage, item) for stage, item in self._jobs()})
+        targets = {stage.target(item): self._times(stage, item) for stage, item in self._jobs()}
+        proved.note(self._made(targets))
+        _write(_recorded() | targets)
+
+    def _made(self, targets: Container[str]) -> dict[str, float | None]:
+        """When each output of these was made."""
+        jobs = [(stage, item) for stage, item in self.dag.items() if stage.target(item) in targets]
+        return {out: made_at(self.workflow, out) for stage, item in jobs for out in stage.fill_all(stage.outs, item)}
 
 
 def _size_and_time(path: Path) -> tuple[int, int] | None:

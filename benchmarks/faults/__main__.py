@@ -1,11 +1,14 @@
 """Kill, damage and starve the pipeline, and see whether a plain rerun ends as an unbroken run does.
 
 python -m benchmarks.faults [--kills 200] [--files 0] [--disks 0] [--two 0] [--servers 0] [--seed 0] [--out reports]
-                            [--work FOLDER] [--chain 1] [--engine dvc|snakemake] [--only TEXT] [--page]
+                            [--work FOLDER] [--chain 1] [--paths 0] [--together 1] [--engine dvc|snakemake]
+                            [--only TEXT] [--page]
 
 All is done to a small study of real stages in a copy of this repository, never to yours. Each number says how many
 faults of that kind there are to be in all: what OUT/faults.csv has already is not done again, so that a run goes on
 where it was stopped. With --chain, a run is killed so often, each time it is begun again, before the rerun that counts.
+With --together, up to so many files are damaged before one rerun; where that does not end well, each half of them is
+done again, down to single ones, and so is a file that was perhaps mended only because another one was.
 OUT/faults.md sums it up. One fault takes a quarter of a minute to some minutes.
 """
 
@@ -20,9 +23,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.faults import damage, kills, machine, record, server
+from benchmarks.faults import damage, kills, machine, record, server, together
 from benchmarks.faults.checkout import ENGINES, Checkout, make
 from benchmarks.faults.outcome import Row
+from benchmarks.faults.together import groups
+
+FILES = ("file", "path")  # kinds of faults to files
 
 
 def plan(kind: str, faults: list[str], places: list[str], engines: list[str], seed: int) -> Iterator[Row]:
@@ -69,16 +75,35 @@ class Driver:
                 sys.exit(f"the engines end with other hashes: {set(hashes.items()) ^ set(self.wanted.items())}")
             self.wanted = hashes
 
+    def drawn(self, row: Row) -> random.Random:
+        """What is left to chance in a row."""
+        return random.Random(f"{self.seed} {row.kind} {row.number}")
+
+    def do_together(self, rows: list[Row]) -> None:
+        """The faults of rows, to one copy; and of each half to another where that did not end well."""
+        if len(rows) == 1:
+            return self.do(rows[0])
+        checkout = self.whole[rows[0].engine].copy(self.work / "copy")
+        left = together.damage_together(rows, checkout, self.wanted, self.drawn)
+        if left == rows:
+            print(f"not known of which: {', '.join(f'{row.kind} {row.number}' for row in rows)}", flush=True)
+            self.do_together(rows[: len(rows) // 2])
+            self.do_together(rows[len(rows) // 2 :])
+        else:
+            for row in left:
+                self.do(row)
+        return None
+
     def do(self, row: Row) -> None:
         """The fault of a row, to a copy."""
         begun = time.monotonic()
-        drawn = random.Random(f"{self.seed} {row.kind} {row.number}")
+        drawn = self.drawn(row)
         checkout = self.whole[row.engine].copy(self.work / "copy")
         checkout.jobs()
         if row.kind == "kill":
             row.kills = self.chain
             kills.kill(row, checkout, self.wanted, self.lasts, drawn)
-        elif row.kind == "file":
+        elif row.kind in FILES:
             damage.damage(row, checkout, self.wanted, drawn)
         elif row.kind == "disk":
             machine.full_disk(row, checkout, self.wanted, drawn)
@@ -93,6 +118,7 @@ class Driver:
         return {
             "kill": plan("kill", list(kills.KILLS), [*jobs, kills.ENGINE], engines, self.seed),
             "file": plan("file", list(damage.DAMAGES), list(damage.FILES), engines, self.seed),
+            "path": plan("path", list(damage.PATHS), list(damage.FILES), engines, self.seed),
             "disk": plan("disk", [machine.FULL], jobs, engines, self.seed),
             "two": plan("two", list(machine.TWO), jobs, engines, self.seed),
             "server": plan("server", list(server.SERVERS), [server.TRAINING], engines, self.seed),
@@ -103,11 +129,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--files", type=int, default=0)
+    parser.add_argument("--paths", type=int, default=0)
     parser.add_argument("--disks", type=int, default=0)
     parser.add_argument("--two", type=int, default=0)
     parser.add_argument("--servers", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--chain", type=int, default=1)
+    parser.add_argument("--together", type=int, default=1)
     parser.add_argument("--engine", choices=list(ENGINES), action="append", help="by default both")
     parser.add_argument("--only", help="only faults whose row has this text")
     parser.add_argument("--out", type=Path, default=Path("reports"))
@@ -123,24 +151,41 @@ def main(arguments: list[str] | None = None) -> None:
         engines = given.engine or list(ENGINES)
         driver.unbroken(engines)
         wanted = {"kill": given.kills, "file": given.files, "disk": given.disks, "two": given.two}
-        _all(driver, engines, wanted | {"server": given.servers}, given.only)
+        wanted |= {"server": given.servers, "path": given.paths}
+        _all(driver, engines, wanted, given.only, given.together)
 
 
-def _all(driver: Driver, engines: list[str], wanted: dict[str, int], only: str | None) -> None:
+def _all(driver: Driver, engines: list[str], wanted: dict[str, int], only: str | None, most: int) -> None:
     known = {(row.kind, row.number): row for row in record.read(driver.out / "faults.csv")}
     for kind, rows in driver.plans(engines).items():
         count = sum(_counted(row) for row in known.values() if row.kind == kind)
-        for row in itertools.islice(rows, 4 * wanted[kind] + 4):  # those that came too late are made up for
-            if count >= wanted[kind]:
-                break
-            if (row.kind, row.number) in known or (only and only not in f"{row.fault} {row.engine} {row.place}"):
-                continue
-            driver.do(row)
-            count += _counted(row)
-            record.add(driver.out / "faults.csv", row)
-            _page(driver.out)
-            said = f"{row.kind} {row.number}: {row.fault}, {row.place}, {row.engine}, {row.moment}: {row.ended}"
-            print(f"{said} [{row.seconds} s] {row.besides} {row.sentence}".rstrip(), flush=True)
+        planned = itertools.islice(rows, 4 * wanted[kind] + 4)  # those that came too late are made up for
+        left = [
+            row
+            for row in planned
+            if (row.kind, row.number) not in known and (not only or only in f"{row.fault} {row.engine} {row.place}")
+        ]
+        while count < wanted[kind] and left:
+            now, left = left[: wanted[kind] - count], left[wanted[kind] - count :]
+            several = most if kind in FILES else 1
+            for group in groups(now, driver.whole, driver.drawn, several) if several > 1 else ([row] for row in now):
+                if count >= wanted[kind]:
+                    break
+                try:
+                    driver.do_together(group)
+                except Exception as error:  # hours of others would be lost; it is told, and does not count
+                    for row in group:
+                        row.ended, row.besides = row.ended or "not done", f"{type(error).__name__}: {error}"
+                count += sum(map(_counted, group))
+                _keep(driver.out, group)
+
+
+def _keep(out: Path, rows: list[Row]) -> None:
+    for row in rows:
+        record.add(out / "faults.csv", row)
+        said = f"{row.kind} {row.number}: {row.fault}, {row.place}, {row.engine}, {row.moment}: {row.ended}"
+        print(f"{said} [{row.seconds} s] {row.besides} {row.sentence}".rstrip(), flush=True)
+    _page(out)
 
 
 def _counted(row: Row) -> int:

@@ -122,11 +122,13 @@ class Checkout:
         )
         return Ended(done.returncode, done.stdout, time.monotonic() - begun)
 
-    def forget(self, target: str) -> None:
-        """Let one job be to do, and to be computed: its outputs go, and what DVC knows of it."""
+    def forget(self, target: str, known_runs: bool = True) -> None:
+        """Let one job be to do, and to be computed: its outputs go, and what DVC knows of it; known_runs: also what it
+        knows of runs of before, out of which it would bring the outputs back."""
         for out in self.job(target).outs:
             remove(self.folder / out)
-        shutil.rmtree(self.folder / ".dvc/cache/runs", ignore_errors=True)
+        if known_runs:
+            shutil.rmtree(self.folder / ".dvc/cache/runs", ignore_errors=True)
         for lock in (lockfile.LOCK, lockfile.KEPT):
             if (path := self.folder / lock).exists():
                 text = path.read_text(encoding="utf-8")
@@ -140,6 +142,8 @@ class Checkout:
     def copy(self, folder: Path) -> "Checkout":
         """Another checkout with the same files, times and notes of the engines."""
         other = Checkout(folder, self.engine)
+        if os.geteuid() == 0 and folder.exists():  # of a fault that was stopped in its middle
+            subprocess.run(["chattr", "-R", "-f", "-i", str(folder)], check=False, capture_output=True)
         for path in (folder, Path(f"{folder}.site"), Path(f"{folder}.cache")):
             remove(path)
         shutil.copytree(self.folder, folder, symlinks=True)

@@ -1,5 +1,6 @@
 """Damage to one file of each kind that is there when a study has run: cut short, emptied, a bit flipped, not to be
-written, or rotten, which is a bit that a disk has flipped: the file's time says nothing of it."""
+written, or rotten, which is a bit that a disk has flipped: the file's time says nothing of it. Also a folder in its
+place, or a folder of it in which nothing can be written."""
 
 import contextlib
 import os
@@ -8,12 +9,13 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.faults import outcome
 from benchmarks.faults.checkout import Checkout, Job, end_session, remove
 
-CACHE = "DVC's cache"
+CACHE, KNOWN = "DVC's cache", "DVC's known runs"
 # By kind: patterns below the checkout; the first file that fits one is taken.
 DATA, RUN = "data/shapes", "runs/shapes/infonce-0"
 FILES = {
@@ -63,10 +65,11 @@ FILES = {
     "DVC's busy paths": ".dvc/tmp/rwlock",
     "DVC's lock": ".dvc/tmp/lock",
     CACHE: ".dvc/cache/files/md5/*/*",
-    "DVC's known runs": ".dvc/cache/runs/*/*/*",
+    KNOWN: ".dvc/cache/runs/*/*/*",
     "Snakemake's metadata": ".snakemake/metadata/*",
     "what Snakemake has recorded": ".snakemake/recorded.json",
 }
+NOTING = "evaluate@infonce-0"  # a job of a run, which MLflow and both engines take note of
 OWN = ("table of the user", "params.yaml", "weights (safetensors)", "settings of an encoder (JSON)")
 
 Damage = Callable[[Path], None]
@@ -104,9 +107,23 @@ def read_only(path: Path) -> None:
         path.parent.chmod(0o555)
 
 
+def folder_read_only(path: Path) -> None:
+    if os.geteuid() == 0:
+        subprocess.run(["chattr", "+i", str(path.parent)], check=True, capture_output=True)
+    else:
+        path.parent.chmod(0o555)
+
+
+def folder(path: Path) -> None:
+    """One that somebody has put there, with a file in it."""
+    path.unlink()
+    path.mkdir()
+    (path / "notes.txt").write_text("of somebody\n")
+
+
 def writable(path: Path) -> None:
     if os.geteuid() == 0:
-        subprocess.run(["chattr", "-i", str(path)], check=False, capture_output=True)
+        subprocess.run(["chattr", "-i", str(path.parent), str(path)], check=False, capture_output=True)
     else:
         path.parent.chmod(0o755)
         path.chmod(0o644)
@@ -121,34 +138,56 @@ DAMAGES: dict[str, Damage] = {
 }
 
 
+PATHS: dict[str, Damage] = {
+    "a folder in its place": folder,
+    "its folder not to be written": folder_read_only,
+}
+STAYING = ("not to be written", "its folder not to be written")  # the file is whole once it can be written again
+
+
+@dataclass
+class Damaged:
+    """A file that was damaged, and what it held."""
+
+    row: outcome.Row
+    path: Path
+    kept: bytes
+
+    def cure(self) -> None:
+        """What a sentence says to do."""
+        writable(self.path)
+        if self.row.place in OWN:
+            remove(self.path)
+            self.path.write_bytes(self.kept)
+        elif self.row.fault not in STAYING:
+            remove(self.path)
+
+
 def damage(row: outcome.Row, checkout: Checkout, wanted: dict[str, str], drawn: random.Random) -> None:
     """row.fault to a file of the kind row.place, and a plain rerun, in which somebody has to read or write it."""
     checkout.jobs()
-    path = _file(checkout, row.place, drawn)
+    path = file_of(checkout, row.place, drawn)
     if path is None:
         row.ended = "not there"
         return
-    row.moment = str(path.relative_to(checkout.folder))
-    kept = path.read_bytes()
     with _writable(path):
-        if (due := _due(checkout, path, row)) is not None:
-            checkout.forget(due)
-            row.moment += f", then {due}"
-        if row.place == CACHE:  # so that all comes out of it again
-            for out in wanted:
-                remove(checkout.folder / out)
-        if row.fault == "not to be written" and _maker(checkout, path) is not None:
-            flip(path)  # so that it has to be made again
-        DAMAGES[row.fault](path)
+        outcome.judge(row, checkout, wanted, strike(row, checkout, path, wanted).cure)
 
-        def cure() -> None:
-            writable(path)
-            if row.place in OWN:
-                path.write_bytes(kept)
-            elif row.fault != "not to be written":
-                remove(path)
 
-        outcome.judge(row, checkout, wanted, cure)
+def strike(row: outcome.Row, checkout: Checkout, path: Path, wanted: dict[str, str]) -> Damaged:
+    """Do row.fault to the file, and let a job be due that reads or writes it."""
+    row.moment = str(path.relative_to(checkout.folder))
+    struck = Damaged(row, path, path.read_bytes())
+    if (due := due_of(checkout, path, row)) is not None:
+        checkout.forget(due, known_runs=row.place != KNOWN)
+        row.moment += f", then {due}"
+    if row.place == CACHE:  # so that all comes out of it again
+        for out in wanted:
+            remove(checkout.folder / out)
+    if row.fault in STAYING and maker(checkout, path) is not None:
+        flip(path)  # so that it has to be made again
+    (DAMAGES | PATHS)[row.fault](path)
+    return struck
 
 
 @contextmanager
@@ -160,7 +199,7 @@ def _writable(path: Path) -> Iterator[None]:
             writable(path)
 
 
-def _file(checkout: Checkout, kind: str, drawn: random.Random) -> Path | None:
+def file_of(checkout: Checkout, kind: str, drawn: random.Random) -> Path | None:
     if kind == "checkpoint":
         _leave_checkpoint(checkout)
     found = sorted(path for path in checkout.folder.glob(FILES[kind]) if path.is_file())
@@ -179,7 +218,7 @@ def _leave_checkpoint(checkout: Checkout) -> None:
     run.wait()
 
 
-def _maker(checkout: Checkout, path: Path) -> Job | None:
+def maker(checkout: Checkout, path: Path) -> Job | None:
     """The job that has written it as an output."""
     relative = path.relative_to(checkout.folder)
     for job in checkout.jobs():
@@ -188,15 +227,15 @@ def _maker(checkout: Checkout, path: Path) -> Job | None:
     return None
 
 
-def _due(checkout: Checkout, path: Path, row: outcome.Row) -> str | None:
+def due_of(checkout: Checkout, path: Path, row: outcome.Row) -> str | None:
     """A job to do again so that the file is read or written, where the engines do not see by themselves that it has
     changed."""
-    made = _maker(checkout, path)
+    made = maker(checkout, path)
     if row.place == "kept rows of an encoding":
         return "encode@clip"
     if made is None:
-        return None if row.place in (*OWN, "checkpoint", CACHE) else "train@infonce-0"
-    if row.fault != "rotten":
+        return None if row.place in (*OWN, "checkpoint", CACHE) else NOTING
+    if row.fault != "rotten" or row.engine == "snakemake":  # which proves all that it has made
         return None
     relative = path.relative_to(checkout.folder)
     for job in checkout.jobs():

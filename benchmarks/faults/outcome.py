@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 
-from benchmarks.faults.checkout import Checkout, Ended, Job, digest
+from benchmarks.faults.checkout import Checkout, Ended, Job, digest, remove
 
 SAME = "same hashes"  # a plain rerun ended with those of an unbroken run
 TOLD = "told what to do"  # one sentence said it, and once that was done, so did a plain rerun
@@ -78,6 +78,16 @@ def halves(checkout: Checkout, wanted: dict[str, str]) -> list[str]:
     return [out for out, path in there.items() if path.exists() and digest(path) != wanted[out]]
 
 
+def told(rerun: Ended, checkout: Checkout) -> tuple[str, bool]:
+    """The sentence of a run that has failed, without folders of this machine; whether it is about a list of DVC's that
+    was cut short: what docs/troubleshooting.md says of it is done."""
+    said = sentence(rerun.said)
+    if cut := LISTED.search(rerun.said):
+        remove(checkout.folder / cut[1])
+        said = f"{cut[0]} (and docs/troubleshooting.md: `rm {cut[1]}`)"
+    return said.replace(f"{checkout.folder}/", "").replace(str(checkout.folder), "the checkout"), cut is not None
+
+
 def judge(
     row: Row, checkout: Checkout, wanted: dict[str, str], cure: Callable[[], None] | None = None, **environment: str
 ) -> Ended:
@@ -91,11 +101,7 @@ def judge(
         if cure is not None:
             cure()
         return rerun
-    row.sentence = sentence(rerun.said)
-    if cut := LISTED.search(rerun.said):
-        (checkout.folder / cut[1]).unlink()
-        row.sentence = f"{cut[0]} (and docs/troubleshooting.md: `rm {cut[1]}`)"
-    row.sentence = row.sentence.replace(f"{checkout.folder}/", "")
+    row.sentence, cut = told(rerun, checkout)
     if cure is not None:
         cure()
     cured = checkout.run(**environment)

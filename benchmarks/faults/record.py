@@ -17,6 +17,7 @@ ENDS = (SAME, TOLD, HAND, OTHER)
 KINDS = {
     "kill": "Kills",
     "file": "Damaged files",
+    "path": "Files whose place is taken, or cannot be written",
     "disk": "A full disk",
     "two": "Two runs at once in one folder",
     "server": "MLflow's server",
@@ -83,8 +84,8 @@ def _counts(rows: list[Row], kind: str) -> list[str]:
     """A line an engine and place (a stage, or a kind of file); of servers and damages, a line a fault too."""
     groups: dict[tuple[str, str], list[Row]] = defaultdict(list)
     for row in rows:
-        groups[(row.place if kind in ("kill", "file") else f"{row.fault}, {row.place}", row.engine)].append(row)
-    head = "stage" if kind == "kill" else "file" if kind == "file" else "fault"
+        groups[(row.place if kind in ("kill", "file", "path") else f"{row.fault}, {row.place}", row.engine)].append(row)
+    head = "stage" if kind == "kill" else "file" if kind in ("file", "path") else "fault"
     lines = [f"| {head} | engine | faults | {' | '.join(ENDS)} |", "|---|---|" + "--:|" * (1 + len(ENDS))]
     for (place, engine), found in sorted(groups.items()):
         ends = Counter(row.ended for row in found)

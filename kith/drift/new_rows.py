@@ -25,13 +25,14 @@ MOST = SAMPLES["held_out"]  # new rows that are looked at; of more, a sample
 @dataclass(frozen=True)
 class NewRows:
     """rows: how many the table has; new: how many of them are new; looked_at: of how many of these `sample` is, and
-    faults: what is wrong with those of them that cannot be used."""
+    faults: what is wrong with those of them that cannot be used. by_id: whether ids say which are new; without, all."""
 
     rows: int
     new: int
     looked_at: int
     sample: SampleRows
     faults: list[str]
+    by_id: bool = True
 
 
 def new_rows(
@@ -50,7 +51,7 @@ def new_rows(
     sample, looked_at, faults = _looked_at(run, source, chosen)
     if label is not None:
         sample = replace(sample, labels=_of(chosen, cells.words(source, label)))
-    return NewRows(len(ids), len(new), looked_at, sample, faults)
+    return NewRows(len(ids), len(new), looked_at, sample, faults, named)
 
 
 def _one_each(rows: np.ndarray, groups: list[str]) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Where the files of a Hugging Face encoder are: a folder of the user's, or the hub, and what it left on the disk."""
 
+import json
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -50,8 +51,19 @@ def digest(folder: Path) -> str:
     files = [
         path for pattern in ("*.json", "*.safetensors", "*.bin", "*.txt", "*.model") for path in folder.glob(pattern)
     ]
-    files += [path for path in folder.glob("*_*/*") if path.suffix in (".json", ".safetensors", ".bin")]
+    below = {*folder.glob("*_*"), *_modules(folder)}
+    files += [path for each in below for path in each.glob("*") if path.suffix in (".json", ".safetensors", ".bin")]
     return sha256_of(files, folder)
+
+
+def _modules(folder: Path) -> list[Path]:
+    """The folders of what follows the transformer, as modules.json names them; those of a broken one are refused when
+    they are read."""
+    try:
+        modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
+        return [path for module in modules if (path := folder / module["path"]) != folder]
+    except (OSError, ValueError, TypeError, KeyError):
+        return []
 
 
 def licence_of(folder: Path) -> str:

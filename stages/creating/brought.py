@@ -1,5 +1,6 @@
 """What a user brings, as the section `fetch` of a study names it: the sources of kith.data say whether it is theirs."""
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 from kith.data import parts, readers, sources
 from kith.data.kinds import Captioned, Listed
+from kith.data.listing import hidden
 from kith.data.sources import karpathy
 from kith.data.sources.coco import captions
 from kith.data.unpack import is_archive, unpack
@@ -58,12 +60,28 @@ def recognise(path: Path, name: str, tables: Path) -> Brought:
 
 
 def stamp(path: Path) -> list[list[Any]]:
-    """By what it is seen that a file, or one of a table in parts, is another one now: name, bytes, time of writing."""
+    """By what it is seen that a file, one of a table in parts, or one in a folder is another one now: name, bytes, time
+    of writing; of a folder one digest of all that is in it and not hidden."""
     there = [path] if path.is_file() else []
     if not there and parts.is_parted(path):
         with suppress(KithError):  # a folder without any
             there = parts.parts(path)
+    if not there and path.is_dir():
+        return [[path.name, *_listed(path)]]
     return [[each.name, (told := each.stat()).st_size, told.st_mtime_ns] for each in there]
+
+
+def _listed(folder: Path) -> tuple[int, str]:
+    """How many files there are, and SHA-256 of their names, sizes and times."""
+    count, total = 0, hashlib.sha256()
+    for place, below, names in os.walk(folder):
+        below[:] = sorted(name for name in below if not hidden(name))
+        for name in sorted(name for name in names if not hidden(name)):
+            told = os.lstat(os.path.join(place, name))
+            path = os.path.relpath(os.path.join(place, name), folder)
+            total.update(os.fsencode(path) + f"\0{told.st_size} {told.st_mtime_ns}\n".encode())
+            count += 1
+    return count, total.hexdigest()
 
 
 def _unpacked(path: Path, folder: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from kith.errors import KithError
 from stages.creating.following import LogFollower
-from workflow import adopt
+from workflow import adopt, lockfile
 from workflow.dag import Dag
 from workflow.engine import running
 
@@ -46,6 +46,7 @@ def run(engine: Engine, cores: int, log: Path, *, only_data: bool = False, tell:
         targets = list(dict.fromkeys(outs)) if only_data else []
         command = ["snakemake", *targets, "--cores", str(cores)]
     else:
+        lockfile.repair()  # what a kill has left of DVC's notes would stop it
         command = ["dvc", "repro", *([stage.target(item) for stage, item in chosen] if only_data else [])]
     _wait(tell)
     log.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from PIL import Image
 
-from kith.encoders import registry
+from kith.encoders import hub, registry
 from kith.encoders.frozen import Frozen, reference, referred
 from kith.encoders.kind import installed
 from kith.encoders.names import called, files_of
@@ -103,6 +103,18 @@ def test_layers_of_sentence_encoders_are_read(tmp_path):
         first = model(given["input_ids"], attention_mask=given["attention_mask"]).last_hidden_state[:, 0]
     expected = F.normalize(torch.tanh(first @ weights["linear.weight"].T + weights["linear.bias"]))
     np.testing.assert_allclose(found, expected, atol=2e-3)
+
+
+@pytest.mark.parametrize("place", ["2_Dense", "dense", "layers/dense"])
+def test_other_weights_of_a_dense_layer_are_another_encoder_wherever_modules_json_has_them(tmp_path, place):
+    (tmp_path / place).mkdir(parents=True)
+    (tmp_path / "modules.json").write_text(json.dumps([{"type": "x.Transformer", "path": ""}, {"path": place}]))
+    weights = tmp_path / place / "model.safetensors"
+    weights.write_bytes(b"one")
+    before = hub.digest(tmp_path)
+    assert hub.digest(tmp_path) == before
+    weights.write_bytes(b"two")
+    assert hub.digest(tmp_path) != before
 
 
 def test_pooling_sees_only_the_text():

@@ -152,7 +152,10 @@ def test_of_many_new_rows_a_sample_is_looked_at(trained, capsys, monkeypatch):
 def test_columns_may_be_named_and_ids_may_be_missing(trained, capsys):
     table = more_shapes().rename(columns={"image": "photo", "texts": "caption"}).drop(columns="id")
     table.to_parquet("new.parquet")
-    assert told(capsys, image="photo", text="caption")["new"] == 72
+    drift.main(run=RUN, table=Path("new.parquet"), image="photo", text="caption", json=True)
+    said = capsys.readouterr()
+    assert json.loads(said.out)["new"] == 72
+    assert "new.parquet: no column of ids, so every row counts as new" in said.err
     table["caption"] = [texts[0] for texts in table["caption"]]
     table[["caption"]].to_csv("new.csv", index=False)
     drift.main(run=RUN, table=Path("new.csv"), text="caption")

@@ -2,12 +2,14 @@ import errno
 import os
 import resource
 import subprocess
+import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from kith.data.temporary import ABANDONED, beside
 from kith.errors import KithError
 from stages import cli, files
 
@@ -79,6 +81,22 @@ def test_what_a_killed_process_left_is_removed_by_the_next_and_what_a_living_one
         pass
     left = {f".out.json.{os.getppid()}.part", f".other.json.{dead.pid}.part"}
     assert {path.name for path in tmp_path.iterdir()} == left | {"out.json", "folder"}
+
+
+def test_what_is_written_elsewhere_is_left_for_a_week(tmp_path):
+    path = tmp_path / "out.json"
+    own = beside(path).name
+    elsewhere = own.replace(own.split("-")[-1], "01234567.part")  # another container's process of this number
+    dead = subprocess.Popen(["true"])
+    dead.wait()
+    for name in (elsewhere, elsewhere.replace(f".{os.getpid()}-", f".{dead.pid}-")):
+        (tmp_path / name).touch()
+    assert beside(path).name == own not in {each.name for each in tmp_path.iterdir()}
+    assert len(list(tmp_path.iterdir())) == 2
+    week_old = time.time() - ABANDONED - 1
+    os.utime(tmp_path / elsewhere, (week_old, week_old))
+    beside(path)
+    assert [each.name for each in tmp_path.iterdir()] == [elsewhere.replace(f".{os.getpid()}-", f".{dead.pid}-")]
 
 
 @pytest.mark.parametrize("place", ["reports/x/.leaderboard.md.1.part", ".model.onnx.1.part", "runs/x/.model.pt.1.part"])

@@ -382,6 +382,20 @@ def test_a_changed_table_is_looked_at_again(folder, monkeypatch):
     assert all(each[0].startswith("new ") for each in again["text"])
 
 
+def test_a_changed_folder_of_pictures_is_another_one(tmp_path):
+    folder = tmp_path / "pictures"
+    (folder / "a").mkdir(parents=True)
+    (folder / "a" / "1.png").write_bytes(b"one")
+    first = brought.stamp(folder)
+    (folder / ".hidden").touch()
+    assert brought.stamp(folder) == first == json.loads(json.dumps(first))
+    (folder / "a" / "1.png").write_bytes(b"other")
+    changed = brought.stamp(folder)
+    (folder / "a" / "2.png").touch()
+    assert len({str(each) for each in (first, changed, brought.stamp(folder))}) == 3
+    assert [each[0][:2] for each in (first, brought.stamp(folder))] == [["pictures", 1], ["pictures", 2]]
+
+
 def test_an_archive_of_the_same_name_is_not_taken_for_the_one_before(folder, capsys):
     (folder / "mine").mkdir()
     (folder / "other").mkdir()

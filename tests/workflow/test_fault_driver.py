@@ -5,13 +5,13 @@ import random
 
 import pytest
 
-from benchmarks.faults import damage, kills, machine, outcome, record
+from benchmarks.faults import damage, kills, machine, outcome, record, together
 from benchmarks.faults.__main__ import plan
 from benchmarks.faults.checkout import Checkout
 from tests.miniature import ALL, Repository, copy
 
 pytestmark = pytest.mark.slow
-MODEL = "runs/mini/a-0/model.txt"
+MODEL, OTHER, METRICS = "runs/mini/a-0/model.txt", "runs/mini/b-0/model.txt", "reports/mini/metrics.json"
 
 
 def checkout(repository: Repository, folder, engine: str, monkeypatch) -> Checkout:
@@ -76,6 +76,53 @@ def test_a_file_of_the_user_that_is_cut_short_is_told_and_put_back(dvc):
     damage.damage(done, dvc, wanted, random.Random(0))
     assert done.ended == outcome.TOLD
     assert "Could not find 'study.methods'" in done.sentence  # DVC's own
+
+
+def rows_of(*faults: tuple[str, str], engine: str = "snakemake") -> list[outcome.Row]:
+    return [outcome.Row(at, "file", fault, engine, place) for at, (fault, place) in enumerate(faults)]
+
+
+def test_several_files_are_damaged_before_one_rerun(snakemake, monkeypatch):
+    monkeypatch.setattr(damage, "FILES", {"model": MODEL, "other model": OTHER, "metrics": METRICS})
+    wanted, runs = snakemake.hashes(), []
+    run = snakemake.run
+    monkeypatch.setattr(snakemake, "run", lambda: [runs.append(run()), runs[-1]][1])
+    rows = rows_of(("a bit flipped", "model"), ("rotten", "other model"), ("emptied", "metrics"))
+    assert together.damage_together(rows, snakemake, wanted, lambda row: random.Random(row.number)) == []
+    assert [each.ended for each in rows] == [outcome.SAME] * 3
+    assert rows[1].moment == f"{OTHER}, with 2 others"
+    assert len(runs) == 1
+    assert snakemake.hashes() == wanted
+
+
+def test_what_is_made_again_only_because_of_another_is_not_judged(snakemake, monkeypatch):
+    monkeypatch.setattr(damage, "FILES", {"model": MODEL, "metrics": METRICS})
+    (snakemake.folder / ".snakemake/checksums.json").unlink()  # rotten files are not seen
+    rows = rows_of(("a bit flipped", "model"), ("rotten", "metrics"))
+    left = together.damage_together(rows, snakemake, snakemake.hashes(), lambda row: random.Random(row.number))
+    assert left == [rows[1]] == rows_of(("", ""), ("rotten", "metrics"))[1:]
+    assert rows[0].ended == outcome.SAME
+
+
+def test_where_several_do_not_end_well_none_is_judged(dvc, monkeypatch):
+    monkeypatch.setattr(damage, "FILES", {"model": MODEL, "other model": OTHER})
+    rows = rows_of(("cut short", "model"), ("emptied", "other model"), engine="dvc")
+    wanted = dvc.hashes() | {METRICS: "0" * 64}
+    left = together.damage_together(rows, dvc, wanted, lambda row: random.Random(row.number))
+    assert left == rows == rows_of(("cut short", "model"), ("emptied", "other model"), engine="dvc")
+
+
+def test_groups_are_of_one_engine_and_have_a_job_once(dvc, monkeypatch):
+    kinds = {"model": MODEL, "again": MODEL, "other model": OTHER, "lock": "dvc.lock", "params.yaml": "params.yaml"}
+    monkeypatch.setattr(damage, "FILES", kinds)
+    monkeypatch.setattr(damage, "NOTING", "train@a-0")
+    rows = rows_of(*(("emptied", place) for place in kinds)) + rows_of(("emptied", "model"), engine="dvc")
+    for at, each in enumerate(rows):
+        each.number = at
+    whole = {"dvc": dvc, "snakemake": Checkout(dvc.folder, "snakemake")}
+    found = together.groups(rows, whole, lambda row: random.Random(row.number), 9)
+    assert [[each.number for each in group] for group in found] == [[0, 2], [1], [3], [4], [5]]
+    assert all(len(group) == 1 for group in together.groups(rows, whole, lambda row: random.Random(0), 1))
 
 
 def test_two_runs_at_once_are_one_and_a_refusal(snakemake, monkeypatch):

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from base64 import urlsafe_b64encode
 from pathlib import Path
 
 import psutil
@@ -34,6 +35,34 @@ def test_a_killed_run_is_recorded_by_the_next_which_unlocks(origin):
     assert "prepare" not in output.split("Job stats")[1].split("total")[0]
     assert "up to date" in repository.python("dvc", "status")
     assert repository.dvc("repro") == repository.snakemake() == []
+
+
+def test_a_run_that_is_killed_while_dvc_records_it_leaves_no_lock(by_snakemake, tmp_path):
+    repository = copy(by_snakemake, tmp_path)
+    commit = repository.path / "workflow/commit.py"
+    (repository.path / "kept.py").write_text(commit.read_text())
+    commit.write_text("import time\nopen('ran.txt', 'a').write('record ')\ntime.sleep(120)\n")
+    repository.edit("compare", digits=3)
+    running = repository.start("snakemake", "--cores", "2")
+    repository.wait_for("record")
+    recording = psutil.Process(running.pid).children(recursive=True)
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    for process in recording:
+        process.kill()
+    (repository.path / "kept.py").rename(commit)
+    assert "was killed here" in repository.python("snakemake", "--cores", "2")
+    assert "up to date" in repository.python("dvc", "status")
+    assert repository.snakemake() == []
+
+
+@pytest.mark.parametrize("damaged", [b'{"rule": 3', b"\xff{}", b'{"rule": [], "endtime": "never"}'])
+def test_a_damaged_note_of_snakemakes_is_made_again_with_its_output(by_snakemake, tmp_path, damaged):
+    repository = copy(by_snakemake, tmp_path)
+    note = urlsafe_b64encode(b"reports/mini/metrics.json").decode()
+    (repository.path / ".snakemake/metadata" / note).write_bytes(damaged)
+    assert repository.snakemake() == ["compare", "draw"]
+    assert repository.snakemake() == []
 
 
 def test_a_run_that_cannot_be_recorded_fails_and_the_next_one_records_it(by_snakemake, tmp_path):

@@ -4,12 +4,14 @@ import os
 from pathlib import Path, PurePosixPath
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from stages.params import load as load_params
-from workflow import captions, yamls
+from workflow import captions, told, yamls
 from workflow.dag import Dag, is_directory
 from workflow.run import SnakemakeRun
 
+told.tell(logger)
 # Stages note in MLflow which engine ran them.
 os.environ.update(KITH_ENGINE="snakemake")
 

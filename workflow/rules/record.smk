@@ -9,7 +9,7 @@ onsuccess:
 onerror:
     try:
         run.end()
-    except KithError as error:
-        print(error, file=sys.stderr)
+    except KithError as error:  # of a full disk too, on which a stage cannot write into its log why it failed
+        print(f"error: {error}", file=sys.stderr)
     run.put_back()
     run.rank_the_others()

@@ -1,0 +1,67 @@
+"""What Snakemake says when the machine is at fault."""
+
+import errno
+import logging
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from snakemake.exceptions import ProtectedOutputException, WorkflowError
+
+from kith.errors import KithError
+from workflow import told
+
+FULL = OSError(errno.ENOSPC, "No space left on device", "runs/a.npy")
+
+
+def printed(error: BaseException, monkeypatch, caplog) -> str:
+    """What a logger prints of an error, as Snakemake prints its own."""
+    monkeypatch.setattr(logging, "raiseExceptions", True)
+    logger = logging.getLogger("test_told")
+    told.tell(logger)
+    told.tell(logger)
+    try:
+        raise error
+    except type(error):
+        logger.error("Traceback of 30 lines")
+    return caplog.messages[-1]
+
+
+def test_a_full_disk_is_one_sentence(monkeypatch, caplog):
+    line = "error: runs/a.npy: No space left on device; make room there, then run it again"
+    assert printed(FULL, monkeypatch, caplog) == line
+    assert len(logging.getLogger("test_told").filters) == 1
+    monkeypatch.setenv("KITH_TRACEBACK", "1")
+    assert printed(FULL, monkeypatch, caplog) == f"Traceback of 30 lines\n{line}"
+
+
+def test_a_file_that_may_not_be_written_is_named(monkeypatch, caplog):
+    job = SimpleNamespace(rule=SimpleNamespace(lineno=1, snakefile="S"), output=["a.csv", "b.csv"], wildcards=None)
+    line = "error: 'b.csv': may not be written; give yourself the right to it (chmod u+w, chattr -i), then run it again"
+    assert printed(ProtectedOutputException(job, ["b.csv"]), monkeypatch, caplog) == line
+
+
+def test_what_an_error_came_from_is_told(monkeypatch, caplog):
+    error = WorkflowError("Error in an input function")
+    error.__cause__ = KithError("DVC runs in this folder")
+    assert printed(error, monkeypatch, caplog) == "error: DVC runs in this folder"
+
+
+def test_other_errors_stay_as_they_are(monkeypatch, caplog):
+    assert printed(KeyError("a"), monkeypatch, caplog) == "Traceback of 30 lines"
+    assert printed(FileNotFoundError(errno.ENOENT, "none", "a"), monkeypatch, caplog) == "Traceback of 30 lines"
+
+
+def test_room_is_tried_and_left_as_it_was(tmp_path, monkeypatch):
+    told.need_room(tmp_path / "new")
+    assert list((tmp_path / "new").iterdir()) == []
+    write = Path.write_bytes
+
+    def full(path: Path, data: bytes) -> int:
+        write(path, data[:100])
+        raise FULL
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(KithError, match="No space left on device; make room there"):
+        told.need_room(tmp_path / "new")
+    assert list((tmp_path / "new").iterdir()) == []
