@@ -113,40 +113,49 @@ def oracle_share(covariance: Tensor, rows: int) -> float:
     return 1.0 if apart <= 0 else min(1.0, ((1 - 2 / p) * squares + trace**2) / apart)
 
 
-def whitened(s11: Tensor, s22: Tensor, s12: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """T = L1⁻¹ S12 L2⁻ᵀ, whose singular values are the canonical correlations, and the Cholesky factors L1, L2.
+def lower_roots(covariances: Tensor, first: int = 0) -> Tensor:
+    """L, lower triangular, of each covariance S = L Lᵀ of (v, p, p), of the first view and the second, or of that view
+    alone whose number `first` is: (v, p, p).
 
-    Any other square root of S11 and S22 turns T by orthogonal matrices and leaves the projections as they are.
     Raises KithError for a covariance that is not positive definite.
 
-    s11: (p, p), s22: (q, q), s12: (p, q); T: (p, q).
-
-    >>> [float(each) for each in whitened(torch.tensor([[4.0]]), torch.tensor([[1.0]]), torch.tensor([[1.0]]))]
-    [0.5, 2.0, 1.0]
+    >>> lower_roots(torch.tensor([[[4.0]], [[9.0]]])).flatten().tolist()
+    [2.0, 3.0]
     """
-    factors = []
-    for name, matrix in (("first", s11), ("second", s22)):
-        factor, failed = torch.linalg.cholesky_ex(matrix)
-        # What a column has of its own, as a share: of a sum of others it is 0, up to rounding, which may be above 0.
-        own = factor.detach().diagonal().square() / matrix.detach().diagonal()
-        if failed or (own < 10 * len(matrix) * torch.finfo(matrix.dtype).eps).any():
-            ridge = "r1" if name == "first" else "r2"
-            raise KithError(
-                f"the {name} view has a singular covariance (columns that are constant, or sums of others): "
-                f"raise {ridge}, or take fewer dimensions than rows"
-            )
-        factors.append(factor)
-    left, right = factors
+    roots, failed = torch.linalg.cholesky_ex(covariances)
+    # What a column has of its own, as a share: of a sum of others it is 0, up to rounding, which may be above 0.
+    own = roots.diagonal(dim1=1, dim2=2).square() / covariances.diagonal(dim1=1, dim2=2)
+    least = 10 * covariances.shape[1] * torch.finfo(covariances.dtype).eps
+    if failed.any() or own.min() < least:
+        bad = (failed > 0) | (own < least).any(dim=1)
+        name, ridge = (("first", "r1"), ("second", "r2"))[first + int(bad.int().argmax())]
+        raise KithError(
+            f"the {name} view has a singular covariance (columns that are constant, or sums of others): "
+            f"raise {ridge}, or take fewer dimensions than rows"
+        )
+    return roots
+
+
+def whitened(left: Tensor, right: Tensor, s12: Tensor) -> Tensor:
+    """T = L1⁻¹ S12 L2⁻ᵀ, whose singular values are the canonical correlations.
+
+    Any other square root of S11 and S22 turns T by orthogonal matrices and leaves the projections as they are.
+
+    left: (p, p) L1, right: (q, q) L2, s12: (p, q); T: (p, q).
+
+    >>> float(whitened(torch.tensor([[2.0]]), torch.tensor([[1.0]]), torch.tensor([[1.0]])))
+    0.5
+    """
     half = torch.linalg.solve_triangular(left, s12, upper=False)
-    return torch.linalg.solve_triangular(right, half.T, upper=False).T, left, right
+    return torch.linalg.solve_triangular(right.T, half, upper=True, left=False)
 
 
 def unwhiten(factor: Tensor, directions: Tensor) -> Tensor:
     """L⁻ᵀ directions: from whitened coordinates to projections of the centred view.
 
-    factor: (p, p), lower triangular; directions: (p, k); returns (p, k).
+    factor: (…, p, p), lower triangular; directions: (…, p, k); returns (…, p, k).
 
     >>> unwhiten(torch.tensor([[2.0]]), torch.tensor([[1.0]])).tolist()
     [[0.5]]
     """
-    return torch.linalg.solve_triangular(factor.T, directions, upper=True)
+    return torch.linalg.solve_triangular(factor.mT, directions, upper=True)

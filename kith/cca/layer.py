@@ -5,16 +5,17 @@ V are the canonical directions of the batch, through which gradients flow. In ev
 is used. All that is d×d in the CCA layer is computed in float64, whatever the precision of the views.
 """
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
-from kith.cca.covariance import Moments, unit, unwhiten, whitened
+from kith.cca.canonical import CanonicalBatch, CanonicalRows
+from kith.cca.covariance import NONE, Moments, lower_roots, unwhiten, whitened
 from kith.cca.linear import CCA
 from kith.errors import KithError
 
@@ -42,53 +43,27 @@ class Projection:
         return F.normalize((rows.to(self.v.dtype) - self.mean2) @ self.v).to(rows.dtype)
 
 
-class CanonicalDirections(torch.autograd.Function):
-    """The first k singular triples P (d, k), σ (k,), R (d, k) of the whitened cross-covariance T = P Σ Rᵀ, σ falling.
+@dataclass(frozen=True)
+class BatchProjection(Projection):
+    """Where the two views of a batch go, whose own rows are projected already: first_rows and second_rows (n, k) are
+    what given1 and given2 (n, d) become.
 
-    The derivative of a singular vector by itself divides by σ_i − σ_j, and is undefined where correlations are
-    equal. But vectors that turn together in both views leave all cosines as they are. With that freedom taken
-    out, what is left for a pair of kept directions divides by σ_i + σ_j: the derivative of the polar factor of T.
-    So the gradient is exact for every loss of cosines, equal correlations or not. Pairs of a kept and a dropped
-    direction do divide by σ_i² − σ_j²: the space that is kept is undefined where these are equal. The derivative of
-    σ divides by nothing.
-    Divisors below FLOOR · σ_max (or its square) are taken as that, for the sake of finite gradients at such points:
-    there the numerators of a loss that is smooth are rounding errors. Views without any correlation have σ_max = 0;
-    less than NONE counts as NONE, so that their gradients, and the squares of these, are still finite in float32.
-
-    t: (p, q) T, float64; keep: k.
-
-    >>> p, sigma, r = CanonicalDirections.apply(torch.diag(torch.tensor([0.5, 0.9])), 1)
-    >>> tuple(p.shape), round(float(sigma), 4)
-    ((2, 1), 0.9)
+    >>> rows = torch.randn(8, 2, generator=torch.Generator().manual_seed(0))
+    >>> projection = CCALayer(2).project(rows, -rows)
+    >>> projection.first(rows) is projection.first_rows, projection.first(rows.clone()) is projection.first_rows
+    (True, False)
     """
 
-    FLOOR = 1e-10
-    NONE = 1e-6
+    given1: Tensor = field(kw_only=True)
+    given2: Tensor = field(kw_only=True)
+    first_rows: Tensor = field(kw_only=True)
+    second_rows: Tensor = field(kw_only=True)
 
-    @staticmethod
-    def forward(ctx: Any, t: Tensor, keep: int) -> tuple[Tensor, Tensor, Tensor]:
-        p, sigma, rt = torch.linalg.svd(t)
-        r = rt.T
-        ctx.save_for_backward(p, sigma, r)
-        return p[:, :keep].contiguous(), sigma[:keep].clone(), r[:, :keep].contiguous()
+    def first(self, rows: Tensor) -> Tensor:
+        return self.first_rows if rows is self.given1 else super().first(rows)
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, grad_p: Tensor, grad_sigma: Tensor, grad_r: Tensor) -> tuple[Tensor, None]:
-        p, sigma, r = ctx.saved_tensors
-        keep = grad_p.shape[1]
-        kept, dropped = sigma[:keep], sigma[keep:]
-        largest = sigma[0].clamp(min=CanonicalDirections.NONE)
-        floor = CanonicalDirections.FLOOR * largest
-        m, n = p.T @ grad_p, r.T @ grad_r
-        turn = (m - n)[:keep]
-        inner = torch.zeros_like(p)
-        inner[:keep, :keep] = (turn - turn.T) / (2 * (kept[:, None] + kept[None, :]).clamp(min=floor))
-        inner.diagonal()[:keep] += grad_sigma
-        gap = (kept.square()[None, :] - dropped.square()[:, None]).clamp(min=floor * largest)
-        inner[keep:, :keep] = (m[keep:] * kept + n[keep:] * dropped[:, None]) / gap
-        inner[:keep, keep:] = ((m[keep:] * dropped[:, None] + n[keep:] * kept) / gap).T
-        return p @ inner @ r.T, None
+    def second(self, rows: Tensor) -> Tensor:
+        return self.second_rows if rows is self.given2 else super().second(rows)
 
 
 class CCALayer(nn.Module):
@@ -171,17 +146,15 @@ class CCALayer(nn.Module):
                 f"a batch of {len(first)} is too small for a CCA layer of dimension {self.dim}: views of so few rows "
                 "are always perfectly correlated; take a batch well above the dimension, or a smaller dimension"
             )
-        if not (torch.isfinite(first).all() and torch.isfinite(second).all()):
-            raise FloatingPointError("the views that the CCA layer got are not finite")
         with torch.autocast(first.device.type, enabled=False):
-            mean1, mean2, s11, s22, s12 = self._statistics(first.double(), second.double())
-            t, left, right = whitened(s11, s22, s12)
-            p, sigma, r = CanonicalDirections.apply(t, self.keep)
+            with torch.no_grad():
+                found = self._canonical(torch.stack([first, second]).double())
+            z1, z2, u, v, sigma, mean1, mean2 = CanonicalRows.apply(first, second, found)
             correlations = (sigma.square() + self.rT).clamp(1e-7, 1).sqrt()
-            projection = Projection(mean1, mean2, unwhiten(left, p), unwhiten(right, r), correlations)
-        self._store(mean1, mean2, projection.u, projection.v, correlations)
+        self._store(mean1, mean2, u, v, correlations)
         self._batch_correlations = correlations
-        return projection
+        batch = {"given1": first, "given2": second, "first_rows": z1, "second_rows": z2}
+        return BatchProjection(mean1, mean2, u, v, correlations, **batch)
 
     def stored(self) -> Projection:
         """The projection that evaluation uses."""
@@ -201,28 +174,39 @@ class CCALayer(nn.Module):
         self._store(cca.mean1, cca.mean2, cca.u, cca.v, cca.correlations)
         self._batch_correlations = None
 
-    def _statistics(self, first: Tensor, second: Tensor) -> tuple[Tensor, ...]:
-        """Running means, then running covariances of the views centred by them, with their ridges."""
-        self.steps += 1
-        alpha = self.alpha / (1 - (1 - self.alpha) ** self.steps) if self.debias else self.alpha
-        mean1, mean2 = (
-            (1 - alpha) * running + alpha * rows.mean(dim=0)
-            for running, rows in ((self.mean1, first), (self.mean2, second))
-        )
-        first, second = first - mean1, second - mean2
-        divisor = len(first) - 1
-        s11, s22, s12 = first.T @ first / divisor, second.T @ second / divisor, first.T @ second / divisor
-        covariances = {
-            "s11": s11 + self.r1 * unit(s11, self.relative),
-            "s22": s22 + self.r2 * unit(s22, self.relative),
-            "s12": s12,
-        }
-        blended = []
-        for name, covariance in covariances.items():
-            running = getattr(self, name)
-            blended.append((1 - alpha) * running + alpha * covariance)
-            running.copy_(blended[-1].detach())
-        return mean1, mean2, *blended
+    def _canonical(self, views: Tensor) -> CanonicalBatch:
+        """The canonical directions of views (2, m, dim), float64, which are centred in place, by running means, and
+        running covariances of the views centred by them, with their ridges."""
+        means = views.mean(dim=1)
+        # No sum of float32 is infinite in float64; looking at every value would cost as much as a product.
+        if not math.isfinite(float(means.sum())):
+            raise FloatingPointError("the views that the CCA layer got are not finite")
+        self.steps.add_(1)
+        alpha = self.alpha / (1 - (1 - self.alpha) ** float(self.steps)) if self.debias else self.alpha
+        if alpha != 1:
+            means = (1 - alpha) * torch.stack([self.mean1, self.mean2]) + alpha * means
+        views -= means[:, None]
+        divisor = views.shape[1] - 1
+        within, between = (views.mT @ views).div_(divisor), (views[0].T @ views[1]).div_(divisor)
+        ridges = self._add_ridges(within) if self.relative else None
+        if not self.relative:
+            for covariance, ridge in zip(within, (self.r1, self.r2), strict=True):
+                covariance.diagonal().add_(ridge)
+        for running, covariance in zip((self.s11, self.s22, self.s12), (*within, between), strict=True):
+            if alpha != 1:
+                covariance.mul_(alpha).add_(running, alpha=1 - alpha)
+            running.copy_(covariance)
+        roots = lower_roots(within)
+        p, sigma, rt = torch.linalg.svd(whitened(roots[0], roots[1], between))
+        directions = unwhiten(roots, torch.stack([p, rt.T]))
+        return CanonicalBatch(views, means, directions, sigma, self.keep, alpha, ridges)
+
+    def _add_ridges(self, covariances: Tensor) -> Tensor:
+        """Ridges that are shares of the mean variance; returns what one of it adds to the diagonal, (2,)."""
+        shares = covariances.new_tensor([self.r1, self.r2])
+        variances = covariances.diagonal(dim1=1, dim2=2).mean(dim=1)
+        covariances.diagonal(dim1=1, dim2=2).add_((shares * variances.clamp(min=NONE))[:, None])
+        return shares * (variances >= NONE) / self.dim
 
     def _store(self, *values: Tensor) -> None:
         buffers = (self.mean1, self.mean2, self.u, self.v, self.stored_correlations)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kith.cca.covariance import Moments, oracle_share, unit, unwhiten, whitened
+from kith.cca.covariance import Moments, lower_roots, oracle_share, unit, unwhiten, whitened
 from kith.errors import KithError
 
 BLOCK = 1 << 22  # numbers of a view that are looked at together
@@ -80,8 +80,8 @@ class CCA:
         r1, r2 = self._share(s11, self.r1, total.count), self._share(s22, self.r2, total.count)
         if self.shrink:
             s12 = ((1 - r1) * (1 - r2)) ** 0.5 * s12
-        t, left, right = whitened(self._ridged(s11, r1), self._ridged(s22, r2), s12)
-        p, sigma, rt = torch.linalg.svd(t, full_matrices=False)
+        left, right = (lower_roots(self._ridged(s, r)[None], i)[0] for i, (s, r) in enumerate([(s11, r1), (s22, r2)]))
+        p, sigma, rt = torch.linalg.svd(whitened(left, right, s12), full_matrices=False)
         u, v = unwhiten(left, p), unwhiten(right, rt.T)
         correlations = (sigma.square() + self.rT).clamp(max=1).sqrt()
         scale = u.gather(0, u.abs().argmax(dim=0, keepdim=True)).sign() * correlations**self.power

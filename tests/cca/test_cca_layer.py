@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from torch.autograd import gradcheck
 
 from kith.cca import CCA, CCALayer, LearnedLayer
-from kith.cca.layer import CanonicalDirections
 from kith.errors import KithError
 from kith.losses import pairwise_hinge, squared_distance, trace_norm
 
@@ -106,33 +105,66 @@ def test_published_learned_layer():
     torch.testing.assert_close(z2, golden["eval_Z2"], rtol=1e-12, atol=1e-13)
 
 
-def with_singular_values(values: list[float], seed: int = 0) -> torch.Tensor:
+def with_correlations(values: list[float], seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
+    """Views whose canonical correlations, without ridges, are these."""
     random = torch.Generator().manual_seed(seed)
-    d = len(values)
-    p, r = (torch.linalg.qr(torch.randn(d, d, generator=random, dtype=torch.float64))[0] for _ in range(2))
-    return (p * torch.tensor(values, dtype=torch.float64)) @ r.T
+    d, rho = len(values), torch.tensor(values, dtype=torch.float64)
+    rows = torch.randn(10, 2 * d, generator=random, dtype=torch.float64)
+    white = torch.linalg.qr(rows - rows.mean(dim=0))[0]
+    mixes = torch.randn(2, d, d, generator=random, dtype=torch.float64)
+    h1, h2 = white[:, :d], rho * white[:, :d] + (1 - rho.square()).sqrt() * white[:, d:]
+    return (10**0.5 * h1 @ mixes[0]).requires_grad_(), (10**0.5 * h2 @ mixes[1]).requires_grad_()
 
 
-@pytest.mark.parametrize("values", [[0.9, 0.7, 0.5, 0.2], [0.6, 0.6, 0.6, 0.6], [0.8, 0.8, 0.3, 0.3]])
-def test_gradient_of_what_does_not_change_when_both_views_turn(values):
-    t = with_singular_values(values).requires_grad_()
+@pytest.mark.parametrize(
+    ("values", "keep"),
+    [
+        ([0.9, 0.7, 0.5, 0.2], 4),
+        ([0.6, 0.6, 0.6, 0.6], 4),
+        ([0.8, 0.8, 0.3, 0.3], 4),
+        ([0.9, 0.7, 0.5, 0.2], 2),
+        ([0.8, 0.8, 0.3, 0.3], 2),
+    ],
+)
+def test_gradient_of_what_does_not_change_when_both_views_turn(values, keep):
+    h1, h2 = with_correlations(values)
 
-    def invariants(t):
-        p, sigma, r = CanonicalDirections.apply(t, 4)
-        return p @ r.T, sigma.square().sum(), sigma.sqrt().sum()
+    def invariants(h1, h2):
+        layer = CCALayer(4, 0.0, 0.0, 0.0, keep=keep)
+        projection = layer.project(h1, h2)
+        z1, z2 = projection.first(h1), projection.second(h2)
+        u, v, sigma = projection.u, projection.v, layer.correlations
+        return (z1 @ z2.T)[:4], (u @ v.T)[0], (u @ u.T)[1], (v @ v.T)[2], sigma.square().sum(), sigma.sqrt().sum()
 
-    assert gradcheck(invariants, t, atol=1e-6)
+    whole = CCALayer(4, 0.0, 0.0, 0.0)
+    whole(h1, h2)
+    torch.testing.assert_close(whole.correlations.detach(), torch.tensor(values, dtype=torch.float64))
+    assert gradcheck(invariants, (h1, h2), atol=1e-6)
 
 
-@pytest.mark.parametrize("values", [[0.9, 0.7, 0.5, 0.2], [0.8, 0.8, 0.3, 0.3]])
-def test_gradient_with_dropped_directions(values):
-    t = with_singular_values(values).requires_grad_()
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"alpha": 0.4},
+        {"alpha": 0.4, "debias": True, "keep": 3},
+        {"relative": True, "r1": 0.2, "r2": 0.3},
+        {"relative": True, "r1": 0.2, "r2": 0.3, "alpha": 0.4, "keep": 3},
+    ],
+    ids=["running", "debiased", "relative", "both"],
+)
+def test_gradients_with_running_statistics_and_relative_ridges(options):
+    """After an earlier batch; rows of no pair, as neighbours are, are projected too."""
+    h1, h2 = (h.requires_grad_() for h in views(10, 4))
+    others = [h.requires_grad_() for h in views(3, 4, seed=1)]
 
-    def kept(t):
-        p, sigma, r = CanonicalDirections.apply(t, 2)
-        return p @ r.T, p @ p.T, r @ r.T, sigma.sqrt().sum()
+    def losses(h1, h2, a, b):
+        layer = CCALayer(4, **options)
+        layer(*views(10, 4, seed=2))
+        projection = layer.project(h1, h2)
+        z1, z2, a, b = projection.first(h1), projection.second(h2), projection.first(a), projection.second(b)
+        return (z1 @ z2.T)[:3], a @ b.T, projection.correlations
 
-    assert gradcheck(kept, t, atol=1e-6)
+    assert gradcheck(losses, (h1, h2, *others), atol=1e-6)
 
 
 @pytest.mark.parametrize("keep", [3, 6])
