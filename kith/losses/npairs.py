@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -31,8 +32,10 @@ def npairs(anchor: Tensor, positive: Tensor, labels: Tensor, regularization: flo
     scores = anchor @ positive.T
     rivals = (labels[:, None] == labels).fill_diagonal_(False)
     scores = scores.masked_fill(rivals, -float("inf"))
-    lengths = (anchor.square() + positive.square()).sum() / (2 * len(anchor))
-    return (scores.logsumexp(dim=1) - scores.diagonal()).mean() + regularization * lengths
+    loss = F.cross_entropy(scores, torch.arange(len(scores), device=scores.device))
+    if not regularization:
+        return loss
+    return loss + regularization * (anchor.square() + positive.square()).sum() / (2 * len(anchor))
 
 
 @of_rows

@@ -27,8 +27,9 @@ def triplet_distances(
     anchor, positive, negative = triplets[:3]
     pool = embeddings if pool is None else pool
     if FEW * len(anchor) < len(embeddings) * len(pool):
-        rows = embeddings[anchor]
-        return paired(rows, pool[positive], distance), paired(rows, pool[negative], distance)
+        rows = embeddings.index_select(0, anchor)
+        near, far = pool.index_select(0, positive), pool.index_select(0, negative)
+        return paired(rows, near, distance), paired(rows, far, distance)
     apart, first = pairwise(embeddings, pool, distance).flatten(), anchor * len(pool)
     return apart.index_select(0, first + positive), apart.index_select(0, first + negative)
 

@@ -1,9 +1,10 @@
 """Distances between rows, with gradients."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from kith.mining.given import in_full
 
@@ -21,18 +22,48 @@ def pairwise(rows: Tensor, others: Tensor | None = None, distance: Distance = "s
     [[0.0, 9.0], [9.0, 0.0]]
     """
     rows = in_full(rows)
-    others = rows if others is None else in_full(others)
-    if distance != "product":
-        rows, others = _nearer_the_origin(rows, others)
-    product = rows @ others.T
+    others = None if others is None or others is rows else in_full(others)
     if distance == "product":
-        return -product / 2
-    squared = rows.square().sum(dim=1, keepdim=True) + others.square().sum(dim=1) - 2 * product
-    if distance == "squared":
-        return squared.clamp(min=0)
-    if distance != "euclidean":
+        return -(rows @ (rows if others is None else others).T) / 2
+    if distance not in ("squared", "euclidean"):
         raise ValueError(f"no distance '{distance}'; there are squared, euclidean and product")
-    return root(squared)
+    squared: Tensor = SquaredDistances.apply(rows, others)
+    return squared if distance == "squared" else root(squared)
+
+
+class SquaredDistances(torch.autograd.Function):
+    """(n, m) squared distances of (n, d) rows to (m, d) others, or, without others, of the rows to themselves.
+
+    With G the gradient of all distances, that of row x_i is 2 Σ_j G_ij (x_i − y_j). Among the rows themselves G + Gᵀ
+    stands for G, and one matrix product does what the derivative of a product of the rows with themselves does by two.
+
+    >>> SquaredDistances.apply(torch.tensor([[0.0], [3.0]]), None).tolist()
+    [[0.0, 9.0], [9.0, 0.0]]
+    """
+
+    @staticmethod
+    def forward(ctx: Any, rows: Tensor, others: Tensor | None) -> Tensor:
+        near, far = _nearer_the_origin(rows, rows if others is None else others)
+        ctx.save_for_backward(near, far)
+        ctx.alone = others is None
+        own = near.square().sum(dim=1)
+        squared = own[:, None] + (own if others is None else far.square().sum(dim=1))
+        return squared.sub_(near @ far.T, alpha=2).clamp_(min=0)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        rows, others = ctx.saved_tensors
+        if ctx.alone:
+            gradient = gradient + gradient.T
+        return (
+            _of_distances(gradient, rows, others) if ctx.needs_input_grad[0] else None,
+            _of_distances(gradient.T, others, rows) if ctx.needs_input_grad[1] else None,
+        )
+
+
+def _of_distances(gradient: Tensor, rows: Tensor, others: Tensor) -> Tensor:
+    return torch.addmm(gradient.sum(dim=1, keepdim=True) * rows, gradient, others, alpha=-1).mul_(2)
 
 
 def paired(rows: Tensor, others: Tensor, distance: Distance = "squared") -> Tensor:
@@ -51,8 +82,8 @@ def paired(rows: Tensor, others: Tensor, distance: Distance = "squared") -> Tens
 def _nearer_the_origin(rows: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
     """Both moved by the mean of the others, where they lie far from the origin for how far they are from each other:
     the squares of the matrix product would leave no digits for their differences."""
-    middle = others.detach().mean(dim=0)
-    spread = (others.detach() - middle).square().sum(dim=1).mean()
+    middle = others.mean(dim=0)
+    spread = (others - middle).square().sum(dim=1).mean()
     if not middle.square().sum() > FAR * spread:
         return rows, others
     return rows - middle, others - middle

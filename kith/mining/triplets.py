@@ -98,7 +98,9 @@ def mine_triplets(
         return _all(labels, pool_labels, ordered)
     if strategy not in CHOICES and strategy not in PER_ANCHOR:
         raise ValueError(f"no mining '{strategy}'; there are all, {', '.join([*CHOICES, *PER_ANCHOR])}")
-    index, kept = positives(labels, pool_labels, ordered or strategy in PER_ANCHOR)
+    if strategy in PER_ANCHOR:
+        return _of_anchors(embeddings, labels, pool, pool_labels, strategy, distance, block)
+    index, kept = positives(labels, pool_labels, ordered)
     draws = _draws(kept, generator)
     kind = "euclidean" if strategy == "distance_weighted" else distance
     found, candidates = [], 0
@@ -108,8 +110,8 @@ def mine_triplets(
         negatives = apart.masked_fill(alike(labels[part], pool_labels), math.inf)
         near = apart.gather(1, index[part])
         some = _AnchorBlock(negatives, near, kept[part], draws[part], margin, embeddings.shape[1])
-        anchor, place, negative = _per_anchor(some, strategy) if strategy in PER_ANCHOR else _per_pair(some, strategy)
-        candidates += int(some.kept.any(dim=1).sum() if strategy in PER_ANCHOR else some.kept.sum())
+        anchor, place, negative = _per_pair(some, strategy)
+        candidates += int(some.kept.sum())
         found.append((anchor + start, index[part][anchor, place], negative))
     if not found:
         nothing = labels.new_zeros(0, dtype=torch.int64)
@@ -158,16 +160,34 @@ def _per_pair(some: _AnchorBlock, strategy: str) -> tuple[Tensor, Tensor, Tensor
     return anchor, place, chosen[anchor, place]
 
 
-def _per_anchor(some: _AnchorBlock, strategy: str) -> tuple[Tensor, Tensor, Tensor]:
-    nearest, negative = some.negatives.min(dim=1)
-    anchor = (some.kept.any(dim=1) & nearest.isfinite()).nonzero()[:, 0]
-    if not len(anchor):
-        return anchor, anchor, anchor
-    if strategy == "batch_hard":
-        place = some.near.masked_fill(~some.kept, -math.inf).argmax(dim=1)
-    else:
-        place = some.near.masked_fill(~some.kept, math.inf).argmin(dim=1)
-    return anchor, place[anchor], negative[anchor]
+def _of_anchors(
+    embeddings: Tensor,
+    labels: Tensor,
+    pool: Tensor,
+    pool_labels: Tensor,
+    strategy: str,
+    distance: Distance,
+    block: int,
+) -> Triplets:
+    """One triplet of each anchor that has a positive and a negative."""
+    found, candidates = [], 0
+    for start in range(0, len(labels), block):
+        part = slice(start, start + block)
+        apart = pairwise(embeddings[part], pool, distance)
+        same = alike(labels[part], pool_labels)
+        nearest, negative = apart.masked_fill(same, math.inf).min(dim=1)
+        # What is no positive, the anchor itself among them, is never the farthest, or never the nearest.
+        nothing = -math.inf if strategy == "batch_hard" else math.inf
+        apart.masked_fill_(~same, nothing).diagonal(start).fill_(nothing)
+        ranked = apart.max(dim=1) if strategy == "batch_hard" else apart.min(dim=1)
+        paired = ranked.values != nothing
+        anchor = (paired & (nearest != math.inf)).nonzero()[:, 0]
+        candidates += int(paired.sum())
+        found.append((anchor + start, ranked.indices[anchor], negative[anchor]))
+    if not found:
+        return Triplets(*[labels.new_zeros(0, dtype=torch.int64)] * 3, 0)
+    anchor, positive, negative = (torch.cat(each) for each in zip(*found, strict=True))
+    return Triplets(anchor, positive, negative, candidates)
 
 
 def _hardest(some: _AnchorBlock) -> tuple[Tensor, Tensor]:
