@@ -1,6 +1,7 @@
 """The CCA layer and linear CCA, against the usual ways."""
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -99,12 +100,19 @@ def same_gradient(ours: Any, theirs: Any) -> None:
 def blocks(rows: int, dim: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Two views of float32 rows, whose correlations all differ; blocks differ by a factor, so that they cost next to
     nothing to make."""
-    random, size = np.random.default_rng(0), min(rows, BLOCK)
-    shared, a, b = (random.standard_normal((size, dim), dtype=np.float32) for _ in range(3))
-    noise = np.linspace(0.1, 1.5, dim, dtype=np.float32)
+    size = min(rows, BLOCK)
+    x, y = first_block(size, dim)
     for start in range(0, rows, size):
         factor = np.float32(1 + start / rows)
-        yield factor * (shared + noise * a), factor * (shared + noise * b)
+        yield factor * x, factor * y
+
+
+@cache
+def first_block(size: int, dim: int) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(0)
+    shared, a, b = (random.standard_normal((size, dim), dtype=np.float32) for _ in range(3))
+    noise = np.linspace(0.1, 1.5, dim, dtype=np.float32)
+    return shared + noise * a, shared + noise * b
 
 
 def streamed(rows: int, dim: int) -> Callable[[], Any]:
