@@ -18,7 +18,7 @@ and iNaturalist. The answer of an embedding is its dot products, or, of "mds", i
 their program took, on the two-core machine where Kith began: 0.81 s at n = 555 and 6.2 s at 1,000 for the unit
 sphere, 1.9 s for LCSH at 1,000. The limit: a product of two n × n matrices;
 of "mds" and "approx_sim" LAPACK's eigenvectors, alone and by the faster of its ways (all of them at 100 classes, the
-largest 65 at 1,000): with the reduction to a tridiagonal matrix, with which every way to exact eigenvectors begins, they
+largest 64 above): with the reduction to a tridiagonal matrix, with which every way to exact eigenvectors begins, they
 are most of what ours and the others do, so that no way is 10 times as fast. What is over are the checks of the matrix,
 a 65th eigenvalue, which shows a cut between equals, and in "approx_sim" the search for twins, which makes large
 taxonomies cheaper."""
