@@ -128,3 +128,11 @@ def test_what_killed_processes_left_beside_a_file_goes_when_it_is_written(tmp_pa
     whole.write(tmp_path / "dvc.lock", "all")
     assert sorted(file.name for file in tmp_path.iterdir()) == [f".dvc.lock.{os.getppid()}.part", "dvc.lock"]
     assert (tmp_path / "dvc.lock").read_text() == "all"
+
+
+def test_a_file_that_cannot_be_replaced_is_named_and_nothing_is_left(tmp_path):
+    (tmp_path / "dvc.lock").mkdir()
+    with pytest.raises(OSError, match=r"dvc\.lock") as raised:
+        whole.write(tmp_path / "dvc.lock", "new")
+    assert raised.value.filename == str(tmp_path / "dvc.lock")
+    assert [each.name for each in tmp_path.iterdir()] == ["dvc.lock"]
