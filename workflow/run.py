@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,12 @@ class SnakemakeRun:
         """When each output of these was made."""
         jobs = [(stage, item) for stage, item in self.dag.items() if stage.target(item) in targets]
         return {out: made_at(self.workflow, out) for stage, item in jobs for out in stage.fill_all(stage.outs, item)}
+
+
+def end_when_asked(scheduler: Any) -> None:
+    """Let Snakemake end at SIGTERM, whatever it does just then: the handler takes a lock of the scheduler, and would
+    wait forever where what it has interrupted holds that."""
+    scheduler._lock = threading.RLock()
 
 
 def _size_and_time(path: Path) -> tuple[int, int] | None:
