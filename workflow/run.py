@@ -13,7 +13,7 @@ from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
-from kith.errors import KithError, of_machine
+from kith.errors import KithError
 from workflow import engine, former, lockfile, proved, told, whole
 from workflow.dag import Dag, Item, Stage
 from workflow.made import is_own, made_at, remake
@@ -123,7 +123,7 @@ class SnakemakeRun:
         except KithError as error:
             _quit(f"error: {error}")
         except OSError as error:
-            _quit(f"error: {of_machine(error, Path.cwd())}")
+            _quit(f"error: {told.of_system(error)}")
         if not RECORDED.exists():  # results of before count as recorded
             _write({s.target(i): times for s, i in self.dag.items() if any(times := self._times(s, i))})
         self._end = self._touched if workflow.touch else self._nothing_done
