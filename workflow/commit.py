@@ -15,8 +15,8 @@ from dvc.logger import set_loggers_level
 from dvc.repo import Repo, locked
 from dvc.scm import SCM, SCMError
 
-from kith.errors import KithError, of_machine
-from workflow.told import need_room
+from kith.errors import KithError
+from workflow.told import need_room, of_system
 
 PATIENCE = 60  # seconds for another DVC to end: a run that was killed may have left one behind that is still storing
 
@@ -51,7 +51,7 @@ def _why(error: Exception) -> str:
         need_room(Path(".dvc"))
     except KithError as full:
         return str(full)
-    return of_machine(error) or str(error)
+    return of_system(error) if isinstance(error, OSError) else str(error)
 
 
 def main(targets: list[str]) -> None:

@@ -15,6 +15,7 @@ from workflow.engine import mend_busy
 
 LOCK = Path("dvc.lock")
 KEPT = Path(".dvc/tmp/dvc.lock")
+CONFLICT = "\n<<<<<<< "  # of a merge that somebody is about to decide
 
 
 def keep() -> None:
@@ -25,7 +26,7 @@ def keep() -> None:
 
 
 def repair() -> None:
-    """Put the copy back, with all that is whole in a dvc.lock that a kill has cut short; say so in a line.
+    """Put the copy back, with all that is whole in a dvc.lock that is cut short or damaged; say so in a line.
 
     DVC's list of busy paths is mended too.
     """
@@ -33,12 +34,16 @@ def repair() -> None:
     if not (LOCK.exists() and KEPT.exists()):
         return
     text, kept = (path.read_text(encoding="utf-8", errors="replace") for path in (LOCK, KEPT))
-    if text == kept or not _is_whole(kept) or not _is_cut(text, kept) or _is_committed():
+    if text == kept or CONFLICT in text or not _is_whole(kept):
         return
-    head, known = _entries(kept)
-    newer = dict(list(_entries(text)[1].items())[:-1])  # the last one may be a part
-    whole.write(LOCK, head + "".join((known | newer).values()))
-    print(f"{LOCK} was cut short, as by a kill while DVC wrote it: put back from {KEPT}", file=sys.stderr)
+    (head, known), (given, found), cut = _entries(kept), _entries(text), _is_cut(text, kept)
+    if cut:
+        found = dict(list(found.items())[:-1])  # the last one may be a part
+    newer = {name: entry for name, entry in found.items() if known.get(name) == entry or _is_whole(entry)}
+    if (cut or given != head or len(newer) < len(found)) and not _is_committed():
+        whole.write(LOCK, head + "".join((known | newer).values()))
+        what = "was cut short, as by a kill while DVC wrote it" if cut else "was damaged"
+        print(f"{LOCK} {what}: put back from {KEPT}", file=sys.stderr)
 
 
 def drop(study: str, live: set[str]) -> None:
@@ -86,5 +91,5 @@ def _read(entry: str) -> Any:
 
 def _is_committed() -> bool:
     """Whether dvc.lock is as Git has it: somebody chose it."""
-    known = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", str(LOCK)], capture_output=True)
-    return known.returncode == 0
+    known = subprocess.run(["git", "show", f"HEAD:./{LOCK}"], capture_output=True)
+    return known.returncode == 0 and known.stdout == LOCK.read_bytes()

@@ -8,11 +8,12 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any
 
-from kith.errors import KithError, of_machine
+from kith.errors import KithError
 from workflow import engine, former, lockfile, proved, told, whole
 from workflow.dag import Dag, Item, Stage
 from workflow.made import is_own, made_at, remake
@@ -122,7 +123,7 @@ class SnakemakeRun:
         except KithError as error:
             _quit(f"error: {error}")
         except OSError as error:
-            _quit(f"error: {of_machine(error, Path.cwd())}")
+            _quit(f"error: {told.of_system(error)}")
         if not RECORDED.exists():  # results of before count as recorded
             _write({s.target(i): times for s, i in self.dag.items() if any(times := self._times(s, i))})
         self._end = self._touched if workflow.touch else self._nothing_done
@@ -160,6 +161,12 @@ class SnakemakeRun:
         """When each output of these was made."""
         jobs = [(stage, item) for stage, item in self.dag.items() if stage.target(item) in targets]
         return {out: made_at(self.workflow, out) for stage, item in jobs for out in stage.fill_all(stage.outs, item)}
+
+
+def end_when_asked(scheduler: Any) -> None:
+    """Let Snakemake end at SIGTERM, whatever it does just then: the handler takes a lock of the scheduler, and would
+    wait forever where what it has interrupted holds that."""
+    scheduler._lock = threading.RLock()
 
 
 def _size_and_time(path: Path) -> tuple[int, int] | None:

@@ -25,3 +25,7 @@ if __name__ == "__main__":
         main()
     except KithError as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        from workflow.told import of_system
+
+        sys.exit(f"error: {of_system(error)}")

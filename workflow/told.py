@@ -5,6 +5,7 @@ prints a traceback, or what it has noticed without what to do.
 """
 
 import contextlib
+import errno
 import logging
 import os
 import sys
@@ -13,8 +14,10 @@ from pathlib import Path
 
 from kith.data.temporary import beside
 from kith.errors import FORBIDDEN, FULL, KithError, lacks_memory, listed, of_machine
+from kith.errors import line_of as line_of_error
 
 ROOM = 1 << 20  # bytes that the notes of a run take at most
+TOLD = (*FULL, *FORBIDDEN, errno.EISDIR, errno.ENOTDIR)
 WRITE_PROTECTED = "ProtectedOutputException"
 AFFECTED = "affected files:"
 
@@ -54,10 +57,24 @@ def line_of(error: BaseException | None) -> str | None:
     while error is not None:
         if isinstance(error, KithError):
             return str(error)
-        if lacks_memory(error) or (isinstance(error, OSError) and error.errno in (*FULL, *FORBIDDEN)):
-            return of_machine(_with_folder(error), Path.cwd())
+        if lacks_memory(error) or (isinstance(error, OSError) and error.errno in TOLD):
+            return of_system(_with_folder(error))
         error = error.__cause__ or error.__context__
     return None
+
+
+def of_system(error: BaseException) -> str:
+    """The sentence for an error of the system, in a file of the engines' own, whose place nobody can choose.
+
+    >>> import errno
+    >>> of_system(OSError(errno.EISDIR, "Is a directory", "dvc.lock"))
+    'dvc.lock: is a folder, and a file belongs there; move it away, then run it again'
+    """
+    if isinstance(error, OSError) and error.errno == errno.EISDIR and error.filename is not None:
+        return f"{error.filename}: is a folder, and a file belongs there; move it away, then run it again"
+    if isinstance(error, OSError) and error.errno in (errno.ENOTDIR, errno.EEXIST) and error.filename is not None:
+        return f"{error.filename}: a file is where a folder belongs; move it away, then run it again"
+    return of_machine(error, Path.cwd()) or line_of_error(error)
 
 
 def _with_folder(error: BaseException) -> BaseException:
@@ -75,7 +92,8 @@ def need_room(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         written.write_bytes(bytes(ROOM))
     except OSError as error:
-        raise KithError(of_machine(error, folder.absolute())) from error
+        error.filename = error.filename and str(folder.absolute())
+        raise KithError(of_system(error)) from error
     finally:
         with contextlib.suppress(OSError):  # it is not there, or cannot be
             written.unlink()

@@ -28,6 +28,7 @@ from benchmarks.faults.checkout import ENGINES, Checkout, make
 from benchmarks.faults.outcome import Row
 from benchmarks.faults.together import groups
 
+NOT_DONE = "not done"  # a fault that could not be made: it is tried again
 FILES = ("file", "path")  # kinds of faults to files
 
 
@@ -156,7 +157,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _all(driver: Driver, engines: list[str], wanted: dict[str, int], only: str | None, most: int) -> None:
-    known = {(row.kind, row.number): row for row in record.read(driver.out / "faults.csv")}
+    done = [row for row in record.read(driver.out / "faults.csv") if row.ended != NOT_DONE]
+    known = {(row.kind, row.number): row for row in done}
     for kind, rows in driver.plans(engines).items():
         count = sum(_counted(row) for row in known.values() if row.kind == kind)
         planned = itertools.islice(rows, 4 * wanted[kind] + 4)  # those that came too late are made up for
@@ -175,7 +177,7 @@ def _all(driver: Driver, engines: list[str], wanted: dict[str, int], only: str |
                     driver.do_together(group)
                 except Exception as error:  # hours of others would be lost; it is told, and does not count
                     for row in group:
-                        row.ended, row.besides = row.ended or "not done", f"{type(error).__name__}: {error}"
+                        row.ended, row.besides = NOT_DONE, f"{type(error).__name__}: {error}"
                 count += sum(map(_counted, group))
                 _keep(driver.out, group)
 

@@ -171,19 +171,24 @@ def damage(row: outcome.Row, checkout: Checkout, wanted: dict[str, str], drawn: 
         row.ended = "not there"
         return
     with _writable(path):
-        outcome.judge(row, checkout, wanted, strike(row, checkout, path, wanted).cure)
+        let_be_due(row, checkout, path, wanted)
+        outcome.judge(row, checkout, wanted, strike(row, checkout, path).cure)
 
 
-def strike(row: outcome.Row, checkout: Checkout, path: Path, wanted: dict[str, str]) -> Damaged:
-    """Do row.fault to the file, and let a job be due that reads or writes it."""
+def let_be_due(row: outcome.Row, checkout: Checkout, path: Path, wanted: dict[str, str]) -> None:
+    """Let a job be to do that reads or writes the file."""
     row.moment = str(path.relative_to(checkout.folder))
-    struck = Damaged(row, path, path.read_bytes())
     if (due := due_of(checkout, path, row)) is not None:
         checkout.forget(due, known_runs=row.place != KNOWN)
         row.moment += f", then {due}"
     if row.place == CACHE:  # so that all comes out of it again
         for out in wanted:
             remove(checkout.folder / out)
+
+
+def strike(row: outcome.Row, checkout: Checkout, path: Path) -> Damaged:
+    """Do row.fault to the file."""
+    struck = Damaged(row, path, path.read_bytes())
     if row.fault in STAYING and maker(checkout, path) is not None:
         flip(path)  # so that it has to be made again
     (DAMAGES | PATHS)[row.fault](path)

@@ -26,6 +26,13 @@ KINDS = {
 HANDS = """*needed a hand*: the rerun failed and no line said why; once the cause was gone (room on the disk, a file
 that can be written), another rerun ended as it should, unless *differ* or a sentence is told below."""
 
+# How files are damaged, and what a copy cannot show.
+FILES = """Several files are damaged before one rerun. Where it ends well, each counts whose job the engine sees to be
+done again for that file's own sake; a file that a sentence names is mended as it says, and it is run again; where all
+together end otherwise, each half is done anew, down to single ones. DVC reads every file here, for a copy has none of
+its notes of sizes and times; with them it does not see a file whose content alone has changed
+([troubleshooting](../docs/troubleshooting.md), *A failing disk*)."""
+
 
 def read(path: Path) -> list[Row]:
     if not path.exists():
@@ -62,7 +69,7 @@ def page(rows: list[Row], command: str) -> str:
     lines += [HANDS, ""]
     for kind, title in KINDS.items():
         if found := [row for row in done if row.kind == kind]:
-            lines += [f"## {title}", "", *_counts(found, kind), ""]
+            lines += [f"## {title}", "", *([FILES, ""] if kind == "file" else []), *_counts(found, kind), ""]
     lines += ["## What was said", "", *_sentences(done), ""]
     lines += ["## What did not end well", "", *_bad(done), ""]
     return "\n".join(lines).rstrip() + "\n"

@@ -73,11 +73,14 @@ def damage_together(rows: Rows, checkout: Checkout, wanted: dict[str, str], draw
     begun, blank = time.monotonic(), [replace(row) for row in rows]
     struck, reruns = [], []
     with ExitStack() as stack:
-        paths = [damage.file_of(checkout, row.place, drawn(row)) for row in rows]
-        for row, path in zip(rows, paths, strict=True):
+        paths = [(row, damage.file_of(checkout, row.place, drawn(row))) for row in rows]
+        for row, path in paths:
+            assert path is not None
+            damage.let_be_due(row, checkout, path, wanted)
+        for row, path in paths:
             assert path is not None
             stack.callback(damage.writable, path)
-            struck.append(damage.strike(row, checkout, path, wanted))
+            struck.append(damage.strike(row, checkout, path))
         unseen = [at for at, each in enumerate(struck) if not _is_seen(each, checkout)]
         while (rerun := checkout.run()).status:
             reruns.append(rerun.said)

@@ -59,6 +59,35 @@ def test_a_damaged_copy_is_not_put_back(there, copy, monkeypatch):
     assert lockfile.LOCK.read_text() == cut
 
 
+def test_wherever_a_bit_is_flipped_no_entry_is_lost_nor_broken(there, capsys):
+    lockfile.LOCK.write_text(whole := lock(prepare="a1", train_a="b1", train_b="c1"))  # in no repository of Git's
+    lockfile.keep()
+    for at in range(0, len(whole), 7):
+        lockfile.LOCK.write_bytes(bytes(byte ^ (place == at) for place, byte in enumerate(whole.encode())))
+        lockfile.repair()
+        found = yamls.read(lockfile.LOCK.read_text(), "dvc.lock")["stages"]
+        assert all(entry["outs"] and "cmd" in entry for entry in found.values()), at
+        assert len({"prepare", "train@a", "train@b"} & found.keys()) >= 2, at
+        told = capsys.readouterr().err
+        assert (lockfile.LOCK.read_text() == whole) == bool(told), at
+    assert "dvc.lock was damaged: put back" in _repaired(whole.replace("cmd:", "cme:", 1), capsys)
+    assert _repaired(f"{whole}\n<<<<<<< HEAD\n", capsys) == ""
+
+
+def _repaired(text: str, capsys) -> str:
+    lockfile.LOCK.write_text(text)
+    lockfile.repair()
+    return capsys.readouterr().err
+
+
+def test_one_that_git_does_not_have_is_put_back(there, capsys):
+    subprocess.run(["git", "init", "-q"], check=True)
+    lockfile.LOCK.write_text(whole := lock(prepare="a1", train_a="b1"))
+    lockfile.keep()
+    assert "was cut short" in _repaired(whole[:-40], capsys)
+    assert lockfile.LOCK.read_text() == whole
+
+
 def test_what_somebody_chose_stays(there):
     old, new = lock(prepare="a1"), lock(prepare="a1", train_a="b1")
     lockfile.LOCK.write_text(old)
@@ -99,3 +128,11 @@ def test_what_killed_processes_left_beside_a_file_goes_when_it_is_written(tmp_pa
     whole.write(tmp_path / "dvc.lock", "all")
     assert sorted(file.name for file in tmp_path.iterdir()) == [f".dvc.lock.{os.getppid()}.part", "dvc.lock"]
     assert (tmp_path / "dvc.lock").read_text() == "all"
+
+
+def test_a_file_that_cannot_be_replaced_is_named_and_nothing_is_left(tmp_path):
+    (tmp_path / "dvc.lock").mkdir()
+    with pytest.raises(OSError, match=r"dvc\.lock") as raised:
+        whole.write(tmp_path / "dvc.lock", "new")
+    assert raised.value.filename == str(tmp_path / "dvc.lock")
+    assert [each.name for each in tmp_path.iterdir()] == ["dvc.lock"]

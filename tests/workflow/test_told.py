@@ -2,6 +2,8 @@
 
 import errno
 import logging
+import os
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,7 +11,7 @@ import pytest
 from snakemake.exceptions import ProtectedOutputException, WorkflowError
 
 from kith.errors import KithError
-from workflow import told
+from workflow import told, whole
 
 FULL = OSError(errno.ENOSPC, "No space left on device", "runs/a.npy")
 
@@ -45,6 +47,26 @@ def test_what_an_error_came_from_is_told(monkeypatch, caplog):
     error = WorkflowError("Error in an input function")
     error.__cause__ = KithError("DVC runs in this folder")
     assert printed(error, monkeypatch, caplog) == "error: DVC runs in this folder"
+
+
+def test_a_file_in_a_folder_that_cannot_be_removed_is_named_with_the_folder(tmp_path, monkeypatch, caplog):
+    (tmp_path / "neighbors").mkdir()
+    (tmp_path / "neighbors" / "quality.json").touch()
+
+    def forbidden(name: str, **options: int) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted", name)
+
+    monkeypatch.setattr(os, "unlink", forbidden)
+    with pytest.raises(PermissionError) as raised:
+        shutil.rmtree(tmp_path / "neighbors")
+    assert f"error: {tmp_path}/neighbors/quality.json: Oper" in printed(raised.value, monkeypatch, caplog)
+
+
+def test_a_folder_in_the_place_of_a_file_is_told(tmp_path, monkeypatch, caplog):
+    (tmp_path / "dvc.lock").mkdir()
+    with pytest.raises(IsADirectoryError) as raised:
+        whole.write(tmp_path / "dvc.lock", "new")
+    assert "dvc.lock: is a folder, and a file belongs there; move it" in printed(raised.value, monkeypatch, caplog)
 
 
 def test_other_errors_stay_as_they_are(monkeypatch, caplog):

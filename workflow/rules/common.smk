@@ -9,7 +9,7 @@ from snakemake.logging import logger
 from stages.params import load as load_params
 from workflow import captions, told, yamls
 from workflow.dag import Dag, is_directory
-from workflow.run import SnakemakeRun
+from workflow.run import SnakemakeRun, end_when_asked
 
 told.tell(logger)
 # Stages note in MLflow which engine ran them.
@@ -80,6 +80,7 @@ def rule_of(stage):
 
 
 onstart:
+    end_when_asked(workflow.scheduler)
     # On this computer there is no rate of starting jobs to keep to. For its sake Snakemake would look for jobs to start
     # once a second more often with each job that ends, which takes a core in the end.
     if workflow.local_exec:
