@@ -9,6 +9,7 @@ import torch
 
 from kith.networks.bf16 import has_bf16
 from kith.training.lightning import Fabric
+from kith.training.memory import keep_freed_memory
 
 Precision = Literal["auto", "32", "bf16", "16"]
 
@@ -17,11 +18,13 @@ def fabric(*, threads: int, device: Literal["auto", "cpu", "cuda"], devices: int
     """One process, or one a device (DDP) where `devices` > 1, or as many as torchrun has started; already launched.
 
     threads: of each process on the CPU. device: "auto" is CUDA where there is one. precision: of the towers; "auto" is
-    bf16 where the processor computes in it, else float32. Changes settings of torch for the whole process.
+    bf16 where the processor computes in it, else float32. Changes settings of torch and of memory for the whole
+    process.
     """
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", message="The `srun` command is available")
     torch.set_num_threads(threads)
+    keep_freed_memory()
     # Adam's averages of rarely seen words decay into denormal numbers, which a CPU computes very slowly.
     torch.set_flush_denormal(True)
     # As use_deterministic_algorithms, which loads the compiler to tell it too: kith.training.compiling does.
