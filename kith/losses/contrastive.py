@@ -13,7 +13,7 @@ from kith.losses.batch import LossValue, MiningStatistics, TrainingStep
 from kith.losses.loss import LossOptions
 from kith.losses.metric_loss import PairLoss
 from kith.losses.rows import of_rows
-from kith.mining.distances import pairwise, root
+from kith.mining.distances import SumOverPairs, pairwise
 
 
 @of_rows
@@ -45,9 +45,17 @@ def contrastive_pairs(embeddings: Tensor, pairs: Sequence[Tensor], margin: float
     4.0
     """
     first, second, same = pairs
-    squared = pairwise(embeddings).flatten().index_select(0, first * len(embeddings) + second)
-    apart = (margin - root(squared)).clamp(min=0).square()
-    return _mean(squared.where(same, apart))
+    count = max(1, len(first))
+
+    def mean(squared: Tensor) -> tuple[Tensor, Tensor]:
+        distance = squared.sqrt()
+        lack = (margin - distance).clamp_(min=0)
+        # By d² the derivative of (m − d)² is −(m − d) / d; rows that are equal have none.
+        slopes = (lack / distance).neg_().masked_fill_(same | (squared == 0), 0).add_(same)
+        return squared.where(same, lack.square_()).sum() / count, slopes.div_(count)
+
+    total: Tensor = SumOverPairs.apply(embeddings, first, second, mean)
+    return total
 
 
 def _mean(values: Tensor) -> Tensor:

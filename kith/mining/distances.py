@@ -1,5 +1,6 @@
 """Distances between rows, with gradients."""
 
+from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
@@ -46,9 +47,7 @@ class SquaredDistances(torch.autograd.Function):
         near, far = _nearer_the_origin(rows, rows if others is None else others)
         ctx.save_for_backward(near, far)
         ctx.alone = others is None
-        own = near.square().sum(dim=1)
-        squared = own[:, None] + (own if others is None else far.square().sum(dim=1))
-        return squared.sub_(near @ far.T, alpha=2).clamp_(min=0)
+        return _squared(near, far)
 
     @staticmethod
     @once_differentiable
@@ -60,6 +59,41 @@ class SquaredDistances(torch.autograd.Function):
             _of_distances(gradient, rows, others) if ctx.needs_input_grad[0] else None,
             _of_distances(gradient.T, others, rows) if ctx.needs_input_grad[1] else None,
         )
+
+
+class SumOverPairs(torch.autograd.Function):
+    """A sum over given pairs of (n, d) rows of a function of their squared distances, whose derivative is known.
+
+    first, second: (T,) rows of the pairs. of: makes of (T,) squared distances the sum, and its (T,) derivatives. Of all
+    rows one matrix product is made, and one for the gradient; in between nothing has to be differentiated.
+
+    >>> rows, pair = torch.tensor([[0.0], [3.0]]), (torch.tensor([0]), torch.tensor([1]))
+    >>> float(SumOverPairs.apply(rows, *pair, lambda squared: (squared.sum(), torch.ones(1))))
+    9.0
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, rows: Tensor, first: Tensor, second: Tensor, of: Callable[[Tensor], tuple[Tensor, Tensor]]
+    ) -> Tensor:
+        near, _ = _nearer_the_origin(rows, rows)
+        place = first * len(rows) + second
+        total, slopes = of(_squared(near, near).flatten().index_select(0, place))
+        ctx.save_for_backward(near, place, slopes)
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        rows, place, slopes = ctx.saved_tensors
+        weights = rows.new_zeros(len(rows) ** 2).index_add_(0, place, gradient * slopes).view(len(rows), len(rows))
+        return _of_distances(weights + weights.T, rows, rows), None, None, None
+
+
+def _squared(rows: Tensor, others: Tensor) -> Tensor:
+    own = rows.square().sum(dim=1)
+    squared = own[:, None] + (own if others is rows else others.square().sum(dim=1))
+    return squared.sub_(rows @ others.T, alpha=2).clamp_(min=0)
 
 
 def _of_distances(gradient: Tensor, rows: Tensor, others: Tensor) -> Tensor:

@@ -15,9 +15,9 @@ def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 
 def step():
-    return [torch.ones(4, 1024, 1024) for _ in range(4)]
+    return [torch.ones(size, 1024, 1024) for size in (4, 12, 1, 12, 4)]
 
-for _ in range(3):
+for _ in range(6):
     step()
 before = faults()
 step()
