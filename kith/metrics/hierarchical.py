@@ -15,17 +15,27 @@ wherever it stood in the list (the program was one unit off where the query was 
 
 import functools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from kith.errors import KithError
 from kith.metrics import ties as equals
-from kith.metrics.ordering import average_precision, gpu_of, hit_precisions, precision_at_recall, ranked_lists
+from kith.metrics.closest import closest_lists
+from kith.metrics.ordering import (
+    RankedLists,
+    average_precision,
+    gpu_of,
+    hit_precisions,
+    precision_at_recall,
+    ranked_lists,
+)
 from kith.metrics.relevance import class_labels, similarity_tables
 from kith.metrics.tied_precision import harmonic_numbers, precision_sums
 from kith.similarity import as_array
+
+FEW = 32  # a list is a few of many where there are so many times as many items
 
 
 def hierarchical_retrieval(
@@ -67,7 +77,7 @@ def hierarchical_retrieval(
     lists = _Lists(features, labels, tables, limit)
     each: dict[str, np.ndarray] = {}
     # In the order of their classes, so that the ideal of a class is made once and need not be kept.
-    for block in ranked_lists(features, np.argsort(labels, kind="stable"), limit, normalize):
+    for block in _ranked(features, np.argsort(labels, kind="stable"), limit, normalize):
         tied = block.tied if ties == "expected" else []
         for key, values in lists.measure(labels[block.queries], block.order, tied, ks, clip, full, curve).items():
             if values.ndim == 1:
@@ -77,6 +87,11 @@ def hierarchical_retrieval(
     if full:
         _warn_alone(int(np.count_nonzero(lists.counts[labels] == 1)), len(labels))
     return each
+
+
+def _ranked(features: Any, queries: np.ndarray, limit: int, normalize: bool) -> Iterator[RankedLists]:
+    few = np.ndim(features) == 2 and FEW * limit <= len(queries)
+    return (closest_lists if few else ranked_lists)(features, queries, limit, normalize)
 
 
 class _Lists:
@@ -211,8 +226,7 @@ def list_precision(
 
 def _trapezoid(heights: Any, step: float) -> Any:
     areas = heights[:, 1:] + heights[:, :-1]
-    areas *= step
-    areas /= 2
+    areas *= step / 2
     return areas.sum(1)
 
 

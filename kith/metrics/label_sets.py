@@ -25,7 +25,7 @@ from kith.metrics.ties import any_right, first_right, runs
 from kith.similarity import similarity_blocks, unit_rows
 
 Blocks = Iterable[tuple[slice, np.ndarray]]
-CACHED = 1 << 15  # gains that are looked at together, so that they stay in a processor's cache
+CACHED = 1 << 17  # gains that are looked at together, so that they stay in a processor's cache
 
 
 def shared_retrieval(

@@ -13,7 +13,7 @@ from kith.errors import KithError
 from kith.metrics.ties import TiedList, first_right, tied_list
 from kith.similarity import as_array, as_vectors, similarity_blocks, unit_rows
 
-CACHED = 1 << 19  # distances that are sorted while they stay in a processor's cache
+CACHED = 1 << 18  # distances that are sorted while they stay in a processor's cache
 ON_GPU = 1 << 25  # distances held at once on a GPU
 
 

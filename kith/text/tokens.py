@@ -10,6 +10,8 @@ from kith.text.scripts import Rule, beyond_words, is_pair, pieces, plain_words, 
 from kith.text.tokenizer import Tokenizer, commonest
 
 _TAG = re.compile(r"<[a-zA-Z/!][^<>]*>")
+# Of a text in ASCII, what `plain_words` finds, but for digits alone.
+_NO_NUMBER = re.compile(r"\d*[^\W\d]\w*", re.ASCII)
 # A sentence ends with a mark and a space before something that starts neither in lower case nor with a digit; in
 # scripts without spaces between words with the mark alone.
 _SENTENCE_END = re.compile(
@@ -58,10 +60,15 @@ def tokenize(
     >>> tokenize("红色", min_length=3)
     ['红', '红色', '色']
     """
+    dropped = stop_words if isinstance(stop_words, set | frozenset) else frozenset(stop_words)
+    if sentences is None and _as_it_is(text):
+        words: list[str] = _NO_NUMBER.findall(text.lower())
+        if dropped or min_length > 1:
+            return [word for word in words if len(word) >= min_length and word not in dropped]
+        return words
     text = normalize(text)
     if sentences is not None:
         text = first_sentences(text, sentences)
-    dropped = stop_words if isinstance(stop_words, set | frozenset) else frozenset(stop_words)
     return [
         word
         for word, spaceless in pieces(visible(text.casefold()), rule)
@@ -95,16 +102,20 @@ class Vocabulary(Tokenizer):
         """The words of `texts` that `commonest` keeps; by the rule plain where that is the same."""
         texts = list(texts)
         words = (word for text in texts for word in tokenize(text, rule=rule))
-        beyond = any(beyond_words(_folded(text)) for text in texts)
+        beyond = any(not _as_it_is(text) and beyond_words(_folded(text)) for text in texts)
         return cls(commonest(words, min_count, max_words), rule if beyond else "plain")
 
     def pieces(self, text: str) -> list[str]:
+        if _as_it_is(text):
+            return _NO_NUMBER.findall(text.lower())
         if self.rule == "plain":
             return [word for word in plain_words(_folded(text)) if not word.isdigit()]
         return tokenize(text, rule=self.rule)
 
     def numbers(self, text: str) -> list[int]:
         """Of its words. A pair of units that is not known is left out: its units stand for it."""
+        if self.rule != "pairs" or _as_it_is(text):
+            return [self.index.get(word, self.UNKNOWN) for word in self.pieces(text)]
         return [self.index.get(word, self.UNKNOWN) for word in self.pieces(text) if not self._left_out(word)]
 
     def unknown_words(self, text: str) -> list[str]:
@@ -116,6 +127,11 @@ class Vocabulary(Tokenizer):
 
     def _left_out(self, word: str) -> bool:
         return self.rule == "pairs" and word not in self.index and is_pair(word)
+
+
+def _as_it_is(text: str) -> bool:
+    """Whether there are neither characters to compose nor entities nor tags: `plain_words` finds its words."""
+    return text.isascii() and "&" not in text and "<" not in text
 
 
 def _folded(text: str) -> str:

@@ -147,6 +147,19 @@ def test_blocks_do_not_change_a_figure(monkeypatch):
     equal(blocks, whole, atol=1e-15)
 
 
+@pytest.mark.parametrize(("rounded", "normalize"), [(False, False), (False, True), (True, False)])
+def test_a_few_of_many_are_the_first_of_whole_lists(monkeypatch, rounded, normalize):
+    features, labels, table = problem(400)
+    features = np.round(features) if rounded else features
+    asked = []
+    monkeypatch.setattr(hierarchical, "ranked_lists", lambda *given: asked.append(1) or ordering.ranked_lists(*given))
+    few = hierarchical_retrieval(features, labels, table, (1, 10), 12, normalize, full=False, curve=True)
+    assert not asked
+    whole = hierarchical_retrieval(features, labels, table, (1, 10), 12, normalize, curve=True)
+    assert asked
+    equal(few, {key: whole[key] for key in few}, atol=1e-15)
+
+
 def test_tensors_give_what_arrays_give():
     features, labels, table = problem()
     tensors = (torch.from_numpy(x) for x in (features, labels, table))

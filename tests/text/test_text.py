@@ -1,4 +1,8 @@
+import re
+
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kith.text.tokens import Vocabulary, first_sentences, normalize, tokenize
 
@@ -22,6 +26,21 @@ def test_tokenize_rules():
     assert tokenize("The dogs of war", min_length=3, stop_words={"the"}) == ["dogs", "war"]
     assert tokenize("One two. Three four.", sentences=1) == ["one", "two"]
     assert tokenize("12 34 !!") == []
+
+
+@given(st.text("abXY09 _-.&;#<>/\n\t'", max_size=40), st.integers(0, 3), st.sampled_from([(), ("ab", "x")]))
+def test_plain_texts_are_cut_as_any_other(text, min_length, stop_words):
+    words = [word for word in re.findall(r"\w+", normalize(text).casefold()) if not word.isdigit()]
+    kept = [word for word in words if len(word) >= min_length and word not in stop_words]
+    assert tokenize(text, min_length=min_length, stop_words=stop_words) == kept
+    assert Vocabulary(["ab", "x"], "plain").pieces(text) == Vocabulary(["ab", "x"]).pieces(text) == words
+
+
+def test_letters_that_are_written_as_entities_are_no_plain_text():
+    vocabulary = Vocabulary.build(["&#x7EA2;&#x8272;"])
+    assert vocabulary.rule == "pairs"
+    assert vocabulary.words == ["红", "红色", "色"]
+    assert len(Vocabulary(["红", "色"]).numbers("&#x7EA2;&#x8272;")) == 2  # the pair is not known
 
 
 def test_vocabulary_orders_by_count_then_word():
