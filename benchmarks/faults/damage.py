@@ -154,10 +154,11 @@ class Damaged:
     path: Path
     kept: bytes
 
-    def is_in(self, said: str) -> bool:
-        """Whether a sentence names the file, or its folder where that is what is wrong."""
+    @property
+    def name(self) -> str:
+        """What a sentence names: the file, or its folder where that is what is wrong."""
         named = Path(self.row.moment.split(",")[0])
-        return str(named.parent if self.row.fault == OF_FOLDER else named) in said
+        return str(named.parent if self.row.fault == OF_FOLDER else named)
 
     def cure(self) -> None:
         """What a sentence says to do."""

@@ -85,12 +85,13 @@ def damage_together(rows: Rows, checkout: Checkout, wanted: dict[str, str], draw
         while (rerun := checkout.run()).status:
             reruns.append(rerun.said)
             said, _ = outcome.told(rerun, checkout)
-            named = [each for each in struck if not each.row.ended and each.is_in(said)]
+            named = [each for each in struck if not each.row.ended and each.name in said]
             if not named:
                 print(f"several: {said or rerun.said[-2000:]}", flush=True)
                 return _as_they_were(rows, blank)
-            named[0].row.ended, named[0].row.sentence = outcome.TOLD, said
-            named[0].cure()
+            told = max(named, key=lambda each: len(each.name))  # a file rather than the folder that it is in
+            told.row.ended, told.row.sentence = outcome.TOLD, said
+            told.cure()
         reruns.append(rerun.said)
         if wrong := outcome.differing(checkout, wanted):
             print(f"several: other hashes of {' '.join(wrong)}", flush=True)
