@@ -138,11 +138,12 @@ DAMAGES: dict[str, Damage] = {
 }
 
 
+OF_FOLDER = "its folder not to be written"
 PATHS: dict[str, Damage] = {
     "a folder in its place": folder,
-    "its folder not to be written": folder_read_only,
+    OF_FOLDER: folder_read_only,
 }
-STAYING = ("not to be written", "its folder not to be written")  # the file is whole once it can be written again
+STAYING = ("not to be written", OF_FOLDER)  # the file is whole once it can be written again
 
 
 @dataclass
@@ -152,6 +153,12 @@ class Damaged:
     row: outcome.Row
     path: Path
     kept: bytes
+
+    @property
+    def name(self) -> str:
+        """What a sentence names: the file, or its folder where that is what is wrong."""
+        named = Path(self.row.moment.split(",")[0])
+        return str(named.parent if self.row.fault == OF_FOLDER else named)
 
     def cure(self) -> None:
         """What a sentence says to do."""

@@ -71,26 +71,27 @@ def damage_together(rows: Rows, checkout: Checkout, wanted: dict[str, str], draw
     run again. The rows of which it is not known how they end are returned as they were: all where all together did not
     end well, and outputs that Snakemake has made again only because what they are made of was."""
     begun, blank = time.monotonic(), [replace(row) for row in rows]
-    struck, reruns = [], []
+    reruns = []
     with ExitStack() as stack:
-        paths = [(row, damage.file_of(checkout, row.place, drawn(row))) for row in rows]
-        for row, path in paths:
-            assert path is not None
+        paths = [damage.file_of(checkout, row.place, drawn(row)) or Path() for row in rows]
+        for row, path in zip(rows, paths, strict=True):
             damage.let_be_due(row, checkout, path, wanted)
-        for row, path in paths:
-            assert path is not None
-            stack.callback(damage.writable, path)
-            struck.append(damage.strike(row, checkout, path))
+        hit = {}
+        for at in sorted(range(len(rows)), key=lambda at: rows[at].fault == damage.OF_FOLDER):  # these let no other in
+            stack.callback(damage.writable, paths[at])
+            hit[at] = damage.strike(rows[at], checkout, paths[at])
+        struck = [hit[at] for at in range(len(rows))]
         unseen = [at for at, each in enumerate(struck) if not _is_seen(each, checkout)]
         while (rerun := checkout.run()).status:
             reruns.append(rerun.said)
             said, _ = outcome.told(rerun, checkout)
-            named = [each for each in struck if not each.row.ended and each.row.moment.split(",")[0] in said]
+            named = [each for each in struck if not each.row.ended and each.name in said]
             if not named:
                 print(f"several: {said or rerun.said[-2000:]}", flush=True)
                 return _as_they_were(rows, blank)
-            named[0].row.ended, named[0].row.sentence = outcome.TOLD, said
-            named[0].cure()
+            told = max(named, key=lambda each: len(each.name))  # a file rather than the folder that it is in
+            told.row.ended, told.row.sentence = outcome.TOLD, said
+            told.cure()
         reruns.append(rerun.said)
         if wrong := outcome.differing(checkout, wanted):
             print(f"several: other hashes of {' '.join(wrong)}", flush=True)
