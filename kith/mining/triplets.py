@@ -113,11 +113,7 @@ def mine_triplets(
         anchor, place, negative = _per_pair(some, strategy)
         candidates += int(some.kept.sum())
         found.append((anchor + start, index[part][anchor, place], negative))
-    if not found:
-        nothing = labels.new_zeros(0, dtype=torch.int64)
-        return Triplets(nothing, nothing, nothing, 0)
-    anchor, positive, negative = (torch.cat(each) for each in zip(*found, strict=True))
-    return Triplets(anchor, positive, negative, candidates)
+    return _joined(found, labels, candidates)
 
 
 def _pool(embeddings: Tensor, labels: Tensor, bank: tuple[Tensor, Tensor] | None) -> tuple[Tensor, Tensor]:
@@ -184,8 +180,14 @@ def _of_anchors(
         anchor = (paired & (nearest != math.inf)).nonzero()[:, 0]
         candidates += int(paired.sum())
         found.append((anchor + start, ranked.indices[anchor], negative[anchor]))
+    return _joined(found, labels, candidates)
+
+
+def _joined(found: list[tuple[Tensor, Tensor, Tensor]], labels: Tensor, candidates: int) -> Triplets:
+    """The triplets of all blocks of anchors; of none without any."""
     if not found:
-        return Triplets(*[labels.new_zeros(0, dtype=torch.int64)] * 3, 0)
+        nothing = labels.new_zeros(0, dtype=torch.int64)
+        return Triplets(nothing, nothing, nothing, 0)
     anchor, positive, negative = (torch.cat(each) for each in zip(*found, strict=True))
     return Triplets(anchor, positive, negative, candidates)
 
