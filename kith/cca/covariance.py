@@ -58,13 +58,12 @@ class Moments:
             whole = view.double()
             mean = whole.mean(dim=0)
             # Looking at every value would cost more than the products.
-            if not torch.isfinite(mean).all():
-                bad = torch.nonzero(~torch.isfinite(view).all(dim=1))
+            if not torch.isfinite(mean).all() and len(bad := torch.nonzero(~torch.isfinite(view).all(dim=1))):
                 raise KithError(f"the {name} view: row {start + int(bad[0])} is not finite ({len(bad)} such rows)")
             centred.append(whole - mean if whole is view else whole.sub_(mean))
             means.append(mean)
         x, y = centred
-        return cls(len(x), *means, _squared(x), _squared(y), x.T @ y)
+        return cls(len(x), means[0], means[1], _squared(x), _squared(y), x.T @ y)
 
     def __add__(self, other: "Moments") -> "Moments":
         """Of both blocks together, without cancellation: Chan, Golub & LeVeque, 1983.
