@@ -35,7 +35,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises KithError where `path` is a folder, which is never replaced by a file.
     """
     if path.is_dir():
-        raise KithError(f"{path}: is a folder; name a file to write")
+        raise KithError(f"{path}: is a folder; move it away, or name a file to write")
     with _beside(path) as temporary:
         yield temporary
         os.replace(temporary, path)

@@ -46,6 +46,25 @@ def test_as_a_naive_search_finds_them(search, grouped, codes):
     np.testing.assert_allclose(similar, best, atol=2e-6)
 
 
+@pytest.mark.parametrize("codes", [True, False])
+@pytest.mark.parametrize(("values", "dim", "k"), [(3, 4, 5), (1000, 70, 1), (1000, 300, 24)])
+def test_the_first_of_many_are_those_of_a_sort(monkeypatch, values, dim, k, codes):
+    monkeypatch.setattr("kith.search.index.BLOCK", 300)
+    random = np.random.default_rng(0)
+    vectors, query = (random.integers(-values, values, (n, dim)) + 0.5 for n in (1000, 1))
+    signs = np.sign(vectors) @ np.sign(query[0]) / dim
+    similarities = signs if codes else unit(vectors) @ unit(query[0])
+    expected = sorted(range(1000), key=lambda row: (-round(float(similarities[row]), 6), row))[:k]
+    found, similar = Index(vectors, np.arange(1000), codes=codes).search(query[0], k)
+    assert found.tolist() == expected
+    np.testing.assert_allclose(similar, similarities[expected], atol=1e-6)
+
+
+def test_of_a_query_that_is_no_number_there_is_no_code():
+    with pytest.raises(KithError, match="NaN"):
+        Index(np.eye(3), np.arange(3), codes=True).search(np.array([1, np.nan, 0]), 1)
+
+
 def test_codes_of_more_bits_than_a_word():
     random = np.random.default_rng(0)
     vectors, query = random.normal(size=(50, 70)), random.normal(size=70)

@@ -108,7 +108,7 @@ def test_nothing_of_somebody_elses_is_replaced(tmp_path):
     home = tmp_path / "home"
     (home / "letters").mkdir(parents=True)
     (home / "summary.json").write_text("mine")
-    with pytest.raises(KithError, match=r"home: is a folder; name a file to write"):
+    with pytest.raises(KithError, match=r"home: is a folder; move it away, or name a file to write"):
         files.write_text(home, "a")
     refused = pytest.raises(KithError, match=r"home: holds 'letters', which is not Kith's")
     with refused, files.replacing_folder(home, "summary.json"):
