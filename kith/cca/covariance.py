@@ -64,7 +64,7 @@ class Moments:
             centred.append(whole - mean if whole is view else whole.sub_(mean))
             means.append(mean)
         x, y = centred
-        return cls(len(x), *means, _squared(x), _squared(y), x.T @ y)
+        return cls(len(x), means[0], means[1], _squared(x), _squared(y), x.T @ y)
 
     def __add__(self, other: "Moments") -> "Moments":
         """Of both blocks together, without cancellation: Chan, Golub & LeVeque, 1983.
