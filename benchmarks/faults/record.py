@@ -24,7 +24,10 @@ KINDS = {
 }
 # What the counts do not say.
 HANDS = """*needed a hand*: the rerun failed and no line said why; once the cause was gone (room on the disk, a file
-that can be written), another rerun ended as it should, unless *differ* or a sentence is told below."""
+that can be written), another rerun ended as it should, unless *differ* or a sentence is told below.
+
+Five faults ended badly at first, and a sixth was not mended by itself; they were done again once Kith was mended, and
+their rows are of that time."""
 
 # How files are damaged, and what a copy cannot show.
 FILES = """Several files are damaged before one rerun. Where it ends well, each counts whose job the engine sees to be
