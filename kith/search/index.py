@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
-from kith.codes import pack, sign_codes
+from kith.codes import WORD, pack, sign_codes
 from kith.errors import KithError
 from kith.neighbors import HNSW, recall_of
 from kith.similarity import unit_rows
@@ -124,7 +124,7 @@ class _Exact:
 class _Hamming:
     def __init__(self, vectors: np.ndarray):
         self.bits = vectors.shape[1]
-        codes = pack(sign_codes(vectors)) if len(vectors) else np.empty((0, 1), dtype=np.uint64)
+        codes = pack(sign_codes(vectors)) if len(vectors) else np.empty((0, -(-self.bits // WORD)), dtype=np.uint64)
         self.columns = np.ascontiguousarray(codes.T)  # a word of all codes after the other
 
     def best(self, vector: np.ndarray, count: int) -> Ranked:
@@ -138,6 +138,8 @@ class _Hamming:
 
     def _code(self, vector: np.ndarray) -> np.ndarray:
         """(words,) of one vector, as `pack` makes them, which looks for more mistakes than there can be here."""
+        if vector.shape != (self.bits,):
+            raise KithError(f"the query has {vector.size} numbers, and the codes have {self.bits} bits")
         if np.isnan(vector).any():
             sign_codes(vector[None])  # which says so
         octets = np.zeros(8 * len(self.columns), dtype=np.uint8)

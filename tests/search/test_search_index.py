@@ -65,6 +65,17 @@ def test_of_a_query_that_is_no_number_there_is_no_code():
         Index(np.eye(3), np.arange(3), codes=True).search(np.array([1, np.nan, 0]), 1)
 
 
+@pytest.mark.parametrize("length", [8, 127, 129])
+def test_a_query_of_another_length_is_no_code(length):
+    with pytest.raises(KithError, match=f"has {length} numbers, and the codes have 128 bits"):
+        Index(np.ones((3, 128)), np.arange(3), codes=True).search(np.ones(length), 1)
+
+
+def test_among_no_codes_nothing_is_found():
+    found, similarities = Index(np.empty((0, 128)), np.empty(0), codes=True).search(np.ones(128), 1)
+    assert len(found) == len(similarities) == 0
+
+
 def test_codes_of_more_bits_than_a_word():
     random = np.random.default_rng(0)
     vectors, query = random.normal(size=(50, 70)), random.normal(size=70)
