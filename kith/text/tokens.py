@@ -10,8 +10,8 @@ from kith.text.scripts import Rule, beyond_words, is_pair, pieces, plain_words, 
 from kith.text.tokenizer import Tokenizer, commonest
 
 _TAG = re.compile(r"<[a-zA-Z/!][^<>]*>")
-# Of a text in ASCII, what `plain_words` finds, but for digits alone.
-_NO_NUMBER = re.compile(r"\d*[^\W\d]\w*", re.ASCII)
+# Of a text in ASCII, what `plain_words` finds, but for digits alone. Not every digit of a long number is tried: \b.
+_NO_NUMBER = re.compile(r"\b\d*[^\W\d]\w*", re.ASCII)
 # A sentence ends with a mark and a space before something that starts neither in lower case nor with a digit; in
 # scripts without spaces between words with the mark alone.
 _SENTENCE_END = re.compile(

@@ -36,6 +36,10 @@ def test_plain_texts_are_cut_as_any_other(text, min_length, stop_words):
     assert Vocabulary(["ab", "x"], "plain").pieces(text) == Vocabulary(["ab", "x"]).pieces(text) == words
 
 
+def test_a_text_of_digits_takes_no_longer_than_another():
+    assert tokenize(f"red {'1' * 200_000}") == ["red"]  # minutes, if each digit could begin a word
+
+
 def test_letters_that_are_written_as_entities_are_no_plain_text():
     vocabulary = Vocabulary.build(["&#x7EA2;&#x8272;"])
     assert vocabulary.rule == "pairs"
