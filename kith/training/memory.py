@@ -2,8 +2,10 @@
 
 import ctypes
 
-# Options of mallopt, as malloc.h of glibc has them, and how many bytes each is set to.
-TRIM_THRESHOLD, MMAP_THRESHOLD = (-1, 2**31 - 1), (-3, 2**30)
+# Options of mallopt, as malloc.h of glibc has them: at how many free bytes it gives them back, and from how many on a
+# block is the system's own.
+TRIM_THRESHOLD, MMAP_THRESHOLD = -1, -3
+LARGEST = (2**30, 2**25)  # bytes; older versions refuse more than the second
 
 
 def keep_freed_memory() -> bool:
@@ -20,4 +22,5 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError, TypeError):
         return False
-    return all(mallopt(option, size) == 1 for option, size in (TRIM_THRESHOLD, MMAP_THRESHOLD))
+    # Each option ends that the library sets the other by itself: without the first, blocks of 128 KiB would go back.
+    return any(mallopt(MMAP_THRESHOLD, size) == 1 for size in LARGEST) and mallopt(TRIM_THRESHOLD, 2**31 - 1) == 1
