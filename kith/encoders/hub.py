@@ -61,7 +61,8 @@ def _modules(folder: Path) -> list[Path]:
     they are read."""
     try:
         modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
-        return [path for module in modules if (path := folder / module["path"]) != folder]
+        places = [folder / module["path"] for module in modules]
+        return [place for place in places if place != folder and place.is_relative_to(folder)]
     except (OSError, ValueError, TypeError, KeyError):
         return []
 

@@ -80,13 +80,15 @@ def build(layers: Iterable[Mapping[str, Any]]) -> nn.ModuleList:
 def layers(folder: Path) -> list[dict[str, Any]]:
     """What follows the transformer, as modules.json says; the mean over the text where there is no such file.
 
-    Raises KithError for a layer that Kith does not know.
+    Raises KithError for a layer that Kith does not know, or that is nowhere in the folder.
     """
     path = folder / "modules.json"
     if not path.is_file():
         return [dict(MEAN)]
-    found = []
-    for module in read_json(path):
+    modules, found = read_json(path), []
+    if not (isinstance(modules, list) and all(map(_is_module, modules))):
+        raise KithError(f"{path}: expected a list of layers, each with a type and a path below its folder; {AGAIN}")
+    for module in modules:
         kind, place = module["type"].rpartition(".")[2], folder / module["path"]
         if kind == "Pooling":
             found.append({"kind": "pooling", "mode": _mode(_read(place / "config.json"))})
@@ -123,6 +125,13 @@ def longest(folder: Path, config: Mapping[str, Any], of_tokenizer: int | None) -
         return int(given)
     known = [config.get("max_position_embeddings"), of_tokenizer]
     return min((int(each) for each in known if each), default=LONGEST)
+
+
+def _is_module(given: Any) -> bool:
+    if not isinstance(given, dict) or not isinstance(given.get("type"), str):
+        return False
+    place = given.get("path")
+    return isinstance(place, str) and not Path(place).is_absolute() and ".." not in Path(place).parts
 
 
 def _mode(config: Mapping[str, Any]) -> str:

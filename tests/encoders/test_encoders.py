@@ -117,6 +117,27 @@ def test_other_weights_of_a_dense_layer_are_another_encoder_wherever_modules_jso
     assert hub.digest(tmp_path) != before
 
 
+@pytest.mark.parametrize(
+    "modules",
+    [
+        [{"type": "x.Transformer", "path": ""}, {"type": "x.Dense", "path": "{elsewhere}"}],
+        [{"type": "x.Dense", "path": "../elsewhere"}],
+        [{"type": "x.Transformer"}],
+        ["Pooling"],
+        {"type": "x.Pooling", "path": "1_Pooling"},
+    ],
+    ids=["absolute", "above", "nowhere", "words", "one"],
+)
+def test_layers_that_are_nowhere_in_the_folder_are_refused(tmp_path, modules):
+    name, elsewhere = write_encoder("bert", tmp_path / "encoder"), tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "config.json").write_text('{"in_features": 16, "out_features": 4}')
+    content = json.dumps(modules).replace("{elsewhere}", str(elsewhere))
+    (tmp_path / "encoder/modules.json").write_text(content)
+    with pytest.raises(KithError, match=r"modules\.json: expected a list of layers, each with a type and a path"):
+        registry.load(name, "text")
+
+
 def test_pooling_sees_only_the_text():
     states, mask = torch.rand(2, 4, 3), torch.tensor([[True, True, False, False], [True] * 4])
     other = states.clone()
