@@ -47,13 +47,13 @@ def remove(path: Path) -> None:
 @functools.cache
 def _here() -> str:
     """Where the number of a process is one: a computer, or a container on it."""
-    known = [platform.node()]
-    for place in ("/etc/machine-id", "/proc/self/ns/pid"):
+    known = [os.fsencode(platform.node())]
+    for read in (lambda: Path("/etc/machine-id").read_bytes(), lambda: os.readlink(b"/proc/self/ns/pid")):
         try:
-            known.append(os.readlink(place) if place.startswith("/proc") else Path(place).read_text(encoding="utf-8"))
+            known.append(read())
         except OSError:  # not Linux
             continue
-    return hashlib.sha256(" ".join(known).encode()).hexdigest()[:8]
+    return hashlib.sha256(b" ".join(known)).hexdigest()[:8]
 
 
 def _in_use(left: Path, process: int, where: str) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from kith.data import temporary
 from kith.data.temporary import ABANDONED, beside
 from kith.errors import KithError
 from stages import cli, files
@@ -97,6 +98,15 @@ def test_what_is_written_elsewhere_is_left_for_a_week(tmp_path):
     os.utime(tmp_path / elsewhere, (week_old, week_old))
     beside(path)
     assert [each.name for each in tmp_path.iterdir()] == [elsewhere.replace(f".{os.getpid()}-", f".{dead.pid}-")]
+
+
+def test_a_computer_whose_name_is_no_text_has_names_too(tmp_path, monkeypatch):
+    monkeypatch.setattr("platform.node", lambda: os.fsdecode(b"b\xfcro"))  # as Linux takes it, and Python reads it
+    temporary._here.cache_clear()
+    try:
+        assert beside(tmp_path / "out.json").name.startswith(f".out.json.{os.getpid()}-")
+    finally:
+        temporary._here.cache_clear()
 
 
 @pytest.mark.parametrize("place", ["reports/x/.leaderboard.md.1.part", ".model.onnx.1.part", "runs/x/.model.pt.1.part"])
