@@ -210,6 +210,7 @@ def test_texts_alone_are_in_lines_and_nothing_lies_over_their_score(browser, add
     page = browser.new_page(viewport={"width": width, "height": 800})
     page.route("**/api/*", without_pictures)
     page.goto(address)
+    page.wait_for_selector(".tile")
     search(page, "a red cross")
     page.wait_for_selector("ol.lines .similarity b")
     expect(page.locator("#status")).to_contain_text("the nearest texts first")
