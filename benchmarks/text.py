@@ -15,8 +15,8 @@ from kith.text.tokens import Vocabulary, tokenize
 
 TITLE = "Texts"
 ABOUT = """n texts of 12 words of 20,000 (Zipf): "n / CPU s" counts words. "words": scikit-learn's analyzer cuts
-plain texts at the same places. Ours also leaves numbers out and, where a text has more than ASCII, composes characters
-(NFKC), takes tags and entities out and finds words in scripts without spaces, which scikit-learn's does not. The limit
+plain texts at the same places. Ours also leaves out numbers, tags and entities and, where a text has more than ASCII,
+composes characters (NFKC) and finds words in scripts without spaces, which scikit-learn's does not. The limit
 of both: lower case and one regular expression, so neither can be three times as fast as the other. "Doc2Vec": 5
 epochs, 100 numbers, one worker; it is gensim's, fed from a file; "from a list" is the usual way to feed it: the loss of
 speed is the list's. Its vectors differ, for gensim cuts its jobs elsewhere. Its limit: gensim itself, from a file that

@@ -156,9 +156,8 @@ def _by_index(
         if exclude_self:
             own = np.arange(block.start, block.stop)[:, None]
             order = order[order != own].reshape(len(order), -1)
-        order += (
-            len(database) * np.arange(len(order))[:, None]
-        )  # places in the block, whose numbers `take` finds sooner
+        # Places in the block, whose numbers `take` finds sooner.
+        order += len(database) * np.arange(len(order))[:, None]
         right = alike(query_labels[block], database_labels).take(order)
         rows, before = np.divmod(np.flatnonzero(right), right.shape[1])
         ends = np.cumsum(np.bincount(rows, minlength=len(order)))
