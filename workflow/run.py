@@ -127,7 +127,8 @@ class SnakemakeRun:
         if not RECORDED.exists():  # results of before count as recorded
             _write({s.target(i): times for s, i in self.dag.items() if any(times := self._times(s, i))})
         self._end = self._touched if workflow.touch else self._nothing_done
-        atexit.register(lambda: self._end())
+        # A plan that failed or was interrupted has no scheduler, and knows of no job whether it is up to date.
+        atexit.register(lambda: workflow.scheduler and self._end())
 
     def _jobs(self) -> Iterator[tuple[Stage, Item]]:
         """What is done: the jobs that have finished, and those that need not run."""

@@ -65,6 +65,26 @@ def test_a_damaged_note_of_snakemakes_is_made_again_with_its_output(by_snakemake
     assert repository.snakemake() == []
 
 
+def test_a_plan_that_fails_records_nothing(by_snakemake, tmp_path):
+    repository = copy(by_snakemake, tmp_path)
+    repository.edit("train", epochs=2)
+    waits = repository.path / "wait.compare"
+    waits.touch()
+    running = repository.start("snakemake", "--cores", "2")
+    repository.wait_for("compare")  # the models of two epochs are there, and DVC does not know of them
+    running.send_signal(signal.SIGKILL)
+    running.wait()
+    waits.unlink()
+    repository.edit("train", epochs=3)
+    stages = repository.path / "dvc.yaml"
+    whole = stages.read_text()
+    stages.write_text(whole.replace("- reports/${study.name}/metrics.json\n    outs", "- nowhere\n    outs"))
+    assert "Missing input" in repository.python("snakemake", "--forcerun", "draw", "--cores", "1", fails=True)
+    stages.write_text(whole)
+    assert "train@a-0" in repository.dvc("repro")
+    assert repository.epochs() == [3, 3]
+
+
 def test_a_run_that_cannot_be_recorded_fails_and_the_next_one_records_it(by_snakemake, tmp_path):
     repository = copy(by_snakemake, tmp_path)
     cache = repository.path / ".dvc/cache"
