@@ -16,13 +16,16 @@ from workflow.engine import mend_busy
 LOCK = Path("dvc.lock")
 KEPT = Path(".dvc/tmp/dvc.lock")
 CONFLICT = "\n<<<<<<< "  # of a merge that somebody is about to decide
+NO_UTF_8 = "\ufffd"  # stands for what cannot be read as text
+NEEDED = {"path", "md5", "size"}  # of each file
+USUAL = NEEDED | {"hash", "nfiles"}
 
 
 def keep() -> None:
     """Copy dvc.lock; to be called when DVC does not write it. One that is damaged is put back first."""
     repair()
     if LOCK.exists() and KEPT.parent.is_dir():
-        whole.write(KEPT, LOCK.read_text(encoding="utf-8"))
+        whole.write(KEPT, yamls.text_of(LOCK))
 
 
 def repair() -> None:
@@ -51,7 +54,7 @@ def drop(study: str, live: set[str]) -> None:
     not among the `live` ones."""
     if not LOCK.exists():
         return
-    head, entries = _entries(LOCK.read_text(encoding="utf-8"))
+    head, entries = _entries(yamls.text_of(LOCK))
     left = {name: entry for name, entry in entries.items() if name in live or not _is_of(study, entry)}
     if len(left) < len(entries):
         whole.write(LOCK, head + "".join(left.values()))
@@ -71,13 +74,35 @@ def _is_cut(text: str, kept: str) -> bool:
 
 
 def _is_whole(text: str) -> bool:
-    """Whether the last entry has a command, and what DVC notes of each file."""
+    """Whether the last entry has a command, and what DVC notes of each file, and nothing that DVC would not read."""
     try:
-        entry = _read(list(_entries(text)[1].values())[-1])
+        last = list(_entries(text)[1].values())[-1]
+        entry = _read(last)
         files = [*entry.get("deps", []), *entry["outs"]]
-        return "cmd" in entry and bool(files) and all({"path", "md5", "size"} <= file.keys() for file in files)
+        if NO_UTF_8 in last or not files or not all(file.keys() >= NEEDED for file in files):
+            return False
+        return _is_usual(entry, files) or _is_valid(entry)
     except (KithError, AttributeError, IndexError, KeyError, TypeError):
         return False
+
+
+def _is_usual(entry: dict[str, Any], files: list[dict[str, Any]]) -> bool:
+    """Whether it has the form of nearly all entries."""
+    known = all(file.keys() <= USUAL and (type(file["size"]), type(file["md5"])) == (int, str) for file in files)
+    params = all(isinstance(each, dict) for each in entry.get("params", {}).values())
+    return known and params and entry.keys() <= {"cmd", "deps", "params", "outs"}
+
+
+def _is_valid(entry: dict[str, Any]) -> bool:
+    """Whether DVC would read it. To ask DVC takes as long as all else that is done before a stage."""
+    from dvc.schema import LOCK_FILE_STAGE_SCHEMA
+    from voluptuous import Invalid, Schema
+
+    try:
+        Schema(LOCK_FILE_STAGE_SCHEMA)(entry)
+    except Invalid:
+        return False
+    return True
 
 
 def _is_of(study: str, entry: str) -> bool:
