@@ -74,14 +74,22 @@ def stamp(path: Path) -> list[list[Any]]:
 def _listed(folder: Path) -> tuple[int, str]:
     """How many files there are, and SHA-256 of their names, sizes and times."""
     count, total = 0, hashlib.sha256()
-    for place, below, names in os.walk(folder):
+    start = len(os.fspath(folder))
+    for place, below, names in os.walk(folder, followlinks=True):  # as pictures are listed
         below[:] = sorted(name for name in below if not hidden(name))
         for name in sorted(name for name in names if not hidden(name)):
-            told = os.lstat(os.path.join(place, name))
-            path = os.path.relpath(os.path.join(place, name), folder)
-            total.update(os.fsencode(path) + f"\0{told.st_size} {told.st_mtime_ns}\n".encode())
+            file = os.path.join(place, name)
+            told = _told(file)
+            total.update(os.fsencode(file[start:]) + f"\0{told.st_size} {told.st_mtime_ns}\n".encode())
             count += 1
     return count, total.hexdigest()
+
+
+def _told(file: str) -> os.stat_result:
+    try:
+        return os.stat(file)
+    except OSError:  # a link to nothing
+        return os.lstat(file)
 
 
 def _unpacked(path: Path, folder: Path) -> None:

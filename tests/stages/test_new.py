@@ -396,6 +396,16 @@ def test_a_changed_folder_of_pictures_is_another_one(tmp_path):
     assert [each[0][:2] for each in (first, brought.stamp(folder))] == [["pictures", 1], ["pictures", 2]]
 
 
+def test_a_folder_that_is_linked_into_another_is_looked_at_too(tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures/linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "pictures/nothing.png").symlink_to(tmp_path / "nowhere")
+    before = brought.stamp(tmp_path / "pictures")
+    (tmp_path / "elsewhere/a.png").touch()
+    assert brought.stamp(tmp_path / "pictures")[0][1] == before[0][1] + 1 == 2
+
+
 def test_an_archive_of_the_same_name_is_not_taken_for_the_one_before(folder, capsys):
     (folder / "mine").mkdir()
     (folder / "other").mkdir()

@@ -85,6 +85,17 @@ def test_a_plan_that_fails_records_nothing(by_snakemake, tmp_path):
     assert repository.epochs() == [3, 3]
 
 
+def test_what_failed_is_put_back_also_where_notes_cannot_be_written(by_snakemake, tmp_path):
+    repository = copy(by_snakemake, tmp_path)
+    notes = repository.path / ".snakemake/checksums.json"
+    notes.unlink()
+    notes.mkdir()
+    repository.edit("methods", b={"fails": True})
+    output = repository.python("snakemake", "--cores", "1", fails=True)
+    assert "checksums.json: is a folder, and a file belongs there" in output
+    assert (repository.path / "runs/mini/b-0/model.txt").exists()
+
+
 def test_a_run_that_cannot_be_recorded_fails_and_the_next_one_records_it(by_snakemake, tmp_path):
     repository = copy(by_snakemake, tmp_path)
     cache = repository.path / ".dvc/cache"

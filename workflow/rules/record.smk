@@ -9,7 +9,7 @@ onsuccess:
 onerror:
     try:
         run.end()
-    except KithError as error:  # of a full disk too, on which a stage cannot write into its log why it failed
-        print(f"error: {error}", file=sys.stderr)
+    except (KithError, OSError) as error:  # of a full disk too, on which a stage cannot write why it failed
+        print(f"error: {told.line_of(error) or error}", file=sys.stderr)
     run.put_back()
     run.rank_the_others()
