@@ -23,11 +23,14 @@ KINDS = {
     "server": "MLflow's server",
 }
 # What the counts do not say.
+PIECES = """No one run has made this table. It was filled in pieces, on several versions of Kith, which was mended in
+between. A fault that ended badly was done again on the mended version, and only its last row is here. Of the other
+faults, not all were done again. Not every kill was one of a chain. The command below does what a table still lacks."""
+
 HANDS = """*needed a hand*: the rerun failed and no line said why; once the cause was gone (room on the disk, a file
 that can be written), another rerun ended as it should, unless *differ* or a sentence is told below.
 
-Five faults ended badly at first, and a sixth was not mended by itself; they were done again once Kith was mended, and
-their rows are of that time."""
+Five faults ended badly at first, and a sixth was not mended by itself; the counts do not have these first ends."""
 
 # How files are damaged, and what a copy cannot show.
 FILES = """Several files are damaged before one rerun. Where it ends well, each counts whose job the engine sees to be
@@ -67,7 +70,7 @@ def page(rows: list[Row], command: str) -> str:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     where = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB"
     where += f", Python {platform.python_version()}"
-    lines = ["# Faults", "", _summary(done), "", f"`{command}`", ""]
+    lines = ["# Faults", "", _summary(done), "", PIECES, "", f"`{command}`", ""]
     lines += [f"{where}; {days[0]} to {days[-1]}." if days else where, ""]
     lines += [HANDS, ""]
     for kind, title in KINDS.items():
