@@ -4,6 +4,7 @@ python -m workflow.commit TARGET…  stores outputs in DVC's cache, and checksum
 """
 
 import logging
+import sqlite3
 import sys
 import time
 from pathlib import Path
@@ -60,7 +61,7 @@ def main(targets: list[str]) -> None:
         try:
             with set_loggers_level(logging.CRITICAL), Repo(scm=_scm()) as repo:
                 return commit(repo, targets)
-        except (DvcException, OSError) as error:
+        except (DvcException, OSError, sqlite3.Error) as error:  # DVC knows files by SQLite
             if not isinstance(error, LockError) or time.monotonic() > end:
                 sys.exit(f"error: {_why(error)}")
             time.sleep(1)

@@ -13,7 +13,9 @@ from pathlib import Path
 from workflow import whole
 
 NOTED = Path(".snakemake/checksums.json")  # by output: when it was made, and its checksum
-LARGEST = 256 << 20  # bytes; more is not read for the sake of proof: stages prove it when they read it
+# Bytes of an output, and of all outputs at a time, that are read for the sake of proof; of more, stages prove what they
+# read.
+LARGEST, MOST = 256 << 20, 4 << 30
 
 Known = dict[str, list[float | str | None]]
 
@@ -27,11 +29,12 @@ def note(made: Mapping[str, float | None]) -> None:
 
 
 class Proof:
-    """The checksums that were noted when it began; each output is read once."""
+    """The checksums that were noted when it began; each output is read once, until MOST bytes are read."""
 
     def __init__(self) -> None:
         self._noted = _read()
         self._found: dict[tuple[str, float | None], bool] = {}
+        self._left = MOST
 
     def same(self, out: str, made: float | None) -> bool:
         """Whether an output made at that time is as it was then; True of one of which nothing is noted."""
@@ -39,18 +42,22 @@ class Proof:
         if made is None or time != made or checksum is None:
             return True
         if (out, made) not in self._found:
-            self._found[out, made] = _checksum(Path(out)) == checksum
+            self._left -= _size(Path(out))
+            self._found[out, made] = self._left < 0 or _checksum(Path(out)) == checksum
         return self._found[out, made]
+
+
+def _size(path: Path) -> int:
+    return sum(file.stat().st_size for file in _files(path) if file.exists())
 
 
 def _checksum(path: Path) -> str | None:
     """SHA-256 of a file, or of names and contents in a folder without what engines put there; None of a larger one, and
     of what cannot be read."""
+    if _size(path) > LARGEST:
+        return None
     try:
-        files = [path] if not path.is_dir() else sorted(_files(path))
-        if sum(file.stat().st_size for file in files) > LARGEST:
-            return None
-        total = hashlib.sha256()
+        files, total = _files(path), hashlib.sha256()
         for file in files:
             with file.open("rb") as opened:
                 found = hashlib.file_digest(opened, "sha256").hexdigest()
@@ -60,12 +67,15 @@ def _checksum(path: Path) -> str | None:
         return None
 
 
-def _files(folder: Path) -> list[Path]:
+def _files(path: Path) -> list[Path]:
+    """The file, or in order those of a folder."""
+    if not path.is_dir():
+        return [path]
     found = []
-    for place, below, names in os.walk(folder):
+    for place, below, names in os.walk(path):
         below[:] = [name for name in below if name != "__pycache__" and not name.startswith(".")]
         found += [Path(place, name) for name in names if not name.startswith(".")]
-    return found
+    return sorted(found)
 
 
 def _read() -> Known:

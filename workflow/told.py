@@ -59,7 +59,7 @@ def line_of(error: BaseException | None) -> str | None:
             return str(error)
         if lacks_memory(error) or (isinstance(error, OSError) and error.errno in TOLD):
             return of_system(_with_folder(error))
-        error = error.__cause__ or error.__context__
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return None
 
 

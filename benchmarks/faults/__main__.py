@@ -196,7 +196,10 @@ def _counted(row: Row) -> int:
 
 
 def _page(out: Path) -> None:
-    (out / "faults.md").write_text(record.page(record.read(out / "faults.csv"), record.command_line()))
+    note = out / "faults_note.md"  # what whoever has made the table has to say of it
+    said = note.read_text(encoding="utf-8") if note.exists() else ""
+    page = record.page(record.read(out / "faults.csv"), record.command_line(), said)
+    (out / "faults.md").write_text(page, encoding="utf-8")
 
 
 if __name__ == "__main__":

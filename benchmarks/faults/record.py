@@ -23,14 +23,8 @@ KINDS = {
     "server": "MLflow's server",
 }
 # What the counts do not say.
-PIECES = """No one run has made this table. It was filled in pieces, on several versions of Kith, which was mended in
-between. A fault that ended badly was done again on the mended version, and only its last row is here. Of the other
-faults, not all were done again. Not every kill was one of a chain. The command below does what a table still lacks."""
-
 HANDS = """*needed a hand*: the rerun failed and no line said why; once the cause was gone (room on the disk, a file
-that can be written), another rerun ended as it should, unless *differ* or a sentence is told below.
-
-Five faults ended badly at first, and a sixth was not mended by itself; the counts do not have these first ends."""
+that can be written), another rerun ended as it should, unless *differ* or a sentence is told below."""
 
 # How files are damaged, and what a copy cannot show.
 FILES = """Several files are damaged before one rerun. Where it ends well, each counts whose job the engine sees to be
@@ -63,14 +57,15 @@ def add(path: Path, row: Row) -> None:
         os.fsync(file.fileno())
 
 
-def page(rows: list[Row], command: str) -> str:
-    """The summary as Markdown: counts by engine and stage, every sentence, and all that did not end well."""
+def page(rows: list[Row], command: str, note: str = "") -> str:
+    """The summary as Markdown: counts by engine and stage, every sentence, and all that did not end well. note: what
+    else is to be known of this table."""
     done = [row for row in rows if row.ended in ENDS]
     days = sorted({row.day for row in done})
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     where = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, {memory:.0f} GiB"
     where += f", Python {platform.python_version()}"
-    lines = ["# Faults", "", _summary(done), "", PIECES, "", f"`{command}`", ""]
+    lines = ["# Faults", "", _summary(done), "", *([note.strip(), ""] if note else []), f"`{command}`", ""]
     lines += [f"{where}; {days[0]} to {days[-1]}." if days else where, ""]
     lines += [HANDS, ""]
     for kind, title in KINDS.items():

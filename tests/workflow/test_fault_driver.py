@@ -181,9 +181,9 @@ def test_the_record_is_read_again_and_summed_up(tmp_path):
     for each in rows:
         record.add(path, each)
     assert record.read(path) == rows
-    page = record.page(record.read(path), "python -m benchmarks.faults")
+    page = record.page(record.read(path), "python -m benchmarks.faults", "In two pieces.")
     assert "2 kills of 1 runs and 1 other faults" in page
-    assert "No one run has made this table" in page
+    assert "\n\nIn two pieces.\n\n" in page
     assert "| text | dvc | 1 | 1 |  |  |  |" in page
     assert "`error: model.pt: cannot be read (it is empty); train again`" in page
     assert f"{os.cpu_count()} cores" in page

@@ -41,6 +41,13 @@ def test_a_flipped_bit_is_seen(outs):
     assert same(outs) == [False, False]
 
 
+def test_of_very_many_bytes_the_first_are_read(outs, monkeypatch):
+    rot(Path("file.csv"))
+    rot(Path("folder/below/b.npy"))
+    monkeypatch.setattr(proved, "MOST", len("content"))
+    assert same(outs) == [False, True]
+
+
 def test_a_file_that_went_from_a_folder_is_seen_and_what_engines_put_there_is_not(outs):
     Path("folder/.snakemake_timestamp").touch()
     assert same(outs) == [True, True]

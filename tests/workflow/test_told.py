@@ -51,6 +51,14 @@ def test_what_an_error_came_from_is_told(monkeypatch, caplog):
     assert printed(error, monkeypatch, caplog) == "error: DVC runs in this folder"
 
 
+def test_what_was_dealt_with_before_is_not_told(monkeypatch, caplog):
+    error = WorkflowError("No rule to make a.csv")
+    error.__context__ = PermissionError(errno.EPERM, "Operation not permitted", "a")
+    assert printed(error, monkeypatch, caplog).startswith("error: a: Oper")
+    error.__suppress_context__ = True  # raise … from None
+    assert "Oper" not in printed(error, monkeypatch, caplog)
+
+
 def test_a_file_in_a_folder_that_cannot_be_removed_is_named_with_the_folder(tmp_path, monkeypatch, caplog):
     (tmp_path / "neighbors").mkdir()
     (tmp_path / "neighbors" / "quality.json").touch()
