@@ -15,7 +15,8 @@ TITLE = "Mining"
 ABOUT = """A batch of n unit rows of 128 numbers, margin 0.2, squared distances: triplets are mined, then the loss
 and its gradient. pytorch-metric-learning has no hardest and no random negative of each pair; of its semi-hard
 triplets, which are all of them, ours draws one a pair: there answers differ, and the ratio is of what either needs
-for a step. With "all" and "batch_hard" the loss and the gradient agree. The limit: one product of the rows with
+for a step. With "all" the loss and the gradient agree, with "batch_hard" but for rows that are equally hard up to
+rounding. The limit: one product of the rows with
 themselves, and its gradient."""
 MARGIN, DIM = 0.2, 128
 WAYS = ("semi_hard", "batch_hard", "hardest", "random", "all")
@@ -84,6 +85,16 @@ def alike(own: Any, other: Any) -> None:
     assert abs(own[0] - other[0]) < 0.5 * other[0], f" {own[0]} and {other[0]}"
 
 
+def same_but_for_rounding(own: Any, other: Any) -> None:
+    """Of thousands of rows a few are equally hard up to rounding, and either way may take another of them."""
+    assert torch.allclose(own[0], other[0], rtol=1e-4), f" {own[0]} and {other[0]}"
+    apart = ~torch.isclose(own[1], other[1], rtol=1e-4, atol=1e-4)
+    assert apart.float().mean() < 1e-3, f" {int(apart.sum())} numbers of the gradient differ"
+
+
+SAME = {"semi_hard": alike, "batch_hard": same_but_for_rounding}
+
+
 def cases(
     quick: bool,
     *,
@@ -102,5 +113,5 @@ def cases(
                     {"pytorch-metric-learning": Way(step, (True, strategy, size, each))} if both else {},
                     limit=("a product", Way(product, (size,))),
                     tolerance=1e-4,
-                    same=alike if strategy == "semi_hard" else None,
+                    same=SAME.get(strategy),
                 )
