@@ -129,13 +129,14 @@ def test_two_runs_at_once_are_one_and_a_refusal(snakemake, monkeypatch):
     wanted, done = snakemake.hashes(), row("two", "beside snakemake", "snakemake", "train@a-0")
     waits = snakemake.folder / "wait.train@a-0"
     waits.touch()
+    (snakemake.folder / "ran.txt").unlink()  # of the run that was copied: the second is to begin after the first
     monkeypatch.setattr(machine.time, "sleep", lambda seconds: _until_begun(snakemake))
     start = snakemake.start
 
     def second(engine=None, name="run", **environment):
         run = start(engine, name, **environment)
         if name == "second":
-            assert run.wait() == 1
+            assert run.wait(120) == 1
             waits.unlink()
         return run
 
