@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from kith.data.digests import sha256
 from workflow import whole
 
 NOTED = Path(".snakemake/checksums.json")  # by output: when it was made, and its checksum
@@ -23,8 +24,9 @@ Known = dict[str, list[float | str | None]]
 def note(made: Mapping[str, float | None]) -> None:
     """Note the checksums of outputs, by when Snakemake made them; those that are noted already are not read."""
     known = _read()
-    new = {out: [time, _checksum(Path(out))] for out, time in made.items() if known.get(out, [None])[0] != time}
-    if new:
+    times = {out: time for out, time in made.items() if known.get(out, [None])[0] != time}
+    if times:
+        new = {out: [time, _checksum(Path(out), LARGEST)[0]] for out, time in times.items()}
         whole.write(NOTED, json.dumps(known | new))
 
 
@@ -42,32 +44,25 @@ class Proof:
         if made is None or time != made or checksum is None:
             return True
         if (out, made) not in self._found:
-            self._left -= _size(Path(out))
-            self._found[out, made] = self._left < 0 or _checksum(Path(out)) == checksum
+            found, size = _checksum(Path(out), self._left)
+            self._left -= size
+            self._found[out, made] = self._left < 0 or found == checksum
         return self._found[out, made]
 
 
-def _size(path: Path) -> int:
-    try:
-        return sum(file.stat().st_size for file in _files(path))
-    except OSError:  # which it is to whoever reads it, too
-        return 0
-
-
-def _checksum(path: Path) -> str | None:
-    """SHA-256 of a file, or of names and contents in a folder without what engines put there; None of a larger one, and
-    of what cannot be read."""
-    if _size(path) > LARGEST:
-        return None
+def _checksum(path: Path, most: int) -> tuple[str | None, int]:
+    """SHA-256 of a file, or of names and contents in a folder without what engines put there, and its bytes; None where
+    these are more than `most`, and of what cannot be read."""
     try:
         files, total = _files(path), hashlib.sha256()
+        size = sum(file.stat().st_size for file in files)
+        if size > most:
+            return None, size
         for file in files:
-            with file.open("rb") as opened:
-                found = hashlib.file_digest(opened, "sha256").hexdigest()
-            total.update(os.fsencode(file.relative_to(path)) + b"\0" + found.encode() + b"\n")
-        return total.hexdigest()
+            total.update(os.fsencode(file.relative_to(path)) + b"\0" + sha256(file).encode() + b"\n")
+        return total.hexdigest(), size
     except OSError:
-        return None
+        return None, 0
 
 
 def _files(path: Path) -> list[Path]:
