@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from kith.errors import KithError
+from kith.selection import reached
 from kith.similarity import as_matrix, distinct_rows, similarity_blocks, unit_rows
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ Graph: TypeAlias = tuple[np.ndarray, np.ndarray]
 # Exact search costs about 3.1e-9·n² CPU seconds, HNSW (build, and queries at recall .99) about 1.1e-3·n: they meet
 # near 350,000 rows. The bound is lower: there exact search takes two minutes, and for twice the rows four times that.
 EXACT_UP_TO = 200_000
-HEAPS = 2  # in times of k: more of them make the bound of `_reached` higher, and longer to find
+HEAPS = 2  # in times of k: see `reached`
 AT_ONCE, MOST = 512, 1 << 25  # rows that are multiplied at once, if they give no more similarities than these
 CACHED = 1 << 18  # similarities that are looked at while they stay in a processor's cache
 EF_LEAST, EF_MOST = 200, 8192  # of efSearch, the length of HNSW's list of candidates
@@ -212,7 +213,7 @@ def _top(near: np.ndarray, k: int) -> np.ndarray:
     if n < 2 * HEAPS * k:
         return _partitioned(near, k)
     step = max(1, CACHED // n)
-    at = np.concatenate([_reached(near[i : i + step], k) + i * n for i in range(0, len(near), step)])
+    at = np.concatenate([reached(near[i : i + step], k, HEAPS) + i * n for i in range(0, len(near), step)])
     rows = at // n
     counts = np.bincount(rows, minlength=len(near))
     few = counts <= 2 * HEAPS * k  # where many are equal, or there are fewer than k, a bound is of no use
@@ -225,18 +226,6 @@ def _top(near: np.ndarray, k: int) -> np.ndarray:
     if not few.all():
         found[~few] = _partitioned(near[~few], k)
     return found
-
-
-def _reached(near: np.ndarray, k: int) -> np.ndarray:
-    """Places, in `near` as one row, of all that can be among the k highest of its row, and few more.
-
-    Each row is folded until there are a few times k numbers, each the highest of some columns: the k-th highest of
-    these is a bound that as many columns reach at least. A look, and no sort, finds those that do."""
-    folded = near
-    while (half := folded.shape[1] // 2) >= HEAPS * k:
-        folded = np.maximum(folded[:, :half], folded[:, half : 2 * half])
-    last = folded.shape[1] - k
-    return np.flatnonzero(near >= np.partition(folded, last, axis=1)[:, last, None])
 
 
 def _sorted_slots(slots: np.ndarray, columns: np.ndarray, values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:

@@ -1,12 +1,11 @@
 """Checksums of files and folders: how it is known that data are still those that were seen."""
 
 import hashlib
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 
-from kith.data.listing import hidden
+from kith.data.listing import files_below
 from kith.errors import KithError
 
 
@@ -34,7 +33,7 @@ def digest_of(path: Path, lists: Sequence[str] = (), parameter: str = "fetch.pat
         raise KithError(f"{path}: no such file or folder; mend {parameter}")
     total, size = hashlib.sha256(), 0
     try:
-        for file in _files(path):
+        for file in files_below(path):
             listed = any(fnmatch(file.name, pattern) for pattern in lists)
             length, content = file.stat().st_size, sha256(file) if listed else ""
             named = file.relative_to(path).as_posix().encode(errors="surrogateescape")
@@ -51,10 +50,3 @@ def digest_of_arrays(path: Path) -> tuple[str, int]:
         return sha256(path), path.stat().st_size
     files = list(path.glob("*.npy"))
     return sha256_of(files, path), sum(each.stat().st_size for each in files)
-
-
-def _files(path: Path) -> Iterator[Path]:
-    """All files below `path`, sorted within each folder, that are not hidden."""
-    for place, below, files in os.walk(path, followlinks=True):
-        below[:] = sorted(name for name in below if not hidden(name))
-        yield from (Path(place, name) for name in sorted(files) if not hidden(name))

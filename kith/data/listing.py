@@ -103,13 +103,18 @@ def pictures_below(folder: Path, passed: Counter[str] | None = None) -> Iterator
 
     passed: where the suffixes of the other files are counted.
     """
-    for place, below, files in os.walk(folder, followlinks=True):
+    for file in files_below(folder):
+        if file.name.lower().endswith(PICTURES):
+            yield file
+        elif passed is not None:
+            passed[file.suffix.lower()] += 1
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """All files below `folder` that are not hidden, sorted within each folder; links are followed."""
+    for place, below, names in os.walk(folder, followlinks=True):
         below[:] = sorted(name for name in below if not hidden(name))
-        for name in sorted(name for name in files if not hidden(name)):
-            if name.lower().endswith(PICTURES):
-                yield Path(place, name)
-            elif passed is not None:
-                passed[Path(name).suffix.lower()] += 1
+        yield from (Path(place, name) for name in sorted(names) if not hidden(name))
 
 
 def left_out(passed: Counter[str]) -> dict[str, int]:

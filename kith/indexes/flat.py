@@ -7,8 +7,10 @@ import numpy as np
 from kith.codes import hamming_blocks, pack, sign_codes
 from kith.errors import KithError
 from kith.indexes.index import Answers, VectorIndex
+from kith.selection import reached
 from kith.similarity import blocks
 
+HEAPS = 4  # in times of k: see `reached`
 FITTED_ON = 50_000  # vectors that a rotation is fitted to, at most
 
 
@@ -109,17 +111,14 @@ def best(scores: np.ndarray, k: int) -> Answers:
     >>> best(np.array([0.1, 0.9, 0.5, 0.9]), 3)[0].tolist()
     [1, 3, 2]
     """
-    last = len(scores) - k
-    # Half the time of argpartition, and it settles equals by their place.
-    rows = np.flatnonzero(scores >= np.partition(scores, last)[last])
+    rows = reached(scores, k, HEAPS)
     rows = rows[np.argsort(-scores[rows], kind="stable")[:k]]
     return rows, scores[rows]
 
 
 def _nearest(distances: np.ndarray, k: int) -> Answers:
     """Rows of the k smallest of (n,) distances, of equals the earlier, and these distances."""
-    farthest = np.partition(distances, k - 1)[k - 1]
-    rows = np.flatnonzero(distances <= farthest)
+    rows = reached(distances, k, HEAPS, better=np.minimum)
     rows = rows[np.argsort(distances[rows], kind="stable")[:k]]
     return rows, distances[rows]
 

@@ -11,13 +11,14 @@ import numpy as np
 
 from kith.metrics.ordering import RankedLists, gpu_of, ranked_lists
 from kith.metrics.ties import TiedList
+from kith.selection import reached
 from kith.similarity import as_matrix, similarity_blocks, top_k, unit_rows
 
 # Rows that are multiplied at once: of fewer a BLAS spends more time on packing the items than on products; and how many
 # products there are at once, at most.
 AT_ONCE, HELD = 512, 1 << 25
 CACHED = 1 << 18  # products that are looked at while they stay in a processor's cache
-HEAPS = 4  # in times of the limit: see `_candidates`
+HEAPS = 4  # in times of the limit: see `reached`
 ROUNDING = 2.0**-24  # of one float32 operation, as a share
 
 Exact = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -157,13 +158,11 @@ def _of_block(
 def _candidates(products: np.ndarray, limit: int, slack: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Rows and columns, row by row, of all that can be among the `limit` nearest of a row, and rows of which these are
     too many, which have none.
-
-    Each row is folded until there are a few times `limit` numbers, each the highest of some columns. The `limit`-th
-    highest of these is a bound that as many columns reach at least, and few more do.
     """
     n = products.shape[1]
     step = max(1, CACHED // n)
-    at = np.concatenate([_reached(products[i : i + step], limit, slack) + i * n for i in range(0, len(products), step)])
+    starts = range(0, len(products), step)
+    at = np.concatenate([reached(products[i : i + step], limit, HEAPS, slack) + i * n for i in starts])
     rows = at // n
     counts = np.bincount(rows, minlength=len(products))
     many = np.flatnonzero(counts > 2 * HEAPS * limit)
@@ -171,16 +170,6 @@ def _candidates(products: np.ndarray, limit: int, slack: float) -> tuple[np.ndar
         kept = counts[rows] <= 2 * HEAPS * limit
         at, rows = at[kept], rows[kept]
     return rows, at - rows * n, many
-
-
-def _reached(products: np.ndarray, limit: int, slack: float) -> np.ndarray:
-    """Places, in `products` as one row, of all that can be among the `limit` nearest of their row."""
-    folded = products
-    while (half := folded.shape[1] // 2) >= HEAPS * limit:
-        folded = np.maximum(folded[:, :half], folded[:, half : 2 * half])
-    last = folded.shape[1] - limit
-    bound = np.partition(folded, last, axis=1)[:, last, None] - np.float32(slack)
-    return np.flatnonzero(products >= bound)
 
 
 def _ordered(

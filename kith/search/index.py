@@ -10,6 +10,7 @@ import numpy as np
 from kith.codes import WORD, pack, sign_codes
 from kith.errors import KithError
 from kith.neighbors import HNSW, recall_of
+from kith.selection import reached
 from kith.similarity import unit_rows
 
 # One exact search of a million rows of 128 numbers takes about 50 ms on two cores; a graph of them is built in a
@@ -19,7 +20,7 @@ METHODS = ("auto", "exact", "hnsw")
 LEAST = 100  # candidates
 SPARE = 4  # candidates of an index, in times of what is asked for: it does not rank them as well as it finds them
 BLOCK = 1 << 16  # vectors that are compared at a time
-FOLDED = 4  # in times of the count: see `_reached`
+HEAPS = 4  # in times of the count: see `reached`
 DECIMALS = 6  # of similarities: beyond them a product's rounding would order equal vectors
 
 Ranked = tuple[np.ndarray, np.ndarray]
@@ -129,7 +130,7 @@ class _Hamming:
 
     def best(self, vector: np.ndarray, count: int) -> Ranked:
         distances = self._distances(self._code(np.asarray(vector)))
-        rows = _reached(distances, count, np.minimum)
+        rows = reached(distances, count, HEAPS, better=np.minimum)
         # A distance above its row in one integer, which are sorted faster than rows by their distances.
         keys = distances[rows].astype(np.int64) << 32 | rows
         keys.sort()
@@ -224,25 +225,10 @@ def _unit(vector: np.ndarray) -> np.ndarray:
     return scaled / length if length > 0 else scaled
 
 
-def _reached(values: np.ndarray, count: int, better: np.ufunc, slack: float = 0) -> np.ndarray:
-    """Rows of the `count` best of (n,) values, or within `slack` of these, and few more. better: np.maximum or minimum.
-
-    Values are folded until there are some times `count` of them, each the best of some rows: so many rows at least are
-    as good as the last of the `count` best of these."""
-    if count >= len(values):
-        return np.arange(len(values))
-    folded = values
-    while (half := len(folded) // 2) >= FOLDED * count:
-        folded = better(folded[:half], folded[half : 2 * half])
-    if better is np.minimum:
-        return (values <= np.partition(folded, count - 1)[count - 1]).nonzero()[0]
-    return (values >= np.partition(folded, -count)[-count] - slack).nonzero()[0]
-
-
 def _best_rounded(scores: np.ndarray, count: int) -> Ranked:
     """Rows of the `count` highest scores, rounded, of equals the earlier first."""
     # What is less than the last by more than a unit of the last decimal stays less when both are rounded.
-    rows = _reached(scores, count, np.maximum, 2 * 10.0**-DECIMALS)
+    rows = reached(scores, count, HEAPS, slack=2 * 10.0**-DECIMALS)
     rounded = scores[rows].astype(np.float64).round(DECIMALS)
     order = (-rounded).argsort(kind="stable")[:count]
     return rows[order], rounded[order]

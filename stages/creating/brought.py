@@ -11,7 +11,7 @@ from typing import Any
 
 from kith.data import parts, readers, sources
 from kith.data.kinds import Captioned, Listed
-from kith.data.listing import hidden
+from kith.data.listing import files_below
 from kith.data.sources import karpathy
 from kith.data.sources.coco import captions
 from kith.data.unpack import is_archive, unpack
@@ -74,22 +74,19 @@ def stamp(path: Path) -> list[list[Any]]:
 def _listed(folder: Path) -> tuple[int, str]:
     """How many files there are, and SHA-256 of their names, sizes and times."""
     count, total = 0, hashlib.sha256()
-    start = len(os.fspath(folder))
-    for place, below, names in os.walk(folder, followlinks=True):  # as pictures are listed
-        below[:] = sorted(name for name in below if not hidden(name))
-        for name in sorted(name for name in names if not hidden(name)):
-            file = os.path.join(place, name)
-            told = _told(file)
-            total.update(os.fsencode(file[start:]) + f"\0{told.st_size} {told.st_mtime_ns}\n".encode())
-            count += 1
+    for file in files_below(folder):  # as pictures are listed
+        told = _told(file)
+        named = b"/" + os.fsencode(file.relative_to(folder))
+        total.update(named + f"\0{told.st_size} {told.st_mtime_ns}\n".encode())
+        count += 1
     return count, total.hexdigest()
 
 
-def _told(file: str) -> os.stat_result:
+def _told(file: Path) -> os.stat_result:
     try:
-        return os.stat(file)
+        return file.stat()
     except OSError:  # a link to nothing
-        return os.lstat(file)
+        return file.lstat()
 
 
 def _unpacked(path: Path, folder: Path) -> None:

@@ -129,7 +129,8 @@ def test_two_runs_at_once_are_one_and_a_refusal(snakemake, monkeypatch):
     wanted, done = snakemake.hashes(), row("two", "beside snakemake", "snakemake", "train@a-0")
     waits = snakemake.folder / "wait.train@a-0"
     waits.touch()
-    (snakemake.folder / "ran.txt").unlink(missing_ok=True)  # of a run before the copy: the second begins after the first
+    # Where the run that was copied has left one: the second run is to begin after the first.
+    (snakemake.folder / "ran.txt").unlink(missing_ok=True)
     monkeypatch.setattr(machine.time, "sleep", lambda seconds: _until_begun(snakemake))
     start = snakemake.start
 
