@@ -94,6 +94,7 @@ def test_ratios_stand_beside_what_was_compared():
     published, other, absent = rows_of(case)
     assert (published.against, published.faster) == ("a paper", 10.0)
     assert (other.against, other.faster, other.its_mb, other.of_limit) == ("other", 4.0, 1.0, 2.0)
+    assert (published.at_most, other.at_most) == (20.0, 8.0)  # times of the limit
     assert absent.against is None
     assert absent.note == "absent: absent is not installed"
 
