@@ -73,17 +73,19 @@ def png(figure: Figure) -> bytes:
 
     A chart keeps 256 colours, which makes it three times smaller; what has as many as photographs keeps them all.
     """
-    buffer = io.BytesIO()
+    pixels, written = io.BytesIO(), io.BytesIO()
     with style.context(STYLE, after_reset=True), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
-        figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
-    picture = Image.open(buffer).convert("RGB")
-    if picture.width * picture.height > COUNTED or picture.getcolors(CHART) is None:
-        return buffer.getvalue()
-    small = io.BytesIO()
-    palette = picture.quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE)
-    palette.save(small, format="PNG", dpi=(DPI, DPI), optimize=True)
-    return small.getvalue()
+        figure.savefig(pixels, format="raw", dpi=DPI)
+    width, height = (int(inches * DPI) for inches in figure.get_size_inches())
+    drawn = Image.frombuffer("RGBA", (width, height), pixels.getbuffer(), "raw", "RGBA", 0, 1)
+    picture = drawn.convert("RGB")
+    if width * height > COUNTED or picture.getcolors(CHART) is None:
+        drawn.save(written, format="PNG", dpi=(DPI, DPI))
+    else:
+        palette = picture.quantize(256, method=Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE)
+        palette.save(written, format="PNG", dpi=(DPI, DPI), optimize=True)
+    return written.getvalue()
 
 
 def svg(figure: Figure) -> bytes:
