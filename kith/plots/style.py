@@ -78,7 +78,7 @@ def png(figure: Figure) -> bytes:
         warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
         figure.savefig(pixels, format="raw", dpi=DPI)
     width, height = (int(inches * DPI) for inches in figure.get_size_inches())
-    drawn = Image.frombuffer("RGBA", (width, height), pixels.getbuffer(), "raw", "RGBA", 0, 1)
+    drawn = Image.frombuffer("RGBA", (width, height), pixels.getvalue(), "raw", "RGBA", 0, 1)
     picture = drawn.convert("RGB")
     if width * height > COUNTED or picture.getcolors(CHART) is None:
         drawn.save(written, format="PNG", dpi=(DPI, DPI))
