@@ -2,9 +2,10 @@
 # With LOCKED=1 every package is of the version, and has the checksum, that requirements.lock names.
 PYTHON ?= python3
 VENV   ?= .venv
+PAGES  := tests/docs/test_doc_commands.py
 RUN    := PATH="$(CURDIR)/$(VENV)/bin:$$PATH"
 
-.PHONY: setup repro test lint lock study adopt ui
+.PHONY: setup repro test test-docs lock study adopt ui
 
 setup: $(VENV)/.installed
 
@@ -28,7 +29,10 @@ test: setup             ## lint, types, unit and pipeline tests
 	$(RUN) ruff check .
 	$(RUN) ruff format --check .
 	$(RUN) mypy
-	$(RUN) python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(RUN) python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore=$(PAGES)
+
+test-docs: setup        ## run every command and every block of Python in README.md and docs/
+	$(RUN) python -m pytest -n 2 --dist worksteal $(PAGES)
 
 lock:                   ## write requirements.lock anew (pip install uv)
 	$(PYTHON) .ci/lock.py

@@ -8,11 +8,14 @@ from unittest import mock
 import matplotlib
 import numpy as np
 import pandas as pd
+import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from kith import plots
 from kith.data.digests import sha256
 from stages import compare, evaluate, tracking
 from stages.files import read_json, write_json, write_npy, write_npz
+from stages.reporting import spaces
 from tests.made_notes import seal, seal_run
 from tests.made_params import write_params
 from tests.made_runs import make_taxonomy
@@ -28,6 +31,18 @@ PARAMS = {
     "report": {"queries": 4, "tsne": 30, "seed": 0},
     "expect": {"infonce": {"test/mean/mrr": {"value": 0.99, "tolerance": 0.01, "source": "wishful <thinking>"}}},
 }
+
+PIXEL = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c4890000000d49444154789c6360606060000000050001a5f64540"
+    "0000000049454e44ae426082"
+)
+
+
+def without_figures(patch: pytest.MonkeyPatch) -> None:
+    """Of a report whose figures are looked at nowhere: they are most of its time."""
+    patch.setattr(plots, "png", lambda figure: PIXEL)
+    for name in ("one_run", "all_methods"):
+        patch.setattr(spaces, name, lambda *_: {})
 
 
 def make_study(

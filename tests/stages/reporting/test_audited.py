@@ -10,7 +10,7 @@ import pytest
 from kith.errors import KithError
 from stages import audit, report, tracking
 from tests import made_browser
-from tests.made_report import make_study
+from tests.made_report import make_study, without_figures
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +32,14 @@ def there(study, monkeypatch) -> None:
 def write(study: dict[str, Path], **changes: Path | None) -> str:
     given = {name: path for name, path in (study | changes).items() if name != "root" and path is not None}
     report.main(**given)
-    return study["page"].read_text(encoding="utf-8")
+    return given["page"].read_text(encoding="utf-8")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(study) -> str:
-    return write(study)
+    with pytest.MonkeyPatch.context() as patch, contextlib.chdir(study["root"]):
+        patch.setattr(tracking, "log_report", lambda *_: None)
+        return write(study)
 
 
 def test_it_tells_each_kind_with_its_number_its_cost_and_pictures(study, page):
@@ -78,11 +80,13 @@ def test_the_page_fits_its_window_and_its_findings_unfold(browser, study, page, 
         assert table.evaluate("(one) => one.scrollWidth > one.clientWidth") == (width == 390)  # it is scrolled
 
 
-def test_an_audit_of_nobody_knows_what_is_refused(study, tmp_path):
+def test_an_audit_of_nobody_knows_what_is_refused(study, tmp_path, monkeypatch):
+    without_figures(monkeypatch)
     (tmp_path / "audit.parquet").write_bytes((study["audited"] / "audit.parquet").read_bytes())
     with pytest.raises(KithError, match="nobody knows what the files beside it were made of"):
-        write(study, audited=tmp_path)
+        write(study, audited=tmp_path, page=tmp_path / "report.html")
 
 
-def test_without_an_audit_there_is_no_section(study):
-    assert "Faults in the data" not in write(study, audited=None)
+def test_without_an_audit_there_is_no_section(study, tmp_path, monkeypatch):
+    without_figures(monkeypatch)
+    assert "Faults in the data" not in write(study, audited=None, page=tmp_path / "report.html")

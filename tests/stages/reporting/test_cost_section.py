@@ -48,9 +48,15 @@ def there(study, monkeypatch) -> None:
     monkeypatch.setattr(tracking, "log_report", lambda *_: None)
 
 
-def test_the_section_has_the_chart_and_both_tables_of_each_run(study):
-    report.main(**{name: path for name, path in study.items() if name != "root"})
-    page = study["page"].read_text(encoding="utf-8")
+@pytest.fixture(scope="module")
+def page(study) -> str:
+    with pytest.MonkeyPatch.context() as patch, contextlib.chdir(study["root"]):
+        patch.setattr(tracking, "log_report", lambda *_: None)
+        report.main(**{name: path for name, path in study.items() if name != "root"})
+    return study["page"].read_text(encoding="utf-8")
+
+
+def test_the_section_has_the_chart_and_both_tables_of_each_run(page):
     found = page[page.index("What quality costs") : page.index("How it was made")]
     assert found.count('<th scope="row">float32</th>') == 2
     assert "<th>MRR@10</th>" in found
@@ -60,8 +66,7 @@ def test_the_section_has_the_chart_and_both_tables_of_each_run(study):
     assert "&lt;b&gt;a machine" in found  # nothing that was read is markup
 
 
-def test_the_section_fits_its_window(study):
-    report.main(**{name: path for name, path in study.items() if name != "root"})
+def test_the_section_fits_its_window(study, page):
     launched = made_browser.launched()
     browser = next(launched)
     try:
