@@ -134,8 +134,10 @@ CHANGES = {
     "a taxonomy file": (append("shape,box\n", "taxonomy.csv"), {"fetch", "prepare"}),
     "start weights": (append("changed", "start.pt"), {"train@hierarchy_ce-0"}),
     "a comment in report code": (append("\n# Why.\n", "stages/reporting/page.py"), {"compare", "report"}),
-    "a comment among the presets": (append("\n# Why.\n", "stages/params/presets.yaml"), set()),
-    "a new preset": (append("\nanother:\n  losses:\n    siglip: {}\n", "stages/params/presets.yaml"), set()),
+    "a comment and a new one among the presets": (
+        append("\n# Why.\nanother:\n  losses:\n    siglip: {}\n", "stages/params/presets.yaml"),
+        set(),
+    ),
     "a new metric": (
         append("\n", "kith/metrics/hashing.py"),
         {"evaluate@hierarchy_ce-0", "evaluate@infonce-0", "compare", "report"},
