@@ -23,7 +23,11 @@ from kith.losses.class_embedding import softmax_corr as softmax_corr, unnorm_cor
 from kith.losses.devise import devise as devise
 from kith.losses.center import center_loss as center_loss
 from kith.losses.label_embedding import label_embedding as label_embedding
-from kith.losses.contrastive import contrastive as contrastive, contrastive_pairs as contrastive_pairs
+from kith.losses.contrastive import (
+    contrastive as contrastive,
+    contrastive_all as contrastive_all,
+    contrastive_pairs as contrastive_pairs,
+)
 from kith.losses.triplet import batch_all as batch_all, soft_margin as soft_margin, triplet_margin as triplet_margin
 from kith.losses.hoffer_ailon import hoffer_ailon as hoffer_ailon
 from kith.losses.npairs import angular_npairs as angular_npairs, npairs as npairs

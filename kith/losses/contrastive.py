@@ -1,10 +1,11 @@
 """Contrastive losses of pairs, by Euclidean distance (Hadsell et al., CVPR 2006)."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from kith import mining
@@ -13,7 +14,9 @@ from kith.losses.batch import LossValue, MiningStatistics, TrainingStep
 from kith.losses.loss import LossOptions
 from kith.losses.metric_loss import PairLoss
 from kith.losses.rows import of_rows
-from kith.mining.distances import SumOverPairs, pairwise
+from kith.mining import passes
+from kith.mining.given import in_full
+from kith.mining.pair_sums import Hinge, MeanOverAllPairs, MeanOverPairs
 
 
 @of_rows
@@ -44,18 +47,40 @@ def contrastive_pairs(embeddings: Tensor, pairs: Sequence[Tensor], margin: float
     >>> float(contrastive_pairs(torch.tensor([[0.0], [2.0]]), all_pairs(torch.tensor([0, 0]))))
     4.0
     """
-    first, second, same = pairs
-    count = max(1, len(first))
+    return _of_pairs(embeddings, pairs, margin)[0]
 
-    def mean(squared: Tensor) -> tuple[Tensor, Tensor]:
+
+def contrastive_all(embeddings: Tensor, labels: Tensor, margin: float = 1.0) -> tuple[Tensor, MiningStatistics]:
+    """`contrastive_pairs` of all pairs of a batch, which are not listed; and how many pairs are of one class or nearer
+    than the margin, of how many.
+
+    embeddings: (B, d); labels: (B,) integers, or (B, C) sets (see `kith.mining.alike`). 0 without pairs.
+
+    >>> import torch
+    >>> value, found = contrastive_all(torch.tensor([[0.0], [2.0], [9.0]]), torch.tensor([0, 0, 1]), margin=8.0)
+    >>> float(value), found  # (2² + 0 + (8 − 7)²) / 3
+    (1.6666666269302368, MiningStatistics(active=2, candidates=3))
+    """
+    loss, active = MeanOverAllPairs.apply(in_full(embeddings), labels, margin**2, _hinge(margin))
+    return loss, MiningStatistics(int(active), len(labels) * (len(labels) - 1) // 2)
+
+
+def _of_pairs(embeddings: Tensor, pairs: Sequence[Tensor], margin: float) -> tuple[Tensor, Tensor]:
+    loss, active = MeanOverPairs.apply(in_full(embeddings), tuple(pairs), margin**2, _hinge(margin))
+    return loss, active
+
+
+def _hinge(margin: float) -> Hinge:
+    """Of squared distances, and whether they are of rows that belong together, the values and their derivatives."""
+
+    def values_and_slopes(squared: Tensor, same: Tensor) -> tuple[Tensor, Tensor]:
         distance = squared.sqrt()
-        lack = (margin - distance).clamp_(min=0)
+        lack = (distance - margin).clamp_(max=0)
         # By d² the derivative of (m − d)² is −(m − d) / d; rows that are equal have none.
-        slopes = (lack / distance).neg_().masked_fill_(same | (squared == 0), 0).add_(same)
-        return squared.where(same, lack.square_()).sum() / count, slopes.div_(count)
+        slopes = lack / F.threshold(distance, 0, math.inf)
+        return passes.put(lack.square_(), same, squared), passes.put(slopes, same, 1.0)
 
-    total: Tensor = SumOverPairs.apply(embeddings, first, second, mean)
-    return total
+    return values_and_slopes
 
 
 def _mean(values: Tensor) -> Tensor:
@@ -79,18 +104,15 @@ class ContrastiveLoss(PairLoss, name="contrastive"):
 
     def of_rows(self, rows: Tensor, label: Tensor, step: TrainingStep) -> LossValue:
         options = self.options
+        if options.mining == "all":
+            return contrastive_all(rows, label, options.margin)
         if options.mining == "given" and self.training:
             pairs = mining.given_pairs(label)
         elif options.mining == "hardest":
             pairs = mining.hardest_pairs(rows.detach(), label)
-        elif options.mining in ("random", "given"):
-            pairs = mining.balanced_pairs(label, step.random)
         else:
-            pairs = mining.all_pairs(label)
+            pairs = mining.balanced_pairs(label, step.random)
+        loss, active = _of_pairs(rows, pairs, options.margin)
         if options.mining == "given":
             loss = contrastive(rows[pairs.first], rows[pairs.second], pairs.same, options.margin)
-        else:
-            loss = contrastive_pairs(rows, pairs, options.margin)
-        with torch.no_grad():
-            near = pairwise(rows).flatten()[pairs.first * len(rows) + pairs.second] < options.margin**2
-        return loss, MiningStatistics(int((pairs.same | near).sum()), len(pairs.same))
+        return loss, MiningStatistics(int(active), len(pairs.same))

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -12,27 +11,26 @@ from kith.losses.angular import angular
 from kith.losses.batch import TrainingStep
 from kith.losses.loss import LossOptions
 from kith.losses.metric_loss import MetricLoss
+from kith.losses.partners import PartnersCrossEntropy
 from kith.losses.rows import of_rows
 
 
 @of_rows
-def npairs(anchor: Tensor, positive: Tensor, labels: Tensor, regularization: float = 0.0) -> Tensor:
+def npairs(anchor: Tensor, positive: Tensor, labels: Tensor | None = None, regularization: float = 0.0) -> Tensor:
     """Mean of log(1 + Σ_j exp(a_iᵀp_j − a_iᵀp_i)) over j of other classes (Sohn, NIPS 2016, eq. 7).
 
-    anchor, positive: (B, d), one or several pairs a class; labels: (B,). regularization: weight of the mean of
-    ½(|a|² + |p|²). 0 without pairs.
+    anchor, positive: (B, d), one or several pairs a class; labels: (B,), or None where there is one pair a class.
+    regularization: weight of the mean of ½(|a|² + |p|²). 0 without pairs.
 
     >>> import torch
     >>> rows = torch.eye(2)
-    >>> round(float(npairs(rows, rows, torch.tensor([0, 1]))), 4)  # log(1 + exp(-1))
+    >>> round(float(npairs(rows, rows)), 4)  # log(1 + exp(-1))
     0.3133
     """
     if not len(anchor):
         return anchor.sum()
-    scores = anchor @ positive.T
-    rivals = (labels[:, None] == labels).fill_diagonal_(False)
-    scores = scores.masked_fill(rivals, -float("inf"))
-    loss = F.cross_entropy(scores, torch.arange(len(scores), device=scores.device))
+    rivals = None if labels is None else (labels[:, None] == labels).fill_diagonal_(False)
+    loss: Tensor = PartnersCrossEntropy.apply(anchor, positive, rivals)
     if not regularization:
         return loss
     return loss + regularization * (anchor.square() + positive.square()).sum() / (2 * len(anchor))
@@ -71,7 +69,7 @@ class NPairsLoss(MetricLoss, name="npairs"):
 
     def of_rows(self, rows: Tensor, label: Tensor, step: TrainingStep) -> Tensor:
         first, second = mining.class_pairs(label, step.random)
-        pairs = rows[first], rows[second], label[first]
+        anchor, positive = rows.index_select(0, first), rows.index_select(0, second)
         if self.options.angle is not None:
-            return angular_npairs(*pairs, self.options.angle)
-        return npairs(*pairs, self.options.regularization)
+            return angular_npairs(anchor, positive, label[first], self.options.angle)
+        return npairs(anchor, positive, regularization=self.options.regularization)

@@ -1,6 +1,5 @@
 """Distances between rows, with gradients."""
 
-from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
@@ -11,6 +10,7 @@ from kith.mining.given import in_full
 
 Distance = Literal["squared", "euclidean", "product"]
 FAR = 100  # squared distance of the mean from the origin, for 1 of the rows from their mean
+FEW = 50  # the distance of one given pair costs, with its gradient, about as much as so many by matrix products
 
 
 def pairwise(rows: Tensor, others: Tensor | None = None, distance: Distance = "squared") -> Tensor:
@@ -44,10 +44,10 @@ class SquaredDistances(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, others: Tensor | None) -> Tensor:
-        near, far = _nearer_the_origin(rows, rows if others is None else others)
+        near, far, own, theirs = with_lengths(rows, rows if others is None else others)
         ctx.save_for_backward(near, far)
         ctx.alone = others is None
-        return _squared(near, far)
+        return squares(near, far, own, theirs)
 
     @staticmethod
     @once_differentiable
@@ -56,48 +56,76 @@ class SquaredDistances(torch.autograd.Function):
         if ctx.alone:
             gradient = gradient + gradient.T
         return (
-            _of_distances(gradient, rows, others) if ctx.needs_input_grad[0] else None,
-            _of_distances(gradient.T, others, rows) if ctx.needs_input_grad[1] else None,
+            of_distances(gradient, rows, others) if ctx.needs_input_grad[0] else None,
+            of_distances(gradient.T, others, rows) if ctx.needs_input_grad[1] else None,
         )
 
 
-class SumOverPairs(torch.autograd.Function):
-    """A sum over given pairs of (n, d) rows of a function of their squared distances, whose derivative is known.
+class SquaredOfGiven(torch.autograd.Function):
+    """(T,) squared distances of row first[t] of (n, d) rows to row second[t] of (m, d) others, or, without others, of
+    the rows.
 
-    first, second: (T,) rows of the pairs. of: makes of (T,) squared distances the sum, and its (T,) derivatives. Of all
-    rows one matrix product is made, and one for the gradient; in between nothing has to be differentiated.
-
-    >>> rows, pair = torch.tensor([[0.0], [3.0]]), (torch.tensor([0]), torch.tensor([1]))
-    >>> float(SumOverPairs.apply(rows, *pair, lambda squared: (squared.sum(), torch.ones(1))))
-    9.0
+    >>> SquaredOfGiven.apply(torch.tensor([[0.0], [3.0]]), None, torch.tensor([0]), torch.tensor([1])).tolist()
+    [9.0]
     """
 
     @staticmethod
-    def forward(
-        ctx: Any, rows: Tensor, first: Tensor, second: Tensor, of: Callable[[Tensor], tuple[Tensor, Tensor]]
-    ) -> Tensor:
-        near, _ = _nearer_the_origin(rows, rows)
-        place = first * len(rows) + second
-        total, slopes = of(_squared(near, near).flatten().index_select(0, place))
-        ctx.save_for_backward(near, place, slopes)
-        return total
+    def forward(ctx: Any, rows: Tensor, others: Tensor | None, first: Tensor, second: Tensor) -> Tensor:
+        far = rows if others is None else others
+        apart = rows.index_select(0, first).sub_(far.index_select(0, second))
+        ctx.save_for_backward(apart, first, second)
+        ctx.sizes = len(rows), None if others is None else len(others)
+        return apart.square().sum(dim=1)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        rows, place, slopes = ctx.saved_tensors
-        weights = rows.new_zeros(len(rows) ** 2).index_add_(0, place, gradient * slopes).view(len(rows), len(rows))
-        return _of_distances(weights + weights.T, rows, rows), None, None, None
+        apart, first, second = ctx.saved_tensors
+        size, others = ctx.sizes
+        each = apart * gradient.mul(2)[:, None]
+        near = apart.new_zeros(size, apart.shape[1]).index_add_(0, first, each)
+        far = near if others is None else apart.new_zeros(others, apart.shape[1])
+        far.index_add_(0, second, each, alpha=-1)
+        return near, None if others is None else far, None, None
 
 
-def _squared(rows: Tensor, others: Tensor) -> Tensor:
-    own = rows.square().sum(dim=1)
-    squared = own[:, None] + (own if others is rows else others.square().sum(dim=1))
-    return squared.sub_(rows @ others.T, alpha=2).clamp_(min=0)
+def squares(rows: Tensor, others: Tensor, own: Tensor, theirs: Tensor) -> Tensor:
+    """(n, m) squared distances; own, theirs: (n,) and (m,) squared lengths.
+
+    >>> one, two = torch.tensor([[0.0]]), torch.tensor([[3.0]])
+    >>> squares(one, two, torch.tensor([0.0]), torch.tensor([9.0])).tolist()
+    [[9.0]]
+    """
+    return (own[:, None] + theirs).sub_(rows @ others.T, alpha=2).clamp_(min=0)
 
 
-def _of_distances(gradient: Tensor, rows: Tensor, others: Tensor) -> Tensor:
+def of_distances(gradient: Tensor, rows: Tensor, others: Tensor) -> Tensor:
+    """(n, d) gradient by the rows of what has the (n, m) gradient by squared distances.
+
+    >>> of_distances(torch.tensor([[1.0]]), torch.tensor([[3.0]]), torch.tensor([[0.0]])).tolist()
+    [[6.0]]
+    """
     return torch.addmm(gradient.sum(dim=1, keepdim=True) * rows, gradient, others, alpha=-1).mul_(2)
+
+
+def of_given(
+    rows: Tensor, others: Tensor | None, first: Tensor, second: Tensor, distance: Distance = "squared"
+) -> Tensor:
+    """(T,) distances of row first[t] of (n, d) rows to row second[t] of (m, d) others, by default the rows, by the
+    cheaper of two ways; distances as of `pairwise`.
+
+    >>> of_given(torch.tensor([[0.0], [3.0]]), None, torch.tensor([0]), torch.tensor([1])).tolist()
+    [9.0]
+    """
+    rows = in_full(rows)
+    others = None if others is None or others is rows else in_full(others)
+    far = rows if others is None else others
+    if FEW * len(first) >= len(rows) * len(far):
+        return pairwise(rows, others, distance).flatten().index_select(0, first * len(far) + second)
+    if distance == "product":
+        return paired(rows.index_select(0, first), far.index_select(0, second), distance)
+    squared: Tensor = SquaredOfGiven.apply(rows, others, first, second)
+    return squared if distance == "squared" else root(squared)
 
 
 def paired(rows: Tensor, others: Tensor, distance: Distance = "squared") -> Tensor:
@@ -113,14 +141,24 @@ def paired(rows: Tensor, others: Tensor, distance: Distance = "squared") -> Tens
     return squared if distance == "squared" else root(squared)
 
 
-def _nearer_the_origin(rows: Tensor, others: Tensor) -> tuple[Tensor, Tensor]:
-    """Both moved by the mean of the others, where they lie far from the origin for how far they are from each other:
-    the squares of the matrix product would leave no digits for their differences."""
+def with_lengths(rows: Tensor, others: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Both, and the squared length of each row. Where they lie far from the origin for how far the others are from each
+    other, both are moved by the mean of the others: the squares of the matrix product would leave no digits for their
+    differences.
+
+    >>> rows = torch.tensor([[1000.0], [1002.0]])
+    >>> [each.tolist() for each in with_lengths(rows, rows)[1:3]]
+    [[[-1.0], [1.0]], [1.0, 1.0]]
+    """
+    theirs = others.square().sum(dim=1)
+    own = theirs if rows is others else rows.square().sum(dim=1)
     middle = others.mean(dim=0)
-    spread = (others - middle).square().sum(dim=1).mean()
-    if not middle.square().sum() > FAR * spread:
-        return rows, others
-    return rows - middle, others - middle
+    away = middle.dot(middle)
+    # The mean of their squared lengths is that of the mean, and the mean of the squared distances from it.
+    if not away > FAR * (theirs.mean() - away):
+        return rows, others, own, theirs
+    near, far = rows - middle, others - middle
+    return near, far, near.square().sum(dim=1), far.square().sum(dim=1)
 
 
 def root(squared: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from kith.errors import KithError
+from kith.mining import passes
 from kith.mining.alike import alike
 from kith.mining.distances import Distance, pairwise
 from kith.mining.given import check_rows
@@ -171,15 +172,16 @@ def _of_anchors(
         part = slice(start, start + block)
         apart = pairwise(embeddings[part], pool, distance)
         same = alike(labels[part], pool_labels)
-        nearest, negative = apart.masked_fill(same, math.inf).min(dim=1)
+        nearest, negative = passes.least(passes.put(apart.clone(), same, math.inf))
         # What is no positive, the anchor itself among them, is never the farthest, or never the nearest.
-        nothing = -math.inf if strategy == "batch_hard" else math.inf
-        apart.masked_fill_(~same, nothing).diagonal(start).fill_(nothing)
-        ranked = apart.max(dim=1) if strategy == "batch_hard" else apart.min(dim=1)
-        paired = ranked.values != nothing
+        nothing, best = (-math.inf, passes.most) if strategy == "batch_hard" else (math.inf, passes.least)
+        apart = passes.put(apart, ~same, nothing)
+        apart.diagonal(start).fill_(nothing)
+        hardest, positive = best(apart)
+        paired = hardest != nothing
         anchor = (paired & (nearest != math.inf)).nonzero()[:, 0]
         candidates += int(paired.sum())
-        found.append((anchor + start, ranked.indices[anchor], negative[anchor]))
+        found.append((anchor + start, positive.index_select(0, anchor), negative.index_select(0, anchor)))
     return _joined(found, labels, candidates)
 
 

@@ -52,7 +52,8 @@ def test_contrastive_is_the_references(tagged):
     pairs = mining.all_pairs(labels)
     offline = losses.contrastive(rows[pairs.first], rows[pairs.second], pairs.same)
     check(offline, known["contrastive/hadsell_half_allpairs_mean_m1"]["value"], rows, slopes["contrastive_peer"])
-    check(losses.contrastive_pairs(rows, pairs), known["contrastive/online_allpairs_mean_m1"]["value"])
+    for loss in (losses.contrastive_pairs(rows, pairs), losses.contrastive_all(rows, labels)[0]):
+        check(loss, known["contrastive/online_allpairs_mean_m1"]["value"])
 
 
 @pytest.mark.parametrize(("distance", "short"), [("squared", "squared"), ("euclidean", "euclid")])
@@ -153,6 +154,98 @@ def test_few_triplets_are_as_many():
         torch.testing.assert_close(*(torch.autograd.grad(loss, rows)[0] for loss in (few, many)))
 
 
+def all_pairs_by_hand(rows, same, margin):
+    """The contrastive loss of all pairs and the number that counts, by autograd; equal rows have no gradient."""
+    first, second = torch.triu_indices(len(rows), len(rows), 1)
+    squared = (rows[first] - rows[second]).square().sum(dim=1)
+    distance = torch.where(squared > 0, torch.where(squared > 0, squared, 1).sqrt(), 0)
+    together = same[first, second]
+    values = torch.where(together, squared, (margin - distance).clamp(min=0).square())
+    return values.sum() / max(1, len(values)), int((together | (squared < margin**2)).sum())
+
+
+@pytest.mark.parametrize("sets", [False, True])
+@pytest.mark.parametrize(
+    ("size", "per_class", "margin"),
+    [
+        (1, 1, 1.0),
+        (2, 1, 0.1),
+        (9, 4, 1.0),
+        (300, 4, 0.3),
+        (600, 4, 0.01),
+        (600, 2, 3.0),
+        (520, 130, 0.5),
+        (300, 300, 1),
+    ],
+)
+def test_all_pairs_of_a_batch_are_those_of_loops(size, per_class, margin, sets):
+    """Few that count are listed, many are not; blocks end within; of two equal rows each is one of two classes."""
+    rows, labels = normal(4, size, 5), torch.arange(size) // per_class
+    rows = rows / rows.norm(dim=1, keepdim=True) + 0.3
+    if size > 8:
+        rows[[5, 7]] = rows[3].clone()
+    if sets:
+        labels = torch.nn.functional.one_hot(torch.stack([labels % 7, labels % 5 + 7], dim=1), 12).sum(dim=1)
+    given = [rows.clone().requires_grad_() for _ in range(3)]
+    expected, active = all_pairs_by_hand(given[0], mining.alike(labels), margin)
+    found, statistics = losses.contrastive_all(given[1], labels, margin)
+    listed = losses.contrastive_pairs(given[2], mining.all_pairs(labels), margin)
+    for loss, x in [(found, given[1]), (listed, given[2])]:
+        # Of equal rows a matrix product leaves d² = 1e-17, and of its root 3e-9.
+        torch.testing.assert_close(loss, expected, rtol=1e-8, atol=0)
+        torch.testing.assert_close(
+            torch.autograd.grad(loss, x)[0],
+            torch.autograd.grad(expected, given[0], retain_graph=True)[0],
+            rtol=1e-8,
+            atol=1e-8,
+        )
+    assert statistics == (active, size * (size - 1) // 2)
+
+
+@pytest.mark.parametrize("mode", ["all", "random", "hardest"])
+def test_the_contrastive_loss_counts_what_it_has_looked_at(mode):
+    rows, labels = normal(4, 60, 5), torch.arange(60) // 4
+    options = losses.LOSSES["contrastive"].options_type()(mining=mode, margin=2.0)
+    random = [torch.Generator().manual_seed(0) for _ in range(2)]
+    value, found = losses.LOSSES["contrastive"](options).of_rows(rows, labels, losses.TrainingStep(random[0]))
+    pairs = {
+        "all": lambda: mining.all_pairs(labels),
+        "random": lambda: mining.balanced_pairs(labels, random[1]),
+        "hardest": lambda: mining.hardest_pairs(rows, labels),
+    }[mode]()
+    squared = (rows[pairs.first] - rows[pairs.second]).square().sum(dim=1)
+    assert found == (int((pairs.same | (squared < 4)).sum()), len(squared))
+    expected = torch.where(pairs.same, squared, (2 - squared.sqrt()).clamp(min=0).square()).mean()
+    torch.testing.assert_close(value, expected)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_row_that_is_not_finite_spoils_the_loss_of_pairs(bad):
+    """Else a training that has gone astray would go on as if there were nothing to learn."""
+    rows = normal(4, 300, 5)
+    rows[7, 2] = bad
+    rows.requires_grad_()
+    labels = torch.arange(300)
+    few = [torch.tensor(each) for each in ([7], [8], [False])]
+    for loss in [
+        losses.contrastive_all(rows, labels)[0],
+        losses.contrastive_pairs(rows, mining.all_pairs(labels)),
+        losses.contrastive_pairs(rows, few),
+    ]:
+        assert not loss.isfinite()
+        assert not torch.autograd.grad(loss, rows)[0].isfinite().all()
+
+
+def test_few_pairs_are_as_many():
+    """They take another way to their distances."""
+    rows, labels = normal(0, 200, 4).requires_grad_(), torch.arange(200) % 50
+    each = mining.balanced_pairs(labels, torch.Generator().manual_seed(0))
+    often = [index.repeat(3) for index in each]
+    few, many = (losses.contrastive_pairs(rows, pairs, 1.5) for pairs in (each, often))
+    torch.testing.assert_close(few, many, rtol=1e-12, atol=0)
+    torch.testing.assert_close(*(torch.autograd.grad(loss, rows)[0] for loss in (few, many)))
+
+
 def test_gradients():
     labels = torch.tensor([0, 1, 0, 1, 2, 2])
     rows = normal(0, 6, 3).requires_grad_()
@@ -160,6 +253,7 @@ def test_gradients():
     for loss in [
         lambda x: losses.contrastive(x[pairs.first], x[pairs.second], pairs.same, 1.7),
         lambda x: losses.contrastive_pairs(x, pairs, 1.7),
+        lambda x: losses.contrastive_all(x, labels, 1.7)[0],
         lambda x: losses.triplet_margin(x, triplets, 0.7),
         lambda x: losses.triplet_margin(x, triplets, 0.7, "euclidean", "active"),
         lambda x: losses.soft_margin(x, triplets),
@@ -167,6 +261,7 @@ def test_gradients():
         lambda x: losses.dtsh(x, triplets, 2.0, 0.3),
         lambda x: losses.dtsh(x, triplets, 2.0, 0.3, "anchors"),
         lambda x: losses.npairs(x[::2], x[1::2], labels[::2], 0.1),
+        lambda x: losses.npairs(x[::2], x[1::2]),
         lambda x: losses.angular_npairs(x[::2], x[1::2], labels[::2]),
     ]:
         assert torch.autograd.gradcheck(loss, [rows])

@@ -35,6 +35,7 @@ def whole_losses():
         "center": lambda r: losses.center_loss(r, given(r)[0], given(r)[1]),
         "contrastive": lambda r: losses.contrastive(r, r.roll(1, 0), given(r)[3][2]),
         "contrastive_pairs": lambda r: losses.contrastive_pairs(r, given(r)[3]),
+        "contrastive_all": lambda r: losses.contrastive_all(r, given(r)[0])[0],
         "triplet": lambda r: losses.triplet_margin(r, given(r)[2]),
         "soft_margin": lambda r: losses.soft_margin(r, given(r)[2]),
         "batch_all": lambda r: losses.batch_all(r, mining.violations(r, given(r)[0])),
