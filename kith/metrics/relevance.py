@@ -117,12 +117,13 @@ def as_sets(name: str, sets: Any) -> np.ndarray:
 
 
 def shared_labels(queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-    """(n, m) float32: how many labels each query has in common with each candidate, of sets (n, C), (m, C) bool.
+    """(n, m) float32: how many labels each query has in common with each candidate, of sets (n, C), (m, C) bool or
+    float32 of 0 and 1.
 
     >>> shared_labels(np.array([[True, True]]), np.array([[True, True], [False, True], [False, False]])).tolist()
     [[2.0, 1.0, 0.0]]
     """
-    return queries.astype(np.float32) @ candidates.astype(np.float32).T
+    return queries.astype(np.float32, copy=False) @ candidates.astype(np.float32, copy=False).T
 
 
 def alike(queries: np.ndarray, candidates: np.ndarray) -> np.ndarray:
