@@ -379,9 +379,9 @@ def test_usage_is_checked(made, capsys):
     run = ["--run", str(made / "runs/made/pairs-0")]
     for options, told in (
         (run, "a search takes one of --text"),
-        ([*run, "--text", "a", "--count", "0"], "Input should be"),
+        ([*run, "--text", "a", "--count", "0"], "Invalid value for '--count'"),
         ([*run, "--text", "a", "--item", "b"], "a search takes one of --text"),
-        ([*run, "--serve", "--port", "70000"], "Input should be"),
+        ([*run, "--serve", "--port", "70000"], "Invalid value for '--port'"),
         (["--text", "a"], "--run"),
     ):
         with pytest.raises(SystemExit):

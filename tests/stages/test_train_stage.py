@@ -301,7 +301,7 @@ def test_text_stage_gives_the_same_bytes_and_both_backends_feed_the_next(study, 
 
 def test_items_whose_words_mean_nothing_keep_their_pair_and_are_counted(study):
     items = pd.read_parquet("data/shapes/prepared/items.parquet")
-    items.loc[3, "texts"] = np.array(["12 34", "!!"], dtype=object)
+    items.at[3, "texts"] = np.array(["12 34", "!!"], dtype=object)
     put_items(items, Path(), "shapes")
     text.main(data=Path("data/shapes/prepared"), out=Path("data/shapes/text"))
     assert json.loads(Path("data/shapes/text/summary.json").read_text())["items_without_meaning"] == 1
