@@ -21,9 +21,9 @@ OF_TORCH = ("torch", "triton", "nvidia-", "cuda-")
 # Licences, as packages write them, under which Kith may be used and given away with what it needs.
 FREE = re.compile(
     r"MIT|MIT-0|MIT-CMU|MIT License|BSD|0BSD|.*BSD License|.*BSD-[23]-Clause|Apache|Apache.2\.0|Apache 2\.0 License"
-    r"|Apache License( v?2\.0)?|Apache Software License|PSF-2\.0|Python Software Foundation License|CNRI-Python|MPL-2\.0"
-    r"|Mozilla Public License 2\.0 \(MPL 2\.0\)|ISC License \(ISCL\)|ISC|Zope Public License|ZPL-2\.1|Zlib|CC0-1\.0"
-    r"|Unlicense|EPL-2\.0"
+    r"|Apache License( v?2\.0)?|Apache Software License|PSF-2\.0|Python Software Foundation License|CNRI-Python"
+    r"|MPL-2\.0|Mozilla Public License 2\.0 \(MPL 2\.0\)|ISC License \(ISCL\)|ISC|Zope Public License|ZPL-2\.1|Zlib"
+    r"|CC0-1\.0|Unlicense|EPL-2\.0"
 )
 # What says nothing that a program can read, or is under another licence, and why it may stay.
 KNOWN = {
