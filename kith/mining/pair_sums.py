@@ -68,7 +68,8 @@ class MeanOverAllPairs(torch.autograd.Function):
     def forward(ctx: Any, rows: Tensor, labels: Tensor, limit: float, hinge: Hinge) -> tuple[Tensor, Tensor]:
         rows, _, own, _ = with_lengths(rows, rows)
         gradient, count = torch.zeros_like(rows), max(1, len(rows) * (len(rows) - 1) // 2)
-        total, active = own.sum() * 0, 0  # NaN where a row is not finite: it would be far, and worth nothing
+        total = own.sum() * 0  # NaN where a row is not finite: it would be far, and worth nothing
+        active: Tensor | int = 0
         size = BLOCK if rows.is_cpu else max(1, len(rows))
         for start in range(0, len(rows), size):
             some, later = slice(start, start + size), slice(start, None)

@@ -52,9 +52,7 @@ def least(table: Tensor) -> tuple[Tensor, Tensor]:
     >>> least(torch.tensor([[2.0, 1.0, 1.0]]))
     (tensor([1.]), tensor([1]))
     """
-    if not table.is_cpu or not table.shape[1]:
-        return tuple(table.min(dim=1))
-    column = torch.from_numpy(table.numpy().argmin(axis=1))
+    column = torch.from_numpy(table.numpy().argmin(axis=1)) if table.is_cpu else table.argmin(dim=1)
     return table.gather(1, column[:, None])[:, 0], column
 
 
@@ -64,7 +62,5 @@ def most(table: Tensor) -> tuple[Tensor, Tensor]:
     >>> most(torch.tensor([[2.0, 1.0, 2.0]]))
     (tensor([2.]), tensor([0]))
     """
-    if not table.is_cpu or not table.shape[1]:
-        return tuple(table.max(dim=1))
-    column = torch.from_numpy(table.numpy().argmax(axis=1))
+    column = torch.from_numpy(table.numpy().argmax(axis=1)) if table.is_cpu else table.argmax(dim=1)
     return table.gather(1, column[:, None])[:, 0], column
