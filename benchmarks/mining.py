@@ -17,7 +17,8 @@ ABOUT = """A batch of n unit rows of 128 numbers, margin 0.2, squared distances:
 and its gradient. pytorch-metric-learning has no hardest and no random negative of each pair; of its semi-hard
 triplets, which are all of them, ours draws one a pair: there answers differ, and the ratio is of what either needs
 for a step. With "all" the loss and the gradient agree, with "batch_hard" but for rows that are equally hard up to
-rounding. The limit: one product of the rows with themselves, and its gradient."""
+rounding. The limit: one product of the rows with themselves, and its gradient, which is two more; that of a triplet for
+each anchor needs none of them."""
 MARGIN, DIM = 0.2, 128
 WAYS = ("semi_hard", "batch_hard", "hardest", "random", "all")
 

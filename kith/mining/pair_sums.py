@@ -33,7 +33,7 @@ class MeanOverPairs(torch.autograd.Function):
     def forward(ctx: Any, rows: Tensor, pairs: Listed, limit: float, hinge: Hinge) -> tuple[Tensor, Tensor]:
         first, second, same = pairs
         size, count = len(rows), max(1, len(first))
-        if rows.is_cpu and FEW * len(first) < size**2:
+        if passes.by_numpy(rows) and FEW * len(first) < size**2:
             gradient = torch.zeros_like(rows)
             squared, values = _add_listed(gradient, rows, pairs, hinge, count)
         else:
@@ -68,8 +68,9 @@ class MeanOverAllPairs(torch.autograd.Function):
     def forward(ctx: Any, rows: Tensor, labels: Tensor, limit: float, hinge: Hinge) -> tuple[Tensor, Tensor]:
         rows, _, own, _ = with_lengths(rows, rows)
         gradient, count = torch.zeros_like(rows), max(1, len(rows) * (len(rows) - 1) // 2)
-        total, active = own.sum() * 0, 0  # NaN where a row is not finite: it would be far, and worth nothing
-        size = BLOCK if rows.is_cpu else max(1, len(rows))
+        total = own.sum() * 0  # NaN where a row is not finite: it would be far, and worth nothing
+        active: Tensor | int = 0
+        size = BLOCK if passes.by_numpy(rows) else max(1, len(rows))
         for start in range(0, len(rows), size):
             some, later = slice(start, start + size), slice(start, None)
             squared = squares(rows[some], rows[later], own[some], own[later])
@@ -77,7 +78,7 @@ class MeanOverAllPairs(torch.autograd.Function):
             counts = passes.below(squared, limit).logical_or_(same)
             counts[:, : len(counts)].triu_(1)
             found = passes.count(counts)
-            if rows.is_cpu and FEW * found < counts.numel():
+            if passes.by_numpy(rows) and FEW * found < counts.numel():
                 place, first, second = passes.places(counts)
                 pairs = first, second, same.view(-1).index_select(0, place)
                 total += _add_listed(gradient[later], rows[later], pairs, hinge, count)[1].sum()

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from kith.mining import passes
 from kith.mining.alike import alike
 from kith.mining.distances import pairwise
 from kith.mining.given import check_rows
@@ -76,7 +77,7 @@ def hardest_pairs(embeddings: Tensor, labels: Tensor, block: int = 512) -> Pairs
         part = slice(start, start + block)
         apart = pairwise(embeddings[part], embeddings)
         out = alike(labels[part], labels) | (later[part, None] >= later)
-        apart = torch.cat([best, apart.masked_fill_(out, math.inf).flatten()])
+        apart = torch.cat([best, passes.put(apart, out, math.inf).flatten()])
         best, chosen = apart.topk(min(len(first), len(apart)), largest=False)
         known = len(where)
         new = (chosen >= known).nonzero()[:, 0]

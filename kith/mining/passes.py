@@ -6,13 +6,22 @@ import torch
 from torch import Tensor
 
 
+def by_numpy(table: Tensor) -> bool:
+    """Whether it is on a processor.
+
+    >>> by_numpy(torch.zeros(1))
+    True
+    """
+    return table.is_cpu
+
+
 def below(table: Tensor, limit: float) -> Tensor:
     """Bool, true where a table of floats is below the limit, or is no number.
 
     >>> below(torch.tensor([1.0, 2.0, float("nan")]), 2.0).tolist()
     [True, False, True]
     """
-    return torch.from_numpy(~(table.numpy() >= limit)) if table.is_cpu else ~(table >= limit)
+    return torch.from_numpy(~(table.numpy() >= limit)) if by_numpy(table) else ~(table >= limit)
 
 
 def put(table: Tensor, where: Tensor, value: Tensor | float) -> Tensor:
@@ -21,7 +30,7 @@ def put(table: Tensor, where: Tensor, value: Tensor | float) -> Tensor:
     >>> put(torch.zeros(2), torch.tensor([True, False]), 3.0).tolist()
     [3.0, 0.0]
     """
-    if not table.is_cpu:
+    if not by_numpy(table):
         return torch.where(where, value, table)
     np.copyto(table.numpy(), value.numpy() if isinstance(value, Tensor) else value, where=where.numpy())
     return table
@@ -33,7 +42,7 @@ def count(table: Tensor) -> Tensor | int:
     >>> count(torch.tensor([True, False]))
     1
     """
-    return int(np.count_nonzero(table.numpy())) if table.is_cpu else table.sum()
+    return int(np.count_nonzero(table.numpy())) if by_numpy(table) else table.sum()
 
 
 def places(table: Tensor) -> tuple[Tensor, ...]:
@@ -52,9 +61,7 @@ def least(table: Tensor) -> tuple[Tensor, Tensor]:
     >>> least(torch.tensor([[2.0, 1.0, 1.0]]))
     (tensor([1.]), tensor([1]))
     """
-    if not table.is_cpu or not table.shape[1]:
-        return tuple(table.min(dim=1))
-    column = torch.from_numpy(table.numpy().argmin(axis=1))
+    column = torch.from_numpy(table.numpy().argmin(axis=1)) if by_numpy(table) else table.argmin(dim=1)
     return table.gather(1, column[:, None])[:, 0], column
 
 
@@ -64,7 +71,5 @@ def most(table: Tensor) -> tuple[Tensor, Tensor]:
     >>> most(torch.tensor([[2.0, 1.0, 2.0]]))
     (tensor([2.]), tensor([0]))
     """
-    if not table.is_cpu or not table.shape[1]:
-        return tuple(table.max(dim=1))
-    column = torch.from_numpy(table.numpy().argmax(axis=1))
+    column = torch.from_numpy(table.numpy().argmax(axis=1)) if by_numpy(table) else table.argmax(dim=1)
     return table.gather(1, column[:, None])[:, 0], column

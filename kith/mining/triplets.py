@@ -108,8 +108,8 @@ def mine_triplets(
     for start in range(0, len(labels), block):
         part = slice(start, start + block)
         apart = pairwise(embeddings[part], pool, kind)
-        negatives = apart.masked_fill(alike(labels[part], pool_labels), math.inf)
         near = apart.gather(1, index[part])
+        negatives = passes.put(apart, alike(labels[part], pool_labels), math.inf)
         some = _AnchorBlock(negatives, near, kept[part], draws[part], margin, embeddings.shape[1])
         anchor, place, negative = _per_pair(some, strategy)
         candidates += int(some.kept.sum())
@@ -195,7 +195,7 @@ def _joined(found: list[tuple[Tensor, Tensor, Tensor]], labels: Tensor, candidat
 
 
 def _hardest(some: _AnchorBlock) -> tuple[Tensor, Tensor]:
-    nearest, negative = (each[:, None] for each in some.negatives.min(dim=1))
+    nearest, negative = (each[:, None] for each in passes.least(some.negatives))
     return negative.expand_as(some.near), nearest < some.near + some.margin
 
 

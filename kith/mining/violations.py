@@ -6,6 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from kith.mining import passes
 from kith.mining.alike import alike
 from kith.mining.distances import Distance, pairwise
 from kith.mining.given import check_rows, in_full
@@ -53,8 +54,9 @@ def violations(
         part = slice(start, start + block)
         apart = pairwise(embeddings[part], embeddings, distance)
         same = alike(labels[part], labels)
-        ranked, order = apart.masked_fill(same, math.inf).sort(dim=1)
-        below = torch.searchsorted(ranked, apart.gather(1, index[part]) + margin).masked_fill(~kept[part], 0)
+        within = apart.gather(1, index[part]) + margin
+        ranked, order = passes.put(apart, same, math.inf).sort(dim=1)
+        below = torch.searchsorted(ranked, within).masked_fill(~kept[part], 0)
         # A negative of rank r counts for every positive with more than r negatives below.
         ends = torch.zeros(len(below), size + 1, device=below.device, dtype=torch.int64)
         ends.scatter_add_(1, below, torch.ones_like(below))

@@ -202,6 +202,23 @@ def test_all_pairs_of_a_batch_are_those_of_loops(size, per_class, margin, sets):
     assert statistics == (active, size * (size - 1) // 2)
 
 
+def test_pairs_and_triplets_on_other_devices_are_the_same(monkeypatch):
+    """There nothing is listed, and NumPy has no part in it."""
+    rows, labels = normal(5, 300, 4).requires_grad_(), torch.arange(300) // 3
+
+    def found():
+        values = [losses.contrastive_all(rows, labels, 0.3)[0], losses.contrastive_pairs(rows, pairs, 0.3)]
+        gradients = [torch.autograd.grad(value, rows)[0] for value in values]
+        triplets = mining.mine_triplets(rows.detach(), labels, "batch_hard")[:3]
+        return values + gradients + [*triplets, *mining.hardest_pairs(rows.detach(), labels)]
+
+    pairs = mining.balanced_pairs(labels, torch.Generator().manual_seed(0))
+    here = found()
+    monkeypatch.setattr(mining.passes, "by_numpy", lambda table: False)
+    for one, other in zip(here, found(), strict=True):
+        torch.testing.assert_close(one, other)
+
+
 @pytest.mark.parametrize("mode", ["all", "random", "hardest"])
 def test_the_contrastive_loss_counts_what_it_has_looked_at(mode):
     rows, labels = normal(4, 60, 5), torch.arange(60) // 4
