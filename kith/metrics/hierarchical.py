@@ -128,7 +128,7 @@ class _Lists:
             gains = table.take(place)
             for row, items, starts in tied:
                 worth = self.joined[names][own[row]][self.classes[items]]
-                gains[row] = self.place(equals.at_places(worth, starts, self.limit))
+                gains[row] = self.place(_at_places(worth, starts, self.limit))
             sums = np.cumsum(gains, axis=1, out=gains) if isinstance(gains, np.ndarray) else gains.cumsum(1)
             for name, part in zip(names, (sums.real, sums.imag) if len(names) > 1 else (sums,), strict=True):
                 ideals = self.ideals(name, tuple(classes.tolist()))[which]
@@ -244,6 +244,14 @@ def _pairs(tables: dict[str, np.ndarray]) -> Iterator[tuple[tuple[str, ...], np.
         names = tuple(tables)[start : start + 2]
         first, *second = (tables[name] for name in names)
         yield names, first + 1j * second[0] if second else first
+
+
+def _at_places(worth: np.ndarray, starts: np.ndarray, limit: int) -> np.ndarray:
+    """As of kith.metrics.ties; of complex numbers part by part, as NumPy rounds their quotients in another way."""
+    if not np.iscomplexobj(worth):
+        return equals.at_places(worth, starts, limit)
+    real, imaginary = (equals.at_places(part, starts, limit) for part in (worth.real, worth.imag))
+    return real + 1j * imaginary
 
 
 def _trapezoid(heights: Any, step: float) -> Any:
