@@ -78,9 +78,8 @@ def packed_words(codes: Any) -> tuple[np.ndarray, int]:
     if codes.dtype not in (np.uint8, np.uint64):
         return pack(codes), codes.shape[1]
     octets = _octets(codes)
-    return np.ascontiguousarray(np.pad(octets, ((0, 0), (0, -octets.shape[1] % 8)))).view(np.uint64), (
-        8 * octets.shape[1]
-    )
+    words = octets if codes.dtype == np.uint64 else np.pad(octets, ((0, 0), (0, -octets.shape[1] % 8)))
+    return np.ascontiguousarray(words).view(np.uint64), 8 * octets.shape[1]
 
 
 def hamming_distances(queries: Any, database: Any) -> np.ndarray:

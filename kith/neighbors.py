@@ -20,7 +20,8 @@ Graph: TypeAlias = tuple[np.ndarray, np.ndarray]
 # near 350,000 rows. The bound is lower: there exact search takes two minutes, and for twice the rows four times that.
 EXACT_UP_TO = 200_000
 HEAPS = 2  # in times of k: see `reached`
-AT_ONCE, MOST = 512, 1 << 25  # rows that are multiplied at once, if they give no more similarities than these
+# Rows that are multiplied at once, if they give no more similarities than MOST; of few rows an eighth, but LEAST.
+AT_ONCE, LEAST, MOST = 512, 128, 1 << 25
 CACHED = 1 << 18  # similarities that are looked at while they stay in a processor's cache
 EF_LEAST, EF_MOST = 200, 8192  # of efSearch, the length of HNSW's list of candidates
 
@@ -187,7 +188,7 @@ def _products(queries: Vectors, unit: Vectors) -> Iterator[tuple[slice, np.ndarr
     """As `similarity_blocks`, of so many rows at once that a BLAS does not pack candidates longer than it multiplies
     them; each block is written over the one before, as memory that is new costs as much as a product."""
     distinct, place = distinct_rows(unit)
-    step = max(1, min(AT_ONCE, MOST // max(1, unit.shape[0])))
+    step = max(1, min(AT_ONCE, MOST // max(1, unit.shape[0]), max(LEAST, unit.shape[0] // 8 // LEAST * LEAST)))
     held = np.empty((0 if hasattr(unit, "tocsr") else min(step, len(queries)), distinct.shape[0]), np.float32)
     for start in range(0, queries.shape[0], step):
         block = slice(start, min(start + step, queries.shape[0]))
@@ -261,9 +262,12 @@ def _partitioned(near: np.ndarray, k: int) -> np.ndarray:
 
 def _padded(indices: np.ndarray, near: np.ndarray, k: int) -> Graph:
     """Columns, highest first, of the rows of `near`, and their similarities, padded to k; −inf is no neighbour."""
-    similarities = np.take_along_axis(near, indices, axis=1).astype(np.float32)
+    rows = np.arange(len(near))[:, None]
+    similarities = near[rows, indices].astype(np.float32)
     indices, missing = indices.astype(np.int32), np.isneginf(similarities)
     indices[missing], similarities[missing] = -1, 0
+    if indices.shape[1] == k:
+        return indices, similarities
     padding = ((0, 0), (0, k - indices.shape[1]))
     return np.pad(indices, padding, constant_values=-1), np.pad(similarities, padding)
 

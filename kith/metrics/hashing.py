@@ -12,7 +12,7 @@ import numpy as np
 
 from kith.codes import hamming_blocks, pack, packed_words
 from kith.errors import KithError
-from kith.metrics.histograms import Histograms, histograms, radius_curves
+from kith.metrics.histograms import Histograms, counted, histograms, radius_curves
 from kith.metrics.relevance import alike, labels_or_sets
 from kith.metrics.tied_precision import buckets, expected_ratio, harmonic_numbers, precision_sums, right_found
 from kith.similarity import as_array
@@ -59,10 +59,10 @@ def hamming_retrieval(
     if ties not in get_args(Ties) or denominator not in get_args(Denominator):
         raise KithError(f"ties '{ties}' is none of {get_args(Ties)}, or '{denominator}' of {get_args(Denominator)}")
     _check(queries, database, (bits, others), labels, exclude_self, topk, ks)
-    found = histograms(queries, database, *labels, bits, exclude_self)
     if ties == "index":
-        sums, hits = _by_index(queries, database, *labels, [topk, *ks], exclude_self)
+        found, sums, hits = _by_index(queries, database, *labels, bits, [topk, *ks], exclude_self)
     else:
+        found = histograms(queries, database, *labels, bits, exclude_self)
         sums, hits = _by_distance(found, len(database), [topk, *ks], ties)
     if ties == "expected" and denominator == "found" and topk is not None:
         precision = _expected_precision(found, len(database), topk)
@@ -118,10 +118,11 @@ def _at_cutoffs(found: Histograms, hits: np.ndarray, ks: Sequence[int], radii: S
 def _summary(values: dict[str, np.ndarray], found: Histograms, keep_all: bool) -> dict[str, Any]:
     """What `hamming_retrieval` returns; queries without a right answer are 0 where all are kept, else NaN."""
     relevant = found.right.sum(axis=1)
-    values = {name: np.where(relevant > 0, each, 0.0 if keep_all else np.nan) for name, each in values.items()}
-    means = {name: float(np.nanmean(each)) if not np.isnan(each).all() else np.nan for name, each in values.items()}
-    counts = {"relevant": relevant, "without_relevant": int((relevant == 0).sum())}
     asked = relevant >= (0 if keep_all else 1)
+    count = np.count_nonzero(asked) or np.nan
+    means = {name: float(np.where(relevant > 0, each, 0.0).sum() / count) for name, each in values.items()}
+    values = {name: np.where(relevant > 0, each, 0.0 if keep_all else np.nan) for name, each in values.items()}
+    counts = {"relevant": relevant, "without_relevant": int((relevant == 0).sum())}
     curves = radius_curves(Histograms(found.items[asked], found.right[asked]))
     return means | {"per_query": values, **counts, "by_radius": curves}
 
@@ -146,30 +147,42 @@ def _by_index(
     database: np.ndarray,
     query_labels: np.ndarray,
     database_labels: np.ndarray,
+    bits: int,
     cuts: list[int | None],
     exclude_self: bool,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Items in order of distance, then index: (n,) Σ precision up to the first cut, (n, cuts) right items found."""
-    sums, hits = np.zeros(len(queries)), np.zeros((len(queries), len(cuts)))
+) -> tuple[Histograms, np.ndarray, np.ndarray]:
+    """Items in order of distance, then index: what `histograms` gives, (n,) Σ precision up to the first cut, and
+    (n, cuts) right items found."""
+    found = Histograms(*np.zeros((2, len(queries), bits + 1), dtype=np.int64))
+    sums, hits = np.zeros(len(queries)), np.zeros((len(queries), len(cuts)), dtype=np.int64)
     for block, distances in hamming_blocks(queries, database):
-        order = np.argsort(distances, axis=1, kind="stable")
+        n, order = len(distances), np.argsort(distances, axis=1, kind="stable")
         if exclude_self:
             own = np.arange(block.start, block.stop)[:, None]
-            order = order[order != own].reshape(len(order), -1)
-        # Places in the block, whose numbers `take` finds sooner.
-        order += len(database) * np.arange(len(order))[:, None]
-        right = alike(query_labels[block], database_labels).take(order)
-        rows, before = np.divmod(np.flatnonzero(right), right.shape[1])
-        ends = np.cumsum(np.bincount(rows, minlength=len(order)))
-        starts = np.append(0, ends[:-1])
-        precision = (np.arange(1, len(rows) + 1) - starts[rows]) / (before + 1)
+            order = order[order != own].reshape(n, -1)
+        order += len(database) * np.arange(n)[:, None]  # places in the block, whose numbers `take` finds sooner
+        at = np.flatnonzero(alike(query_labels[block], database_labels).take(order))
+        rows, before = np.divmod(at, order.shape[1])
+        counts = np.bincount(rows, minlength=n)
+        starts = np.cumsum(counts) - counts
         for column, cut in enumerate(cuts):
-            hits[block, column] = (
-                ends - starts if cut is None else np.bincount(rows[before < cut], minlength=len(order))
-            )
-        kept = starts + hits[block, 0].astype(np.int64)
-        sums[block] = [precision[start:end].sum() for start, end in zip(starts, kept, strict=True)]
-    return sums, hits
+            hits[block, column] = counts if cut is None else np.bincount(rows[before < cut], minlength=n)
+        precision = (np.arange(1, len(rows) + 1) - starts[rows]) / (before + 1)
+        sums[block] = _first_of_rows(precision, rows, starts, hits[block, 0])
+        right = np.bincount(rows * (bits + 1) + distances.take(order.take(at)), minlength=n * (bits + 1))
+        found.right[block] = right.reshape(n, -1)
+        found.items[block] = [counted(row, bits) for row in distances]
+    found.items[:, 0] -= exclude_self
+    return found, sums, hits
+
+
+def _first_of_rows(values: np.ndarray, rows: np.ndarray, starts: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """(n,) sums of the first `counts` values of each row, which begin at `starts`; all rows stand one behind the other,
+    and `rows` says of which each is. A 0 before each row makes its sum that of NumPy, to the last bit."""
+    spaced = np.zeros(len(values) + len(starts) + 1)
+    spaced[np.arange(len(values)) + rows + 1] = values
+    bounds = np.column_stack([starts, starts + counts + 1]) + np.arange(len(starts))[:, None]
+    return np.add.reduceat(spaced, bounds.ravel())[::2]
 
 
 def _check(

@@ -104,8 +104,9 @@ class _Lists:
         self.place = _placing(features)
         self.classes, self.labels = labels, self.place(labels)
         self.harmonic = harmonic_numbers(len(labels))
-        self.placed = {name: self.place(table) for name, table in tables.items()}
-        self.ideal = functools.lru_cache(maxsize=2 * len(tables))(self._ideal)
+        self.joined = dict(_pairs(tables))
+        self.placed = {names: self.place(joined) for names, joined in self.joined.items()}
+        self.ideals = functools.lru_cache(maxsize=len(tables))(self._ideals)
 
     def measure(
         self,
@@ -122,14 +123,17 @@ class _Lists:
         classes, which = np.unique(own, return_inverse=True)
         asked, ranked = self.place(own)[:, None], self.labels.take(order)
         found = self._same_class(ranked == asked, own, tied, curve) if full else {}
-        for name, table in self.placed.items():
-            ideals = np.stack([self.ideal(name, label) for label in classes.tolist()])
-            gains = table.take(asked * self.n_classes + ranked)
+        place = asked * self.n_classes + ranked
+        for names, table in self.placed.items():
+            gains = table.take(place)
             for row, items, starts in tied:
-                worth = self.tables[name][own[row]][self.classes[items]]
-                gains[row] = self.place(equals.at_places(worth, starts, self.limit))
-            measured = list_precision(gains, self.place(ideals)[self.place(which)], ks, clip, full, curve)
-            found |= {key + name: values for key, values in measured.items()}
+                worth = self.joined[names][own[row]][self.classes[items]]
+                gains[row] = self.place(_at_places(worth, starts, self.limit))
+            sums = np.cumsum(gains, axis=1, out=gains) if isinstance(gains, np.ndarray) else gains.cumsum(1)
+            for name, part in zip(names, (sums.real, sums.imag) if len(names) > 1 else (sums,), strict=True):
+                ideals = self.ideals(name, tuple(classes.tolist()))[which]
+                measured = _measured(part / self.place(ideals), ks, clip, full, curve)
+                found |= {key + name: values for key, values in measured.items()}
         return found
 
     def _same_class(self, hits: Any, own: np.ndarray, tied: list[equals.TiedList], curve: bool) -> dict[str, Any]:
@@ -141,9 +145,12 @@ class _Lists:
             precisions[last[row] - counts[row] : last[row]] = equals.precisions(of)
         return found | ({"recall_precision": precision_at_recall(counts, precisions)} if curve else {})
 
-    def _ideal(self, name: str, label: int) -> np.ndarray:
-        row, others = self.tables[name][label], self.counts - (np.arange(self.n_classes) == label)
-        return ideal_gains(row, others, row[label])[: self.limit]
+    def _ideals(self, name: str, labels: tuple[int, ...]) -> np.ndarray:
+        """(n_labels, limit) of these classes."""
+        rows, own = self.tables[name][list(labels)], np.arange(len(labels))
+        others = np.tile(self.counts, (len(labels), 1))
+        others[own, labels] -= 1
+        return ideal_gains(rows, others, rows[own, labels])[:, : self.limit]
 
 
 def hierarchical_metrics(
@@ -194,15 +201,18 @@ def hierarchical_metrics(
     return {key: np.concatenate([each[key] for each in found]) for key in found[0]}
 
 
-def ideal_gains(row: np.ndarray, counts: np.ndarray, own: float) -> np.ndarray:
-    """best_1, best_2, … where `counts` items of the classes are worth `row`, the query, if it is removed, `own`.
+def ideal_gains(row: np.ndarray, counts: np.ndarray, own: Any) -> np.ndarray:
+    """(…, M) best_1, best_2, … where `counts` items of the classes are worth `row`, and the query, if it is removed,
+    `own`; row, counts: (…, n_classes), of which each row counts M items; own: (…).
 
     >>> ideal_gains(np.array([1, 0.5]), np.array([1, 2]), own=1.0).tolist()  # a perfect list: 1, 0.5, 0.5
     [1.0, 1.5, 2.0]
     """
-    order = np.argsort(-row, kind="stable")
+    order, own = np.argsort(-row, axis=-1, kind="stable"), np.asarray(own)[..., None]
+    worth, times = (np.take_along_axis(each, order, axis=-1).ravel() for each in (row, counts))
+    gains = np.repeat(worth, times).reshape(*row.shape[:-1], -1)
     # The query is added first and taken off again: the rounding of the published figures.
-    best = np.cumsum(np.append(own, np.repeat(row[order], counts[order])))[1:] - own
+    best = np.cumsum(np.concatenate([own, gains], axis=-1), axis=-1)[..., 1:] - own
     return np.where(best > 0, best, np.inf)
 
 
@@ -215,13 +225,33 @@ def list_precision(
     >>> found["HP@1"].tolist(), found["HP@2"].tolist()
     ([0.5], [1.0])
     """
-    precision = gains.cumsum(1)
-    precision /= ideal
+    return _measured(gains.cumsum(1) / ideal, ks, clip, full, curve)
+
+
+def _measured(precision: Any, ks: Sequence[int], clip: int, full: bool, curve: bool) -> dict[str, Any]:
+    """Of (n, m) precisions up to each place."""
     found = {f"HP@{k}": precision[:, k - 1] for k in ks}
     found[f"AHP@{clip}"] = _trapezoid(precision[:, :clip], 1 / clip)
     if full:
         found["AHP"] = _trapezoid(precision, 1 / precision.shape[1])
     return found | ({"curve": precision[:, :clip]} if curve else {})
+
+
+def _pairs(tables: dict[str, np.ndarray]) -> Iterator[tuple[tuple[str, ...], np.ndarray]]:
+    """Two and two tables as the parts of one of complex numbers, and what is left over as it is: cumulative sums wait
+    for each addition, and both parts are added at once."""
+    for start in range(0, len(tables), 2):
+        names = tuple(tables)[start : start + 2]
+        first, *second = (tables[name] for name in names)
+        yield names, first + 1j * second[0] if second else first
+
+
+def _at_places(worth: np.ndarray, starts: np.ndarray, limit: int) -> np.ndarray:
+    """As of kith.metrics.ties; of complex numbers part by part, as NumPy rounds their quotients in another way."""
+    if not np.iscomplexobj(worth):
+        return equals.at_places(worth, starts, limit)
+    real, imaginary = (equals.at_places(part, starts, limit) for part in (worth.real, worth.imag))
+    return real + 1j * imaginary
 
 
 def _trapezoid(heights: Any, step: float) -> Any:

@@ -43,8 +43,8 @@ def histograms(
     items, right = np.zeros((2, len(queries), bits + 1), dtype=np.int64)
     for block, distances in hamming_blocks(queries, database[order]):
         for query, row in zip(range(block.start, block.stop), distances, strict=True):
-            items[query] = _counts(row, bits)
-            right[query] = _counts(row[first[query] : last[query]], bits)
+            items[query] = counted(row, bits)
+            right[query] = counted(row[first[query] : last[query]], bits)
     if exclude_self:
         items[:, 0] -= 1
         right[:, 0] -= 1
@@ -63,7 +63,7 @@ def _of_sets(
     for block, distances in hamming_blocks(queries, database):
         found = alike(query_sets[block], database_sets)
         for query, row, shares in zip(range(block.start, block.stop), distances, found, strict=True):
-            items[query], right[query] = _counts(row, bits), _counts(row[shares], bits)
+            items[query], right[query] = counted(row, bits), counted(row[shares], bits)
     if exclude_self:
         items[:, 0] -= 1
         right[:, 0] -= query_sets.any(axis=1)
@@ -83,8 +83,12 @@ def radius_curves(found: Histograms) -> dict[str, np.ndarray]:
         return {"precision": right / np.where(items > 0, items, np.nan), "recall": right / max(1, int(right[-1]))}
 
 
-def _counts(distances: np.ndarray, bits: int) -> np.ndarray:
-    """How often each distance 0 … bits occurs; many bytes are counted in pairs, which halves the work."""
+def counted(distances: np.ndarray, bits: int) -> np.ndarray:
+    """(bits + 1,) int64 times that each distance 0 … bits occurs. Many bytes are counted in pairs: half the work.
+
+    >>> counted(np.array([2, 0, 2], dtype=np.uint8), bits=3).tolist()
+    [1, 0, 2, 0]
+    """
     if distances.dtype != np.uint8 or len(distances) < IN_PAIRS * bits:
         return np.bincount(distances, minlength=bits + 1)
     even = len(distances) // 2 * 2

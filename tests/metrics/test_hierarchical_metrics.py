@@ -157,7 +157,7 @@ def test_a_few_of_many_are_the_first_of_whole_lists(monkeypatch, rounded, normal
     assert not asked
     whole = hierarchical_retrieval(features, labels, table, (1, 10), 12, normalize, curve=True)
     assert asked
-    equal(few, {key: whole[key] for key in few}, atol=1e-15)
+    equal(few, {key: whole[key] for key in few}, atol=3e-15)  # a mean curve adds up blocks of other sizes
 
 
 def test_tensors_give_what_arrays_give():
