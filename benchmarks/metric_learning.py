@@ -17,9 +17,11 @@ in a database of n. "votes": the class by 10 nearest of n, for 500 queries. "gra
 with several labels each, and all the other metrics of such lists (mAP, ACG, weighted mAP, ranks), which scikit-learn
 does not compute. Answers agree to 1e-5, of lists to 5e-4: rounding in float32 swaps items that are next to each other.
 The limit: the product of the vectors, in float32; of "graded" also a sort of
-each list. FAISS, behind pytorch-metric-learning, needs that product too, so at R and votes cannot be 10 times as fast:
-all that ours does on top of the product is to look at each number twice, and to settle in float64, equals and all,
-what float32 leaves open; FAISS keeps the order of float32, and equals as they come."""
+each list, of numbers alone: with what each is worth it takes 1.7 times as long. FAISS, behind pytorch-metric-learning,
+needs that product too, so at R and votes cannot be 10 times as fast: all that ours does on top of the product is to
+look at each number twice, and to settle in float64, equals and all, what float32 leaves open; FAISS keeps the order of
+float32, and equals as they come. Votes of 10,000 and more cannot be 3 times as fast: scikit-learn takes 2.7 to 3.9
+products, and to look at each number twice takes ours nearly half a product."""
 DIM, CLASSES, QUERIES, GRADED = 64, 100, 500, 200
 
 
