@@ -19,6 +19,8 @@ EMPTY = re.compile(
 SENTENCE = re.compile(r"(?:^|\s)((?:error|ERROR|[A-Z]\w*(?:Error|Exception))(?: in [^:]*)?: .+)$", re.M)
 # DVC's list of busy files, where DVC is killed while it writes it: docs/troubleshooting.md has what to do.
 LISTED = re.compile(r"Unable to read RWLock-file '([^']+)'[^\n]*")
+# A lock that is no YAML, which DVC reads before anything of Kith runs: the page has that too.
+UNREADABLE = re.compile(r"'[./]*dvc\.lock' is invalid\.")
 TRACEBACK = "Traceback (most recent call last)"
 
 
@@ -79,9 +81,12 @@ def halves(checkout: Checkout, wanted: dict[str, str]) -> list[str]:
 
 
 def told(rerun: Ended, checkout: Checkout) -> tuple[str, bool]:
-    """The sentence of a run that has failed, without folders of this machine; whether it is about a list of DVC's that
-    was cut short: what docs/troubleshooting.md says of it is done."""
+    """The sentence of a run that has failed, without folders of this machine; whether it is DVC's about a file of its
+    own that was damaged: what docs/troubleshooting.md says of it is done."""
     said = sentence(rerun.said)
+    if unread := UNREADABLE.search(rerun.said):
+        checkout.command("stages.cli", "adopt")
+        return f"{unread[0]} (and docs/troubleshooting.md: `kith adopt`)", True
     if cut := LISTED.search(rerun.said):
         remove(checkout.folder / cut[1])
         said = f"{cut[0]} (and docs/troubleshooting.md: `rm {cut[1]}`)"

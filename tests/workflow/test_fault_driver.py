@@ -157,6 +157,13 @@ def _until_begun(checkout: Checkout) -> None:
     raise AssertionError("it did not begin")
 
 
+def test_a_lock_that_dvc_cannot_read_is_mended_as_the_page_says(dvc):
+    wanted, done = dvc.hashes(), row("file", "a bit flipped", "dvc", "lock")
+    (dvc.folder / "dvc.lock").write_text((dvc.folder / "dvc.lock").read_text().replace("- path: ", "- path; ", 1))
+    outcome.judge(done, dvc, wanted)
+    assert (done.ended, done.sentence[:27]) == (outcome.TOLD, "'./dvc.lock' is invalid. (a")
+
+
 def test_what_ended_otherwise_is_not_called_the_same(dvc):
     wanted = dvc.hashes() | {MODEL: "0" * 64}
     done = row("file", "cut short", "dvc", "model")
