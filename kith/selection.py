@@ -17,12 +17,13 @@ def reached(values: np.ndarray, k: int, heaps: int, slack: float = 0, better: np
     [1, 4, 7]
     """
     n = values.shape[-1]
-    if k >= n:
-        return np.arange(values.size)
+    if not 0 < k < n:  # all, or none
+        return np.arange(values.size if k else 0)
     folded = values
     while (half := folded.shape[-1] // 2) >= heaps * k:
         folded = better(folded[..., :half], folded[..., half : 2 * half])
-    if better is np.minimum:
-        return np.flatnonzero(values <= np.partition(folded, k - 1, axis=-1)[..., k - 1, None] + slack)
-    last = folded.shape[-1] - k
-    return np.flatnonzero(values >= np.partition(folded, last, axis=-1)[..., last, None] - slack)
+    last = k - 1 if better is np.minimum else folded.shape[-1] - k
+    bound = np.partition(folded, last, axis=-1)[..., last, None]
+    if slack:  # as a float: whole numbers without a sign have none below 0
+        bound = bound + float(slack if better is np.minimum else -slack)
+    return np.flatnonzero(values <= bound if better is np.minimum else values >= bound)

@@ -131,8 +131,8 @@ class _Lists:
                 gains[row] = self.place(_at_places(worth, starts, self.limit))
             sums = np.cumsum(gains, axis=1, out=gains) if isinstance(gains, np.ndarray) else gains.cumsum(1)
             for name, part in zip(names, (sums.real, sums.imag) if len(names) > 1 else (sums,), strict=True):
-                ideals = self.ideals(name, tuple(classes.tolist()))[which]
-                measured = _measured(part / self.place(ideals), ks, clip, full, curve)
+                ideals = self.place(self.ideals(name, tuple(classes.tolist())))[self.place(which)]
+                measured = _measured(part / ideals, ks, clip, full, curve)
                 found |= {key + name: values for key, values in measured.items()}
         return found
 

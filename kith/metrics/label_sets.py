@@ -33,10 +33,11 @@ def shared_retrieval(
 ) -> dict[str, np.ndarray]:
     """Queries look by cosine for items that share a label with them, in a database, or else among each other.
 
-    vectors (n, d), database (m, d); sets (n, C), database_sets (m, C): truth values or 0 and 1, C being the labels; ks:
-    cutoffs, up to the number of answers. Returns (n,) float64 values, NaN for a query that shares no label with any:
-    "map", "rank" and "mrr" of the first right answer, "WAP", and "R@<k>" (1 if a right one is among the first k),
-    "precision@<k>", "ACG@<k>" and "NDCG@<k>". Raises KithError for shapes and cutoffs that do not fit.
+    vectors (n, d), database (m, d), or K vectors an item, (n, K, d) and (m, K, d), of whose K×K cosines the highest
+    counts; sets (n, C), database_sets (m, C): truth values or 0 and 1, C being the labels; ks: cutoffs, up to the
+    number of answers. Returns (n,) float64 values, NaN for a query that shares no label with any: "map", "rank" and
+    "mrr" of the first right answer, "WAP", and "R@<k>" (1 if a right one is among the first k), "precision@<k>",
+    "ACG@<k>" and "NDCG@<k>". Raises KithError for shapes and cutoffs that do not fit.
 
     >>> found = shared_retrieval([[1, 0]], [[1, 1]], [[1, 0.1], [0, 1], [1, 1]], [[1, 0], [1, 1], [0, 0]], ks=[1])
     >>> {name: round(float(each[0]), 3) for name, each in found.items() if name in ("map", "NDCG@1", "ACG@1", "WAP")}
@@ -47,7 +48,9 @@ def shared_retrieval(
     asked = as_sets("sets", sets)
     known = asked if database is None else as_sets("database_sets", database_sets)
     _check((len(queries), len(items)), asked, known, ks, database is None)
-    return _measure(similarity_blocks(-queries, items), asked, known, ks, database is None)
+    # Not −q·x of −q: of several vectors an item the highest product counts.
+    distances = ((block, np.negative(near, out=near)) for block, near in similarity_blocks(queries, items))
+    return _measure(distances, asked, known, ks, database is None)
 
 
 def shared_hamming(

@@ -97,6 +97,17 @@ def test_a_database_by_cosine():
         same(found, query, expected(row, [int((asked[query] & each).sum()) for each in known]))
 
 
+def test_items_of_several_vectors_are_as_near_as_the_nearest_two_of_them():
+    random = np.random.default_rng(3)
+    vectors, items = random.normal(size=(4, 2, 3)), random.normal(size=(6, 2, 3))
+    _, _, asked, known = drawn(1, 4, 6)
+    unit = [each / np.linalg.norm(each, axis=2, keepdims=True) for each in (vectors, items)]
+    found = shared_retrieval(vectors, asked, items, known, KS)
+    near = np.einsum("qid,mjd->qmij", *unit).max(axis=(2, 3))
+    for query, row in enumerate((-near).tolist()):
+        same(found, query, expected(row, [int((asked[query] & each).sum()) for each in known]))
+
+
 def test_chance_is_what_items_reach_that_are_all_equal():
     _, _, asked, known = drawn(2, 5, 6)
     level = shared_by_chance(asked, known, KS)
