@@ -15,7 +15,7 @@ from kith.losses.loss import LossOptions
 from kith.losses.metric_loss import PairLoss
 from kith.losses.rows import of_rows
 from kith.mining import passes
-from kith.mining.given import in_full
+from kith.mining.given import check_labels, in_full, uncast
 from kith.mining.pair_sums import Hinge, MeanOverAllPairs, MeanOverPairs
 
 
@@ -54,19 +54,23 @@ def contrastive_all(embeddings: Tensor, labels: Tensor, margin: float = 1.0) -> 
     """`contrastive_pairs` of all pairs of a batch, which are not listed; and how many pairs are of one class or nearer
     than the margin, of how many.
 
-    embeddings: (B, d); labels: (B,) integers, or (B, C) sets (see `kith.mining.alike`). 0 without pairs.
+    embeddings: (B, d); labels: (B,) integers, or (B, C) sets (see `kith.mining.alike`). 0 without pairs. Raises
+    ValueError unless each row has its label.
 
     >>> import torch
     >>> value, found = contrastive_all(torch.tensor([[0.0], [2.0], [9.0]]), torch.tensor([0, 0, 1]), margin=8.0)
     >>> float(value), found  # (2² + 0 + (8 − 7)²) / 3
     (1.6666666269302368, MiningStatistics(active=2, candidates=3))
     """
-    loss, active = MeanOverAllPairs.apply(in_full(embeddings), labels, margin**2, _hinge(margin))
+    check_labels(embeddings, labels)
+    with uncast(embeddings):
+        loss, active = MeanOverAllPairs.apply(in_full(embeddings), labels, margin**2, _hinge(margin))
     return loss, MiningStatistics(int(active), len(labels) * (len(labels) - 1) // 2)
 
 
 def _of_pairs(embeddings: Tensor, pairs: Sequence[Tensor], margin: float) -> tuple[Tensor, Tensor]:
-    loss, active = MeanOverPairs.apply(in_full(embeddings), tuple(pairs), margin**2, _hinge(margin))
+    with uncast(embeddings):
+        loss, active = MeanOverPairs.apply(in_full(embeddings), tuple(pairs), margin**2, _hinge(margin))
     return loss, active
 
 

@@ -20,15 +20,16 @@ def npairs(anchor: Tensor, positive: Tensor, labels: Tensor | None = None, regul
     """Mean of log(1 + Σ_j exp(a_iᵀp_j − a_iᵀp_i)) over j of other classes (Sohn, NIPS 2016, eq. 7).
 
     anchor, positive: (B, d), one or several pairs a class; labels: (B,), or None where there is one pair a class.
-    regularization: weight of the mean of ½(|a|² + |p|²). 0 without pairs.
+    regularization: weight of the mean of ½(|a|² + |p|²). 0 without pairs. Raises ValueError unless both are of
+    one shape.
 
     >>> import torch
     >>> rows = torch.eye(2)
     >>> round(float(npairs(rows, rows)), 4)  # log(1 + exp(-1))
     0.3133
     """
-    if not len(anchor):
-        return anchor.sum()
+    if anchor.shape != positive.shape:
+        raise ValueError(f"anchors of the shape {tuple(anchor.shape)}, but positives of {tuple(positive.shape)}")
     rivals = None if labels is None else (labels[:, None] == labels).fill_diagonal_(False)
     loss: Tensor = PartnersCrossEntropy.apply(anchor, positive, rivals)
     if not regularization:

@@ -6,14 +6,14 @@ from typing import Any, ParamSpec
 
 from torch import Tensor
 
-from kith.mining.given import in_full
+from kith.mining.given import in_full, uncast
 
 Given = ParamSpec("Given")
 
 
 def of_rows(loss: Callable[Given, Tensor]) -> Callable[Given, Tensor]:
     """A loss whose first argument has a row an item: half precision is computed in float32, where sums and squares
-    have room, and a batch without rows is worth 0, with a gradient.
+    have room, under autocast too, and a batch without rows is worth 0, with a gradient.
 
     >>> import torch
     >>> @of_rows
@@ -28,6 +28,7 @@ def of_rows(loss: Callable[Given, Tensor]) -> Callable[Given, Tensor]:
         given: list[Any] = [*map(in_full, args)]
         named: dict[str, Any] = {name: in_full(value) for name, value in kwargs.items()}
         rows = given[0] if given else next(iter(named.values()))
-        return loss(*given, **named) if len(rows) else rows.sum()
+        with uncast(rows):
+            return loss(*given, **named) if len(rows) else rows.sum()
 
     return measured

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from kith.mining.given import in_full
+from kith.mining.given import in_full, uncast
 
 Distance = Literal["squared", "euclidean", "product"]
 FAR = 100  # squared distance of the mean from the origin, for 1 of the rows from their mean
@@ -24,11 +24,12 @@ def pairwise(rows: Tensor, others: Tensor | None = None, distance: Distance = "s
     """
     rows = in_full(rows)
     others = None if others is None or others is rows else in_full(others)
-    if distance == "product":
-        return -(rows @ (rows if others is None else others).T) / 2
-    if distance not in ("squared", "euclidean"):
+    if distance not in ("squared", "euclidean", "product"):
         raise ValueError(f"no distance '{distance}'; there are squared, euclidean and product")
-    squared: Tensor = SquaredDistances.apply(rows, others)
+    with uncast(rows):
+        if distance == "product":
+            return -(rows @ (rows if others is None else others).T) / 2
+        squared: Tensor = SquaredDistances.apply(rows, others)
     return squared if distance == "squared" else root(squared)
 
 

@@ -219,6 +219,36 @@ def test_pairs_and_triplets_on_other_devices_are_the_same(monkeypatch):
         torch.testing.assert_close(one, other)
 
 
+def test_losses_of_pairs_and_triplets_can_be_compiled():
+    """A compiler does not know NumPy's copies by a mask."""
+    rows, labels = normal(5, 40, 4).requires_grad_(), torch.arange(40) // 3
+    pairs = mining.all_pairs(labels)
+    for loss in [
+        lambda x: losses.contrastive_all(x, labels, 2.0)[0],
+        lambda x: losses.contrastive_pairs(x, pairs, 2.0),
+        lambda x: losses.triplet_margin(x, mining.mine_triplets(x, labels, "batch_hard")),
+        lambda x: losses.npairs(x[::2], x[1::2]),
+    ]:
+        torch.compiler.reset()
+        values = [loss(rows), torch.compile(loss, backend="eager")(rows)]
+        torch.testing.assert_close(*values)
+        torch.testing.assert_close(*(torch.autograd.grad(value, rows)[0] for value in values))
+
+
+@pytest.mark.parametrize("labels", [0, 1, 255, 301])
+def test_every_row_has_its_label(labels):
+    """One alone would be taken for that of all rows."""
+    with pytest.raises(ValueError, match=f"300 rows of embeddings, but {labels} labels"):
+        losses.contrastive_all(normal(0, 300, 4), torch.zeros(labels))
+
+
+@pytest.mark.parametrize("labels", [None, torch.arange(5)])
+@pytest.mark.parametrize("shape", [(3, 4), (6, 4), (5, 3)])
+def test_every_anchor_has_its_positive(shape, labels):
+    with pytest.raises(ValueError, match=r"anchors of the shape \(5, 4\), but positives of"):
+        losses.npairs(normal(0, 5, 4), normal(0, *shape), labels)
+
+
 @pytest.mark.parametrize("mode", ["all", "random", "hardest"])
 def test_the_contrastive_loss_counts_what_it_has_looked_at(mode):
     rows, labels = normal(4, 60, 5), torch.arange(60) // 4

@@ -79,3 +79,18 @@ def test_half_precision_is_computed_in_float32(name, half):
     assert value.dtype == torch.float32
     assert float(value) == pytest.approx(float(exact), rel=1e-4)
     assert rows.grad.isfinite().all()
+
+
+@pytest.mark.parametrize("name", whole_losses())
+def test_autocast_changes_nothing(name):
+    """It would round products to 8 bits, and make tables of distances of a type that NumPy does not have."""
+    given = torch.nn.functional.normalize(torch.randn(40, 4, generator=torch.Generator().manual_seed(0)))
+    found = []
+    for enabled in (False, True):
+        rows = given.clone().requires_grad_()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            value = whole_losses()[name](rows)
+        value.backward()
+        found.append((value, rows.grad))
+    for plain, cast in zip(*found, strict=True):
+        torch.testing.assert_close(plain, cast, rtol=0, atol=0)

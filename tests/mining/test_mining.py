@@ -334,3 +334,22 @@ def test_distances_far_from_the_origin_keep_their_digits(distance):
     labels = torch.arange(40) % 4
     far, here = (mining.mine_triplets(each, labels, "hardest", margin=0.01) for each in (rows + 1000, rows))
     assert abs(len(far.anchor) - len(here.anchor)) <= 2
+
+
+@pytest.mark.parametrize("distance", ["squared", "euclidean", "product"])
+def test_autocast_changes_nothing_of_what_is_mined(distance):
+    """It would round distances to 8 bits, in a type that NumPy does not have."""
+    rows, labels = random_batch()
+    rows = rows.float()
+
+    def mined():
+        found = [mining.mine_triplets(rows, labels, each, distance=distance, generator=draws()) for each in strategies]
+        return [found, mining.violations(rows, labels, 0.3, distance)[1:], mining.hardest_pairs(rows, labels)]
+
+    def draws():
+        return torch.Generator().manual_seed(0)
+
+    strategies = [*PER_PAIR, "batch_hard", "batch_easy_hard"]
+    plain = mined()
+    with torch.autocast("cpu", torch.bfloat16):
+        torch.testing.assert_close(mined(), plain, rtol=0, atol=0)
