@@ -1,5 +1,6 @@
 """The benchmarks: what a table says, that answers are compared first, and that what is finished is kept."""
 
+import dataclasses
 import json
 import sys
 from collections.abc import Callable
@@ -109,6 +110,19 @@ def test_times_of_another_answer_are_not_told(theirs):
 def test_answers_without_a_common_key_do_not_agree():
     with pytest.raises(AssertionError, match="no key in common"):
         agree({"mrr": 1.0}, {"map": 1.0}, 1e-6)
+
+
+@pytest.mark.parametrize("table", ["losses", "mining"])
+def test_zeros_do_not_pass_for_the_gradients_of_large_batches(table):
+    for case in command.module(table).cases(False, batches=(512,)):
+        if not case.references or case.step.startswith("semi_hard"):  # of which either draws its own
+            continue
+        answer = [each.detach().numpy() for each in case.ours.make(*case.ours.arguments)()]
+        compared = {"other": Made(1.0, answer)}
+        assert list(rows_of(dataclasses.replace(case, ours=Made(1.0, answer), references=compared, limit=None)))
+        wrong = Made(1.0, [answer[0], *(each * 0 for each in answer[1:])])
+        with pytest.raises(SystemExit, match="other has another answer"):
+            list(rows_of(dataclasses.replace(case, ours=wrong, references=compared, limit=None)))
 
 
 def test_a_page_leaves_out_empty_columns():
