@@ -110,6 +110,7 @@ def _first_study(proposal: Proposal, head: list[str]) -> str:
 def _run(asked: Wanted, state: State, engine: engines.Engine, began: float) -> None:
     """The stages of the data, the search, the study with what it has chosen, and all its stages."""
     proposal, log = Proposal.of(state.content["proposal"]), state.folder / "engine.log"
+    began += engines.wait(partial(_tell, began))  # that time is not of the search
     study.choose(asked.name, [])
     if not state.content["chosen"]:
         _tell(began, f"preparing and encoding (what {engine} says: {log})")

@@ -18,7 +18,7 @@ from kith.errors import KithError, listed
 from stages import cli, files, params
 from stages.params.comments import fill
 from stages.params.inputs import trained_encoders
-from workflow import yamls
+from workflow import engine, yamls
 from workflow.dag import Dag
 
 STUDIES = Path("studies")
@@ -205,6 +205,7 @@ def main(
     if name is None:
         print(f"Choose one with `kith study NAME`:\n{listing()}")
         return
+    engine.check_idle()
     choose(name, set or [])
     print(f"{params.PARAMS} is now the study {name}. Run: dvc repro   or   snakemake --cores 2")
     if left := leftovers(params.load()):

@@ -56,6 +56,19 @@ def running() -> int | None:
     return note["pid"] if note and note["host"] == platform.node() and _lives(note) else None
 
 
+def check_idle() -> None:
+    """Raise KithError where an engine runs in this folder, on this computer: its stages read params.yaml when they
+    start, and would be those of another study."""
+    found = f"Snakemake runs in this folder (process {process})" if (process := running()) else ""
+    for other, command in _processes(_busy()):
+        if not found and _lives({"pid": other}):
+            found = f"DVC runs in this folder (process {other}: {command})"
+    if found:
+        raise KithError(
+            f"{found}, and its stages read params.yaml when they start: wait for its end, or work in another clone"
+        )
+
+
 def release() -> None:
     """Take away what `claim` has noted; nothing where it has not."""
     if (note := _read(RUNNING)) and (note["pid"], note["host"]) == (os.getpid(), platform.node()):

@@ -169,7 +169,7 @@ class Run:
         self._must_ask("image")
         pixels = pictures.read(encoded, self._raw, self.shown.brightness, invert)
         with self._lock:
-            return predict_images(self.model, pixels[None])["vector"][0]
+            return predict_images(self.model, *self._raw.arrays("image", [pixels]))["vector"][0]
 
     def item_vector(self, item: int) -> np.ndarray:
         """(dim,) of an item: of its image side, or else of its first text."""

@@ -48,7 +48,7 @@ def run(engine: Engine, cores: int, log: Path, *, only_data: bool = False, tell:
     else:
         lockfile.repair()  # what a kill has left of DVC's notes would stop it
         command = ["dvc", "repro", *([stage.target(item) for stage, item in chosen] if only_data else [])]
-    _wait(tell)
+    wait(tell)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as file:
         process = subprocess.Popen([sys.executable, "-m", *command], stdout=file, stderr=file)
@@ -64,12 +64,15 @@ def run(engine: Engine, cores: int, log: Path, *, only_data: bool = False, tell:
         adopt.main()
 
 
-def _wait(tell: Tell) -> None:
-    """Wait for a Snakemake that a killed `kith new` has left behind: it does what is to be done."""
+def wait(tell: Tell) -> float:
+    """Wait for a Snakemake that runs here: its stages read params.yaml when they start, and one that
+    a killed `kith new` has left behind does what is to be done. Returns the seconds that it took."""
+    began = time.monotonic()
     if process := running():
         tell(f"snakemake still runs here (process {process}): waiting for its end")
     while running():
         time.sleep(LOOKED)
+    return time.monotonic() - began
 
 
 def _followed(process: "subprocess.Popen[bytes]", log: LogFollower, tell: Tell) -> int:

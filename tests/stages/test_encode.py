@@ -242,6 +242,14 @@ def test_raw_pictures_and_texts_go_the_way_of_the_encoded_ones(encoded):
     assert note["image_encoder"]["licence"] == "not stated; see the model's card"
 
 
+def test_a_picture_that_is_searched_by_goes_through_the_encoder(encoded):
+    found = Run(run("heads"), Prepared(DATA["data"]))
+    table = pd.read_parquet("shapes.parquet").set_index("id")
+    item = int(found.indexes["image"].items[0])
+    vector = found.picture_vector(table.loc[found.data.table["id"].iat[item], "image"])
+    np.testing.assert_allclose(vector, found.item_vector(item), atol=5e-3)
+
+
 def test_all_items_can_be_searched(encoded):
     folder = run("heads")
     found = Run(folder, Prepared(DATA["data"]), embed_all=True)

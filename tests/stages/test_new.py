@@ -9,6 +9,7 @@ import sys
 import time
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -264,8 +265,19 @@ def test_it_waits_for_the_engine_that_a_killed_one_has_left(folder, monkeypatch)
     there, told = [7, 7, 7, None], []
     monkeypatch.setattr(engines, "running", lambda: there.pop(0))
     monkeypatch.setattr(engines, "LOOKED", 0.0)
-    engines._wait(told.append)
+    engines.wait(told.append)
     assert (told, there) == (["snakemake still runs here (process 7): waiting for its end"], [])
+
+
+def test_the_study_is_chosen_when_the_engine_that_runs_has_ended(folder, monkeypatch):
+    done = []
+    monkeypatch.setattr(engines, "wait", lambda tell: done.append("waited") or 0.0)
+    monkeypatch.setattr(new.study, "choose", lambda *_: done.append("chosen"))
+    monkeypatch.setattr(engines, "run", lambda *_, **__: done.append("run"))
+    state = SimpleNamespace(content={"proposal": {}, "chosen": True}, folder=folder)
+    monkeypatch.setattr(new.Proposal, "of", lambda _: None)
+    new._run(SimpleNamespace(name="things", minutes=1.0), state, "snakemake", time.monotonic())
+    assert done == ["waited", "chosen", "run"]
 
 
 def test_a_table_behind_several_methods_is_the_table(folder, capsys, monkeypatch):

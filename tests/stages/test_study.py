@@ -1,6 +1,8 @@
 """Choosing a study writes params.yaml, whole and checked, or leaves it alone."""
 
+import json
 import os
+import platform
 import re
 import subprocess
 import sys
@@ -11,6 +13,7 @@ import yaml
 
 from kith.errors import KithError
 from stages import params, study
+from workflow import engine
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,6 +33,25 @@ def target(tmp_path, monkeypatch) -> Path:
 
 def test_a_study_is_copied_with_its_comments(target):
     study.choose("another", [], target)
+    assert target.read_text() == (study.STUDIES / "another.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("place", "note", "told"),
+    [
+        (engine.RUNNING, {"pid": os.getpid(), "host": platform.node()}, "Snakemake runs in this folder (process"),
+        (engine.BUSY, {"write": {"/a": {"pid": os.getpid(), "cmd": "dvc repro"}}}, "DVC runs in this folder (process"),
+    ],
+)
+def test_a_run_keeps_its_parameters_to_its_end(target, monkeypatch, place, note, told):
+    monkeypatch.chdir(target.parent)
+    place.parent.mkdir(parents=True)
+    place.write_text(json.dumps(note))
+    with pytest.raises(KithError, match=re.escape(told)):
+        study.main(name="another")
+    assert target.read_text() == "old: true\n"
+    place.write_text(json.dumps(note).replace(str(os.getpid()), str(2**22 + 1)))  # no process has this number
+    study.main(name="another")
     assert target.read_text() == (study.STUDIES / "another.yaml").read_text()
 
 
