@@ -73,13 +73,14 @@ def guess(path: Path, given: dict[str, Any]) -> tuple[Columns, dict[str, str]]:
     taken = {name for value in given.values() for name in ([value] if isinstance(value, str) else value or [])}
     every = [seen for seen in _look(path) if seen.cells]
     free = [seen for seen in every if seen.name not in taken]
+    ids = [seen for seen in every if seen.name == given.get("id")]  # names of files may be both
     found: dict[str, Any] = {"image": None, "texts": [], **given}
     reasons: dict[str, str] = {}
     for field, search in SEARCHES.items():
         ruled_out = (field == "label" and found.get("categories")) or (field == "categories" and found.get("label"))
         if field in given or ruled_out:
             continue
-        names, reason = search(free)
+        names, reason = search(free + ids if field == "image" else free)
         if names:
             found[field] = names if field in ("texts", "categories") else names[0]
             reasons[field] = reason

@@ -99,10 +99,10 @@ def _of(dataset: Dataset, side: int, problems: Problems, bits: Any) -> Facts:
     frame, left_out = dataset.items, Counter(each.kind for each in problems.skipped)
     items.check_train(dataset, Path(problems.source))
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in left_out.most_common())
-    if left_out.total() > frame.num_rows:
+    if (faulty := len({each.row for each in problems.skipped})) > frame.num_rows:  # a row may have several faults
         raise KithError(
-            f"{problems.source}: of {left_out.total() + frame.num_rows:,} rows {left_out.total():,} cannot be used "
-            f"({kinds}), such as {problems.skipped[0]}; mend them first"
+            f"{problems.source}: {frame.num_rows:,} rows can be used, and {faulty:,} have faults ({kinds}), such as "
+            f"{problems.skipped[0]}; mend them first"
         )
     if small := items.small_splits(frame):
         raise KithError("\n".join(f"{problems.source}: {line}" for line in small))
@@ -117,7 +117,7 @@ def _of(dataset: Dataset, side: int, problems: Problems, bits: Any) -> Facts:
     }
     lines = check.facts(dataset, ALL_WORDS)
     lines += _told_labels(frame)
-    lines += [f"left out: {left_out.total():,} rows that cannot be used ({kinds})"] if left_out else []
+    lines += [f"left out: {kinds}; {frame.num_rows:,} rows are used"] if left_out else []
     return Facts(**counted, side=side, english=is_english(texts), skip=sorted(left_out), lines=lines, bits=bits)
 
 

@@ -312,6 +312,13 @@ def test_guesses():
     assert guess.guess(Path("t.csv"), {"label": None, "id": "price"})[0].label is None
 
 
+def test_names_of_files_may_be_the_ids_and_the_pictures():
+    lines = ["file;caption", *(f"{i}.jpg;a thing of {i}" for i in range(30))]
+    Path("t.csv").write_text("\n".join(lines))
+    columns, _ = guess.guess(Path("t.csv"), {"id": "file"})
+    assert columns == Columns(id="file", image="file", texts=["caption"])
+
+
 def test_characters_that_steer_a_terminal_are_not_written(capsys):
     Path("t.csv").write_text('sku,title\n"\x1b[31m1\n2",a\n"\x1b[31m1\n2",a\n')
     with pytest.raises(SystemExit):
