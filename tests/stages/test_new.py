@@ -364,6 +364,17 @@ def test_rows_that_cannot_be_read_are_left_out_of_a_sample_and_counted(folder, c
     assert "are sampled into" in said
 
 
+def test_rows_that_are_used_are_counted_beside_the_faults(folder, capsys):
+    (folder / "mine").mkdir()
+    path = table(folder / "mine", ".csv")
+    frame = pd.read_csv(path).assign(more="and more")
+    frame.loc[3, ["title", "more"]] = None  # two faults of one row, which is left out
+    frame.loc[5, "more"] = None  # and one of a row that has another text
+    frame.to_csv(path, index=False)
+    cli.main(["new", str(path), "--column", "texts=title", "--column", "texts=more", "--dry-run"])
+    assert f"left out: 3 empty_text; {len(frame) - 1} rows are used" in capsys.readouterr().out
+
+
 def test_outside_git_dvc_is_refused_before_time_is_spent(folder, capsys):
     (folder / "mine").mkdir()
     path = str(table(folder / "mine", ".csv"))
