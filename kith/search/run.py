@@ -169,7 +169,8 @@ class Run:
         self._must_ask("image")
         pixels = pictures.read(encoded, self._raw, self.shown.brightness, invert)
         with self._lock:
-            return predict_images(self.model, *self._raw.arrays("image", [pixels]))["vector"][0]
+            (arrays,) = self._raw.arrays("image", [pixels])  # what an encoder makes of it, if the run has one
+            return predict_images(self.model, arrays)["vector"][0]
 
     def item_vector(self, item: int) -> np.ndarray:
         """(dim,) of an item: of its image side, or else of its first text."""
