@@ -41,10 +41,9 @@ def claim(outs: list[str]) -> None:
     atexit.register(release)
     mend_busy()
     found = _busy()
-    for process, command in _processes(found):
-        if process != os.getpid() and _lives({"pid": process}):
-            release()
-            raise KithError(_refused(f"DVC runs in this folder (process {process}: {command})", BUSY))
+    if dvc := _dvc(found):
+        release()
+        raise KithError(_refused(dvc, BUSY))
     folders = {str(Path(*Path(out).parts[:2]).absolute()) for out in outs}
     own = {"pid": os.getpid(), "cmd": "snakemake"}
     whole.write(BUSY, json.dumps({**found, "write": found.get("write", {}) | dict.fromkeys(sorted(folders), own)}))
@@ -59,11 +58,7 @@ def running() -> int | None:
 def check_idle() -> None:
     """Raise KithError where an engine runs in this folder, on this computer: its stages read params.yaml when they
     start, and would be those of another study."""
-    found = f"Snakemake runs in this folder (process {process})" if (process := running()) else ""
-    for other, command in _processes(_busy()):
-        if not found and _lives({"pid": other}):
-            found = f"DVC runs in this folder (process {other}: {command})"
-    if found:
+    if found := f"Snakemake runs in this folder (process {process})" if (process := running()) else _dvc(_busy()):
         raise KithError(
             f"{found}, and its stages read params.yaml when they start: wait for its end, or work in another clone"
         )
@@ -154,9 +149,11 @@ def _busy() -> dict[str, Any]:
     return _read(BUSY) or {}
 
 
-def _processes(busy: dict[str, Any]) -> list[tuple[int, str]]:
+def _dvc(busy: dict[str, Any]) -> str:
+    """That another process which is in the list lives, and what it does; empty where there is none."""
     entries = [*busy.get("write", {}).values(), *itertools.chain(*busy.get("read", {}).values())]
-    return [(each["pid"], each["cmd"]) for each in entries]
+    others = (each for each in entries if each["pid"] != os.getpid() and _lives({"pid": each["pid"]}))
+    return next((f"DVC runs in this folder (process {each['pid']}: {each['cmd']})" for each in others), "")
 
 
 def _read(path: Path) -> dict[str, Any] | None:

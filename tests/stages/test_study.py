@@ -39,8 +39,8 @@ def test_a_study_is_copied_with_its_comments(target):
 @pytest.mark.parametrize(
     ("place", "note", "told"),
     [
-        (engine.RUNNING, {"pid": os.getpid(), "host": platform.node()}, "Snakemake runs in this folder (process"),
-        (engine.BUSY, {"write": {"/a": {"pid": os.getpid(), "cmd": "dvc repro"}}}, "DVC runs in this folder (process"),
+        (engine.RUNNING, {"pid": os.getppid(), "host": platform.node()}, "Snakemake runs in this folder (process"),
+        (engine.BUSY, {"write": {"/a": {"pid": os.getppid(), "cmd": "dvc repro"}}}, "DVC runs in this folder (process"),
     ],
 )
 def test_a_run_keeps_its_parameters_to_its_end(target, monkeypatch, place, note, told):
@@ -50,7 +50,7 @@ def test_a_run_keeps_its_parameters_to_its_end(target, monkeypatch, place, note,
     with pytest.raises(KithError, match=re.escape(told)):
         study.main(name="another")
     assert target.read_text() == "old: true\n"
-    place.write_text(json.dumps(note).replace(str(os.getpid()), str(2**22 + 1)))  # no process has this number
+    place.write_text(json.dumps(note).replace(str(os.getppid()), str(2**22 + 1)))  # no process has this number
     study.main(name="another")
     assert target.read_text() == (study.STUDIES / "another.yaml").read_text()
 
