@@ -26,6 +26,7 @@ from stages.creating.trials import Search
 from stages.params.base import NAME
 from stages.params.presets import presets
 from stages.params.validation import suggest
+from workflow.engine import check_idle
 
 MINUTES = 10.0
 NO_TERMINAL = "there is no terminal to ask: give --yes to take this as it is, or --dry-run to see the study alone"
@@ -111,6 +112,7 @@ def _run(asked: Wanted, state: State, engine: engines.Engine, began: float) -> N
     """The stages of the data, the search, the study with what it has chosen, and all its stages."""
     proposal, log = Proposal.of(state.content["proposal"]), state.folder / "engine.log"
     began += engines.wait(partial(_tell, began))  # that time is not of the search
+    check_idle()  # DVC, for which nothing waits
     study.choose(asked.name, [])
     if not state.content["chosen"]:
         _tell(began, f"preparing and encoding (what {engine} says: {log})")

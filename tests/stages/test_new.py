@@ -24,6 +24,7 @@ from stages.creating.state import State
 from tests.made import COLOURS, SHAPES, picture
 from tests.made_shop import write_shop
 from tests.workflow.test_pipeline import clone, run
+from workflow import engine
 
 NEW = [sys.executable, "-m", "stages.cli", "new"]
 
@@ -278,6 +279,11 @@ def test_the_study_is_chosen_when_the_engine_that_runs_has_ended(folder, monkeyp
     monkeypatch.setattr(new.Proposal, "of", lambda _: None)
     new._run(SimpleNamespace(name="things", minutes=1.0), state, "snakemake", time.monotonic())
     assert done == ["waited", "chosen", "run"]
+    engine.BUSY.parent.mkdir(parents=True, exist_ok=True)
+    engine.BUSY.write_text(json.dumps({"write": {"/a": {"pid": os.getppid(), "cmd": "dvc repro"}}}))
+    with pytest.raises(KithError, match=r"DVC runs in this folder \(process"):
+        new._run(SimpleNamespace(name="things", minutes=1.0), state, "snakemake", time.monotonic())
+    assert done[3:] == ["waited"]
 
 
 def test_a_table_behind_several_methods_is_the_table(folder, capsys, monkeypatch):
